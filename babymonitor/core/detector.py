@@ -1,0 +1,161 @@
+"""From the ring to scores, once per hop: the one class that live, headless and replayed listening all run.
+
+`Detector` asks the model. `LoudnessMeter` needs no model and takes over when the model is silent.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from babymonitor.core.audio import SILENCE_DB, OverrunError, RingBuffer, level_db
+from babymonitor.core.classifier import Classifier, ModelError
+from babymonitor.core.features import FeatureSpec, Mel, fit_frames, log_mel
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What was heard up to one moment.
+
+    end_sample, seconds: the end of the window that was judged: when a live listener could know.
+    crying: P(crying), calibrated. probabilities: per label, summing to one (empty where no model was asked).
+    reasons: given that it cries, the crying labels' shares. level_db: loudness of the newest hop.
+    """
+
+    end_sample: int
+    seconds: float
+    crying: float
+    level_db: float
+    probabilities: dict[str, float] = field(default_factory=dict)
+    reasons: dict[str, float] = field(default_factory=dict)
+
+
+class Detector:
+    """Scores the newest complete window of a ring, on a fixed grid of hops.
+
+    Windows end at the same absolute samples however often and however late `poll` is called, so that live and fast
+    listening judge the same windows. A late call takes the newest window and leaves out those it is too late for.
+    The first window is judged when half of it is there: the rest is mirrored.
+    """
+
+    def __init__(self, classifier: Classifier, ring: RingBuffer) -> None:
+        self._ring = ring
+        self._origin = 0
+        self._use(classifier)
+
+    @property
+    def classifier(self) -> Classifier:
+        return self._classifier
+
+    def use(self, classifier: Classifier) -> None:
+        """Ask another model from the next window on; the sound heard so far is judged by it too."""
+        self._use(classifier)
+
+    def _use(self, classifier: Classifier) -> None:
+        if classifier.card.features.sample_rate != self._ring.sample_rate:
+            raise ModelError(
+                f"The model {classifier.path.name} hears at {classifier.card.features.sample_rate} Hz, "
+                f"the monitor at {self._ring.sample_rate} Hz."
+            )
+        self._classifier = classifier
+        self._spec: FeatureSpec = classifier.card.features
+        self._first_frames = max(1, classifier.card.window_frames // 2)
+        self._restart()
+
+    def restart(self) -> None:
+        """Begin anew with the next sample: what comes does not follow what was (the microphone was away)."""
+        self._origin = self._ring.written
+        self._restart()
+
+    def _restart(self) -> None:
+        self._mel: Mel = np.zeros((self._spec.n_mels, 0), np.float32)
+        self._frames_done = 0
+        self._last_window = -1
+
+    def poll(self) -> Score | None:
+        """The score of the newest window that is complete and not yet judged, if there is one.
+
+        ModelError when the model fails.
+        """
+        card = self._classifier.card
+        frames_ready = self._spec.frames(self._ring.written - self._origin)
+        window = (frames_ready - self._first_frames) // card.hop_frames
+        if window <= self._last_window or frames_ready < self._first_frames:
+            return None
+        self._last_window = window
+        stop_frame = self._first_frames + window * card.hop_frames
+        start_frame = max(self._frames_done, stop_frame - card.window_frames)
+        stop = self._origin + self._spec.samples(stop_frame)
+        try:
+            wave = self._ring.read(self._origin + start_frame * self._spec.hop_length, stop)
+        except OverrunError:
+            # The thread was held up for longer than the ring lasts: what is left is judged as new sound.
+            self.restart()
+            return None
+        new = log_mel(wave, self._spec)
+        follows = start_frame == self._frames_done
+        self._mel = np.concatenate((self._mel, new), axis=1)[:, -card.window_frames :] if follows else new
+        self._frames_done = stop_frame
+        return self._score(stop, level_db(wave[-card.hop_samples :]))
+
+    def finish(self) -> Score | None:
+        """At the end of a sound too short for a first window: the score of what there is, if there is a frame."""
+        if self._last_window >= 0 or self._spec.frames(self._ring.written - self._origin) == 0:
+            return None
+        wave = self._ring.read(self._origin, self._ring.written)
+        self._mel = log_mel(wave, self._spec)
+        self._last_window = 0
+        return self._score(self._ring.written, level_db(wave))
+
+    def _score(self, stop: int, level: float) -> Score:
+        row = self._classifier.probabilities(fit_frames(self._mel, self._classifier.card.window_frames))
+        return Score(
+            end_sample=stop,
+            seconds=stop / self._ring.sample_rate,
+            crying=self._classifier.crying(row),
+            level_db=level,
+            probabilities=dict(zip(self._classifier.labels, map(float, row), strict=True)),
+            reasons=self._classifier.reasons(row),
+        )
+
+
+class LoudnessMeter:
+    """Plain loudness as a detector: P(crying) is 1 while the sound is loud and 0 otherwise.
+
+    Loud is: `rise_db` above the background (the median of the last minute), or above `level_db` whatever the
+    background is; the second, because a child may already be crying when this has to take over.
+    """
+
+    HOP_SECONDS = 0.25
+    _BACKGROUND_HOPS = 240
+    _FEWEST_HOPS = 12
+
+    def __init__(self, ring: RingBuffer, rise_db: float, level_db: float) -> None:
+        self.rise_db = rise_db
+        self.level_db = level_db
+        self._ring = ring
+        self._hop = int(self.HOP_SECONDS * ring.sample_rate)
+        self._done = ring.written
+        self._levels: deque[float] = deque(maxlen=self._BACKGROUND_HOPS)
+
+    @property
+    def background_db(self) -> float:
+        """The median level of the last minute; -120 before there is one."""
+        return float(np.median(self._levels)) if self._levels else SILENCE_DB
+
+    def poll(self) -> Score | None:
+        """The score of the newest hop, if one has been completed since the last call."""
+        if self._ring.written - self._done < self._hop:
+            return None
+        stop = self._ring.written
+        self._done = stop
+        try:
+            level = level_db(self._ring.read(stop - self._hop, stop))
+        except OverrunError:
+            return None
+        risen = len(self._levels) >= self._FEWEST_HOPS and level >= self.background_db + self.rise_db
+        self._levels.append(level)
+        loud = risen or level >= self.level_db
+        return Score(stop, stop / self._ring.sample_rate, float(loud), level)

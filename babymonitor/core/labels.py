@@ -1,0 +1,80 @@
+"""The label vocabulary: what each label is called, how it is drawn and whether it wakes anyone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label a model may have.
+
+    name: as in model files, data sets and messages.
+    title: as a person reads it. icon: a character that tells it apart without colour.
+    colour: RGB hex. crying: it counts towards P(crying), which the alarm follows.
+    """
+
+    name: str
+    title: str
+    icon: str
+    colour: str
+    crying: bool = False
+
+
+_KNOWN = (
+    Label("hungry", "Hungry", "◆", "#e69f00", crying=True),
+    Label("pain", "Pain", "▲", "#d55e00", crying=True),
+    Label("tired", "Tired", "●", "#cc79a7", crying=True),
+    Label("sad", "Crying, reason unclear", "▼", "#b0524a", crying=True),
+    Label("happy", "Laughing", "★", "#56b4e9"),
+    Label("natural", "Babbling", "■", "#009e73"),
+    Label("background", "No baby", "·", "#8a8f98"),
+)
+
+LABELS: dict[str, Label] = {label.name: label for label in _KNOWN}
+"""The labels of the shipped model, in its order."""
+
+_SYNONYMS = {
+    "hunger": "hungry",
+    "hu": "hungry",
+    "belly_pain": "pain",
+    "bp": "pain",
+    "bu": "pain",
+    "burping": "pain",
+    "ti": "tired",
+    "sleepy": "tired",
+    "cry": "sad",
+    "crying": "sad",
+    "baby_cry": "sad",
+    "discomfort": "sad",
+    "dc": "sad",
+    "lo": "sad",
+    "lonely": "sad",
+    "sc": "sad",
+    "scared": "sad",
+    "ch": "sad",
+    "cold_hot": "sad",
+    "dk": "sad",
+    "unknown": "sad",
+    "laugh": "happy",
+    "laughing": "happy",
+    "laughter": "happy",
+    "baby_laugh": "happy",
+    "babble": "natural",
+    "babbling": "natural",
+    "cooing": "natural",
+    "noise": "background",
+    "silence": "background",
+    "other": "background",
+}
+
+
+def canonical(name: str) -> str:
+    """The vocabulary's word for a corpus's label; a name it does not know stays as it is (lower case, no spaces)."""
+    name = name.strip().lower().replace(" ", "_").replace("-", "_")
+    return _SYNONYMS.get(name, name)
+
+
+def label(name: str) -> Label:
+    """How to show a label; one outside the vocabulary (a model of one's own) gets a plain look and never alarms."""
+    return LABELS.get(name) or Label(name, name.replace("_", " ").capitalize(), "○", "#7f7f7f")

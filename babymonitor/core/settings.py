@@ -1,0 +1,251 @@
+"""Every setting, declared once: its name, limits and wording. The dialog, `--set` and the file are made from these."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from babymonitor.core.alerts import AlertRules
+
+T = TypeVar("T", bool, int, float, str)
+
+
+class SettingError(ValueError):
+    """A value that a setting does not take; the message is one sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """One setting.
+
+    name: as in the file and after `--set`. default: also says the type. least, most: limits of a number.
+    unit, title, help: wording for the dialog; choices: value → wording, where only some values are allowed.
+    section: its page in the dialog; an empty one is remembered but not shown (geometry and the like).
+    """
+
+    name: str
+    default: T
+    section: str = ""
+    title: str = ""
+    help: str = ""
+    unit: str = ""
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[tuple[str, str], ...] = ()
+
+    def check(self, value: Any) -> T:
+        """The value in the setting's type, or SettingError."""
+        kind: type = type(self.default)
+        if kind is float and type(value) is int:
+            value = float(value)
+        is_kind = type(value) is kind
+        if not is_kind or (kind is float and not math.isfinite(value)):
+            raise SettingError(f"{self.name} must be {_KINDS[kind]}, not {value!r}.")
+        if self.least is not None and self.most is not None and not self.least <= value <= self.most:
+            raise SettingError(f"{self.name} must lie between {self.least:g} and {self.most:g}, not {value:g}.")
+        if self.choices and value not in dict(self.choices):
+            raise SettingError(f"{self.name} must be one of {', '.join(dict(self.choices))}, not {value!r}.")
+        checked: T = value
+        return checked
+
+    def parse(self, text: str) -> T:
+        """The value written as text (after `--set NAME=`), or SettingError."""
+        kind = type(self.default)
+        if kind is bool:
+            words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False}
+            return self.check(words.get(text.strip().lower(), False if text.strip() == "0" else text))
+        try:
+            return self.check(kind(text))
+        except ValueError as error:
+            if isinstance(error, SettingError):
+                raise
+            raise SettingError(f"{self.name} must be {_KINDS[kind]}, not '{text}'.") from error
+
+
+_KINDS: dict[type, str] = {bool: "on or off", int: "a whole number", float: "a number", str: "text"}
+
+_HEARING, _ALARM, _CLIPS, _LOOK = "Hearing", "Alarm", "Clips", "Appearance"
+
+MICROPHONE = Setting("microphone", "", _HEARING, "Microphone", "Remembered by name. Empty: the system's own choice.")
+MODEL = Setting("model", "", _HEARING, "Model file", "Empty: the model that came with the program.")
+USE_MODEL_THRESHOLDS = Setting(
+    "use_model_thresholds",
+    True,
+    _HEARING,
+    "Use the model's own thresholds",
+    "The model was tried on sound it never met and carries the thresholds that did best there.",
+)
+START_THRESHOLD = Setting(
+    "start_threshold", 0.6, _HEARING, "Crying starts at", "P(crying) from which it counts as crying.", "", 0.01, 0.999
+)
+END_THRESHOLD = Setting(
+    "end_threshold", 0.3, _HEARING, "Crying ends below", "P(crying) below which it may be over.", "", 0.001, 0.999
+)
+MINIMUM_SECONDS = Setting(
+    "minimum_seconds", 0.5, _ALARM, "Wake me after", "How long it must cry before the alarm is given.", "s", 0.0, 60.0
+)
+END_SECONDS = Setting(
+    "end_seconds", 8.0, _ALARM, "Over after quiet of", "A baby draws breath, and pauses.", "s", 1.0, 300.0
+)
+COOL_DOWN_SECONDS = Setting(
+    "cool_down_seconds", 15.0, _ALARM, "Then rest for", "The least time between two alerts.", "s", 0.0, 600.0
+)
+REPEAT_SECONDS = Setting(
+    "repeat_seconds", 60.0, _ALARM, "Repeat every", "While crying lasts, the alarm is given again.", "s", 5.0, 3600.0
+)
+MAXIMUM_SECONDS = Setting(
+    "maximum_seconds", 900.0, _ALARM, "Longest alert", "Then it is closed and a new one begins.", "s", 30.0, 7200.0
+)
+ALARM_ON = Setting("alarm_on", True, _ALARM, "Sound the alarm", "Off: only the window and the tray tell.")
+ALARM_SECONDS = Setting(
+    "alarm_seconds", 20.0, _ALARM, "Alarm sounds for", "Unless it is acknowledged before.", "s", 1.0, 600.0
+)
+ALARM_VOLUME = Setting("alarm_volume", 80, _ALARM, "Volume", "Of the alarm, not of the computer.", "%", 1, 100)
+SNOOZE_MINUTES = Setting("snooze_minutes", 10, _ALARM, "Snooze for", "How long the snooze button lasts.", "min", 1, 240)
+LOUD_RISE_DB = Setting(
+    "loud_rise_db",
+    18.0,
+    _ALARM,
+    "Loud means above background by",
+    "Only where the model is silent: then loudness wakes you instead.",
+    "dB",
+    3.0,
+    60.0,
+)
+LOUD_LEVEL_DB = Setting(
+    "loud_level_db", -25.0, _ALARM, "… or louder than", "Whatever the background is.", "dB", -90.0, 0.0
+)
+KEEP_CLIPS = Setting("keep_clips", True, _CLIPS, "Keep the sound of alerts", "On this computer only.")
+CLIP_BEFORE_SECONDS = Setting("clip_before_seconds", 5.0, _CLIPS, "From before", "", "s", 0.0, 30.0)
+CLIP_AFTER_SECONDS = Setting("clip_after_seconds", 5.0, _CLIPS, "Until after", "", "s", 0.0, 30.0)
+CLIP_LONGEST_SECONDS = Setting(
+    "clip_longest_seconds", 60.0, _CLIPS, "At most", "A longer episode keeps its beginning.", "s", 5.0, 90.0
+)
+THEME = Setting(
+    "theme",
+    "system",
+    _LOOK,
+    "Theme",
+    "Night is dim, red and large.",
+    choices=(("system", "As the system"), ("light", "Light"), ("dark", "Dark"), ("night", "Night")),
+)
+CLOSE_TO_TRAY = Setting(
+    "close_to_tray", True, _LOOK, "Go on listening in the tray", "When the window is closed and there is a tray."
+)
+LISTEN_AT_START = Setting("listen_at_start", True, _LOOK, "Listen as soon as the program opens", "")
+WINDOW_GEOMETRY = Setting("window_geometry", "")
+
+SETTINGS: tuple[Setting[Any], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
+BY_NAME: dict[str, Setting[Any]] = {setting.name: setting for setting in SETTINGS}
+
+
+class Settings:
+    """The person's choices, read once, kept in memory, written whole on each change (to a temporary file, then moved).
+
+    A file that cannot be read is put aside with a new name and defaults serve; `complaints` says so in sentences.
+    Without a path nothing is read or written.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.complaints: list[str] = []
+        self._values: dict[str, Any] = {}
+        self._unknown: dict[str, Any] = {}
+        self._listeners: list[Callable[[str], None]] = []
+        if path is not None:
+            self._read(path)
+
+    def __getitem__(self, setting: Setting[T]) -> T:
+        value: T = self._values.get(setting.name, setting.default)
+        return value
+
+    def __setitem__(self, setting: Setting[T], value: T) -> None:
+        """Set and save; SettingError for a value that is not allowed, and then nothing has changed."""
+        checked = setting.check(value)
+        if self[setting] == checked:
+            return
+        self._values[setting.name] = checked
+        self._write()
+        for listener in self._listeners:
+            listener(setting.name)
+
+    def override(self, name: str, text: str) -> None:
+        """One `--set NAME=VALUE`: for this run, not saved. SettingError for an unknown name or a wrong value."""
+        if name not in BY_NAME:
+            raise SettingError(f"There is no setting '{name}'; there are {', '.join(BY_NAME)}.")
+        self._values[name] = BY_NAME[name].parse(text)
+
+    def on_change(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with a setting's name after each change of it."""
+        self._listeners.append(listener)
+
+    def alert_rules(self, thresholds: dict[str, float] | None = None) -> AlertRules:
+        """The numbers for an AlertPolicy; `thresholds` are the model's own, used where the person left them on."""
+        start, end = self[START_THRESHOLD], self[END_THRESHOLD]
+        if thresholds is not None and self[USE_MODEL_THRESHOLDS]:
+            start, end = thresholds["start"], thresholds["end"]
+        return AlertRules(
+            start_threshold=start,
+            # An end above the start would end every alert at once.
+            end_threshold=min(end, start),
+            minimum_seconds=self[MINIMUM_SECONDS],
+            end_seconds=self[END_SECONDS],
+            cool_down_seconds=self[COOL_DOWN_SECONDS],
+            repeat_seconds=self[REPEAT_SECONDS],
+            maximum_seconds=self[MAXIMUM_SECONDS],
+        )
+
+    def _read(self, path: Path) -> None:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        except (OSError, UnicodeDecodeError):
+            self._put_aside(path)
+            return
+        try:
+            values = json.loads(text)
+        except ValueError:
+            values = None
+        if not isinstance(values, dict):
+            self._put_aside(path)
+            return
+        for name, value in values.items():
+            if name not in BY_NAME:
+                self._unknown[name] = value  # a newer version's: kept for it
+                continue
+            try:
+                self._values[name] = BY_NAME[name].check(value)
+            except SettingError as error:
+                self.complaints.append(f"{error} The default, {BY_NAME[name].default!r}, is used.")
+
+    def _put_aside(self, path: Path) -> None:
+        aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%d-%H%M%S')}")
+        with contextlib.suppress(OSError):
+            path.replace(aside)
+        self.complaints.append(
+            f"The settings could not be read; defaults are used, and the file is kept as {aside.name}."
+        )
+
+    def _write(self) -> None:
+        if self.path is None:
+            return
+        text = json.dumps({**self._unknown, **self._values}, indent=2, sort_keys=True, ensure_ascii=False)
+        replace_file(self.path, (text + "\n").encode())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file so that at any moment either the old or the new one is there, whole."""
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

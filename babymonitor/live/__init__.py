@@ -1,0 +1,1 @@
+"""The running monitor: microphone, threads, alarm. QtCore at most, no widgets."""

@@ -1,0 +1,1 @@
+"""Widgets and pyqtgraph only."""
