@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import count
 
 from babymonitor.core.audio import SILENCE_DB
 from babymonitor.core.detector import Score
@@ -72,13 +74,15 @@ class AlertPolicy:
     when it turns false the alarm is given at once.
     """
 
-    def __init__(self, rules: AlertRules, kind: str = "crying", first_id: int = 1) -> None:
+    def __init__(self, rules: AlertRules, kind: str = "crying", ids: Iterator[int] | None = None) -> None:
         self.rules = rules
         self.snoozed = False
         self._kind = kind
-        self._next_id = first_id
+        # Two policies of one night share a counter, so that an id says which alert is meant.
+        self._ids = count(1) if ids is None else ids
         self._alert: Alert | None = None
         self._up_since: float | None = None
+        self._began = 0.0
         self._last_up = 0.0
         self._alarmed_seconds = float("-inf")
         self._owed = False
@@ -144,8 +148,7 @@ class AlertPolicy:
         long_enough = score.seconds - self._up_since >= self.rules.minimum_seconds - 1e-6
         if not long_enough or score.seconds < self._quiet_until:
             return []
-        self._alert = self._current(Alert(self._next_id, self._kind, self._began, score.seconds))
-        self._next_id += 1
+        self._alert = self._current(Alert(next(self._ids), self._kind, self._began, score.seconds))
         self._last_up = score.seconds
         return [AlertEvent(Change.RAISED, self._alert, self._alarm(score.seconds))]
 

@@ -47,6 +47,7 @@ class RingBuffer:
         self._samples = np.zeros(self.capacity, np.float32)
         self._announced = 0
         self._written = 0
+        self._cut_at = 0
 
     @property
     def written(self) -> int:
@@ -68,6 +69,15 @@ class RingBuffer:
         self._samples[at : at + first] = kept[:first]
         self._samples[: kept.size - first] = kept[first:]
         self._written = stop
+
+    @property
+    def cut_at(self) -> int:
+        """Where the sound that goes on now began: what is before it was heard before a gap."""
+        return self._cut_at
+
+    def cut(self) -> None:
+        """The writer's word that what it writes next does not follow what it wrote (the microphone was away)."""
+        self._cut_at = self._written
 
     def read(self, start: int, stop: int) -> Wave:
         """A copy of the samples [start, stop). OverrunError when the first are gone, ValueError when any is to come."""

@@ -42,18 +42,14 @@ class Detector:
 
     def __init__(self, classifier: Classifier, ring: RingBuffer) -> None:
         self._ring = ring
-        self._origin = 0
-        self._use(classifier)
+        self.use(classifier)
 
     @property
     def classifier(self) -> Classifier:
         return self._classifier
 
     def use(self, classifier: Classifier) -> None:
-        """Ask another model from the next window on; the sound heard so far is judged by it too."""
-        self._use(classifier)
-
-    def _use(self, classifier: Classifier) -> None:
+        """Ask this model from now on. ModelError if it hears at another rate than the ring."""
         if classifier.card.features.sample_rate != self._ring.sample_rate:
             raise ModelError(
                 f"The model {classifier.path.name} hears at {classifier.card.features.sample_rate} Hz, "
@@ -62,14 +58,11 @@ class Detector:
         self._classifier = classifier
         self._spec: FeatureSpec = classifier.card.features
         self._first_frames = max(1, classifier.card.window_frames // 2)
-        self._restart()
+        self._restart(max(self._ring.cut_at, self._ring.written - classifier.card.window_samples))
 
-    def restart(self) -> None:
-        """Begin anew with the next sample: what comes does not follow what was (the microphone was away)."""
-        self._origin = self._ring.written
-        self._restart()
-
-    def _restart(self) -> None:
+    def _restart(self, origin: int) -> None:
+        """Begin anew at a sample: the grid of windows starts there, and nothing before it is looked at."""
+        self._origin = origin
         self._mel: Mel = np.zeros((self._spec.n_mels, 0), np.float32)
         self._frames_done = 0
         self._last_window = -1
@@ -80,6 +73,8 @@ class Detector:
         ModelError when the model fails.
         """
         card = self._classifier.card
+        if self._ring.cut_at > self._origin:
+            self._restart(self._ring.cut_at)
         frames_ready = self._spec.frames(self._ring.written - self._origin)
         window = (frames_ready - self._first_frames) // card.hop_frames
         if window <= self._last_window or frames_ready < self._first_frames:
@@ -92,7 +87,7 @@ class Detector:
             wave = self._ring.read(self._origin + start_frame * self._spec.hop_length, stop)
         except OverrunError:
             # The thread was held up for longer than the ring lasts: what is left is judged as new sound.
-            self.restart()
+            self._restart(self._ring.written)
             return None
         new = log_mel(wave, self._spec)
         follows = start_frame == self._frames_done

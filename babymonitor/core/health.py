@@ -48,8 +48,9 @@ class HealthWatch:
         """The state at `now`: `samples` and `scores` so far, `silent` if the newest samples are all the same."""
         if samples != self._samples:
             if now - self._samples_at >= self._rules.deaf_seconds:
-                # Sound is back after a gap: the model gets its full time again.
+                # Sound is back after a gap: the model gets its full time again, the microphone no credit.
                 self._scores_at = now
+                self._sounding_at = float("-inf")
             self._samples, self._samples_at, self._heard = samples, now, True
         if scores != self._scores:
             self._scores, self._scores_at = scores, now

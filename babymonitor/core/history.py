@@ -151,14 +151,25 @@ class History:
     def set_clip(self, id: int, clip: str) -> None:
         self._run("UPDATE alerts SET clip = ? WHERE id = ?", (clip, id))
 
+    def alert(self, id: int) -> AlertRow | None:
+        """One alert, None where there is none with this id."""
+        return next(iter(self._alerts("WHERE id = ?", (id,))), None)
+
     def alerts(self, since: float = 0.0, until: float = 1e12, limit: int = 10_000) -> list[AlertRow]:
         """Alerts that began in [since, until), the newest first."""
-        rows = self._run(
-            "SELECT id, kind, began, raised, ended, peak_db, peak_crying, reasons, clip FROM alerts"
-            " WHERE began >= ? AND began < ? ORDER BY began DESC, id DESC LIMIT ?",
-            (since, until, limit),
+        return self._alerts(
+            "WHERE began >= ? AND began < ? ORDER BY began DESC, id DESC LIMIT ?", (since, until, limit)
         )
-        return [AlertRow(*row[:7], json.loads(row[7]), row[8]) for row in rows]
+
+    def _alerts(self, condition: str, values: tuple[object, ...]) -> list[AlertRow]:
+        rows = self._run(
+            "SELECT id, kind, began, raised, ended, peak_db, peak_crying, reasons, clip FROM alerts " + condition,
+            values,
+        )
+        return [
+            AlertRow(id, kind, began, raised, ended, peak_db, peak_crying, json.loads(reasons), clip)
+            for id, kind, began, raised, ended, peak_db, peak_crying, reasons, clip in rows
+        ]
 
     def add_gap(self, state: str, detail: str, began: float) -> int:
         """The monitor stopped listening; the gap's id."""
@@ -191,7 +202,7 @@ class History:
             "SELECT began, level_db, crying, seconds FROM minutes WHERE began >= ? AND began < ? ORDER BY began",
             (since, until),
         )
-        return (Minute(*row[:3], json.loads(row[3])) for row in rows)
+        return (Minute(began, level, crying, json.loads(seconds)) for began, level, crying, seconds in rows)
 
     def close_what_was_left_open(self, now: float) -> None:
         """After a crash: an alert or a gap that never ended, ends where it was last known."""

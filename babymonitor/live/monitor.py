@@ -1,15 +1,38 @@
-"""The running monitor without pixels. SKELETON: the signals and methods are final, the bodies follow."""
+"""The running monitor without pixels: `Listening` with Qt's timers, threads and signals around it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
-from babymonitor.core.audio import RingBuffer
-from babymonitor.core.history import History
-from babymonitor.core.settings import Settings
+from babymonitor.core import paths
+from babymonitor.core.alerts import Alert, Change
+from babymonitor.core.audio import AudioError, RingBuffer, read_wave
+from babymonitor.core.classifier import ModelCard
+from babymonitor.core.detector import Score
+from babymonitor.core.history import AlertRow, History
+from babymonitor.core.settings import MICROPHONE, MODEL, SNOOZE_MINUTES, Settings
+from babymonitor.live.alarm import Alarm
+from babymonitor.live.clip_writer import ClipWriter
+from babymonitor.live.detector_worker import DetectorWorker
+from babymonitor.live.keep_awake import KeepAwake
+from babymonitor.live.listening import (
+    RING_SECONDS,
+    AlertHappened,
+    ClipSaved,
+    Complaint,
+    Happening,
+    Listening,
+    collect_clips,
+)
+from babymonitor.live.microphone import Microphone
+from babymonitor.live.sound_card import SoundCard, SoundCardError
+from babymonitor.live.speaker import Speaker
 from babymonitor.live.state import Activity, MonitorState
+
+_TICK_MS = 30
+_PLAYBACK_RATE = 44100
 
 
 class Monitor(QObject):
@@ -23,40 +46,239 @@ class Monitor(QObject):
     alert_raised = Signal(object)
     """core.history.AlertRow: someone is being woken (banner, tray message)."""
     model_changed = Signal()
-    """`labels`, `thresholds` and `model_name` may have changed."""
+    """`labels`, `start_threshold` and `model_name` may have changed."""
+    microphones_changed = Signal()
     playback_changed = Signal(str)
     """The path of the clip that is being played, empty when it ends."""
     complained = Signal(str)
     """One sentence for the person: something went wrong that does not stop the listening."""
 
+    _model_requested = Signal(str)
+    _worker_stop_requested = Signal()
+
     def __init__(self, settings: Settings, history: History, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.settings = settings
         self.history = history
-        self.ring: RingBuffer = RingBuffer(120.0)
+        self.ring = RingBuffer(RING_SECONDS)
         self.state = MonitorState(Activity.STOPPED)
         self.labels: tuple[str, ...] = ()
         self.model_name = ""
-        self.start_threshold = 0.6
+        self.start_threshold = settings.alert_rules().start_threshold
+        self._thresholds: dict[str, float] | None = None
+        self._card: SoundCard | None = None
+        self._listening: Listening | None = None
+        self._playing = ""
+        self._keep_awake = KeepAwake()
+        self._clips = ClipWriter(paths.clips_folder(), self.ring.sample_rate)
+        self._thread, self._worker = self._begin_detector()
+        self._tick_timer = QTimer(self)
+        self._tick_timer.setInterval(_TICK_MS)
+        self._tick_timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._tick_timer.timeout.connect(self._on_tick)
+        settings.on_change(self._on_setting_changed)
 
-    def start(self) -> None: ...
+    def _begin_detector(self) -> tuple[QThread, DetectorWorker]:
+        thread = QThread(self)
+        thread.setObjectName("detector")
+        worker = DetectorWorker(self.ring)
+        worker.moveToThread(thread)
+        thread.started.connect(worker.start)
+        worker.scored.connect(self._on_scored)
+        worker.model_opened.connect(self._on_model_opened)
+        worker.model_refused.connect(self.complained)
+        worker.failed.connect(self._on_detector_failed)
+        worker.stopped.connect(thread.quit)
+        self._model_requested.connect(worker.use_model)
+        self._worker_stop_requested.connect(worker.stop)
+        thread.start()
+        self._model_requested.emit(self.settings[MODEL])
+        return thread, worker
 
-    def stop(self) -> None: ...
+    # What the person asks for
 
-    def snooze(self, minutes: int) -> None: ...
+    def start(self) -> None:
+        """Begin to listen."""
+        if self._listening is not None:
+            return
+        card = self._sound_card()
+        self._listening = Listening(
+            self.ring,
+            Microphone(self.ring, card, self.settings[MICROPHONE]),
+            self.settings,
+            self.history,
+            self._alarm,
+            self._clips,
+        )
+        self._listening.use_rules(self._thresholds)
+        self._keep_awake.hold()
+        self._tell(self._listening.start())
+        self._tick_timer.start()
 
-    def end_snooze(self) -> None: ...
+    def stop(self) -> None:
+        """Listen no longer; what lasts is ended and kept."""
+        listening, self._listening = self._listening, None
+        if listening is None:
+            return
+        self._keep_awake.release()
+        happenings = listening.stop()
+        self._tell(happenings)
+        self._set_state(MonitorState(Activity.STOPPED))
+
+    def shut_down(self) -> None:
+        """End everything, in order; afterwards no thread of ours runs. The monitor cannot be started again."""
+        self.stop()
+        self._tick_timer.stop()
+        self.stop_playing()
+        if self._card is not None:
+            self._alarm.stop()
+        self._worker_stop_requested.emit()
+        if not self._thread.wait(5000):
+            self._thread.terminate()
+            self._thread.wait()
+        self._clips.close()
+        self._tell(collect_clips(self._clips, self.history))
+
+    def snooze(self, minutes: int | None = None) -> None:
+        """Wake nobody for so long (None: as the settings say)."""
+        if self._listening is not None:
+            self._listening.snooze(self.settings[SNOOZE_MINUTES] if minutes is None else minutes)
+            self._set_state(self._listening.state)
+
+    def end_snooze(self) -> None:
+        if self._listening is not None:
+            self._listening.end_snooze()
+            self._set_state(self._listening.state)
 
     def acknowledge(self) -> None:
         """Silence the alarm that sounds now."""
+        if self._card is not None:
+            self._alarm.stop()
+        if self._listening is not None:
+            self._set_state(self._listening.state)
 
-    def test_alarm(self) -> None: ...
+    def test_alarm(self) -> None:
+        """Sound the alarm for a few seconds, the whole real way."""
+        self._sound_card()
+        self._complain(self._alarm.test())
 
     def microphones(self) -> list[str]:
-        """Names of the microphones seen now, for the picker; the empty name stands for the system's choice."""
-        return []
+        """Names of the microphones seen now, for the picker."""
+        card = self._sound_card()
+        if self._listening is None:
+            card.refresh()
+        return card.microphones()
 
     def play(self, path: Path) -> None:
         """Play a clip through the speakers; playing another, or `stop_playing`, ends it."""
+        self._sound_card()
+        try:
+            self._player.play(read_wave(path, _PLAYBACK_RATE), _PLAYBACK_RATE)
+        except (AudioError, SoundCardError) as error:
+            self._complain(f"The clip cannot be played: {error}")
+            return
+        self._playing = str(path)
+        self._tick_timer.start()
+        self.playback_changed.emit(self._playing)
 
-    def stop_playing(self) -> None: ...
+    def stop_playing(self) -> None:
+        if self._card is not None:
+            self._player.stop()
+        if self._playing:
+            self._playing = ""
+            self.playback_changed.emit("")
+
+    # What happens
+
+    @Slot()
+    def _on_tick(self) -> None:
+        if self._playing and not self._player.playing:
+            self.stop_playing()
+        if self._listening is not None:
+            self._tell(self._listening.tick())
+            self._set_state(self._listening.state)
+        else:
+            self._tell(collect_clips(self._clips, self.history))
+            if not self._playing and self._clips.idle:
+                self._tick_timer.stop()
+
+    @Slot(object)
+    def _on_scored(self, score: Score) -> None:
+        if self._listening is None:
+            return
+        self._tell(self._listening.take(score))
+        self.scored.emit(score)
+        self._set_state(self._listening.state)
+
+    @Slot(object, str)
+    def _on_model_opened(self, card: ModelCard, path: str) -> None:
+        self.labels, self.model_name = card.labels, card.name
+        self._thresholds = card.thresholds
+        self._use_rules()
+
+    @Slot(str)
+    def _on_detector_failed(self, sentence: str) -> None:
+        if self._listening is not None:
+            self._listening.model_failed(sentence)
+
+    def _on_setting_changed(self, name: str) -> None:
+        if name == MICROPHONE.name and self._listening is not None:
+            self.stop()
+            self.start()
+        elif name == MODEL.name:
+            self._model_requested.emit(self.settings[MODEL])
+        else:
+            self._use_rules()
+
+    def _use_rules(self) -> None:
+        self.start_threshold = self.settings.alert_rules(self._thresholds).start_threshold
+        if self._listening is not None:
+            self._listening.use_rules(self._thresholds)
+        self.model_changed.emit()
+
+    def _tell(self, happenings: list[Happening]) -> None:
+        for happening in happenings:
+            if isinstance(happening, Complaint):
+                self.complained.emit(happening.sentence)
+            elif isinstance(happening, ClipSaved):
+                self.alerts_changed.emit()
+            elif isinstance(happening, AlertHappened):
+                self.alerts_changed.emit()
+                if happening.event.change is not Change.ENDED and happening.event.alarms:
+                    self.alert_raised.emit(self._row(happening))
+
+    def _row(self, happening: AlertHappened) -> AlertRow:
+        row = self.history.alert(happening.row) if happening.row is not None else None
+        return row or _row_of(happening.event.alert)
+
+    def _sound_card(self) -> SoundCard:
+        """PortAudio, from when it is first needed: looking at every device takes time that the window need not wait."""
+        if self._card is None:
+            self._card = SoundCard()
+            self._alarm = Alarm(self._card, self.settings)
+            self._player = Speaker(self._card)
+            self.microphones_changed.emit()
+        return self._card
+
+    def _complain(self, sentence: str) -> None:
+        if sentence:
+            self.complained.emit(sentence)
+
+    def _set_state(self, state: MonitorState) -> None:
+        if state != self.state:
+            self.state = state
+            self.state_changed.emit(state)
+
+
+def _row_of(alert: Alert) -> AlertRow:
+    """An alert as a row, where the history could not keep it."""
+    return AlertRow(
+        -1,
+        alert.kind,
+        alert.began_seconds,
+        alert.raised_seconds,
+        alert.ended_seconds,
+        alert.peak_db,
+        alert.peak_crying,
+        alert.reasons,
+    )

@@ -1,0 +1,58 @@
+"""Command line: which part of the program is meant. Qt is imported by the window's branch alone."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from babymonitor import __version__
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["trainer"]:
+        return _train(argv[1:])
+    parser = argparse.ArgumentParser(prog="babymonitor", description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"babymonitor {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    from babymonitor.terminal import devices, predict, selftest, watch
+
+    modules = {"watch": watch, "predict": predict, "devices": devices, "selftest": selftest}
+    for name, module in modules.items():
+        lines = (module.__doc__ or "").partition(": ")
+        module.add_arguments(commands.add_parser(name, help=lines[2].rstrip(".\n"), description=lines[2]))
+    commands.add_parser("trainer", help="train, evaluate and compare models", add_help=False)
+    arguments = parser.parse_args(argv)
+    if arguments.command in modules:
+        status: int = modules[arguments.command].run(arguments)
+        return status
+    if not _has_screen():
+        print("There is no screen: the monitor runs in the terminal.", flush=True)
+        return watch.run(parser.parse_args(["watch"]))
+    from babymonitor import app
+
+    return app.run()
+
+
+_DESCRIPTION = "Without a command: the window. Without a screen: the monitor in the terminal."
+
+
+def _has_screen() -> bool:
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def _train(argv: list[str]) -> int:
+    try:
+        from trainer.__main__ import main as train
+    except ModuleNotFoundError as error:
+        print(f"The trainer needs packages that are not installed ({error.name}): see README.", file=sys.stderr)
+        return 2
+    return train(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""The composition root of the window: build, wire, show, listen, shut down in order."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import signal
+import sys
+import time
+from types import TracebackType
+
+from PySide6.QtCore import QLockFile, QObject, QTimer, Slot
+from PySide6.QtGui import QIcon
+from PySide6.QtNetwork import QLocalServer, QLocalSocket
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from babymonitor import __version__
+from babymonitor.core import paths
+from babymonitor.core.history import History, HistoryError
+from babymonitor.core.settings import LISTEN_AT_START, Settings
+from babymonitor.live.monitor import Monitor
+from babymonitor.ui.main_window import MainWindow
+
+_log = logging.getLogger("babymonitor")
+
+
+class Application(QObject):
+    """Everything the window program consists of, from `__init__` to `shut_down`."""
+
+    def __init__(self, qt: QApplication) -> None:
+        super().__init__()
+        self.qt = qt
+        self.settings = Settings(paths.settings_file())
+        self.history = History(paths.history_file())
+        self.history.close_what_was_left_open(time.time())
+        self.monitor = Monitor(self.settings, self.history, self)
+        self.window = MainWindow(self.monitor, self.settings, self.history)
+        self._catch_errors()
+        self._first_score = True
+        self.monitor.scored.connect(self._on_scored)
+        self.qt.aboutToQuit.connect(self.shut_down)
+
+    def show(self) -> None:
+        """The window first; sound after it, because looking at every sound device takes a while."""
+        self.window.show()
+        for complaint in self.settings.complaints + self.history.complaints:
+            self.monitor.complained.emit(complaint)
+        QTimer.singleShot(0, self._on_shown)
+
+    @Slot()
+    def shut_down(self) -> None:
+        """In order: listening, threads, then the history they write to."""
+        self.monitor.shut_down()
+        self.history.close()
+        _log.info("ended")
+
+    @Slot()
+    def _on_shown(self) -> None:
+        _log.info("window visible")
+        if self.settings[LISTEN_AT_START]:
+            self.monitor.start()
+
+    @Slot()
+    def _on_scored(self) -> None:
+        if self._first_score:
+            _log.info("first score")
+            self._first_score = False
+            self.monitor.scored.disconnect(self._on_scored)
+
+    def _catch_errors(self) -> None:
+        """An error in a slot is a bug of ours: it is written down and said, and listening goes on."""
+
+        def on_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+            _log.error("unexpected error", exc_info=(kind, error, trace))
+            sys.__excepthook__(kind, error, trace)
+            self.monitor.complained.emit(f"Something went wrong inside the program ({kind.__name__}); see the log.")
+
+        sys.excepthook = on_error
+
+
+class SingleInstance(QObject):
+    """One program at a time: a second one asks the first to show its window, and ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        folder = paths.data_folder()
+        self._lock = QLockFile(str(folder / "lock"))
+        # Only a process that is gone makes the lock stale, never its age: a night is long.
+        self._lock.setStaleLockTime(0)
+        self._server = QLocalServer(self)
+        self._window: MainWindow | None = None
+
+    def is_first(self) -> bool:
+        """Whether this process may go on; if not, the first one has been asked to show itself."""
+        if self._lock.tryLock(100):
+            return True
+        socket = QLocalSocket()
+        socket.connectToServer(self._socket_name())
+        socket.waitForConnected(1000)
+        return False
+
+    def listen(self, window: MainWindow) -> None:
+        """From now on show `window` when a second program asks."""
+        self._window = window
+        QLocalServer.removeServer(self._socket_name())
+        self._server.newConnection.connect(self._on_new_connection)
+        self._server.listen(self._socket_name())
+
+    def _socket_name(self) -> str:
+        return f"babymonitor-{paths.data_folder()}".replace("/", "-").replace("\\", "-").replace(":", "")[-80:]
+
+    @Slot()
+    def _on_new_connection(self) -> None:
+        connection = self._server.nextPendingConnection()
+        connection.close()
+        connection.deleteLater()
+        if self._window is not None:
+            self._window.showNormal()
+            self._window.raise_()
+            self._window.activateWindow()
+
+
+def run() -> int:
+    """Open the window and stay until it is closed; the exit status."""
+    _write_log()
+    _log.info("started %s", __version__)
+    qt = QApplication(sys.argv[:1])
+    qt.setApplicationName("babymonitor")
+    qt.setApplicationDisplayName("Baby Monitor")
+    qt.setDesktopFileName("babymonitor")
+    qt.setWindowIcon(QIcon(str(paths.resource("icons", "app.svg"))))
+    qt.setQuitOnLastWindowClosed(True)
+    instance = SingleInstance()
+    if not instance.is_first():
+        print("Baby Monitor is already running; its window is shown.")
+        return 0
+    try:
+        application = Application(qt)
+    except (HistoryError, OSError) as error:
+        QMessageBox.critical(None, "Baby Monitor", str(error))
+        return 1
+    instance.listen(application.window)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # The monitor's timers let Python see the signal soon.
+        signal.signal(number, lambda *_: qt.quit())
+    application.show()
+    return qt.exec()
+
+
+def _write_log() -> None:
+    """A log that stays small: what happened, for whoever has to find out why."""
+    handler = logging.handlers.RotatingFileHandler(paths.log_file(), maxBytes=1_000_000, backupCount=2, delay=True)
+    handler.setFormatter(logging.Formatter("%(created).3f %(asctime)s %(levelname)s %(message)s"))
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)

@@ -1,0 +1,66 @@
+"""The alarm: what can be heard in the room. Crying and 'not listening' sound different."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from babymonitor.core import paths
+from babymonitor.core.audio import AudioError, read_wave
+from babymonitor.core.features import Wave
+from babymonitor.core.settings import ALARM_ON, ALARM_SECONDS, ALARM_VOLUME, Settings
+from babymonitor.live.sound_card import SoundCard, SoundCardError
+from babymonitor.live.speaker import Speaker
+
+_RATE = 44100
+
+
+class Alarm:
+    """Sounds through the loudspeakers until its time is over or somebody acknowledges it.
+
+    Its methods return a sentence when it cannot be heard, an empty text when it can. Switching the alarm off silences
+    crying; 'not listening' is never silent.
+    """
+
+    def __init__(self, card: SoundCard | None, settings: Settings) -> None:
+        self._settings = settings
+        self._speaker = Speaker(card) if card is not None else None
+
+    @property
+    def sounding(self) -> bool:
+        return self._speaker is not None and self._speaker.playing
+
+    def crying(self) -> str:
+        """Somebody is to be woken."""
+        return self._sound("alarm.wav") if self._settings[ALARM_ON] else ""
+
+    def health(self) -> str:
+        """The monitor is not listening, or not with its model."""
+        return self._sound("health.wav")
+
+    def test(self) -> str:
+        """The alarm as it will be, switched on or not."""
+        return self._sound("alarm.wav", seconds=3.0)
+
+    def stop(self) -> None:
+        if self._speaker is not None:
+            self._speaker.stop()
+
+    def _sound(self, file: str, seconds: float | None = None) -> str:
+        if self._speaker is None:
+            return "There is no loudspeaker: the alarm can be seen but not heard."
+        try:
+            wave = read_wave(paths.resource("sounds", file), _RATE)
+        except AudioError:
+            wave = _beeps()
+        volume = self._settings[ALARM_VOLUME] / 100
+        try:
+            self._speaker.play(wave, _RATE, volume, self._settings[ALARM_SECONDS] if seconds is None else seconds)
+        except SoundCardError as error:
+            return f"The alarm cannot be heard: {error}"
+        return ""
+
+
+def _beeps() -> Wave:
+    """What sounds when the file is gone: an alarm must not depend on one."""
+    time = np.arange(_RATE) / _RATE
+    return np.asarray(0.8 * np.sin(2 * np.pi * 880.0 * time) * (time % 0.5 < 0.25), np.float32)

@@ -1,0 +1,58 @@
+"""Keeping the sound of alerts on disk, on a thread of its own: a slow disk must not hold up an alarm."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from pathlib import Path
+
+from babymonitor.core.features import Wave
+
+
+class ClipWriter:
+    """Writes waves as FLAC: to a temporary file, then moved into place, so that a clip is there whole or not at all.
+
+    `save` returns at once; what became of it is in `results` later: (key, name, sentence), the sentence empty when it
+    went well.
+    """
+
+    def __init__(self, folder: Path, sample_rate: int) -> None:
+        self.folder = folder
+        self.results: deque[tuple[int, str, str]] = deque()
+        self._sample_rate = sample_rate
+        self._jobs: queue.Queue[tuple[int, str, Wave] | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
+        self._thread.start()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is waiting to be written, and no result waits to be fetched."""
+        return self._jobs.unfinished_tasks == 0 and not self.results
+
+    def save(self, key: int, name: str, wave: Wave) -> None:
+        """Write (samples,) to `name` (relative, ending in .flac) in the folder."""
+        self._jobs.put((key, name, wave))
+
+    def close(self) -> None:
+        """Finish what is waiting, then end the thread."""
+        self._jobs.put(None)
+        self._thread.join(timeout=30.0)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            key, name, wave = job
+            try:
+                self._write(self.folder / name, wave)
+                self.results.append((key, name, ""))
+            except Exception as error:  # whatever a disk may do, the next clip is tried
+                self.results.append((key, name, f"The sound of an alert could not be kept: {error}."))
+            self._jobs.task_done()
+
+    def _write(self, path: Path, wave: Wave) -> None:
+        import soundfile
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".part")
+        soundfile.write(str(temporary), wave.clip(-1.0, 1.0), self._sample_rate, format="FLAC", subtype="PCM_16")
+        temporary.replace(path)

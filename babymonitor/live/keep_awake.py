@@ -1,0 +1,51 @@
+"""Keeping the laptop awake while it listens: one that sleeps hears nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+
+_WINDOWS_CONTINUOUS, _WINDOWS_SYSTEM_REQUIRED = 0x80000000, 0x00000001
+
+
+class KeepAwake:
+    """Asks the system not to sleep, from `hold` to `release`; where it cannot be asked, nothing happens.
+
+    Linux: systemd-inhibit; macOS: caffeinate; Windows: SetThreadExecutionState. The two commands end with this process
+    even if it is killed.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def hold(self) -> None:
+        if sys.platform == "win32":
+            ctypes.windll.kernel32.SetThreadExecutionState(_WINDOWS_CONTINUOUS | _WINDOWS_SYSTEM_REQUIRED)
+            return
+        command = self._command()
+        if self._process is None and command and shutil.which(command[0]):
+            with contextlib.suppress(OSError):
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+
+    def release(self) -> None:
+        if sys.platform == "win32":
+            ctypes.windll.kernel32.SetThreadExecutionState(_WINDOWS_CONTINUOUS)
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=2.0)
+
+    @staticmethod
+    def _command() -> list[str]:
+        pid = str(os.getpid())
+        if sys.platform == "darwin":
+            return ["caffeinate", "-i", "-w", pid]
+        what = ["--what=idle:sleep:handle-lid-switch", "--who=Baby Monitor", "--why=Listening to a child"]
+        return ["systemd-inhibit", *what, "tail", f"--pid={pid}", "-f", "/dev/null"]

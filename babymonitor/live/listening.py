@@ -1,0 +1,484 @@
+"""The whole monitor without Qt: what the window and the terminal both run.
+
+`tick` moves sound and looks whether all is well; `take` turns a score into alerts. Both return what happened, in order.
+Everything here runs on the main thread; only the detector and the clip writer have threads of their own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import count
+from typing import Protocol
+
+from babymonitor.core.alerts import Alert, AlertEvent, AlertPolicy, Change
+from babymonitor.core.audio import AudioError, OverrunError, RingBuffer, is_digital_silence
+from babymonitor.core.detector import LoudnessMeter, Score
+from babymonitor.core.health import Health, HealthRules, HealthWatch
+from babymonitor.core.history import History, HistoryError, Minute
+from babymonitor.core.labels import label
+from babymonitor.core.settings import (
+    CLIP_AFTER_SECONDS,
+    CLIP_BEFORE_SECONDS,
+    CLIP_LONGEST_SECONDS,
+    KEEP_CLIPS,
+    LOUD_LEVEL_DB,
+    LOUD_RISE_DB,
+    REPEAT_SECONDS,
+    Settings,
+)
+from babymonitor.live.alarm import Alarm
+from babymonitor.live.clip_writer import ClipWriter
+from babymonitor.live.sound_card import SoundCardError
+from babymonitor.live.state import Activity, MonitorState
+
+RING_SECONDS = 180.0
+"""Enough for the longest clip with the longest time before it, and the disk being slow on top."""
+
+_LOOK_SECONDS = 0.25
+_SLEPT_SECONDS = 5.0
+_FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.5, 8.0
+
+
+class Source(Protocol):
+    """Where sound comes from: the microphone, or files in its place.
+
+    `open` and `reopen` raise SoundCardError or AudioError; `pump` moves what has come into the ring. ends: whether it
+    can finish; one that can does not go deaf, and is not reopened.
+    """
+
+    name: str
+    ends: bool
+
+    @property
+    def finished(self) -> bool: ...
+    def open(self) -> None: ...
+    def reopen(self) -> None: ...
+    def close(self) -> None: ...
+    def pump(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChanged:
+    """The monitor's health is another; detail: one sentence for a person, empty when all is well."""
+
+    health: Health
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertHappened:
+    """An alert changed; row: its number in the history, None where none is kept."""
+
+    event: AlertEvent
+    row: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSaved:
+    """The sound of an alert lies on disk, at `name` in the clips folder."""
+
+    row: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """Something did not go well, and listening goes on: one sentence for a person."""
+
+    sentence: str
+
+
+Happening = HealthChanged | AlertHappened | ClipSaved | Complaint
+
+
+@dataclass(slots=True)
+class _PendingClip:
+    row: int
+    name: str
+    start: int
+    stop: int
+    open_ended: bool = True
+
+
+def collect_clips(clips: ClipWriter, history: History | None) -> list[Happening]:
+    """Enter the clips that were written since the last call into the history."""
+    happenings: list[Happening] = []
+    while clips.results:
+        row, name, sentence = clips.results.popleft()
+        if not sentence and history is not None:
+            try:
+                history.set_clip(row, name)
+            except HistoryError as error:
+                sentence = str(error)
+        happenings.append(Complaint(sentence) if sentence else ClipSaved(row, name))
+    return happenings
+
+
+class Listening:
+    """One stretch of listening to one source, from `start` to `stop`.
+
+    ring: written by the source alone. history, alarm, clips: None where nothing is to be kept or heard (files).
+    clock: monotonic seconds; for files read faster than time, the position in the sound.
+    """
+
+    def __init__(
+        self,
+        ring: RingBuffer,
+        source: Source,
+        settings: Settings,
+        history: History | None = None,
+        alarm: Alarm | None = None,
+        clips: ClipWriter | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.source = source
+        self.health = Health.STARTING
+        self.detail = ""
+        self.snoozed_until: float | None = None
+        self._ring = ring
+        self._settings = settings
+        self._history = history
+        self._alarm = alarm
+        self._clips = clips
+        self._clock = clock
+        ids = count(1)
+        self._policy = AlertPolicy(settings.alert_rules(), ids=ids)
+        self._loud_policy = AlertPolicy(settings.alert_rules(), kind="loud", ids=ids)
+        self._loudness = LoudnessMeter(ring, settings[LOUD_RISE_DB], settings[LOUD_LEVEL_DB])
+        self._minutes = _Minutes()
+        self._scores = 0
+        self._rows: dict[int, int] = {}
+        self._alert_since: float | None = None
+        self._pending: list[_PendingClip] = []
+        self._gap: int | None = None
+        self._fault_since: float | None = None
+        self._open_error = ""
+        self._model_error = ""
+        self._said: set[str] = set()
+        self.use_rules(None)
+
+    def start(self) -> list[Happening]:
+        """Open the source. A microphone that does not open is tried again for as long as it takes."""
+        now = self._clock()
+        self._watch = HealthWatch(HealthRules(), now)
+        self._wall_ahead = time.time() - now
+        self._look_at = now
+        self._retry_at, self._retry_seconds = now, _FIRST_RETRY_SECONDS
+        self._health_alarm_at = float("-inf")
+        self._open(self.source.open)
+        return []
+
+    def stop(self) -> list[Happening]:
+        """Close the source, end what lasts and hand over what is to be kept."""
+        self.source.close()
+        happenings = self._alert_events([*self._policy.interrupt(), *self._loud_policy.interrupt()])
+        for clip in self._pending:
+            clip.stop = min(clip.stop, self._ring.written)
+        happenings += self._save_clips()
+        if self._alarm is not None:
+            self._alarm.stop()
+        happenings += self._keep(lambda history: self._minutes.flush(history))
+        if self._gap is not None:
+            happenings += self._end_gap()
+        return happenings
+
+    def use_rules(self, thresholds: dict[str, float] | None) -> None:
+        """Take the numbers from the settings anew; `thresholds` are the model's own."""
+        self._policy.rules = self._settings.alert_rules(thresholds)
+        # Loudness is all or nothing: thresholds that suit a probability do not matter to it.
+        self._loud_policy.rules = replace(self._settings.alert_rules(), start_threshold=0.5, end_threshold=0.5)
+        self._loudness.rise_db = self._settings[LOUD_RISE_DB]
+        self._loudness.level_db = self._settings[LOUD_LEVEL_DB]
+
+    def model_failed(self, sentence: str) -> None:
+        """The detector's word on why there are no scores; said when the watch finds that there are none."""
+        self._model_error = sentence
+
+    def take(self, score: Score) -> list[Happening]:
+        """A score of the detector."""
+        self._scores += 1
+        self._model_error = ""
+        self._policy.snoozed = self._is_snoozed()
+        happenings = self._alert_events(self._policy.feed(score))
+        if self._history is not None:
+            wall = self._wall(score.seconds)
+            happenings += self._keep(lambda history: self._minutes.add(wall, score, history))
+        return happenings
+
+    def tick(self) -> list[Happening]:
+        """Move sound, and a few times a second look whether all is well."""
+        happenings: list[Happening] = []
+        self.source.pump()
+        now = self._clock()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_SECONDS
+            happenings += self._look_whether_it_slept(now)
+            happenings += self._look(now)
+            happenings += self._loudness_alerts()
+        if self._clips is not None:
+            happenings += self._save_clips()
+            happenings += collect_clips(self._clips, self._history)
+        return happenings
+
+    def snooze(self, minutes: int) -> None:
+        """Wake nobody for so long; what happens is kept all the same. Faults sound nevertheless."""
+        self.snoozed_until = time.time() + 60 * minutes
+        if self.health is Health.LISTENING:
+            self.acknowledge()
+
+    def end_snooze(self) -> None:
+        self.snoozed_until = None
+
+    def acknowledge(self) -> None:
+        """Silence the alarm that sounds now."""
+        if self._alarm is not None:
+            self._alarm.stop()
+
+    @property
+    def state(self) -> MonitorState:
+        """Everything the state line has to know."""
+        activity, since = self._activity()
+        return MonitorState(
+            activity=activity,
+            source=self.source.name,
+            detail=self.detail,
+            since=since,
+            snoozed_until=self.snoozed_until if self._is_snoozed() else None,
+            alarm_sounding=self._alarm is not None and self._alarm.sounding,
+        )
+
+    def _activity(self) -> tuple[Activity, float | None]:
+        if self.health in (Health.DEAF, Health.MUTED):
+            return Activity(self.health.value), self._fault_since
+        for policy, activity in ((self._policy, Activity.CRYING), (self._loud_policy, Activity.LOUD)):
+            if policy.active is not None:
+                return activity, self._alert_since
+        return Activity(self.health.value), self._fault_since
+
+    def _is_snoozed(self) -> bool:
+        return self.snoozed_until is not None and time.time() < self.snoozed_until
+
+    def _wall(self, seconds: float) -> float:
+        """Unix seconds of a position in the sound."""
+        return time.time() - (self._ring.written / self._ring.sample_rate - seconds)
+
+    # Health
+
+    def _look_whether_it_slept(self, now: float) -> list[Happening]:
+        """The wall clock runs on while the computer sleeps; the monotonic one does not."""
+        slept_seconds = time.time() - now - self._wall_ahead
+        self._wall_ahead = time.time() - now
+        if self.source.ends or slept_seconds < _SLEPT_SECONDS:
+            return []
+        began, ended = time.time() - slept_seconds, time.time()
+        sentence = f"The computer slept from {_clock(began)} to {_clock(ended)}: nothing was heard."
+
+        def write(history: History) -> None:
+            history.end_gap(history.add_gap("slept", sentence, began), ended)
+
+        return [*self._keep(write), Complaint(sentence)]
+
+    def _look(self, now: float) -> list[Happening]:
+        silent = is_digital_silence(self._ring.latest(self._ring.sample_rate // 2))
+        health = self._watch.look(now, self._ring.written, self._scores, silent)
+        happenings = self._health_changed(health) if health is not self.health else []
+        if health in (Health.DEAF, Health.MUTED) and not self.source.ends:
+            self._try_again(now)
+        elif health is Health.LISTENING:
+            self._retry_seconds = _FIRST_RETRY_SECONDS
+        if Activity(health.value).is_fault:
+            happenings += self._sound_health_alarm(now)
+        return happenings
+
+    def _health_changed(self, health: Health) -> list[Happening]:
+        was_fault, is_fault = Activity(self.health.value).is_fault, Activity(health.value).is_fault
+        self.health, self.detail = health, self._explain(health)
+        happenings: list[Happening] = []
+        if health is Health.DEAF:
+            happenings += self._alert_events([*self._policy.interrupt(), *self._loud_policy.interrupt()])
+        if is_fault and not was_fault:
+            self._fault_since = time.time()
+        elif not is_fault:
+            self._fault_since = None
+            self._health_alarm_at = float("-inf")
+            if was_fault and self._alarm is not None:
+                self._alarm.stop()
+        if self._gap is not None:
+            happenings += self._end_gap()
+        if is_fault:
+            happenings += self._keep(self._begin_gap)
+        if health is not Health.MODEL_FAILED:
+            happenings += self._alert_events(self._loud_policy.interrupt())
+        return [*happenings, HealthChanged(health, self.detail)]
+
+    def _explain(self, health: Health) -> str:
+        if health is Health.DEAF:
+            return self._open_error or f"The microphone '{self.source.name}' gives no sound; it is tried again."
+        if health is Health.MUTED:
+            return f"The microphone '{self.source.name}' gives only digital silence: it is muted or broken."
+        if health is Health.MODEL_FAILED:
+            reason = self._model_error or "The model gives no answer."
+            return f"{reason} Until it does, any loud sound gives the alarm."
+        return ""
+
+    def _try_again(self, now: float) -> None:
+        if now < self._retry_at:
+            return
+        self._open(self.source.reopen)
+        # Counted from the end of the attempt: opening can itself take seconds.
+        self._retry_at = self._clock() + self._retry_seconds
+        self._retry_seconds = min(2 * self._retry_seconds, _LONGEST_RETRY_SECONDS)
+
+    def _open(self, how: Callable[[], None]) -> None:
+        try:
+            how()
+            self._open_error = ""
+        except (SoundCardError, AudioError) as error:
+            self._open_error = str(error)
+
+    def _sound_health_alarm(self, now: float) -> list[Happening]:
+        if self._alarm is None or now < self._health_alarm_at + self._settings[REPEAT_SECONDS]:
+            return []
+        if self._alarm.sounding and self._health_alarm_at == float("-inf"):
+            self._alarm.stop()
+        self._health_alarm_at = now
+        return self._complain(self._alarm.health())
+
+    def _loudness_alerts(self) -> list[Happening]:
+        score = self._loudness.poll()
+        if score is None or self.health is not Health.MODEL_FAILED:
+            return []
+        self._loud_policy.snoozed = self._is_snoozed()
+        return self._alert_events(self._loud_policy.feed(score))
+
+    # Alerts, history, clips
+
+    def _alert_events(self, events: Iterable[AlertEvent]) -> list[Happening]:
+        happenings: list[Happening] = []
+        for event in events:
+            if event.change is Change.RAISED:
+                self._alert_since = self._wall(event.alert.began_seconds)
+            if event.alarms and self._alarm is not None:
+                happenings += self._complain(self._alarm.crying())
+            if event.change is Change.ENDED and self._alarm is not None and self.health is Health.LISTENING:
+                self._alarm.stop()
+            row, complaints = self._keep_alert(event)
+            happenings += [*complaints, AlertHappened(event, row)]
+        return happenings
+
+    def _keep_alert(self, event: AlertEvent) -> tuple[int | None, list[Happening]]:
+        """The history's row of the alert, after it was brought up to date."""
+        if self._history is None:
+            return None, []
+        alert = event.alert
+
+        def write(history: History) -> None:
+            if alert.id not in self._rows:
+                began, raised = self._wall(alert.began_seconds), self._wall(alert.raised_seconds)
+                self._rows[alert.id] = history.add_alert(alert.kind, began, raised, alert.peak_db, alert.peak_crying)
+                self._begin_clip(self._rows[alert.id], alert, began)
+            ended = None if alert.ended_seconds is None else self._wall(alert.ended_seconds)
+            history.update_alert(self._rows[alert.id], ended, alert.peak_db, alert.peak_crying, alert.reasons)
+
+        complaints = self._keep(write)
+        row = self._rows.get(alert.id)
+        if event.change is Change.ENDED and row is not None:
+            self._end_clip(row, alert)
+            del self._rows[alert.id]
+        return row, complaints
+
+    def _begin_clip(self, row: int, alert: Alert, began: float) -> None:
+        if self._clips is None or not self._settings[KEEP_CLIPS]:
+            return
+        rate = self._ring.sample_rate
+        start = int((alert.began_seconds - self._settings[CLIP_BEFORE_SECONDS]) * rate)
+        start = max(start, self._ring.cut_at, self._ring.oldest)
+        stop = start + int(self._settings[CLIP_LONGEST_SECONDS] * rate)
+        name = datetime.fromtimestamp(began).strftime(f"%Y-%m/%Y-%m-%d_%H-%M-%S_{row}.flac")
+        self._pending.append(_PendingClip(row, name, start, stop))
+
+    def _end_clip(self, row: int, alert: Alert) -> None:
+        assert alert.ended_seconds is not None
+        end = int((alert.ended_seconds + self._settings[CLIP_AFTER_SECONDS]) * self._ring.sample_rate)
+        for clip in self._pending:
+            if clip.row == row:
+                clip.stop = min(clip.stop, end)
+
+    def _save_clips(self) -> list[Happening]:
+        happenings: list[Happening] = []
+        for clip in [clip for clip in self._pending if clip.stop <= self._ring.written]:
+            self._pending.remove(clip)
+            try:
+                wave = self._ring.read(max(clip.start, self._ring.oldest), clip.stop)
+            except (OverrunError, ValueError):
+                happenings.append(Complaint("The sound of an alert was gone before it could be kept."))
+                continue
+            assert self._clips is not None
+            self._clips.save(clip.row, clip.name, wave)
+        return happenings
+
+    def _begin_gap(self, history: History) -> None:
+        self._gap = history.add_gap(self.health.value, self.detail, time.time())
+
+    def _end_gap(self) -> list[Happening]:
+        gap, self._gap = self._gap, None
+        assert gap is not None
+        return self._keep(lambda history: history.end_gap(gap, time.time()))
+
+    def _keep(self, write: Callable[[History], None]) -> list[Happening]:
+        """Write to the history if there is one. A full disk must not stop the listening: it is said, once."""
+        if self._history is None:
+            return []
+        try:
+            write(self._history)
+        except HistoryError as error:
+            return self._complain(str(error))
+        return []
+
+    def _complain(self, sentence: str) -> list[Happening]:
+        """The sentence as a complaint, unless it is empty or was said before."""
+        if not sentence or sentence in self._said:
+            return []
+        self._said.add(sentence)
+        return [Complaint(sentence)]
+
+
+class _Minutes:
+    """Gathers scores into minutes for the history."""
+
+    def __init__(self) -> None:
+        self._minute: Minute | None = None
+        self._last_seconds: float | None = None
+
+    def add(self, wall: float, score: Score, history: History) -> None:
+        began = int(wall // 60 * 60)
+        if self._minute is not None and began > self._minute.began:
+            self.flush(history)
+        if self._minute is None:
+            self._minute = Minute(began, score.level_db, score.crying)
+        hop = 0.0 if self._last_seconds is None else min(1.0, score.seconds - self._last_seconds)
+        self._last_seconds = score.seconds
+        kinds = {"crying": score.crying}
+        kinds.update({name: share for name, share in score.probabilities.items() if not label(name).crying})
+        likeliest = max(kinds, key=lambda kind: kinds[kind])
+        seconds = dict(self._minute.seconds)
+        seconds[likeliest] = round(seconds.get(likeliest, 0.0) + hop, 3)
+        self._minute = Minute(
+            self._minute.began,
+            max(self._minute.level_db, score.level_db),
+            max(self._minute.crying, score.crying),
+            seconds,
+        )
+
+    def flush(self, history: History) -> None:
+        """Write the minute that is being gathered."""
+        minute, self._minute = self._minute, None
+        if minute is not None:
+            history.put_minute(minute)
+
+
+def _clock(unix_seconds: float) -> str:
+    return datetime.fromtimestamp(unix_seconds).strftime("%H:%M")

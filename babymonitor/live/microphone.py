@@ -1,0 +1,82 @@
+"""The microphone: sound as it comes, into the ring."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from babymonitor.core.audio import RingBuffer, StreamResampler
+from babymonitor.live.sound_card import SoundCard
+
+_CAPTURE_SECONDS = 10.0
+
+
+class Microphone:
+    """The microphone as a source: its sound goes into a ring at 16 kHz, whatever its own rate is.
+
+    PortAudio's thread runs `_audio_callback`, which copies and counts and does nothing else; `pump`, called by the
+    main thread, resamples what has come into the ring of the monitor.
+    """
+
+    ends = False
+
+    def __init__(self, ring: RingBuffer, card: SoundCard, wanted: str = "") -> None:
+        self.wanted = wanted
+        self.name = wanted
+        self.overflows = 0
+        self._ring = ring
+        self._card = card
+        self._stream: Any = None
+        self._captured = RingBuffer(_CAPTURE_SECONDS, ring.sample_rate)
+        self._pumped = 0
+        self._resampler = StreamResampler(ring.sample_rate, ring.sample_rate)
+
+    @property
+    def finished(self) -> bool:
+        return False
+
+    def open(self) -> None:
+        """Begin to listen; SoundCardError when that is not possible now."""
+        self.close()
+        # Named anew for each stream, so that a late callback of an old one writes where nobody reads.
+        captured = RingBuffer(_CAPTURE_SECONDS, self._ring.sample_rate)
+        self._stream, self.name = self._card.open_input(self.wanted, self._callback_into(captured))
+        self._captured, self._pumped = captured, 0
+        self._resampler = StreamResampler(self._stream.samplerate, self._ring.sample_rate)
+        self._ring.cut()
+
+    def reopen(self) -> None:
+        """Look for microphones again and listen to the wanted one, or else the system's choice."""
+        self.close()
+        self._card.refresh()
+        self.open()
+
+    def close(self) -> None:
+        """Stop listening. Safe at any time."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            # abort, not stop: stop waits for a device that may be gone.
+            with contextlib.suppress(Exception):
+                stream.abort()
+            with contextlib.suppress(Exception):
+                stream.close()
+
+    def pump(self) -> None:
+        """Move what was captured since the last call into the ring, resampled."""
+        written = self._captured.written
+        start = max(self._pumped, self._captured.oldest)
+        if written > start:
+            self._ring.write(np.nan_to_num(self._resampler.push(self._captured.read(start, written))))
+            self._pumped = written
+
+    def _callback_into(self, captured: RingBuffer) -> Callable[..., None]:
+        def _audio_callback(indata: npt.NDArray[np.float32], frames: int, _time: object, status: Any) -> None:
+            captured.write(indata[:, 0] if indata.shape[1] == 1 else indata.mean(axis=1))
+            if status.input_overflow:
+                self.overflows += 1
+
+        return _audio_callback

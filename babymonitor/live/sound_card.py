@@ -1,0 +1,148 @@
+"""The sound card: the only module that talks to PortAudio.
+
+One owner, one thread (the main one), because PortAudio's list of devices is frozen when it is initialised: to see a
+microphone that was plugged in, everything has to be closed and initialised anew, and that ends every stream.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+
+class SoundCardError(Exception):
+    """No stream could be opened; the message is one sentence for a person."""
+
+
+class Suspendable(Protocol):
+    """Whatever plays: it has to let go of its stream for a moment when PortAudio is initialised anew."""
+
+    def suspend(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class SoundCard:
+    """PortAudio, initialised: names of microphones, and a way to begin anew without losing the alarm that sounds."""
+
+    def __init__(self) -> None:
+        self._speakers: list[Suspendable] = []
+        try:
+            import sounddevice
+        except OSError as error:
+            raise SoundCardError(
+                "PortAudio is not installed (on Debian and Ubuntu: apt install libportaudio2)."
+            ) from error
+        self._portaudio = sounddevice
+
+    @property
+    def installed(self) -> bool:
+        """PortAudio is there."""
+        return self._portaudio is not None
+
+    def microphones(self) -> list[str]:
+        """Names of the inputs known since PortAudio was last initialised, the system's own choice first."""
+        if self._portaudio is None:
+            return []
+        try:
+            devices = self._portaudio.query_devices()
+        except self._portaudio.PortAudioError:
+            return []
+        default = self._portaudio.default.device[0]
+        order = sorted(range(len(devices)), key=lambda index: index != default)
+        return [str(devices[index]["name"]) for index in order if devices[index]["max_input_channels"] > 0]
+
+    def refresh(self) -> None:
+        """Initialise PortAudio anew, so that devices plugged in since are seen. Every microphone stream ends by it."""
+        if self._portaudio is None:
+            return
+        for speaker in self._speakers:
+            speaker.suspend()
+        with contextlib.suppress(self._portaudio.PortAudioError):
+            self._portaudio._terminate()
+        with contextlib.suppress(self._portaudio.PortAudioError), _without_chatter():
+            self._portaudio._initialize()
+        for speaker in self._speakers:
+            speaker.resume()
+
+    def open_input(self, name: str, callback: Callable[..., None]) -> tuple[Any, str]:
+        """Open and start the input whose name contains `name` (empty: the system's choice), at its own rate.
+
+        Returns the stream and the device's name. SoundCardError with a sentence when there is none or it does not open.
+        """
+        self._check_installed()
+        error_sentence = "No microphone was found."
+        for device in self._candidates(name):
+            # Some systems insist on the device's own number of channels; one is right everywhere else.
+            for channels in dict.fromkeys((1, int(device["max_input_channels"]))):
+                try:
+                    with _without_chatter():
+                        stream = self._portaudio.InputStream(
+                            device=device["index"],
+                            channels=channels,
+                            samplerate=device["default_samplerate"],
+                            dtype="float32",
+                            callback=callback,
+                        )
+                        stream.start()
+                except (self._portaudio.PortAudioError, ValueError) as error:
+                    error_sentence = f"The microphone '{device['name']}' does not open ({_reason(error)})."
+                    continue
+                return stream, str(device["name"])
+        raise SoundCardError(error_sentence)
+
+    def _candidates(self, name: str) -> list[dict[str, Any]]:
+        """The inputs whose names match, then the system's choice: better to hear through another than not at all."""
+        try:
+            inputs = [device for device in self._portaudio.query_devices() if device["max_input_channels"] > 0]
+            default = self._portaudio.query_devices(kind="input")
+        except (self._portaudio.PortAudioError, ValueError):
+            return []
+        exact = [device for device in inputs if device["name"] == name]
+        partly = [device for device in inputs if name and name.casefold() in device["name"].casefold()]
+        found = (exact or partly) if name else []
+        return [*found, *([] if default in found else [default])]
+
+    def open_output(self, callback: Callable[..., None]) -> Any:
+        """Open and start the system's loudspeakers, mono; SoundCardError where there are none."""
+        self._check_installed()
+        try:
+            with _without_chatter():
+                stream = self._portaudio.OutputStream(channels=1, dtype="float32", callback=callback)
+                stream.start()
+        except (self._portaudio.PortAudioError, ValueError) as error:
+            raise SoundCardError(f"No loudspeaker can be used ({_reason(error)}).") from error
+        return stream
+
+    def _check_installed(self) -> None:
+        if self._portaudio is None:
+            raise SoundCardError("PortAudio is not installed (on Debian and Ubuntu: apt install libportaudio2).")
+
+    def add_speaker(self, speaker: Suspendable) -> None:
+        """Let a speaker survive `refresh`."""
+        self._speakers.append(speaker)
+
+
+@contextlib.contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keep ALSA and JACK from writing a page of warnings to standard error for every device that is not there."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error.args[0] if error.args else error)
+    return text.split("[")[0].strip().rstrip(".:")

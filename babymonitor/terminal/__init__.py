@@ -1,0 +1,1 @@
+"""The monitor without a window: one module a command."""

@@ -1,0 +1,286 @@
+"""`babymonitor watch`: the monitor in the terminal, on the microphone, the demo or files; sentences or JSON lines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from babymonitor.core import paths
+from babymonitor.core.alerts import Change
+from babymonitor.core.audio import AudioError, RingBuffer
+from babymonitor.core.classifier import Classifier, ModelError
+from babymonitor.core.detector import Detector, Score
+from babymonitor.core.health import Health
+from babymonitor.core.history import History
+from babymonitor.core.labels import label
+from babymonitor.core.settings import MICROPHONE, MODEL, SettingError, Settings
+from babymonitor.live.alarm import Alarm
+from babymonitor.live.clip_writer import ClipWriter
+from babymonitor.live.file_source import FileSource
+from babymonitor.live.keep_awake import KeepAwake
+from babymonitor.live.listening import (
+    RING_SECONDS,
+    AlertHappened,
+    ClipSaved,
+    Complaint,
+    Happening,
+    HealthChanged,
+    Listening,
+    Source,
+    collect_clips,
+)
+from babymonitor.live.microphone import Microphone
+from babymonitor.live.sound_card import SoundCard
+
+_POLL_SECONDS = 0.03
+
+
+class UsageError(Exception):
+    """Something asked for that is not there; the message is one sentence."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        nargs="*",
+        metavar="SOURCE",
+        help="mic, mic:PART-OF-NAME, demo, or sound files; without it the microphone, or the demo where there is none",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--fast", action="store_true", help="files as quickly as they can be read")
+    parser.add_argument("--model", type=Path, help="another model file")
+    parser.add_argument("--no-alarm", action="store_true", help="no sound through the loudspeakers")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, for this run", dest="overrides"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Listen until the files end or somebody presses Ctrl-C: 0; 2 for bad input."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        settings = _settings(arguments.overrides)
+        classifier = Classifier(arguments.model or Path(settings[MODEL] or paths.default_model()))
+        return _Watch(arguments, settings, classifier).run()
+    except (UsageError, AudioError, ModelError, SettingError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+
+
+def _settings(overrides: list[str]) -> Settings:
+    settings = Settings(paths.settings_file())
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes NAME=VALUE, not '{override}'.")
+        settings.override(name.strip(), text)
+    return settings
+
+
+class _Watch:
+    """One run: the loop that `Monitor` has Qt's timers for."""
+
+    def __init__(self, arguments: argparse.Namespace, settings: Settings, classifier: Classifier) -> None:
+        self._settings = settings
+        self._classifier = classifier
+        self._ring = RingBuffer(RING_SECONDS)
+        self._print: _Printer = _JsonPrinter() if arguments.json else _SentencePrinter()
+        self._fast = arguments.fast
+        self._card: SoundCard | None = None
+        self._source = self._choose_source(arguments.source)
+        self._no_alarm = arguments.no_alarm or self._source.ends
+
+    def _choose_source(self, words: list[str]) -> Source:
+        if not words or words[0].partition(":")[0] == "mic":
+            if len(words) > 1:
+                raise UsageError("The microphone and files cannot be heard at once.")
+            return self._microphone(words[0] if words else "")
+        if words == ["demo"]:
+            return self._demo()
+        return FileSource(self._ring, [Path(word) for word in words], paced=not self._fast)
+
+    def _microphone(self, word: str) -> Source:
+        self._card = SoundCard()
+        names = self._card.microphones()
+        part = word.partition(":")[2]
+        if not names and not word:
+            self._print.note("No microphone was found: this is the demo recording, a short night made by a program.")
+            return self._demo()
+        if not names:
+            raise UsageError("No microphone was found; 'babymonitor watch demo' plays a recording instead.")
+        if part and not any(part.casefold() in name.casefold() for name in names):
+            raise UsageError(f"No microphone's name contains '{part}'; there are {', '.join(names)}.")
+        if self._fast:
+            raise UsageError("--fast is for files: a microphone gives its sound as it comes.")
+        return Microphone(self._ring, self._card, part or self._settings[MICROPHONE])
+
+    def _demo(self) -> Source:
+        return FileSource(self._ring, [paths.resource("demo.flac")], paced=not self._fast, name="demo")
+
+    def run(self) -> int:
+        # Files are judged, not lived through: nothing of them belongs into the history of the nights.
+        history = None if self._source.ends else History(paths.history_file())
+        clips = None if history is None else ClipWriter(paths.clips_folder(), self._ring.sample_rate)
+        alarm = None if self._no_alarm else Alarm(self._card, self._settings)
+        clock: Callable[[], float] = time.monotonic
+        if self._fast and self._source.ends:
+            clock = self._seconds
+        listening = Listening(self._ring, self._source, self._settings, history, alarm, clips, clock)
+        detector = Detector(self._classifier, self._ring)
+        listening.use_rules(self._classifier.card.thresholds)
+        awake = KeepAwake()
+        for complaint in self._settings.complaints + (history.complaints if history else []):
+            self._print.note(complaint)
+        try:
+            if not self._source.ends:
+                awake.hold()
+            self._tell(listening.start())
+            card = self._classifier.card
+            self._print.started(self._source.name, card.name, card.labels, card.window_seconds, card.hop_seconds)
+            self._loop(listening, detector)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._tell(listening.stop())
+            awake.release()
+            if clips is not None:
+                clips.close()
+                self._tell(collect_clips(clips, history))
+            if history is not None:
+                history.close()
+        self._print.ended(self._seconds())
+        return 0
+
+    def _loop(self, listening: Listening, detector: Detector) -> None:
+        while not self._source.finished:
+            self._tell(listening.tick())
+            self._hear(listening, detector.poll)
+            if not self._fast:
+                time.sleep(_POLL_SECONDS)
+        self._hear(listening, detector.finish)
+
+    def _hear(self, listening: Listening, ask: Callable[[], Score | None]) -> None:
+        try:
+            score = ask()
+        except ModelError as error:
+            listening.model_failed(str(error))
+            return
+        if score is not None:
+            happenings = listening.take(score)
+            self._print.score(score)
+            self._tell(happenings)
+
+    def _seconds(self) -> float:
+        return self._ring.written / self._ring.sample_rate
+
+    def _tell(self, happenings: list[Happening]) -> None:
+        for happening in happenings:
+            if isinstance(happening, HealthChanged):
+                if happening.health is not Health.STARTING:
+                    self._print.health(self._seconds(), happening)
+            elif isinstance(happening, AlertHappened):
+                self._print.alert(self._seconds(), happening)
+            elif isinstance(happening, ClipSaved):
+                self._print.note(f"The sound was kept: {paths.clips_folder() / happening.name}")
+            else:
+                assert isinstance(happening, Complaint)
+                self._print.note(happening.sentence)
+
+
+class _JsonPrinter:
+    """The JSON lines of docs and contracts; notes go to standard error."""
+
+    def note(self, sentence: str) -> None:
+        print(sentence, file=sys.stderr, flush=True)
+
+    def started(self, source: str, model: str, labels: tuple[str, ...], window: float, hop: float) -> None:
+        self._line("started", source=source, model=model, labels=list(labels), window_seconds=window, hop_seconds=hop)
+
+    def score(self, score: Score) -> None:
+        self._line(
+            "score",
+            seconds=round(score.seconds, 3),
+            crying=round(score.crying, 4),
+            probabilities={name: round(share, 4) for name, share in score.probabilities.items()},
+            level_db=round(score.level_db, 1),
+        )
+
+    def alert(self, seconds: float, happened: AlertHappened) -> None:
+        alert, change = happened.event.alert, happened.event.change
+        reasons = {name: round(share, 4) for name, share in alert.reasons.items()}
+        if change is Change.ENDED:
+            self._line("alert_ended", seconds=round(seconds, 3), id=alert.id, peak_db=round(alert.peak_db, 1))
+        elif change is Change.REPEATED:
+            self._line("alert_repeated", seconds=round(seconds, 3), id=alert.id)
+        else:
+            began = round(alert.began_seconds, 3)
+            raised = round(alert.raised_seconds, 3)
+            self._line("alert", seconds=raised, id=alert.id, kind=alert.kind, began_seconds=began, reasons=reasons)
+
+    def health(self, seconds: float, changed: HealthChanged) -> None:
+        self._line("health", seconds=round(seconds, 3), state=changed.health.value, detail=changed.detail)
+
+    def ended(self, seconds: float) -> None:
+        self._line("ended", seconds=round(seconds, 3))
+
+    def _line(self, event: str, **values: Any) -> None:
+        print(json.dumps({"event": event, **values}, ensure_ascii=False), flush=True)
+
+
+class _SentencePrinter(_JsonPrinter):
+    """Sentences for a person; on a terminal the last line shows what is heard now."""
+
+    def __init__(self) -> None:
+        self._live = sys.stdout.isatty()
+
+    def note(self, sentence: str) -> None:
+        self._say(sentence)
+
+    def started(self, source: str, model: str, labels: tuple[str, ...], window: float, hop: float) -> None:
+        self._say(f"Listening to {source} with the model {model}. Ctrl-C ends.")
+
+    def score(self, score: Score) -> None:
+        if self._live:
+            likeliest = max(score.probabilities, key=lambda name: score.probabilities[name])
+            bar = "█" * round(20 * score.crying)
+            line = f"{_time(score.seconds)}  {score.level_db:6.1f} dB  crying {score.crying:4.0%} {bar:<20}"
+            print(f"\r{line}  {label(likeliest).title:<24}", end="", flush=True)
+
+    def alert(self, seconds: float, happened: AlertHappened) -> None:
+        alert, change = happened.event.alert, happened.event.change
+        what = "Crying" if alert.kind == "crying" else "Loud sound"
+        if change is Change.ENDED:
+            assert alert.ended_seconds is not None
+            length = alert.ended_seconds - alert.began_seconds
+            self._say(f"{_time(seconds)}  {what} is over after {length:.0f} s, loudest {alert.peak_db:.0f} dB.")
+        elif change is Change.REPEATED:
+            self._say(f"{_time(seconds)}  {what} goes on since {_time(alert.began_seconds)}.")
+        else:
+            self._say(f"{_time(alert.raised_seconds)}  ALERT: {what.lower()} since {_time(alert.began_seconds)}.")
+
+    def health(self, seconds: float, changed: HealthChanged) -> None:
+        words = {Health.DEAF: "NOT LISTENING", Health.MUTED: "NOT LISTENING", Health.MODEL_FAILED: "MODEL FAILED"}
+        self._say(
+            f"{_time(seconds)}  {words.get(changed.health, 'Listening')}{': ' * bool(changed.detail)}{changed.detail}"
+        )
+
+    def ended(self, seconds: float) -> None:
+        self._say(f"{_time(seconds)}  The end.")
+
+    def _say(self, sentence: str) -> None:
+        print(f"\r{sentence:<78}" if self._live else sentence, flush=True)
+
+
+_Printer = _JsonPrinter
+
+
+def _time(seconds: float) -> str:
+    return f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02d}:{seconds % 60:04.1f}"
