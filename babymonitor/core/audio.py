@@ -6,7 +6,9 @@ only audio clock.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +125,7 @@ class StreamResampler:
 
 
 class AudioFile:
-    """One sound file, read in blocks: wav, flac, ogg, mp3… by libsndfile; m4a, aac, 3gp, caf, amr… by FFmpeg (PyAV).
+    """One sound file, read in blocks: wav, flac, ogg… by libsndfile; mp3, m4a, aac, 3gp, caf, amr… by FFmpeg (PyAV).
 
     Opening it raises AudioError with one sentence for a file that is missing, empty or not sound.
     """
@@ -150,6 +152,10 @@ class AudioFile:
         try:
             info = soundfile.info(str(self.path))
         except (soundfile.LibsndfileError, RuntimeError):
+            return self._probe_av(), False
+        if info.format == "MP3":
+            # soundfile seeks after each block it reads, and in an MP3 a seek loses the decoder's state: measured, most
+            # of a steady tone came out as silence
             return self._probe_av(), False
         if info.channels > _MOST_CHANNELS:
             raise AudioError(f"{self.path} has {info.channels} channels, which is more than any microphone.")
@@ -203,12 +209,11 @@ class AudioFile:
         try:
             with av.open(str(self.path)) as container:
                 stream = container.streams.audio[0]
-                to_mono = av.AudioResampler(format="flt", layout="mono", rate=self.sample_rate)
-                for frame in container.decode(stream):
-                    for out in to_mono.resample(frame):
-                        yield np.ascontiguousarray(out.to_ndarray().reshape(-1), np.float32)
-                for out in to_mono.resample(None):
-                    yield np.ascontiguousarray(out.to_ndarray().reshape(-1), np.float32)
+                # Planar float, and mixed by us: FFmpeg's own mixing is 3 dB louder than everything else here.
+                to_float = av.AudioResampler(format="fltp", rate=self.sample_rate)
+                for frame in chain(container.decode(stream), (None,)):
+                    for out in to_float.resample(frame):
+                        yield _mono(np.asarray(out.to_ndarray().T, np.float32))
         except (av.FFmpegError, ValueError, OSError) as error:
             raise AudioError(f"{self.path} is damaged: it could not be read to its end.") from error
 
@@ -254,7 +259,7 @@ def level_db(wave: Wave) -> float:
     if wave.size == 0:
         return SILENCE_DB
     power = float(np.dot(wave, wave)) / wave.size
-    return max(SILENCE_DB, 10.0 * np.log10(power)) if power > 0 else SILENCE_DB
+    return max(SILENCE_DB, 10.0 * math.log10(power)) if power > 0 else SILENCE_DB
 
 
 def is_digital_silence(wave: Wave) -> bool:

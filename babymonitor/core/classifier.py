@@ -15,6 +15,8 @@ import binascii
 import hashlib
 import json
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,12 +145,19 @@ class Classifier:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._open(path)
-        except ModelError as error:
-            raise ModelError(f"The model {path.name} cannot be used: {error}.") from error.__cause__
+        with self._naming_itself():
+            self._open()
 
-    def _open(self, path: Path) -> None:
+    @contextmanager
+    def _naming_itself(self) -> Iterator[None]:
+        """Make a whole sentence of the clause that went wrong inside."""
+        try:
+            yield
+        except ModelError as error:
+            raise ModelError(f"The model {self.path.name} cannot be used: {error}.") from error.__cause__
+
+    def _open(self) -> None:
+        path = self.path
         try:
             if path.stat().st_size > _LARGEST_BYTES:
                 raise ModelError("it is larger than 2 GB")
@@ -186,13 +195,17 @@ class Classifier:
 
     def probabilities(self, window: Mel) -> npt.NDArray[np.float32]:
         """(n_mels, window_frames) → (labels,), calibrated. ModelError when the network gives anything else."""
+        with self._naming_itself():
+            return self._ask(window)
+
+    def _ask(self, window: Mel) -> npt.NDArray[np.float32]:
         try:
             (result,) = self._session.run(["probabilities"], {"features": window[None]})
         except Exception as error:  # as above
-            raise ModelError("The model failed while it was asked.") from error
+            raise ModelError("it fails when it is asked") from error
         row: npt.NDArray[np.float32] = np.asarray(result, np.float32).reshape(-1)
         if row.shape != (len(self.card.labels),) or not np.isfinite(row).all():
-            raise ModelError("The model gave an answer that makes no sense.")
+            raise ModelError("its answer makes no sense")
         return row
 
     def probabilities_of_wave(self, wave: Wave) -> npt.NDArray[np.float32]:
@@ -200,8 +213,11 @@ class Classifier:
 
         A shorter wave is mirrored to fill the window; ValueError for one shorter than a single frame.
         """
+        return self.probabilities(self._window_of(wave))
+
+    def _window_of(self, wave: Wave) -> Mel:
         mel = log_mel(wave[-self.card.window_samples :], self.card.features)
-        return self.probabilities(fit_frames(mel, self.card.window_frames))
+        return fit_frames(mel, self.card.window_frames)
 
     def crying(self, probabilities: npt.NDArray[np.float32]) -> float:
         """P(crying): the sum over the labels that count as crying, in [0, 1]."""
@@ -219,7 +235,7 @@ class Classifier:
         try:
             wave = decode_golden(self.card.golden["wave"])
             expected = np.asarray(self.card.golden["probabilities"], np.float32)
-            actual = self.probabilities_of_wave(wave)
+            actual = self._ask(self._window_of(wave))
         except (KeyError, TypeError, ValueError, binascii.Error, zlib.error) as error:
             raise ModelError("its golden pair is missing or broken") from error
         if expected.shape != actual.shape or not np.allclose(expected, actual, atol=GOLDEN_TOLERANCE):

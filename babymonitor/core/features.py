@@ -43,13 +43,13 @@ class FeatureSpec:
 
     def __post_init__(self) -> None:
         if self.kind != "log_mel":
-            raise FeatureError(f"The front end '{self.kind}' is not known to this version.")
+            raise FeatureError(f"the front end '{self.kind}' is not known to this version")
         if not (8 <= self.hop_length <= self.n_fft <= 8192 and 4000 <= self.sample_rate <= 48000):
-            raise FeatureError("The front end's window, hop or sampling rate is impossible.")
+            raise FeatureError("the front end's window, hop or sampling rate is impossible")
         if not (1 <= self.n_mels <= 256 and 0 <= self.fmin_hz < self.fmax_hz <= self.sample_rate / 2):
-            raise FeatureError("The front end's mel bands are impossible.")
+            raise FeatureError("the front end's mel bands are impossible")
         if not 0 < self.floor < 1:
-            raise FeatureError("The front end's floor is impossible.")
+            raise FeatureError("the front end's floor is impossible")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FeatureSpec:
@@ -57,11 +57,11 @@ class FeatureSpec:
         names = {field.name for field in fields(cls)}
         if set(values) != names:
             odd = ", ".join(sorted(names ^ set(values)))
-            raise FeatureError(f"The description of the front end is not whole ({odd}).")
+            raise FeatureError(f"the front end is not wholly described ({odd})")
         try:
             return cls(**values)
         except TypeError as error:
-            raise FeatureError("The description of the front end holds something that is no number.") from error
+            raise FeatureError("the front end is described with something that is no number") from error
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

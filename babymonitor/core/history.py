@@ -9,7 +9,6 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,12 +107,12 @@ class History:
         try:
             if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise sqlite3.DatabaseError("damaged")
-            # Write-ahead: a reader is never held up, and a crash loses nothing that was committed.
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version > len(_MIGRATIONS):
                 raise HistoryError(f"The history {self.path} was written by a newer version of this program.")
+            # Write-ahead: a reader is never held up, and a crash loses nothing that was committed.
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
             for number in range(version, len(_MIGRATIONS)):
                 database.executescript(f"BEGIN; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
         except BaseException:
@@ -190,19 +189,27 @@ class History:
         return [Gap(*row) for row in rows]
 
     def put_minute(self, minute: Minute) -> None:
-        """Keep a minute; one that is there already is replaced."""
+        """Keep a minute; one that is there already (listening was stopped within it) is added to."""
+        for earlier in self.minutes(minute.began, minute.began + 1):
+            names = {**earlier.seconds, **minute.seconds}
+            minute = Minute(
+                minute.began,
+                max(earlier.level_db, minute.level_db),
+                max(earlier.crying, minute.crying),
+                {name: earlier.seconds.get(name, 0.0) + minute.seconds.get(name, 0.0) for name in names},
+            )
         self._run(
             "INSERT OR REPLACE INTO minutes (began, level_db, crying, seconds) VALUES (?, ?, ?, ?)",
             (minute.began, minute.level_db, minute.crying, json.dumps(minute.seconds)),
         )
 
-    def minutes(self, since: float, until: float) -> Iterator[Minute]:
+    def minutes(self, since: float, until: float) -> list[Minute]:
         """Minutes in [since, until), the oldest first."""
         rows = self._run(
             "SELECT began, level_db, crying, seconds FROM minutes WHERE began >= ? AND began < ? ORDER BY began",
             (since, until),
         )
-        return (Minute(began, level, crying, json.loads(seconds)) for began, level, crying, seconds in rows)
+        return [Minute(began, level, crying, json.loads(seconds)) for began, level, crying, seconds in rows]
 
     def close_what_was_left_open(self, now: float) -> None:
         """After a crash: an alert or a gap that never ended, ends where it was last known."""

@@ -1,0 +1,64 @@
+"""A screen, a sound card and a home folder for every test: real ones where real parts matter."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import virtual_hardware  # noqa: E402
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+_hardware: list[virtual_hardware.VirtualScreen | virtual_hardware.VirtualSoundCard] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything can initialise Qt or PortAudio, which look at their surroundings once."""
+    missing = virtual_hardware.missing_programs()
+    if missing and os.environ.get("CI"):
+        pytest.exit(f"CI must run everything, and these programs are missing: {', '.join(missing)}.", returncode=4)
+    if missing or config.option.collectonly:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        return
+    _hardware.append(virtual_hardware.VirtualScreen())
+    _hardware.append(virtual_hardware.VirtualSoundCard())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    while _hardware:
+        _hardware.pop().close()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh home folder for each test: no test sees another's settings or history."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("BABYMONITOR_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def sound_card() -> Iterator[virtual_hardware.VirtualSoundCard]:
+    """The virtual sound card, plugged in and quiet; skipped where there is no PulseAudio (never in CI)."""
+    for hardware in _hardware:
+        if isinstance(hardware, virtual_hardware.VirtualSoundCard):
+            hardware.plug()
+            yield hardware
+            hardware.quiet()
+            hardware.plug()
+            return
+    pytest.skip("There is no PulseAudio here: the microphone was not tested.")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Real clips, where they are."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("../shared/data is not here: real clips were not tested.")
+    return SHARED_DATA

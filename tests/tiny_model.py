@@ -1,0 +1,79 @@
+"""A model file for tests, made in a moment: it takes loud sound for crying. Real enough to be opened, asked and sealed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from babymonitor.core.classifier import METADATA_KEY, ModelCard, encode_golden, seal
+from babymonitor.core.features import FeatureSpec, fit_frames, log_mel
+
+LABELS = ("hungry", "pain", "tired", "sad", "happy", "natural", "background")
+LOUD_LOG_POWER = -8.0
+"""Mean log-mel above which the tiny model says crying."""
+
+
+def graph_bytes(card: ModelCard | None, metadata: dict[str, str] | None = None) -> bytes:
+    """softmax of (x, 0, 0, 0, 0, 0, -x) with x = 2 * (mean of the log-mel - LOUD_LOG_POWER)."""
+    weights = np.array([2, 0, 0, 0, 0, 0, -2], np.float32)
+    nodes = [
+        helper.make_node("ReduceMean", ["features", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["mean", "threshold"], ["above"]),
+        helper.make_node("Unsqueeze", ["above", "last"], ["column"]),
+        helper.make_node("Mul", ["column", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", 64, 124])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 7])],
+        [
+            onnx.numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
+            onnx.numpy_helper.from_array(np.array([1], np.int64), "last"),
+            onnx.numpy_helper.from_array(np.array(LOUD_LOG_POWER, np.float32), "threshold"),
+            onnx.numpy_helper.from_array(weights, "weights"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    if card is not None:
+        helper.set_model_props(model, {METADATA_KEY: card.to_json(), **(metadata or {})})
+    result: bytes = model.SerializeToString()
+    return result
+
+
+def card(**changes: Any) -> ModelCard:
+    """The tiny model's card, with a true golden pair, changed as asked."""
+    spec = FeatureSpec()
+    wave = np.asarray(0.1 * np.sin(np.arange(32000) * 0.3), np.float32)
+    x = 2 * (fit_frames(log_mel(wave, spec), 124).mean() - LOUD_LOG_POWER)
+    logits = np.array([x, 0, 0, 0, 0, 0, -x])
+    probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    whole = ModelCard(
+        name="tiny",
+        family="test",
+        created="2026-01-01",
+        labels=LABELS,
+        features=spec,
+        window_frames=124,
+        hop_frames=16,
+        thresholds={"start": 0.6, "end": 0.3},
+        operating_curve=[],
+        calibration={},
+        training={},
+        metrics={},
+        licence="MIT",
+        golden={"wave": encode_golden(wave), "probabilities": [float(p) for p in probabilities]},
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+def write(path: Path, **changes: Any) -> Path:
+    """Write a sealed model file."""
+    path.write_bytes(seal(graph_bytes(card(**changes))))
+    return path

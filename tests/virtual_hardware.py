@@ -1,0 +1,114 @@
+"""A screen and a sound card for a machine that has neither: Xvfb, and a private PulseAudio with a virtual microphone.
+
+The microphone `mic` hears whatever is played into the sink `crib`; what the app plays goes into the sink `speaker`.
+Unplugging is unloading PulseAudio's modules: PortAudio sees a device that dies, as it does when a cable is pulled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+_ALSA = "pcm.!default { type pulse }\nctl.!default { type pulse }\npcm.pulse { type pulse }\n"
+_MICROPHONE = (
+    ("module-null-sink", "sink_name=crib", "rate=16000", "channels=1"),
+    ("module-remap-source", "master=crib.monitor", "source_name=mic"),
+)
+
+
+class VirtualScreen:
+    """An X server without a screen; sets DISPLAY for this process."""
+
+    def __init__(self) -> None:
+        read_end, write_end = os.pipe()
+        command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
+        self._process = subprocess.Popen(
+            command, pass_fds=[write_end], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        os.close(write_end)
+        with os.fdopen(read_end) as numbers:
+            os.environ["DISPLAY"] = f":{numbers.readline().strip()}"
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=10)
+        os.environ.pop("DISPLAY", None)
+
+
+class VirtualSoundCard:
+    """A private PulseAudio; sets the environment so that PortAudio and `paplay` of this process find it."""
+
+    def __init__(self) -> None:
+        # A short path: the name of a socket may not be longer than about a hundred characters.
+        self.folder = Path(tempfile.mkdtemp(prefix="pa"))
+        (self.folder / "alsa.conf").write_text(_ALSA)
+        os.environ["XDG_RUNTIME_DIR"] = str(self.folder)
+        os.environ["ALSA_CONFIG_PATH"] = str(self.folder / "alsa.conf")
+        os.environ["PULSE_STATE_PATH"] = str(self.folder)
+        for name in ("PULSE_SERVER", "PULSE_RUNTIME_PATH"):
+            os.environ.pop(name, None)
+        self._modules: list[str] = []
+        self._players: list[subprocess.Popen[bytes]] = []
+        daemon = ["pulseaudio", "-D", "-n", "--exit-idle-time=-1", "-L", "module-native-protocol-unix"]
+        speaker = "module-null-sink sink_name=speaker rate=44100 channels=1"
+        subprocess.run([*daemon, "-L", speaker], check=True, capture_output=True)
+        self.plug()
+        self._pactl("set-default-sink", "speaker")
+
+    def close(self) -> None:
+        self.quiet()
+        subprocess.run(["pulseaudio", "--kill"], check=False, capture_output=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def plug(self) -> None:
+        """Plug the microphone in."""
+        if not self._modules:
+            self._modules = [self._pactl("load-module", *module) for module in _MICROPHONE]
+
+    def unplug(self) -> None:
+        """Pull the microphone out; what is being played into it ends too."""
+        for module in reversed(self._modules):
+            self._pactl("unload-module", module)
+        self._modules = []
+
+    def play(self, wave: npt.NDArray[np.float32], sample_rate: int = 16000) -> subprocess.Popen[bytes]:
+        """Let the microphone hear (samples,); returns at once."""
+        path = self.folder / f"{len(self._players)}.wav"
+        soundfile.write(path, wave, sample_rate, subtype="PCM_16")
+        player = subprocess.Popen(["paplay", "--device=crib", str(path)], stderr=subprocess.DEVNULL)
+        self._players.append(player)
+        return player
+
+    def quiet(self) -> None:
+        """End everything that is played."""
+        for player in self._players:
+            with contextlib.suppress(ProcessLookupError):
+                player.kill()
+            player.wait()
+        self._players.clear()
+
+    def loudspeaker(self, seconds: float) -> npt.NDArray[np.float32]:
+        """What comes out of the loudspeakers in the next seconds, (samples,) at 44.1 kHz."""
+        path = self.folder / "heard.wav"
+        command = ["parecord", "--device=speaker.monitor", "--file-format=wav", "--rate=44100", "--channels=1"]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run([*command, str(path)], timeout=seconds, check=False, capture_output=True)
+        wave, _ = soundfile.read(path, dtype="float32")
+        return np.asarray(wave, np.float32)
+
+    @staticmethod
+    def _pactl(*words: str) -> str:
+        return subprocess.run(["pactl", *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def missing_programs() -> list[str]:
+    """Programs that these need and this machine lacks."""
+    return [name for name in ("Xvfb", "pulseaudio", "pactl", "paplay", "parecord") if shutil.which(name) is None]
