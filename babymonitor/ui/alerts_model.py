@@ -1,0 +1,212 @@
+"""Alerts as rows of a table: the same model under the recent alerts and under the nights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QCoreApplication,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+)
+
+from babymonitor.core import paths
+from babymonitor.core.history import AlertRow
+from babymonitor.ui.wording import clock_text, day_text, duration_text, kind_title, level_text, reason_hint, top_reason
+
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class Column(IntEnum):
+    """The table's columns, in order."""
+
+    BEGAN = 0
+    LENGTH = 1
+    KIND = 2
+    LOUDEST = 3
+    REASON = 4
+    CLIP = 5
+
+
+ALERT_ROLE = Qt.ItemDataRole.UserRole
+SORT_ROLE = Qt.ItemDataRole.UserRole + 1
+
+
+def clip_path(alert: AlertRow) -> Path | None:
+    """Where the alert's clip lies, if one was kept."""
+    return None if alert.clip is None else paths.clips_folder() / alert.clip
+
+
+def lasted_seconds(alert: AlertRow) -> float | None:
+    """How long it lasted; None while it does."""
+    return None if alert.ended is None else max(0.0, alert.ended - alert.began)
+
+
+class AlertsModel(QAbstractTableModel):
+    """Rows are given whole by `set_alerts`; which clip is played is told by `set_playing`."""
+
+    def __init__(self, parent: QObject | None = None, with_day: bool = False) -> None:
+        super().__init__(parent)
+        self._alerts: list[AlertRow] = []
+        self._playing = ""
+        self.with_day = with_day
+
+    @property
+    def alerts(self) -> list[AlertRow]:
+        return self._alerts
+
+    def set_alerts(self, alerts: Sequence[AlertRow]) -> None:
+        """Other rows; where only values changed (a clip was saved, an alert ended) the selection stays."""
+        alerts = list(alerts)
+        if [alert.id for alert in alerts] == [alert.id for alert in self._alerts]:
+            changed = [row for row, pair in enumerate(zip(alerts, self._alerts, strict=True)) if pair[0] != pair[1]]
+            self._alerts = alerts
+            for row in changed:
+                self.dataChanged.emit(self.index(row, 0), self.index(row, len(Column) - 1))
+            return
+        self.beginResetModel()
+        self._alerts = alerts
+        self.endResetModel()
+
+    def set_playing(self, path: str) -> None:
+        """The path of the clip that is played now, empty for none."""
+        if path != self._playing:
+            self._playing = path
+            if self._alerts:
+                last = self.index(len(self._alerts) - 1, Column.CLIP)
+                self.dataChanged.emit(self.index(0, Column.CLIP), last)
+
+    def is_playing(self, alert: AlertRow) -> bool:
+        return bool(self._playing) and self._playing == str(clip_path(alert))
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else len(self._alerts)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(Column)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation is Qt.Orientation.Vertical:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        return _header(Column(section))
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        alert, column = self._alerts[index.row()], Column(index.column())
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(alert, column)
+        if role == ALERT_ROLE:
+            return alert
+        if role == SORT_ROLE:
+            return _sort_value(alert, column)
+        if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.CLIP:
+            return self._clip_words(alert)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(alert, column)
+        return None
+
+    def _text(self, alert: AlertRow, column: Column) -> str:
+        if column is Column.BEGAN:
+            clock = clock_text(alert.began, with_seconds=not self.with_day)
+            return f"{day_text(alert.began)}  {clock}" if self.with_day else clock
+        if column is Column.LENGTH:
+            lasted = lasted_seconds(alert)
+            return QCoreApplication.translate("Alerts", "now") if lasted is None else duration_text(lasted)
+        if column is Column.KIND:
+            return kind_title(alert.kind)
+        if column is Column.LOUDEST:
+            return level_text(alert.peak_db)
+        if column is Column.REASON:
+            return top_reason(alert.reasons)
+        return self._clip_words(alert)
+
+    def _clip_words(self, alert: AlertRow) -> str:
+        if alert.clip is None:
+            return "–"
+        if self.is_playing(alert):
+            return "■ " + QCoreApplication.translate("Alerts", "Stop")
+        return "▶ " + QCoreApplication.translate("Alerts", "Play")
+
+    def _tip(self, alert: AlertRow, column: Column) -> str | None:
+        if column is Column.REASON:
+            return reason_hint(alert.reasons)
+        if column is Column.CLIP and alert.clip is None:
+            return QCoreApplication.translate("Alerts", "No sound was kept of this one.")
+        return None
+
+
+def _header(column: Column) -> str:
+    return {
+        Column.BEGAN: QCoreApplication.translate("Alerts", "Began"),
+        Column.LENGTH: QCoreApplication.translate("Alerts", "Length"),
+        Column.KIND: QCoreApplication.translate("Alerts", "Kind"),
+        Column.LOUDEST: QCoreApplication.translate("Alerts", "Loudest"),
+        Column.REASON: QCoreApplication.translate("Alerts", "Maybe"),
+        Column.CLIP: QCoreApplication.translate("Alerts", "Clip"),
+    }[column]
+
+
+def _sort_value(alert: AlertRow, column: Column) -> float | str:
+    if column is Column.BEGAN:
+        return alert.began
+    if column is Column.LENGTH:
+        lasted = lasted_seconds(alert)
+        return float("inf") if lasted is None else lasted
+    if column is Column.KIND:
+        return alert.kind
+    if column is Column.LOUDEST:
+        return alert.peak_db
+    if column is Column.REASON:
+        return top_reason(alert.reasons)
+    return "" if alert.clip is None else alert.clip
+
+
+class AlertsFilter(QSortFilterProxyModel):
+    """Only alerts of one kind whose words hold what is searched for."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._kind = ""
+        self._words: list[str] = []
+        self.setSortRole(SORT_ROLE)
+
+    def set_kind(self, kind: str) -> None:
+        """``""`` for every kind, ``"clip"`` for those with sound."""
+        self.beginFilterChange()
+        self._kind = kind
+        self.endFilterChange()
+
+    def set_search(self, text: str) -> None:
+        self.beginFilterChange()
+        self._words = text.lower().split()
+        self.endFilterChange()
+
+    def filterAcceptsRow(self, source_row: int, source_parent: _Index) -> bool:
+        model = self.sourceModel()
+        assert isinstance(model, AlertsModel)
+        alert = model.alerts[source_row]
+        if self._kind == "clip" and alert.clip is None:
+            return False
+        if self._kind not in ("", "clip") and alert.kind != self._kind:
+            return False
+        if not self._words:
+            return True
+        parts = (kind_title(alert.kind), clock_text(alert.began, with_seconds=True), day_text(alert.began))
+        text = " ".join((*parts, reason_hint(alert.reasons), level_text(alert.peak_db))).lower()
+        return all(word in text for word in self._words)
+
+    def shown(self) -> list[AlertRow]:
+        """The alerts that pass, as they are sorted."""
+        return [self.index(row, 0).data(ALERT_ROLE) for row in range(self.rowCount())]

@@ -1,0 +1,94 @@
+"""A table of alerts whose clips play at a click or Enter."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from babymonitor.core.history import AlertRow
+from babymonitor.ui.alerts_model import ALERT_ROLE, AlertsFilter, AlertsModel, Column
+from babymonitor.ui.theme import Theme
+
+
+class AlertsView(QTableView):
+    """Rows only, no grid. `play_requested` is sent for an alert that has a clip."""
+
+    play_requested = Signal(object)
+    """core.history.AlertRow."""
+
+    alert_selected = Signal(object)
+    """core.history.AlertRow."""
+
+    def __init__(self, model: AlertsModel | AlertsFilter, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setModel(model)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionsClickable(isinstance(model, AlertsFilter))
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(Column.REASON, QHeaderView.ResizeMode.Stretch)
+        self.setSortingEnabled(isinstance(model, AlertsFilter))
+        self.setAccessibleName(self.tr("Alerts"))
+        self.setAccessibleDescription(self.tr("Enter plays the sound of the selected alert."))
+        self.clicked.connect(self._on_clicked)
+        self.selectionModel().currentRowChanged.connect(self._on_current_row_changed)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Row height and column widths for the size of the text."""
+        px = theme.text_px
+        self.verticalHeader().setDefaultSectionSize(round(px * 2.3))
+        model = self.model()
+        source = model.sourceModel() if isinstance(model, AlertsFilter) else model
+        with_day = isinstance(source, AlertsModel) and source.with_day
+        widths = {
+            Column.BEGAN: 12 if with_day else 7,
+            Column.LENGTH: 7.5,
+            Column.KIND: 6,
+            Column.LOUDEST: 6,
+            Column.CLIP: 6,
+        }
+        for column, ems in widths.items():
+            self.setColumnWidth(column, round(ems * px))
+
+    def selected_alert(self) -> AlertRow | None:
+        index = self.currentIndex()
+        return index.data(ALERT_ROLE) if index.isValid() else None
+
+    def select_alert(self, id: int) -> None:
+        """Move to the row of an alert, if it is shown."""
+        for row in range(self.model().rowCount()):
+            index = self.model().index(row, 0)
+            if index.data(ALERT_ROLE).id == id:
+                self.setCurrentIndex(index)
+                self.scrollTo(index)
+                return
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
+            self._request(self.currentIndex())
+            return
+        super().keyPressEvent(event)
+
+    @Slot(QModelIndex)
+    def _on_clicked(self, index: QModelIndex) -> None:
+        self._request(index)
+
+    def _request(self, index: QModelIndex) -> None:
+        alert: AlertRow = index.data(ALERT_ROLE)
+        if alert.clip is not None:
+            self.play_requested.emit(alert)
+
+    @Slot(QModelIndex, QModelIndex)
+    def _on_current_row_changed(self, current: QModelIndex, previous: QModelIndex) -> None:
+        if current.isValid():
+            self.alert_selected.emit(current.data(ALERT_ROLE))

@@ -1,0 +1,400 @@
+"""The window: pages beside a narrow bar, a banner over them while someone is needed, and the manners of closing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import QByteArray, QEvent, QTimer, Signal, Slot
+from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QHideEvent, QIcon, QKeySequence, QShowEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+
+from babymonitor.core import paths
+from babymonitor.core.detector import Score
+from babymonitor.core.history import AlertRow, History
+from babymonitor.core.settings import CLOSE_TO_TRAY, THEME, WINDOW_GEOMETRY, Settings
+from babymonitor.live.monitor import Monitor
+from babymonitor.live.state import Activity, MonitorState
+from babymonitor.ui.banner_view import BannerView
+from babymonitor.ui.complaint_view import ComplaintView
+from babymonitor.ui.monitor_view import MonitorView
+from babymonitor.ui.side_bar_view import SideBarView
+from babymonitor.ui.theme import Theme, apply_theme, resolve_theme
+from babymonitor.ui.tray_icon import TrayIcon
+from babymonitor.ui.wording import StateWords, kind_title, level_text, reason_hint, state_words
+
+MONITOR_PAGE, NIGHTS_PAGE = 0, 1
+"""Record & label and Train will be the next two."""
+
+
+class MainWindow(QMainWindow):
+    """Shows the monitor; decides nothing about sound. Built by app.py, which owns what is passed in."""
+
+    closed = Signal()
+    """The person closed the window for good (it did not go to the tray)."""
+
+    def __init__(self, monitor: Monitor, settings: Settings, history: History, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._monitor = monitor
+        self._settings = settings
+        self._history = history
+        self._theme = resolve_theme(settings[THEME])
+        self._last_score: Score | None = None
+        self._last_activity = Activity.STOPPED
+        self._is_quitting = False
+        self._build_frame()
+        self._build_pages()
+        self._lay_out()
+        self._build_actions()
+        self._build_tray()
+        self._connect()
+        self._show_theme()
+        self._restore_geometry()
+        self._show_state()
+        for sentence in (*settings.complaints, *history.complaints):
+            self.complaint_view.add(sentence)
+
+    # ------------------------------------------------------------------------------------------------------- building
+
+    def _build_frame(self) -> None:
+        self.setWindowTitle(self.tr("Baby Monitor"))
+        icon = paths.resource("icons", "app.svg")
+        if icon.exists():
+            self.setWindowIcon(QIcon(str(icon)))
+        self.setMinimumSize(900, 600)
+        self.resize(1180, 760)
+        self.side_bar = SideBarView(self)
+        self.banner_view = BannerView(self)
+        self.complaint_view = ComplaintView(self)
+        self.pages = QStackedWidget(self)
+        self._second_timer = QTimer(self)
+        self._second_timer.setInterval(500)
+
+    def _build_pages(self) -> None:
+        self.monitor_view = MonitorView(self._monitor, self._settings, self._history, self)
+        self.pages.addWidget(self.monitor_view)
+        self._makers: dict[int, Callable[[], QWidget]] = {NIGHTS_PAGE: self._make_nights}
+        for _ in self._makers:
+            # An empty page holds the place; the real one is built when it is first visited.
+            self.pages.addWidget(QWidget(self))
+        self.side_bar.add_page(MONITOR_PAGE, self.tr("Monitor"), "waves", self.tr("Listen now (Ctrl+1)"))
+        self.side_bar.add_page(NIGHTS_PAGE, self.tr("Nights"), "timeline", self.tr("What happened (Ctrl+2)"))
+        self.side_bar.show_page(MONITOR_PAGE)
+
+    def _lay_out(self) -> None:
+        central = QWidget(self)
+        row = QHBoxLayout(central)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.side_bar)
+        self._messages = QWidget(central)
+        messages = QVBoxLayout(self._messages)
+        messages.setContentsMargins(16, 16, 16, 0)
+        messages.setSpacing(8)
+        messages.addWidget(self.banner_view)
+        messages.addWidget(self.complaint_view)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addWidget(self._messages)
+        column.addWidget(self.pages, 1)
+        row.addLayout(column, 1)
+        self._messages.hide()
+        self.setCentralWidget(central)
+
+    def _build_actions(self) -> None:
+        """Every action has a key. Single letters stay letters while someone types in a field."""
+        monitor = self.monitor_view
+        table: tuple[tuple[str, tuple[str, ...], Callable[[], object]], ...] = (
+            (self.tr("Start or stop listening"), ("L",), monitor.toggle_listening),
+            (self.tr("Snooze, or end the snooze"), ("S",), monitor.toggle_snooze),
+            (self.tr("Test the alarm"), ("T",), self._monitor.test_alarm),
+            (self.tr("Acknowledge the alarm"), ("A", "Esc"), self._monitor.acknowledge),
+            (self.tr("Monitor page"), ("Ctrl+1",), self.show_monitor),
+            (self.tr("Nights page"), ("Ctrl+2",), self.show_nights),
+            (self.tr("Settings"), ("Ctrl+,",), self.show_settings),
+            (self.tr("Night mode on or off"), ("Ctrl+N",), self.toggle_night_mode),
+            (self.tr("Keys"), ("F1",), self.show_keys),
+            (self.tr("Quit"), ("Ctrl+Q",), self.quit),
+        )
+        self.actions_by_key: dict[str, QAction] = {}
+        for title, keys, receiver in table:
+            action = QAction(title, self)
+            action.setShortcuts([QKeySequence(key) for key in keys])
+            action.triggered.connect(receiver)
+            self.addAction(action)
+            self.actions_by_key.update(dict.fromkeys(keys, action))
+
+    def _build_tray(self) -> None:
+        self.tray_icon: TrayIcon | None = None
+        if TrayIcon.is_available():
+            self.tray_icon = TrayIcon(self)
+            self.tray_icon.show_window_requested.connect(self.come_forward)
+            self.tray_icon.toggle_listening_requested.connect(self.monitor_view.toggle_listening)
+            self.tray_icon.toggle_snooze_requested.connect(self.monitor_view.toggle_snooze)
+            self.tray_icon.quit_requested.connect(self.quit)
+            self.tray_icon.show()
+
+    def _connect(self) -> None:
+        monitor = self._monitor
+        monitor.state_changed.connect(self._on_state_changed)
+        monitor.scored.connect(self._on_scored)
+        monitor.alert_raised.connect(self._on_alert_raised)
+        monitor.complained.connect(self._on_complained)
+        self.monitor_view.complained.connect(self._on_complained)
+        self.side_bar.page_requested.connect(self.show_page)
+        self.side_bar.settings_requested.connect(self.show_settings)
+        self.side_bar.night_mode_requested.connect(self.toggle_night_mode)
+        self.banner_view.acknowledge_requested.connect(monitor.acknowledge)
+        self.banner_view.snooze_requested.connect(self.monitor_view.toggle_snooze)
+        self.complaint_view.dismiss_button.clicked.connect(self._on_message_visibility_changed)
+        self._second_timer.timeout.connect(self._on_second_due)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_colour_scheme_changed)
+        self._settings.on_change(self._on_setting_changed)
+
+    def _make_nights(self) -> QWidget:
+        from babymonitor.ui.history_view import HistoryView
+
+        view = HistoryView(self._monitor, self._history, self)
+        view.set_theme(self._theme)
+        view.complained.connect(self._on_complained)
+        return view
+
+    # ---------------------------------------------------------------------------------------------------------- pages
+
+    @Slot(int)
+    def show_page(self, number: int) -> None:
+        if number in self._makers:
+            page = self._makers.pop(number)()
+            placeholder = self.pages.widget(number)
+            self.pages.removeWidget(placeholder)
+            placeholder.deleteLater()
+            self.pages.insertWidget(number, page)
+        self.pages.setCurrentIndex(number)
+        self.side_bar.show_page(number)
+        self._show_state()
+
+    @Slot()
+    def show_monitor(self) -> None:
+        self.show_page(MONITOR_PAGE)
+
+    @Slot()
+    def show_nights(self) -> None:
+        self.show_page(NIGHTS_PAGE)
+
+    @Slot()
+    def show_settings(self) -> None:
+        from babymonitor.ui.settings_dialog import SettingsDialog
+
+        dialog = SettingsDialog(self._monitor, self._settings, self)
+        dialog.set_theme(self._theme)
+        # Not modal: the alarm must be answerable whatever is open.
+        dialog.setModal(False)
+        self.settings_dialog = dialog
+        dialog.show()
+
+    @Slot()
+    def show_keys(self) -> None:
+        lines = []
+        for action in self.actions():
+            keys = ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in action.shortcuts())
+            lines.append(f"{keys}  —  {action.text()}")
+        box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Keys"), "\n".join(lines), parent=self)
+        box.setModal(False)
+        box.show()
+
+    @Slot()
+    def come_forward(self) -> None:
+        """Show the window and bring it to the front, from the tray or for a second start of the program."""
+        self.showNormal() if self.isMinimized() else self.show()
+        self.raise_()
+        self.activateWindow()
+
+    @Slot()
+    def toggle_night_mode(self) -> None:
+        """Night, or back to what the system looks like."""
+        self._settings[THEME] = "system" if self._theme.name == "night" else "night"
+        self.side_bar.set_theme(self._theme)
+
+    # ---------------------------------------------------------------------------------------------------------- state
+
+    @property
+    def theme(self) -> Theme:
+        return self._theme
+
+    def _show_theme(self) -> None:
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        apply_theme(app, self._theme)
+        self.side_bar.set_theme(self._theme)
+        self.banner_view.set_theme(self._theme)
+        for number in range(self.pages.count()):
+            page = self.pages.widget(number)
+            if hasattr(page, "set_theme"):
+                page.set_theme(self._theme)
+
+    def _show_state(self) -> None:
+        """Banner, tray and title. The Monitor page has its own state line, so the banner is for the other pages."""
+        state = self._monitor.state
+        words = state_words(state, self._last_score, time.time())
+        is_urgent = state.alarm_sounding or state.activity.is_fault
+        is_urgent = is_urgent or state.activity in (Activity.CRYING, Activity.LOUD)
+        if is_urgent and self.pages.currentIndex() != MONITOR_PAGE:
+            self.banner_view.show_state(state, words)
+        else:
+            self.banner_view.hide()
+        self._on_message_visibility_changed()
+        if is_urgent and self.isVisible() and not self.isMinimized():
+            self._second_timer.start()
+        else:
+            self._second_timer.stop()
+        if self.tray_icon is not None:
+            self.tray_icon.set_state(state, words)
+        self._show_title(state, words)
+
+    def _show_title(self, state: MonitorState, words: StateWords) -> None:
+        """The task bar tells it too; without the seconds, which would make it flicker."""
+        name = self.tr("Baby Monitor")
+        is_crying = state.activity in (Activity.CRYING, Activity.LOUD)
+        title = f"{self.tr('CRYING') if is_crying else words.headline} — {name}"
+        if title != self.windowTitle():
+            self.setWindowTitle(title)
+
+    @Slot(MonitorState)
+    def _on_state_changed(self, state: MonitorState) -> None:
+        self._show_state()
+        if state.activity is not self._last_activity:
+            self._last_activity = state.activity
+            if state.activity.is_fault and self.tray_icon is not None:
+                words = state_words(state, None, time.time())
+                self.tray_icon.say(words.headline, words.detail, is_urgent=True)
+
+    @Slot(object)
+    def _on_scored(self, score: Score) -> None:
+        self._last_score = score
+
+    @Slot(object)
+    def _on_alert_raised(self, alert: AlertRow) -> None:
+        QApplication.alert(self)
+        if self.tray_icon is not None:
+            parts = (reason_hint(alert.reasons), level_text(alert.peak_db))
+            self.tray_icon.say(kind_title(alert.kind), " · ".join(part for part in parts if part), is_urgent=True)
+
+    @Slot(str)
+    def _on_complained(self, sentence: str) -> None:
+        self.complaint_view.add(sentence)
+        self._on_message_visibility_changed()
+
+    @Slot()
+    def _on_message_visibility_changed(self) -> None:
+        shown = any(not view.isHidden() for view in (self.banner_view, self.complaint_view))
+        self._messages.setVisible(shown)
+
+    @Slot()
+    def _on_second_due(self) -> None:
+        self._show_state()
+
+    @Slot()
+    def _on_colour_scheme_changed(self) -> None:
+        self._follow_theme()
+
+    def _on_setting_changed(self, name: str) -> None:
+        if name == THEME.name:
+            self._follow_theme()
+        elif name != WINDOW_GEOMETRY.name:
+            self.monitor_view.refresh_settings()
+
+    def _follow_theme(self) -> None:
+        theme = resolve_theme(self._settings[THEME])
+        if theme.name != self._theme.name:
+            self._theme = theme
+            self._show_theme()
+            dialog = getattr(self, "settings_dialog", None)
+            if dialog is not None:
+                dialog.set_theme(theme)
+
+    # -------------------------------------------------------------------------------------------- opening and closing
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._show_state()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._second_timer.stop()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.WindowStateChange and hasattr(self, "monitor_view"):
+            self.monitor_view.set_minimised(self.isMinimized())
+            self._show_state()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        is_listening = self._monitor.state.activity is not Activity.STOPPED
+        is_ending = self._is_quitting or QGuiApplication.isSavingSession()  # type: ignore[attr-defined]
+        if is_listening and not is_ending:
+            if self.tray_icon is not None and self._settings[CLOSE_TO_TRAY]:
+                event.ignore()
+                self._go_to_tray(self.tray_icon)
+                return
+            if not self._ask_to_close():
+                event.ignore()
+                return
+        self._save_geometry()
+        if self.tray_icon is not None:
+            self.tray_icon.hide()
+        event.accept()
+        self.closed.emit()
+
+    @Slot()
+    def quit(self) -> None:
+        """Close for good, asking first while it listens."""
+        if self._monitor.state.activity is not Activity.STOPPED and not self._ask_to_close():
+            return
+        self._is_quitting = True
+        self.close()
+        # Hidden in the tray, closing does not count as the last window's.
+        QApplication.quit()
+
+    def close_without_asking(self) -> None:
+        """For app.py, when the program ends for another reason."""
+        self._is_quitting = True
+        self.close()
+
+    def _go_to_tray(self, tray_icon: TrayIcon) -> None:
+        self._save_geometry()
+        QApplication.setQuitOnLastWindowClosed(False)
+        self.hide()
+        tray_icon.say(self.tr("Still listening"), self.tr("Open or quit it from this icon."), is_urgent=False)
+
+    def _ask_to_close(self) -> bool:
+        box = QMessageBox(self)
+        box.setWindowTitle(self.tr("Baby Monitor"))
+        box.setText(self.tr("It is listening. If you close it, nobody listens."))
+        box.addButton(self.tr("Go on listening"), QMessageBox.ButtonRole.RejectRole)
+        close = box.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
+        # Enter and Esc keep listening: the careless answer is the safe one.
+        keep = box.buttons()[0] if box.buttons()[0] is not close else box.buttons()[1]
+        box.setDefaultButton(keep)  # type: ignore[arg-type]
+        box.setEscapeButton(keep)
+        box.exec()
+        return box.clickedButton() is close
+
+    def _save_geometry(self) -> None:
+        text = base64.b64encode(self.saveGeometry().data()).decode("ascii")
+        try:
+            self._settings[WINDOW_GEOMETRY] = text
+        except OSError as error:
+            self._on_complained(self.tr("The settings could not be saved: {error}.").format(error=error))
+
+    def _restore_geometry(self) -> None:
+        """As it was last time; what cannot be read is ignored."""
+        text = self._settings[WINDOW_GEOMETRY]
+        if not text:
+            return
+        try:
+            raw = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            return
+        self.restoreGeometry(QByteArray(raw))

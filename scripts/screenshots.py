@@ -1,0 +1,176 @@
+"""Photographs every page in every theme and two sizes, with sound and a synthetic night: `scripts/screenshots.py FOLDER`.
+
+For looking at. Run it under a screen or Xvfb for true fonts (`xvfb-run -s "-screen 0 1600x1000x24"`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+RATE = 16000
+SIZES = ((1024, 640), (1440, 900))
+THEMES = ("light", "dark", "night")
+SILENCE = {"hungry": 0.01, "pain": 0.0, "tired": 0.01, "sad": 0.01, "happy": 0.02, "natural": 0.03, "background": 0.92}
+BABBLE = {"hungry": 0.01, "pain": 0.0, "tired": 0.02, "sad": 0.01, "happy": 0.11, "natural": 0.79, "background": 0.06}
+CRYING = {"hungry": 0.55, "pain": 0.09, "tired": 0.21, "sad": 0.11, "happy": 0.01, "natural": 0.02, "background": 0.01}
+
+
+def demo_sound() -> npt.NDArray[np.float32]:
+    """Twelve seconds: a quiet room, babble, and crying, good enough for a picture."""
+    random = np.random.default_rng(7)
+    seconds = np.arange(12 * RATE) / RATE
+    room = 0.0012 * random.standard_normal(seconds.size)
+    wave = room
+    for begin, length, hz, loud in ((2.2, 0.5, 290, 0.08), (3.0, 0.7, 330, 0.1), (4.2, 0.4, 310, 0.07)):
+        wave = wave + _voice(seconds, begin, length, hz, loud, random)
+    for number in range(5):
+        wave = wave + _voice(seconds, 5.6 + 1.25 * number, 1.0, 430 + 15 * number, 0.45, random)
+    return np.clip(wave, -1, 1).astype(np.float32)
+
+
+def _voice(
+    seconds: npt.NDArray[np.float64], begin: float, length: float, hz: float, loud: float, random: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """One utterance: a gliding tone with overtones, and some breath."""
+    at = np.clip((seconds - begin) / length, 0, 1)
+    shape = np.sin(np.pi * at) ** 0.6 * ((seconds >= begin) & (seconds <= begin + length))
+    glide = hz * (1 + 0.25 * np.sin(np.pi * at) + 0.012 * np.sin(2 * np.pi * 6 * seconds))
+    phase = 2 * np.pi * np.cumsum(glide) / RATE
+    tones = sum(np.sin(n * phase) / n**0.8 for n in range(1, 15))
+    return np.asarray(loud * shape * (tones / 3 + 0.08 * random.standard_normal(seconds.size)))
+
+
+def fill_history(history: object, clips: Path) -> None:
+    """A night with babble, three wakings, a lost microphone; and some nights before it."""
+    from babymonitor.core.history import History, Minute
+
+    assert isinstance(history, History)
+    random = np.random.default_rng(3)
+    noon = time.mktime((*time.localtime(time.time() - 12 * 3600)[:3], 12, 0, 0, 0, 0, -1))
+    for night in range(9):
+        start = noon - night * 86400 + 7.2 * 3600 + random.uniform(0, 2400)
+        stop = start + 10.6 * 3600
+        cries = [start + hours * 3600 for hours in ((0.3, 3.35, 7.1, 7.25) if night % 3 == 0 else (1.4, 6.0))]
+        gap = (start + 5.2 * 3600, start + 5.45 * 3600) if night in (0, 4) else (0.0, 0.0)
+        if gap[0]:
+            history.end_gap(history.add_gap("deaf", "The microphone was unplugged.", gap[0]), gap[1])
+        lengths = [float(random.uniform(40, 420)) for _ in cries]
+        for began, length in zip(cries, lengths, strict=True):
+            shares = random.dirichlet((5, 1.2, 2, 1.5))
+            id = history.add_alert("crying", began, began + 1.3, float(random.uniform(-22, -9)), 0.97)
+            reasons = dict(zip(("hungry", "pain", "tired", "sad"), map(float, shares), strict=True))
+            history.update_alert(id, began + length, float(random.uniform(-22, -9)), 0.98, reasons)
+            if random.random() < 0.85:
+                (clips / f"{id}.flac").touch()
+                history.set_clip(id, f"{id}.flac")
+        for began in range(int(start // 60 * 60), int(stop), 60):
+            if gap[0] - 60 < began < gap[1]:
+                continue
+            seconds = {"background": 60.0}
+            if any(cry - 60 < began < cry + length for cry, length in zip(cries, lengths, strict=True)):
+                seconds = {"crying": 42.0, "background": 18.0}
+            elif any(-900 < began - cry - length < 1500 for cry, length in zip(cries, lengths, strict=True)):
+                if random.random() < 0.4:
+                    seconds = {"natural": 30.0, "background": 30.0}
+            elif began > stop - 2400 and random.random() < 0.6:
+                seconds = {"happy": 22.0, "natural": 22.0, "background": 16.0}
+            history.put_minute(Minute(began, float(random.uniform(-58, -40)), seconds.get("crying", 0.0) / 60, seconds))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--themes", nargs="*", default=THEMES, choices=THEMES)
+    parser.add_argument("--sizes", nargs="*", default=[f"{w}x{h}" for w, h in SIZES])
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    home = tempfile.TemporaryDirectory(prefix="babymonitor-screenshots-")
+    os.environ["BABYMONITOR_HOME"] = home.name
+
+    from PySide6.QtWidgets import QApplication
+
+    from babymonitor.core import paths
+    from babymonitor.core.audio import level_db
+    from babymonitor.core.detector import Score
+    from babymonitor.core.history import History
+    from babymonitor.core.settings import LISTEN_AT_START, THEME, Settings
+    from babymonitor.live.monitor import Monitor
+    from babymonitor.live.state import Activity, MonitorState
+    from babymonitor.ui.main_window import MainWindow
+
+    app = QApplication(sys.argv[:1])
+    settings = Settings(paths.settings_file())
+    settings[LISTEN_AT_START] = False
+    history = History(paths.history_file())
+    fill_history(history, paths.clips_folder())
+    monitor = Monitor(settings, history)
+    monitor.labels = tuple(CRYING)
+    window = MainWindow(monitor, settings, history)
+    window.complaint_view.setVisible(False)
+    sound = demo_sound()
+
+    def be(activity: Activity, probabilities: dict[str, float], **more: object) -> None:
+        crying = sum(probabilities[name] for name in ("hungry", "pain", "tired", "sad"))
+        reasons = {name: probabilities[name] / max(crying, 1e-9) for name in ("hungry", "pain", "tired", "sad")}
+        monitor.state = MonitorState(activity, "MacBook Pro Microphone", **more)  # type: ignore[arg-type]
+        monitor.state_changed.emit(monitor.state)
+        for _ in range(8):
+            level = level_db(sound[-4000:]) if crying > 0.5 else -57.0
+            monitor.scored.emit(Score(0, 0.0, crying, level, probabilities, reasons))
+
+    def settle(seconds: float = 0.3) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            app.processEvents()
+            time.sleep(0.005)
+
+    def photograph(name: str, widget: object = None) -> None:
+        settle()
+        (widget or window).grab().save(str(arguments.folder / f"{name}.png"))  # type: ignore[attr-defined]
+
+    window.show()
+    for theme in arguments.themes:
+        settings[THEME] = theme
+        for size in arguments.sizes:
+            width, height = map(int, size.split("x"))
+            window.resize(width, height)
+            window.show_monitor()
+            end = f"{theme}-{size}"
+            monitor.ring.write(sound[: 7 * RATE] if theme == "light" else sound)
+            be(Activity.LISTENING, BABBLE)
+            photograph(f"monitor-babbling-{end}")
+            monitor.ring.write(sound)
+            be(Activity.CRYING, CRYING, since=time.time() - 24, alarm_sounding=True)
+            photograph(f"monitor-crying-{end}")
+            be(Activity.DEAF, SILENCE, detail="microphone unplugged, trying again", since=time.time() - 5)
+            photograph(f"monitor-deaf-{end}")
+            be(Activity.LISTENING, SILENCE, snoozed_until=time.time() + 600)
+            photograph(f"monitor-snoozed-{end}")
+            be(Activity.LISTENING, SILENCE)
+            window.show_nights()
+            photograph(f"nights-{end}")
+            be(Activity.CRYING, CRYING, since=time.time() - 24, alarm_sounding=True)
+            photograph(f"nights-crying-{end}")
+            be(Activity.STOPPED, SILENCE)
+            window.show_settings()
+            photograph(f"settings-{end}", window.settings_dialog)
+            window.settings_dialog.close()
+    window.close_without_asking()
+    monitor.shut_down()
+    history.close()
+    home.cleanup()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
