@@ -61,7 +61,7 @@ def _curve(points: int, *knots: tuple[float, float]) -> Array:
 def _wander(points: int, rng: np.random.Generator, slowness: int) -> Array:
     """Smooth noise of unit deviation: the larger `slowness` (points), the slower."""
     noise = _smooth(_smooth(rng.standard_normal(points + 4 * slowness), slowness), slowness)[2 * slowness :][:points]
-    return noise / (noise.std() + 1e-12)
+    return noise / float(noise.std() + 1e-12)
 
 
 def _at_level(wave: Array, level_db: float) -> Wave:
@@ -72,7 +72,7 @@ def _at_level(wave: Array, level_db: float) -> Wave:
     return (wave * (10 ** (level_db / 20) / (rms + 1e-12))).astype(np.float32)
 
 
-def _place(track: Array, wave: Array, at_seconds: float) -> None:
+def _place(track: Array, wave: Array | Wave, at_seconds: float) -> None:
     """Add `wave` to `track` in place from `at_seconds` on; what sticks out is dropped."""
     start = round(at_seconds * RATE_HZ)
     length = min(len(wave), len(track) - start)
@@ -83,11 +83,11 @@ def _place(track: Array, wave: Array, at_seconds: float) -> None:
 def _resonances(frequencies_hz: Array, formants_hz: Array, widths_hz: Array) -> Array:
     """Gain of a mouth with these resonances.
 
-    frequencies_hz (…,); formants_hz (points, resonances); widths_hz (resonances,) → gain (points, …).
+    frequencies_hz (bins,), or (points, 1) where it moves; formants_hz (points, resonances); widths_hz (resonances,)
+    → gain (points, bins).
     """
-    gain = np.ones((len(formants_hz), *frequencies_hz.shape[-1:]))
-    for index, width in enumerate(widths_hz):
-        centre = formants_hz[:, index : index + 1]
+    gain = np.ones((len(formants_hz), frequencies_hz.shape[-1]))
+    for centre, width in zip(formants_hz.T[:, :, None], widths_hz, strict=True):
         gain *= centre**2 / np.sqrt((centre**2 - frequencies_hz**2) ** 2 + (width * frequencies_hz) ** 2)
     return gain
 
@@ -113,8 +113,9 @@ _NOISE_HZ = np.linspace(0, RATE_HZ / 2, 129)
 def _coloured(samples: int, rng: np.random.Generator, gain: Callable[[Array], Array]) -> Array:
     """Steady noise with the spectrum `gain(frequencies_hz)`, unit RMS, shape (samples,)."""
     spectrum = np.fft.rfft(rng.standard_normal(samples))
-    wave: Array = np.fft.irfft(spectrum * gain(np.fft.rfftfreq(samples, 1 / RATE_HZ)), samples)
-    return wave / (wave.std() + 1e-12)
+    frequencies_hz: Array = np.fft.rfftfreq(samples, 1 / RATE_HZ).astype(np.float64)
+    wave: Array = np.fft.irfft(spectrum * gain(frequencies_hz), samples)
+    return wave / float(wave.std() + 1e-12)
 
 
 def _voice(
@@ -147,7 +148,7 @@ def _voice(
     for number in range(1, int(7_800 * steps / pitch_hz.min()) + 1):
         order = number / steps
         frequency = order * pitch_hz
-        gain = np.where(frequency < 7_700, _mouth(frequency, formants_hz, widths_hz), 0.0)
+        gain = np.where(frequency < 7_700, _resonances(frequency[:, None], formants_hz, widths_hz)[:, 0], 0.0)
         gain = gain * order ** (tilt_db / 6.02)
         if roughness is not None and number % steps:
             gain = gain * roughness
@@ -156,18 +157,9 @@ def _voice(
     # Breath passes the same mouth, is brighter, and comes in puffs with the pulses.
     hiss = _resonances(_NOISE_HZ, formants_hz, widths_hz) * np.clip(_NOISE_HZ / 2_500, 0.03, 1.2)
     noise = _shaped_noise(hiss * breath[:, None], samples, rng) * (0.6 + 0.4 * np.cos(phase))
-    scale = np.sqrt(np.mean(voiced**2)) + 1e-9
-    noise_scale = np.sqrt(np.mean(_shaped_noise(hiss, samples, rng) ** 2)) + 1e-9
+    scale = float(np.sqrt(np.mean(voiced**2))) + 1e-9
+    noise_scale = float(np.sqrt(np.mean(_shaped_noise(hiss, samples, rng) ** 2))) + 1e-9
     return (voiced / scale + noise / noise_scale) * _up(loudness, samples)
-
-
-def _mouth(frequency_hz: Array, formants_hz: Array, widths_hz: Array) -> Array:
-    """Gain of the mouth at one moving frequency, all of shape (points,)."""
-    gain = np.ones_like(frequency_hz)
-    for index, width in enumerate(widths_hz):
-        centre = formants_hz[:, index]
-        gain *= centre**2 / np.sqrt((centre**2 - frequency_hz**2) ** 2 + (width * frequency_hz) ** 2)
-    return gain
 
 
 def room(wave: Wave, rng: np.random.Generator, *, decay_seconds: float = 0.35, wet: float = 0.3) -> Wave:
@@ -191,7 +183,7 @@ _INFANT_WIDTHS = np.array([220.0, 300.0, 450.0, 600.0])
 
 def _infant_mouth(points: int, rng: np.random.Generator, openness: Array) -> Array:
     """Resonances of an infant's short throat (points, 4), in Hz; an open mouth raises the first two."""
-    base = np.array([980.0, 2_900.0, 4_900.0, 7_000.0]) * rng.uniform(0.93, 1.07) * rng.uniform(0.96, 1.04, 4)
+    base = np.array([920.0, 2_700.0, 4_700.0, 6_900.0]) * rng.uniform(0.93, 1.07) * rng.uniform(0.96, 1.04, 4)
     swing = np.array([420.0, 500.0, 200.0, 100.0])
     formants = base + swing * openness[:, None]
     return formants * (1 + 0.02 * _wander(points, rng, 12)[:, None])
@@ -200,12 +192,11 @@ def _infant_mouth(points: int, rng: np.random.Generator, openness: Array) -> Arr
 def _expiration(seconds: float, rng: np.random.Generator, arousal: float) -> Array:
     """One wail, shape (samples,): rises, holds, falls; breathy at both ends; hoarse in part when aroused."""
     points = _points(seconds)
-    low = rng.uniform(320, 390) * (1 + 0.12 * arousal)
+    low = rng.uniform(300, 370) * (1 + 0.12 * arousal)
     peak = min(low * rng.uniform(1.2, 1.42), 590.0)
     rise, hold = rng.uniform(0.12, 0.28), rng.uniform(0.55, 0.75)
-    pitch = _curve(
-        points, (0, low * 0.92), (rise, peak), (hold, peak * rng.uniform(0.9, 1.0)), (1, low * rng.uniform(0.8, 0.98))
-    )
+    fall = peak * rng.uniform(0.9, 1.0)
+    pitch = _curve(points, (0, low * 0.92), (rise, peak), (hold, fall), (1, low * rng.uniform(0.8, 0.98)))
     times = np.arange(points) / CONTROL_HZ
     vibrato = rng.uniform(0.008, 0.022) * np.linspace(0.3, 1, points)
     pitch *= 1 + vibrato * np.sin(2 * np.pi * rng.uniform(5, 7.5) * times + rng.uniform(0, 6))
@@ -214,7 +205,7 @@ def _expiration(seconds: float, rng: np.random.Generator, arousal: float) -> Arr
     loudness = np.clip(times / attack, 0, 1) ** 0.7 * np.clip((seconds - times) / release, 0, 1)
     loudness *= _curve(points, (0, 0.75), (rise, 1.0), (hold, 0.95), (1, 0.6)) * (1 + 0.12 * _wander(points, rng, 9))
     edges = np.exp(-times / 0.04) + np.exp(-(seconds - times) / 0.07)
-    breath = np.clip(0.05 + 0.04 * arousal + 0.5 * edges, 0, 0.8)
+    breath = np.clip(0.08 + 0.05 * arousal + 0.5 * edges, 0, 0.8)
     roughness = np.zeros(points)
     if rng.random() < 0.25 + 0.4 * arousal:  # a hoarse stretch: turbulence and every second pulse weaker
         centre, width = rng.uniform(0.3, 0.75), rng.uniform(0.12, 0.3)
@@ -235,7 +226,7 @@ def _expiration(seconds: float, rng: np.random.Generator, arousal: float) -> Arr
         _infant_mouth(points, rng, openness),
         _INFANT_WIDTHS,
         rng,
-        tilt_db=-4.5 + 1.5 * arousal,
+        tilt_db=-3.0 + 1.0 * arousal,
         roughness=roughness,
         jitter=0.006 + 0.006 * arousal,
     )
@@ -247,18 +238,12 @@ def _inspiration(seconds: float, rng: np.random.Generator) -> Array:
     times = np.linspace(0, 1, points)
     pitch = rng.uniform(450, 580) * (1 + 0.15 * times)
     breath = np.full(points, rng.uniform(0.75, 0.97))
-    return _voice(
-        pitch, np.sin(np.pi * times) ** 0.8, breath, _infant_mouth(points, rng, 0.3 + 0 * times), _INFANT_WIDTHS, rng
-    )
+    mouth = _infant_mouth(points, rng, np.full(points, 0.3))
+    return _voice(pitch, np.sin(np.pi * times) ** 0.8, breath, mouth, _INFANT_WIDTHS, rng)
 
 
 def cry(
-    seconds: float,
-    rng: np.random.Generator,
-    *,
-    arousal: float = 0.6,
-    swell_db: float = 0.0,
-    level_db: float = -20.0,
+    seconds: float, rng: np.random.Generator, *, arousal: float = 0.6, swell_db: float = 0.0, level_db: float = -20.0
 ) -> Wave:
     """An infant crying: wails of 0.5–1.5 s, a breath in between, now and then a longer pause.
 
@@ -345,6 +330,10 @@ _VOWELS = np.array(  # first three resonances of an adult's a, e, i, o, u, ə in
 )
 
 
+def _hiss_above(edge_hz: float) -> Callable[[Array], Array]:
+    return lambda hz: 1 / (1 + (edge_hz / (hz + 1)) ** 6)
+
+
 def speech_like(seconds: float, rng: np.random.Generator, *, high: bool = False, level_db: float = -28.0) -> Wave:
     """An adult talking, without words: syllables and hisses in phrases. high: a woman's voice, otherwise a man's."""
     track = np.zeros(_samples(seconds))
@@ -366,18 +355,15 @@ def speech_like(seconds: float, rng: np.random.Generator, *, high: bool = False,
             mouth = target
             fall = 1.08 - 0.2 * (at - began) / 3
             pitch = centre_hz * fall * _curve(points, (0, 1.0), (0.4, rng.uniform(1.0, 1.12)), (1, 0.96))
-            loud = np.clip(np.minimum(times / 0.2, (1 - times) / 0.25), 0, 1) ** 0.7
-            _place(
-                track,
-                _voice(pitch, loud, np.full(points, 0.04), formants, widths, rng, tilt_db=-11.0) * rng.uniform(0.5, 1),
-                at,
-            )
+            loud = np.clip(np.minimum(times / 0.2, (1 - times) / 0.25), 0, 1) ** 0.7 * rng.uniform(0.5, 1.0)
+            syllable = _voice(pitch, loud, np.full(points, 0.04), formants, widths, rng, tilt_db=-11.0)
+            _place(track, syllable, at)
             at += length
             if rng.random() < 0.35:  # s, f, sh, t
                 length = rng.uniform(0.04, 0.11)
                 edge_hz = rng.uniform(2_500, 4_500)
                 samples = _samples(length)
-                hiss = _coloured(samples, rng, lambda hz, edge_hz=edge_hz: 1 / (1 + (edge_hz / (hz + 1)) ** 6))
+                hiss = _coloured(samples, rng, _hiss_above(edge_hz))
                 _place(track, hiss * np.hanning(samples) * rng.uniform(0.1, 0.3), at - 0.02)
                 at += length * 0.8
         at += rng.uniform(0.25, 0.7)
@@ -492,15 +478,11 @@ def music_box(seconds: float, rng: np.random.Generator, *, level_db: float = -30
 def household(seconds: float, rng: np.random.Generator, *, level_db: float = -28.0) -> Wave:
     """A home in the next room: thuds, a door, dishes, footsteps; each a burst of damped resonances."""
     track = np.zeros(_samples(seconds))
-    kinds = {  # resonances from–to in Hz, how many, how fast they die (1/s)
-        "thud": (60.0, 300.0, 6, 28.0),
-        "door": (90.0, 1_200.0, 12, 20.0),
-        "dish": (1_800.0, 6_500.0, 8, 16.0),
-        "step": (70.0, 600.0, 6, 45.0),
-    }
+    # Thud, door, dish, step: resonances from–to in Hz, how many, how fast they die (1/s).
+    kinds = ((60.0, 300.0, 6, 28.0), (90.0, 1_200.0, 12, 20.0), (1_800.0, 6_500.0, 8, 16.0), (70.0, 600.0, 6, 45.0))
     at = rng.uniform(0, 0.5)
     while at < seconds:
-        low, high, count, decay = kinds[str(rng.choice(list(kinds)))]
+        low, high, count, decay = kinds[rng.integers(4)]
         for _ in range(int(rng.integers(1, 5))):
             times = np.arange(_samples(0.4)) / RATE_HZ
             hit = rng.standard_normal(len(times)) * np.exp(-times * 220)
@@ -563,7 +545,8 @@ def _tone(frequency_hz: float, seconds: float, partials: tuple[float, ...], atta
     for number, amplitude in enumerate(partials, start=1):
         tone += amplitude * np.sin(2 * np.pi * frequency_hz * number * times) * np.exp(-times * decay * number**0.5)
     ends = np.clip(times / attack, 0, 1) * np.clip((seconds - times) / 0.03, 0, 1)
-    return tone * np.sin(np.pi / 2 * ends) ** 2
+    rounded: Array = np.sin(np.pi / 2 * ends) ** 2
+    return tone * rounded
 
 
 def alarm() -> Wave:
@@ -578,7 +561,7 @@ def alarm() -> Wave:
         start = round(number * 0.42 * SOUND_HZ)
         tone = _tone(frequency, 0.85, bell, 0.012, 2.2)
         track[start : start + len(tone)] += tone
-    return (0.7 * track / np.abs(track).max()).astype(np.float32)
+    return (track * (0.7 / float(np.abs(track).max()))).astype(np.float32)
 
 
 def health() -> Wave:
@@ -589,7 +572,7 @@ def health() -> Wave:
             start = round((round_number * 1.5 + number * 0.3) * SOUND_HZ)
             tone = _tone(frequency, 0.28, (1.0, 0.0, 0.6, 0.0, 0.35, 0.0, 0.2), 0.006, 4.0)
             track[start : start + len(tone)] += tone
-    return (0.7 * track / np.abs(track).max()).astype(np.float32)
+    return (track * (0.7 / float(np.abs(track).max()))).astype(np.float32)
 
 
 def write(folder: Path) -> None:
@@ -600,8 +583,7 @@ def write(folder: Path) -> None:
     soundfile.write(folder / "demo.flac", demo(), RATE_HZ, subtype="PCM_16")
     soundfile.write(folder / "sounds" / "alarm.wav", alarm(), SOUND_HZ, subtype="PCM_16")
     soundfile.write(folder / "sounds" / "health.wav", health(), SOUND_HZ, subtype="PCM_16")
-    text = json.dumps(demo_truth(), indent=2) + "\n"
-    (folder / "demo.json").write_text(text, encoding="utf-8")
+    (folder / "demo.json").write_text(json.dumps(demo_truth(), indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
