@@ -1,0 +1,62 @@
+"""A real window on real parts: settings, history and monitor as the app builds them, in a folder of the test's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+if "DISPLAY" not in os.environ and sys.platform.startswith("linux"):
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from pytestqt.qtbot import QtBot
+
+from babymonitor.core import paths
+from babymonitor.core.history import History
+from babymonitor.core.settings import LISTEN_AT_START, THEME, Settings
+from babymonitor.live.monitor import Monitor
+from babymonitor.ui.main_window import MainWindow
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing of the person who runs the tests is read or written."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("BABYMONITOR_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    settings = Settings(paths.settings_file())
+    settings[LISTEN_AT_START] = False
+    settings[THEME] = "light"
+    return settings
+
+
+@pytest.fixture
+def history(home: Path) -> Iterator[History]:
+    history = History(paths.history_file())
+    yield history
+    history.close()
+
+
+@pytest.fixture
+def monitor(qapp: object, settings: Settings, history: History) -> Iterator[Monitor]:
+    """The real one, not started: what it would say is said by emitting its signals."""
+    monitor = Monitor(settings, history)
+    yield monitor
+    monitor.shut_down()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, monitor: Monitor, settings: Settings, history: History) -> Iterator[MainWindow]:
+    window = MainWindow(monitor, settings, history)
+    window.resize(1024, 640)
+    qtbot.addWidget(window, before_close_func=lambda window: window.close_without_asking())
+    window.show()
+    qtbot.waitExposed(window)
+    yield window
