@@ -441,9 +441,6 @@ def run_tests(arguments: list[str]) -> int:
     environment = dict(os.environ)
     environment["PATH"] = os.pathsep.join([str(PYTHON.parent), environment.get("PATH", "")])
     environment.pop("PYTHONPATH", None)
-    if LINUX and not screen_is_there():
-        # Widgets are tested without a screen; tests that want a real window start Xvfb and say so to their child.
-        environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     failed = []
     for title, words in check_commands():
         say(f"— {title}")
@@ -455,11 +452,6 @@ def run_tests(arguments: list[str]) -> int:
     if failed:
         say(f"Not in order: {', '.join(failed)} (see above).")
     return status or (1 if failed else 0)
-
-
-def screen_is_there() -> bool:
-    """Whether a window could be shown. On macOS and Windows it is taken for granted."""
-    return not LINUX or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def main(arguments: list[str]) -> int:

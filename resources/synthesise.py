@@ -192,11 +192,11 @@ def _infant_mouth(points: int, rng: np.random.Generator, openness: Array) -> Arr
 def _expiration(seconds: float, rng: np.random.Generator, arousal: float) -> Array:
     """One wail, shape (samples,): rises, holds, falls; breathy at both ends; hoarse in part when aroused."""
     points = _points(seconds)
-    low = rng.uniform(300, 370) * (1 + 0.12 * arousal)
+    low = rng.uniform(310, 370) * (1 + 0.12 * arousal)
     peak = min(low * rng.uniform(1.2, 1.42), 590.0)
     rise, hold = rng.uniform(0.12, 0.28), rng.uniform(0.55, 0.75)
     fall = peak * rng.uniform(0.9, 1.0)
-    pitch = _curve(points, (0, low * 0.92), (rise, peak), (hold, fall), (1, low * rng.uniform(0.8, 0.98)))
+    pitch = _curve(points, (0, low * 0.92), (rise, peak), (hold, fall), (1, low * rng.uniform(0.88, 1.0)))
     times = np.arange(points) / CONTROL_HZ
     vibrato = rng.uniform(0.008, 0.022) * np.linspace(0.3, 1, points)
     pitch *= 1 + vibrato * np.sin(2 * np.pi * rng.uniform(5, 7.5) * times + rng.uniform(0, 6))
@@ -220,7 +220,7 @@ def _expiration(seconds: float, rng: np.random.Generator, arousal: float) -> Arr
         pitch = np.where(times > at * seconds, pitch * rng.uniform(0.86, 0.95), pitch)
     openness = _curve(points, (0, 0.1), (rise, 0.9), (hold, 0.8), (1, 0.1)) * rng.uniform(0.6, 1.1)
     return _voice(
-        np.clip(pitch, 250, 620),
+        np.clip(pitch, 285, 620),
         loudness,
         breath,
         _infant_mouth(points, rng, openness),

@@ -1,0 +1,116 @@
+"""The house rules that a machine can hold: which way imports run, what the app's process loads, what is committed."""
+
+from __future__ import annotations
+
+import ast
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = {"torch", "librosa", "sklearn", "transformers", "numba", "onnx", "trainer"}
+DRAWING = {"PySide6.QtGui", "PySide6.QtWidgets", "pyqtgraph"}
+
+
+def tracked_files() -> list[Path]:
+    """What git has; skips where this is not a checkout."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("This is not a git checkout: what is committed was not looked at.")
+    return [path for name in listed.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def modules_of(package: str) -> list[str]:
+    """Names of all modules below `package`, found in the folder without importing any."""
+    folder = ROOT.joinpath(*package.split("."))
+    if not folder.is_dir():
+        return []
+    names = [package]
+    for module in pkgutil.iter_modules([str(folder)], f"{package}."):
+        names += modules_of(module.name) if module.ispkg else [module.name]
+    return names
+
+
+def loaded_after_importing(modules: list[str]) -> set[str]:
+    """Every module a fresh Python has loaded after importing `modules`."""
+    program = f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\nprint(*sys.modules)"
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_imports_run_one_way(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert status == 0, capsys.readouterr().out
+
+
+def test_the_app_loads_nothing_that_only_training_needs() -> None:
+    modules = modules_of("babymonitor")
+    assert len(modules) > 20, "they are found at all"
+    loaded = {name.partition(".")[0] for name in loaded_after_importing(modules)}
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("package", ["babymonitor.core", "babymonitor.live", "babymonitor.terminal"])
+def test_nothing_is_drawn_below_the_window(package: str) -> None:
+    modules = modules_of(package)
+    if not modules:
+        pytest.skip(f"There is no {package} yet.")
+    assert not loaded_after_importing(modules) & DRAWING
+
+
+def test_the_command_line_starts_without_qt() -> None:
+    loaded = loaded_after_importing(["babymonitor.__main__"])
+    assert not {name.partition(".")[0] for name in loaded} & {"PySide6", "pyqtgraph", "onnxruntime", *HEAVY}
+
+
+def test_live_names_no_widget_anywhere() -> None:
+    """Also not inside a function, where an import is not seen until it runs."""
+    offenders = []
+    for path in sorted((ROOT / "babymonitor" / "live").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            origin = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            offenders += [f"{path.name}: {origin}{name}" for name in names if {origin[:-1], origin + name} & DRAWING]
+    assert not offenders
+
+
+def test_no_module_has_outgrown_a_readers_patience() -> None:
+    long = {}
+    for path in tracked_files():
+        if path.suffix == ".py" and (lines := len(path.read_text(encoding="utf-8").splitlines())) > 600:
+            long[path.name] = lines
+    assert not long
+
+
+def test_nothing_large_is_committed() -> None:
+    assert not [path for path in tracked_files() if path.stat().st_size > 10 * 2**20]
+
+
+def test_every_model_file_has_its_card() -> None:
+    for model in (ROOT / "models").glob("*.onnx"):
+        card = model.with_suffix(".md")
+        assert card.is_file(), f"{model.name} has no model card {card.name}"
+        assert "licen" in card.read_text(encoding="utf-8").lower(), f"{card.name} does not say under which licence"
+
+
+def test_requirement_lists_agree() -> None:
+    """A package has the same pinned version in every list: a larger profile changes nothing of a smaller one."""
+    versions: dict[str, set[str]] = {}
+    lists = sorted((ROOT / "requirements").glob("*.txt"))
+    assert [path.name for path in lists] == ["app.txt", "test.txt", "torch.txt", "trainer.txt"]
+    for path in lists:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            name, equals, version = line.partition(";")[0].strip().partition("==")
+            assert equals, f"{path.name} does not pin {line!r}"
+            versions.setdefault(name, set()).add(version)
+    assert {name: found for name, found in versions.items() if len(found) > 1} == {}
