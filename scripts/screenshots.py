@@ -56,7 +56,8 @@ def fill_history(history: object, clips: Path) -> None:
 
     assert isinstance(history, History)
     random = np.random.default_rng(3)
-    noon = time.mktime((*time.localtime(time.time() - 12 * 3600)[:3], 12, 0, 0, 0, 0, -1))
+    # The last night that is over.
+    noon = time.mktime((*time.localtime(time.time() - 36 * 3600)[:3], 12, 0, 0, 0, 0, -1))
     for night in range(9):
         start = noon - night * 86400 + 7.2 * 3600 + random.uniform(0, 2400)
         stop = start + 10.6 * 3600
@@ -135,6 +136,7 @@ def main() -> int:
             time.sleep(0.005)
 
     def photograph(name: str, widget: object = None) -> None:
+        monitor.ring.write(sound[-512:])
         settle()
         (widget or window).grab().save(str(arguments.folder / f"{name}.png"))  # type: ignore[attr-defined]
 

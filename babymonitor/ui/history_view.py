@@ -1,6 +1,422 @@
-from PySide6.QtWidgets import QWidget
-from PySide6.QtCore import Signal
+"""The Nights page: what happened, night by night, and the numbers people want in the morning."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from PySide6.QtCore import QItemSelectionModel, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from babymonitor.core.history import AlertRow, History, HistoryError
+from babymonitor.live.monitor import Monitor
+from babymonitor.ui.alerts_file import write_alerts
+from babymonitor.ui.alerts_model import AlertsFilter, AlertsModel, Column, clip_path
+from babymonitor.ui.alerts_view import AlertsView
+from babymonitor.ui.choice_view import ChoiceView
+from babymonitor.ui.night import Night, NightReport, nights_with_anything, read_night, report_night
+from babymonitor.ui.theme import Theme
+from babymonitor.ui.timeline_view import TimelineView
+from babymonitor.ui.weeks_view import WeeksView
+from babymonitor.ui.wording import day_text, minutes_text
+
+_ALL = 0.0
+"""Stands for every night in the list."""
+_REFRESH_MS = 30_000
+"""While it is looked at, the night that lasts grows this often."""
+
+
 class HistoryView(QWidget):
-    complained=Signal(str)
-    def __init__(self,m,h,p=None): super().__init__(p)
-    def set_theme(self,t): pass
+    """Reads the history when it is shown, when an alert changes, and now and then; never while hidden."""
+
+    complained = Signal(str)
+
+    def __init__(self, monitor: Monitor, history: History, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._monitor = monitor
+        self._history = history
+        self._began: float | None = None
+        self._is_stale = True
+        self.report: NightReport | None = None
+        self._build_nights()
+        self._build_numbers()
+        self._build_pictures()
+        self._build_episodes()
+        self._lay_out()
+        self._build_timers()
+        self._connect()
+
+    # ------------------------------------------------------------------------------------------------------- building
+
+    def _build_nights(self) -> None:
+        self.night_list = QListWidget(self)
+        self.night_list.setAccessibleName(self.tr("Nights"))
+        self.night_list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.empty_label = QLabel(
+            self.tr("No night yet. Once it has listened for a minute, the night appears here by itself."), self
+        )
+        self.empty_label.setProperty("role", "muted")
+        self.empty_label.setWordWrap(True)
+        self.empty_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    def _build_numbers(self) -> None:
+        self.title_label = QLabel(self)
+        self.title_label.setProperty("role", "pageTitle")
+        self.numbers: dict[str, QLabel] = {}
+        self._number_tiles: list[QWidget] = []
+        for name, title, tip in (
+            ("wake_ups", self.tr("wake-ups"), self.tr("Crying again within ten minutes is the same wake-up.")),
+            ("crying", self.tr("crying"), self.tr("All alerts for crying together.")),
+            ("quiet", self.tr("longest quiet stretch"), self.tr("Listening all the while, and nothing woke you.")),
+            ("deaf", self.tr("not listening"), self.tr("Between the first and the last minute of this night.")),
+        ):
+            number = QLabel("–", self)
+            number.setProperty("role", "number")
+            caption = QLabel(title, self)
+            caption.setProperty("role", "muted")
+            caption.setWordWrap(False)
+            number.setAccessibleDescription(title)
+            tile = QFrame(self)
+            tile.setProperty("role", "card")
+            tile.setToolTip(tip)
+            column = QVBoxLayout(tile)
+            column.setContentsMargins(14, 8, 10, 10)
+            column.setSpacing(0)
+            column.addWidget(number)
+            column.addWidget(caption)
+            self.numbers[name] = number
+            self._number_tiles.append(tile)
+
+    def _build_pictures(self) -> None:
+        self.timeline_view = TimelineView(self)
+        self.weeks_view = WeeksView(self)
+        self._picture_title = QLabel(self)
+        self._picture_title.setProperty("role", "title")
+
+    def _build_episodes(self) -> None:
+        self.alerts_model = AlertsModel(self)
+        self.alerts_filter = AlertsFilter(self)
+        self.alerts_filter.setSourceModel(self.alerts_model)
+        self.alerts_view = AlertsView(self.alerts_filter, self)
+        self.alerts_view.sortByColumn(Column.BEGAN, Qt.SortOrder.AscendingOrder)
+        self.kind_box = ChoiceView(self)
+        for title, kind in (
+            (self.tr("All episodes"), ""),
+            (self.tr("Crying"), "crying"),
+            (self.tr("Loud"), "loud"),
+            (self.tr("With a clip"), "clip"),
+        ):
+            self.kind_box.addItem(title, kind)
+        self.kind_box.setAccessibleName(self.tr("Show which episodes"))
+        self.search_edit = QLineEdit(self)
+        self.search_edit.setPlaceholderText(self.tr("Search"))
+        self.search_edit.setClearButtonEnabled(True)
+        self.search_edit.setAccessibleName(self.tr("Search"))
+        self.search_edit.setMaximumWidth(260)
+        self.play_button = QPushButton(self.tr("Play"), self)
+        self.export_button = QPushButton(self.tr("Export…"), self)
+        self.export_button.setToolTip(self.tr("Save the episodes that are listed as CSV or JSON (Ctrl+E)"))
+        self.export_button.setShortcut("Ctrl+E")
+        for button in (self.play_button, self.export_button):
+            button.setProperty("role", "small")
+        self.no_episodes_label = QLabel(self.tr("Nothing to list."), self)
+        self.no_episodes_label.setProperty("role", "muted")
+        self.no_episodes_label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+
+    def _lay_out(self) -> None:
+        numbers = QHBoxLayout()
+        numbers.setSpacing(12)
+        for tile in self._number_tiles:
+            numbers.addWidget(tile, 1)
+        picture = _card()
+        column = QVBoxLayout(picture)
+        column.setContentsMargins(16, 10, 16, 10)
+        column.addWidget(self._picture_title)
+        column.addWidget(self.timeline_view)
+        column.addWidget(self.weeks_view)
+        episodes = _card()
+        column = QVBoxLayout(episodes)
+        column.setContentsMargins(16, 12, 12, 8)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.kind_box)
+        row.addWidget(self.search_edit, 1)
+        row.addStretch(1)
+        row.addWidget(self.play_button)
+        row.addWidget(self.export_button)
+        column.addLayout(row)
+        column.addWidget(self.alerts_view, 1)
+        column.addWidget(self.no_episodes_label, 1)
+        page = QWidget(self)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(self.title_label)
+        column.addLayout(numbers)
+        column.addWidget(picture)
+        column.addWidget(episodes, 1)
+        self._stack = QStackedWidget(self)
+        # Where a banner and large type leave no room, the page scrolls rather than shrinks.
+        self.alerts_view.setMinimumHeight(150)
+        area = QScrollArea(self)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(page)
+        self._stack.addWidget(area)
+        self._stack.addWidget(self.empty_label)
+        nights = _card()
+        inner = QVBoxLayout(nights)
+        inner.setContentsMargins(6, 8, 6, 8)
+        inner.addWidget(self.night_list)
+        self._night_card = nights
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 16, 16, 16)
+        row.setSpacing(12)
+        row.addWidget(nights)
+        row.addWidget(self._stack, 1)
+
+    def _build_timers(self) -> None:
+        # Several changes at once are read once.
+        self._soon_timer = QTimer(self)
+        self._soon_timer.setSingleShot(True)
+        self._soon_timer.setInterval(0)
+        self._soon_timer.timeout.connect(self.refresh)
+        self._refresh_timer = QTimer(self)
+        self._refresh_timer.setInterval(_REFRESH_MS)
+        self._refresh_timer.timeout.connect(self._on_refresh_due)
+
+    def _connect(self) -> None:
+        self._monitor.alerts_changed.connect(self._on_alerts_changed)
+        self._monitor.playback_changed.connect(self._on_playback_changed)
+        self.night_list.currentItemChanged.connect(self._on_night_changed)
+        self.timeline_view.alert_chosen.connect(self.alerts_view.select_alert)
+        self.weeks_view.night_chosen.connect(self.show_night)
+        self.alerts_view.alert_selected.connect(self._on_alert_selected)
+        self.alerts_view.play_requested.connect(self._on_play_requested)
+        self.kind_box.currentIndexChanged.connect(self._on_kind_changed)
+        self.search_edit.textChanged.connect(self._on_search_changed)
+        self.play_button.clicked.connect(self._on_play_clicked)
+        self.export_button.clicked.connect(self._on_export_clicked)
+
+    # -------------------------------------------------------------------------------------------------------- showing
+
+    def set_theme(self, theme: Theme) -> None:
+        for view in (self.timeline_view, self.weeks_view, self.alerts_view):
+            view.set_theme(theme)
+        self._night_card.setFixedWidth(round(theme.text_px * 10.2))
+
+    @Slot()
+    def refresh(self) -> None:
+        """Read everything that is shown again."""
+        self._is_stale = False
+        now = time.time()
+        try:
+            nights = nights_with_anything(self._history, now)
+            self._show_list(nights)
+            self._show_chosen(nights, now)
+        except HistoryError as error:
+            self.complained.emit(str(error))
+
+    @Slot(float)
+    def show_night(self, began: float) -> None:
+        """Choose a night by its beginning; 0 for all of them."""
+        for row in range(self.night_list.count()):
+            if self.night_list.item(row).data(Qt.ItemDataRole.UserRole) == began:
+                self.night_list.setCurrentRow(row, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+
+    def _show_list(self, nights: list[Night]) -> None:
+        """The list, if it is another; what was chosen stays chosen, and at first it is the last night."""
+        wanted = [_ALL, *(night.began for night in nights)] if nights else []
+        shown = [self.night_list.item(row).data(Qt.ItemDataRole.UserRole) for row in range(self.night_list.count())]
+        self._stack.setCurrentIndex(0 if nights else 1)
+        if wanted == shown:
+            return
+        self.night_list.blockSignals(True)
+        self.night_list.clear()
+        for began in wanted:
+            item = QListWidgetItem(self.tr("All nights") if began == _ALL else day_text(began))
+            item.setData(Qt.ItemDataRole.UserRole, began)
+            self.night_list.addItem(item)
+        if self._began not in wanted:
+            self._began = nights[0].began if nights else None
+        if self._began is not None:
+            self.night_list.setCurrentRow(wanted.index(self._began))
+        self.night_list.blockSignals(False)
+
+    def _show_chosen(self, nights: list[Night], now: float) -> None:
+        if self._began is None:
+            self.report = None
+            return
+        is_all = self._began == _ALL
+        self.timeline_view.setVisible(not is_all)
+        self.weeks_view.setVisible(is_all)
+        self.alerts_model.with_day = is_all
+        if is_all:
+            self._show_all(nights, now)
+        else:
+            self._show_one(next(night for night in nights if night.began == self._began), now)
+        self._show_episodes_or_note()
+
+    def _show_one(self, night: Night, now: float) -> None:
+        report = read_night(self._history, night, now)
+        self.report = report
+        following = day_text(night.ended, "ddd d MMM")
+        self.title_label.setText(
+            self.tr("{first} to {last}").format(first=day_text(night.began, "dddd"), last=following)
+        )
+        self._picture_title.setText(self.tr("The night"))
+        self.timeline_view.set_report(report)
+        self._show_numbers(str(report.wake_ups), report.crying_seconds, report.longest_quiet_seconds, report.deaf_seconds)
+        self.alerts_model.set_alerts(report.alerts)
+
+    def _show_all(self, nights: list[Night], now: float) -> None:
+        """From the alerts alone: the minutes of a year would take a while."""
+        alerts = self._history.alerts()
+        by_night: dict[float, list[AlertRow]] = {night.began: [] for night in nights}
+        for alert in alerts:
+            by_night.setdefault(Night.of(alert.began).began, []).append(alert)
+        reports = [report_night(night, [], by_night[night.began], [], now) for night in nights]
+        self.report = None
+        self.title_label.setText(self.tr("All nights"))
+        self._picture_title.setText(self.tr("Minutes of crying per night"))
+        self.weeks_view.set_reports(reports)
+        count = max(1, len(reports))
+        wake_ups = sum(report.wake_ups for report in reports) / count
+        crying = sum(report.crying_seconds for report in reports) / count
+        self._show_numbers(self.tr("{n} a night").format(n=f"{wake_ups:.1f}"), crying, None, None)
+        self.alerts_model.set_alerts(alerts)
+
+    def _show_numbers(
+        self, wake_ups: str, crying_seconds: float, quiet_seconds: float | None, deaf_seconds: float | None
+    ) -> None:
+        self.numbers["wake_ups"].setText(wake_ups)
+        self.numbers["crying"].setText(minutes_text(crying_seconds / 60))
+        for name, seconds in (("quiet", quiet_seconds), ("deaf", deaf_seconds)):
+            self.numbers[name].setText("–" if seconds is None else minutes_text(seconds / 60))
+        # A number of one night has no place among all of them.
+        self._number_tiles[2].setVisible(quiet_seconds is not None)
+        self._number_tiles[3].setVisible(deaf_seconds is not None)
+
+    def _show_episodes_or_note(self) -> None:
+        has_rows = self.alerts_filter.rowCount() > 0
+        self.alerts_view.setVisible(has_rows)
+        self.no_episodes_label.setVisible(not has_rows)
+        is_filtered = self.alerts_model.rowCount() > 0
+        self.no_episodes_label.setText(
+            self.tr("Nothing matches.") if is_filtered else self.tr("Nothing woke you in this night.")
+        )
+        self.export_button.setEnabled(has_rows)
+        self._show_play_button()
+
+    def _show_play_button(self) -> None:
+        alert = self.alerts_view.selected_alert()
+        is_playing = alert is not None and self.alerts_model.is_playing(alert)
+        self.play_button.setText(self.tr("Stop") if is_playing else self.tr("Play"))
+        self.play_button.setEnabled(alert is not None and alert.clip is not None)
+        self.play_button.setToolTip(self.tr("Play the sound of the selected episode (Enter)"))
+
+    # ------------------------------------------------------------------------------------------------------ receivers
+
+    @Slot()
+    def _on_alerts_changed(self) -> None:
+        self._is_stale = True
+        if self.isVisible():
+            self._soon_timer.start()
+
+    @Slot()
+    def _on_refresh_due(self) -> None:
+        self.refresh()
+
+    @Slot(str)
+    def _on_playback_changed(self, path: str) -> None:
+        self.alerts_model.set_playing(path)
+        self._show_play_button()
+
+    @Slot(QListWidgetItem, QListWidgetItem)
+    def _on_night_changed(self, current: QListWidgetItem | None, previous: QListWidgetItem | None) -> None:
+        if current is not None:
+            self._began = current.data(Qt.ItemDataRole.UserRole)
+            newest_first = self._began == _ALL
+            order = Qt.SortOrder.DescendingOrder if newest_first else Qt.SortOrder.AscendingOrder
+            self.alerts_view.sortByColumn(Column.BEGAN, order)
+            self.refresh()
+
+    @Slot(object)
+    def _on_alert_selected(self, alert: AlertRow) -> None:
+        self.timeline_view.select_alert(alert.id)
+        self._show_play_button()
+
+    @Slot(object)
+    def _on_play_requested(self, alert: AlertRow) -> None:
+        path = clip_path(alert)
+        if path is None or self.alerts_model.is_playing(alert):
+            self._monitor.stop_playing()
+        else:
+            self._monitor.play(path)
+
+    @Slot()
+    def _on_play_clicked(self) -> None:
+        alert = self.alerts_view.selected_alert()
+        if alert is not None:
+            self._on_play_requested(alert)
+
+    @Slot(int)
+    def _on_kind_changed(self, index: int) -> None:
+        self.alerts_filter.set_kind(self.kind_box.itemData(index))
+        self._show_episodes_or_note()
+
+    @Slot(str)
+    def _on_search_changed(self, text: str) -> None:
+        self.alerts_filter.set_search(text)
+        self._show_episodes_or_note()
+
+    @Slot()
+    def _on_export_clicked(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Export"), "alerts.csv", self.tr("Table (*.csv);;JSON (*.json)")
+        )
+        if path:
+            self.export_to(Path(path))
+
+    def export_to(self, path: Path) -> None:
+        """Write what the table lists."""
+        if not path.suffix:
+            path = path.with_suffix(".csv")
+        try:
+            write_alerts(path, self.alerts_filter.shown())
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self.complained.emit(self.tr("{path} could not be written: {reason}.").format(path=path, reason=reason))
+
+    # ------------------------------------------------------------------------------------------------- seen or not seen
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
+        self._refresh_timer.start()
+
+    def hideEvent(self, event: object) -> None:
+        super().hideEvent(event)  # type: ignore[arg-type]
+        self._refresh_timer.stop()
+
+
+def _card() -> QFrame:
+    """A quiet panel that groups what belongs together."""
+    card = QFrame()
+    card.setProperty("role", "card")
+    return card

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QGraphicsPathItem, QLabel, QWidget
 
 from babymonitor.core.audio import OverrunError, RingBuffer, envelope
@@ -147,6 +147,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._clock = SteadyClock(self.trace.spec.sample_rate)
         self._right_edge = -1.0
         self._height = _LEAST_HEIGHT
+        self._word_px = 40.0
         self._build_items()
         self._note = QLabel(self)
         self._note.setProperty("role", "plotNote")
@@ -169,11 +170,6 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._hz_axis.setWidth(34)
         self._time_axis = pg.AxisItem("bottom")
         self._time_axis.linkToView(self._mel_box)
-        seconds = [(-s, self.tr("now") if s == 0 else f"−{s} s") for s in range(0, int(SHOWN_SECONDS) + 1, 2)]
-        # The outermost words would be cut at the picture's edge: they stand a little inside.
-        seconds[0] = (-0.22, seconds[0][1])
-        seconds[-1] = (-SHOWN_SECONDS + 0.3, seconds[-1][1])
-        self._time_axis.setTicks([seconds])
         for axis in (self._hz_axis, self._time_axis):
             axis.setStyle(tickLength=0, autoExpandTextSpace=False)
         self._time_axis.setHeight(20)
@@ -207,9 +203,21 @@ class LivePlot(pg.GraphicsLayoutWidget):
         for axis in (self._hz_axis, self._time_axis):
             axis.setPen(QPen(Qt.PenStyle.NoPen))
             axis.setTextPen(c.muted)
+            axis.setTickPen(c.surface)  # a mark without length is still a dot
             axis.setTickFont(font)
         self._time_axis.setHeight(theme.text_px + 6)
         self._hz_axis.setWidth(round(2.6 * theme.text_px))
+        self._word_px = QFontMetricsF(font).horizontalAdvance("−10 s")
+        self._name_seconds()
+
+    def _name_seconds(self) -> None:
+        """The outermost words would be left out at the picture's edges: they stand half their width inside."""
+        inside = (self._word_px / 2 + 3) / max(1.0, self._mel_box.width()) * SHOWN_SECONDS
+        marks = []
+        for seconds in range(0, int(SHOWN_SECONDS) + 1, 2):
+            at = min(max(-seconds, -SHOWN_SECONDS + inside), -inside)
+            marks.append((at, self.tr("now") if seconds == 0 else f"−{seconds} s"))
+        self._time_axis.setTicks([marks])
 
     def set_note(self, text: str) -> None:
         """Words over a faded picture when it is not alive; none when it is."""
@@ -262,6 +270,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         super().resizeEvent(event)
         if hasattr(self, "_note"):  # the base class resizes itself while it is being built
             self._place_note()
+            self._name_seconds()
 
     def _place_note(self) -> None:
         self._note.adjustSize()

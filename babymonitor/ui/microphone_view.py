@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
+from PySide6.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from babymonitor.core.settings import MICROPHONE, Settings
 from babymonitor.live.monitor import Monitor
+from babymonitor.ui.choice_view import ChoiceView
 
 
-class MicrophoneView(QComboBox):
+class MicrophoneView(ChoiceView):
     """Shows what is listened to and, opened, what could be. A choice goes into the settings; the Monitor follows it."""
 
     def __init__(self, monitor: Monitor, settings: Settings, parent: QWidget | None = None) -> None:
@@ -22,7 +22,7 @@ class MicrophoneView(QComboBox):
         self.setToolTip(self.tr("Choose the microphone to listen to"))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(14)
+        self.setMinimumContentsLength(22)
         self._fill([settings[MICROPHONE]])
         self.activated.connect(self._on_activated)
 
@@ -59,12 +59,3 @@ class MicrophoneView(QComboBox):
     def shown_text(self) -> str:
         """The words on the closed picker."""
         return self._source or str(self.currentData() or "") or self.tr("Chosen by the system")
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QStylePainter(self)
-        option = QStyleOptionComboBox()
-        self.initStyleOption(option)
-        option.currentText = self.shown_text()  # type: ignore[attr-defined]  # missing in PySide's stubs
-        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
-        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
-        painter.end()

@@ -14,8 +14,6 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, Qt, Slot
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
     QDialog,
     QDoubleSpinBox,
     QFileDialog,
@@ -34,7 +32,9 @@ from PySide6.QtWidgets import (
 
 from babymonitor.core.settings import MICROPHONE, MODEL, SETTINGS, Setting, SettingError, Settings
 from babymonitor.live.monitor import Monitor
+from babymonitor.ui.choice_view import ChoiceView
 from babymonitor.ui.microphone_view import MicrophoneView
+from babymonitor.ui.switch_view import SwitchView
 from babymonitor.ui.theme import Theme
 
 
@@ -132,7 +132,7 @@ class SettingsDialog(QDialog):
         return self._text_field(setting)
 
     def _check_field(self, setting: Setting[bool]) -> tuple[QWidget, QWidget]:
-        box = QCheckBox()
+        box = SwitchView()
         self._bind(setting, lambda: box.setChecked(self._settings[setting]))
         box.toggled.connect(partial(self._keep, setting))
         return box, box
@@ -152,13 +152,13 @@ class SettingsDialog(QDialog):
             box.setSuffix(f" {setting.unit}")
         # Not while a number is half typed: 6 on the way to 60 must not become the setting.
         box.setKeyboardTracking(False)
-        box.setMinimumWidth(130)
+        box.setMinimumSize(130, 34)
         self._bind(setting, lambda: box.setValue(self._settings[setting]))
         box.valueChanged.connect(partial(self._keep, setting))
         return box, box
 
     def _choice_field(self, setting: Setting[str]) -> tuple[QWidget, QWidget]:
-        box = _ChoiceBox()
+        box = ChoiceView()
         for value, title in setting.choices:
             box.addItem(_words(title), value)
         box.setMinimumWidth(160)
@@ -302,13 +302,6 @@ class _WholeBox(QSpinBox):
 
 
 class _FloatBox(QDoubleSpinBox):
-    """As `_WholeBox`."""
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        event.ignore()
-
-
-class _ChoiceBox(QComboBox):
     """As `_WholeBox`."""
 
     def wheelEvent(self, event: QWheelEvent) -> None:

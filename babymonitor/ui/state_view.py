@@ -94,8 +94,8 @@ class StateView(QFrame):
         self.detail.setTextFormat(Qt.TextFormat.PlainText)
         self._under = QVBoxLayout()
         self._under.setSpacing(6)
-        self._under.addStretch(1)
         self._under.addWidget(self.detail)
+        self._under.addStretch(1)
         self._row = QHBoxLayout()
         self._row.setSpacing(8)
         self._grid = QGridLayout(self)
@@ -115,7 +115,8 @@ class StateView(QFrame):
         row = QHBoxLayout()
         row.addWidget(widget)
         row.addStretch(1)
-        self._under.addLayout(row)
+        # Before the stretch that keeps everything up.
+        self._under.insertLayout(self._under.count() - 1, row)
 
     def add_button(self, button: QPushButton, symbol: str) -> None:
         """A button at the right, with a symbol in its text's colour."""
@@ -156,9 +157,9 @@ class StateView(QFrame):
             self.setStyleSheet(_tone_sheet(ground, ink))
             for button, symbol in self._buttons:
                 is_main = button.property("role") == "main"
-                button.setIcon(symbol_icon(symbol, ground if is_main else ink))
-                side = self._theme.text_px + 2
-                button.setIconSize(QSize(side, side))
+                side = self._theme.text_px + 3
+                button.setIcon(symbol_icon(symbol, ground if is_main else ink, size=side, gap=6))
+                button.setIconSize(QSize(side + 6, side))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -188,8 +188,9 @@ def paint_symbol(painter: QPainter, name: str, box: QRectF, colour: str) -> None
     painter.restore()
 
 
-def symbol_pixmap(name: str, colour: str, size: int, ratio: float = 1.0) -> QPixmap:
-    pixmap = QPixmap(round(size * ratio), round(size * ratio))
+def symbol_pixmap(name: str, colour: str, size: int, ratio: float = 1.0, gap: int = 0) -> QPixmap:
+    """A symbol with `gap` empty pixels at its right: a button's text stands too close otherwise."""
+    pixmap = QPixmap(round((size + gap) * ratio), round(size * ratio))
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
@@ -198,12 +199,12 @@ def symbol_pixmap(name: str, colour: str, size: int, ratio: float = 1.0) -> QPix
     return pixmap
 
 
-def symbol_icon(name: str, colour: str, checked_colour: str | None = None, size: int = 24) -> QIcon:
+def symbol_icon(name: str, colour: str, checked_colour: str | None = None, size: int = 24, gap: int = 0) -> QIcon:
     """An icon, with a second colour for the checked state of a button."""
     icon = QIcon()
     for ratio in (1.0, 2.0):
-        icon.addPixmap(symbol_pixmap(name, colour, size, ratio))
+        icon.addPixmap(symbol_pixmap(name, colour, size, ratio, gap))
         if checked_colour is not None:
-            pixmap = symbol_pixmap(name, checked_colour, size, ratio)
+            pixmap = symbol_pixmap(name, checked_colour, size, ratio, gap)
             icon.addPixmap(pixmap, QIcon.Mode.Normal, QIcon.State.On)
     return icon

@@ -208,7 +208,7 @@ def palette(theme: Theme) -> QPalette:
     roles = {
         QPalette.ColorRole.Window: c.window,
         QPalette.ColorRole.WindowText: c.text,
-        QPalette.ColorRole.Base: c.surface,
+        QPalette.ColorRole.Base: c.sunken,
         QPalette.ColorRole.AlternateBase: c.sunken,
         QPalette.ColorRole.Text: c.text,
         QPalette.ColorRole.PlaceholderText: c.muted,
@@ -237,7 +237,7 @@ def style_sheet(theme: Theme) -> str:
     """`resources/style.qss` with the theme's colours and sizes in place of its $names."""
     template = Template(paths.resource("style.qss").read_text(encoding="utf-8"))
     px = theme.text_px
-    sizes = {"text_px": px, "small_px": px - 2, "large_px": px + 2, "huge_px": px * 2, "button_px": px * 3 + 4}
+    sizes = {"text_px": px, "small_px": px - 2, "large_px": px + 2, "huge_px": round(px * 1.75), "button_px": px * 3 + 4}
     return template.substitute(asdict(theme.colours), **sizes)
 
 

@@ -1,0 +1,45 @@
+"""A combo box that looks like the rest: a field with a small chevron, and deaf to a wheel that only passes by."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QSize, Qt
+from PySide6.QtGui import QPaintEvent, QPen, QWheelEvent
+from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
+
+
+class ChoiceView(QComboBox):
+    """Paints `shown_text` instead of the chosen entry where a subclass says so; too long a text gets dots."""
+
+    def shown_text(self) -> str:
+        return self.currentText()
+
+    def sizeHint(self) -> QSize:
+        # The style leaves no room for a chevron of our own.
+        return super().sizeHint() + QSize(16, 0)
+
+    def minimumSizeHint(self) -> QSize:
+        return super().minimumSizeHint() + QSize(16, 0)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        # Scrolling a page past a choice must not change it.
+        event.ignore()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        field = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        option.currentText = self.fontMetrics().elidedText(  # type: ignore[attr-defined]  # missing in the stubs
+            self.shown_text(), Qt.TextElideMode.ElideMiddle, field.width() - 2
+        )
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.setRenderHint(QStylePainter.RenderHint.Antialiasing)
+        pen = QPen(painter.pen().color(), 1.8)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        x, y = self.width() - 16.0, self.height() / 2 - 1.5
+        painter.drawPolyline([QPointF(x - 4, y), QPointF(x, y + 4), QPointF(x + 4, y)])
+        painter.end()
