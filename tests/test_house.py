@@ -7,10 +7,13 @@ import os
 import pkgutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from importlinter.cli import lint_imports
+
+import babymonitor
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = {"torch", "librosa", "sklearn", "transformers", "numba", "onnx", "trainer"}
@@ -114,3 +117,28 @@ def test_requirement_lists_agree() -> None:
             assert equals, f"{path.name} does not pin {line!r}"
             versions.setdefault(name, set()).add(version)
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+
+
+def test_the_version_is_said_once_and_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == babymonitor.__version__
+    assert f"[{project['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_installer_tables_are_in_their_own_file() -> None:
+    """Briefcase is handed pyproject.toml plus briefcase.toml: together they must be one valid file."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert "[tool.briefcase" not in project
+    both = tomllib.loads(project + "\n" + (ROOT / "briefcase.toml").read_text(encoding="utf-8"))
+    app = both["tool"]["briefcase"]["app"]["babymonitor"]
+    assert (ROOT / app["icon"]).with_suffix(".svg").is_file()
+    assert app["macOS"]["universal_build"] is False
+    assert app["macOS"]["permission"]["microphone"]
+
+
+def test_no_registry_is_named_in_what_is_committed() -> None:
+    """Where packages come from is the business of pip's own settings."""
+    asks = ("--index-url", "--extra-index-url", "--find-links")
+    for path in [*(ROOT / "requirements").glob("*.txt"), ROOT / "run.py", ROOT / ".ci" / "run"]:
+        text = path.read_text(encoding="utf-8")
+        assert not any(word in text for word in asks), path.name
