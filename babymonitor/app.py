@@ -43,8 +43,6 @@ class Application(QObject):
     def show(self) -> None:
         """The window first; sound after it, because looking at every sound device takes a while."""
         self.window.show()
-        for complaint in self.settings.complaints + self.history.complaints:
-            self.monitor.complained.emit(complaint)
         QTimer.singleShot(0, self._on_shown)
 
     @Slot()

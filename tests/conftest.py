@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import virtual_hardware  # noqa: E402
+import virtual_hardware
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -1,4 +1,4 @@
-"""A model file for tests, made in a moment: it takes loud sound for crying. Real enough to be opened, asked and sealed."""
+"""A model file for tests, made in a moment: it takes loud sound for crying. Real enough to be opened and sealed."""
 
 from __future__ import annotations
 

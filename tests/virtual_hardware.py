@@ -52,12 +52,12 @@ class VirtualSoundCard:
         (self.folder / "alsa.conf").write_text(_ALSA)
         os.environ["XDG_RUNTIME_DIR"] = str(self.folder)
         os.environ["ALSA_CONFIG_PATH"] = str(self.folder / "alsa.conf")
-        os.environ["PULSE_STATE_PATH"] = str(self.folder)
         for name in ("PULSE_SERVER", "PULSE_RUNTIME_PATH"):
             os.environ.pop(name, None)
         self._modules: list[str] = []
         self._players: list[subprocess.Popen[bytes]] = []
         daemon = ["pulseaudio", "-D", "-n", "--exit-idle-time=-1", "-L", "module-native-protocol-unix"]
+        daemon += ["-L", "module-cli-protocol-unix"]
         speaker = "module-null-sink sink_name=speaker rate=44100 channels=1"
         subprocess.run([*daemon, "-L", speaker], check=True, capture_output=True)
         self.plug()
@@ -75,6 +75,11 @@ class VirtualSoundCard:
 
     def unplug(self) -> None:
         """Pull the microphone out; what is being played into it ends too."""
+        self.quiet()
+        # Otherwise PulseAudio moves the stream to another source, and nothing dies as it does when a cable is pulled.
+        for line in self._pactl("list", "short", "source-outputs").splitlines():
+            if "protocol-native" in line:  # not the link between the two modules
+                subprocess.run(["pacmd", "kill-source-output", line.split()[0]], check=True, capture_output=True)
         for module in reversed(self._modules):
             self._pactl("unload-module", module)
         self._modules = []
@@ -106,7 +111,7 @@ class VirtualSoundCard:
 
     @staticmethod
     def _pactl(*words: str) -> str:
-        return subprocess.run(["pactl", *words], check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(["pactl", *words], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def missing_programs() -> list[str]:

@@ -39,6 +39,7 @@ RING_SECONDS = 180.0
 
 _LOOK_SECONDS = 0.25
 _SLEPT_SECONDS = 5.0
+_ECHO_SECONDS = 2.5
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.5, 8.0
 
 
@@ -168,6 +169,7 @@ class Listening:
         self._look_at = now
         self._retry_at, self._retry_seconds = now, _FIRST_RETRY_SECONDS
         self._health_alarm_at = float("-inf")
+        self._believed_at = float("-inf")
         self._open(self.source.open)
         return []
 
@@ -283,15 +285,28 @@ class Listening:
 
     def _look(self, now: float) -> list[Happening]:
         silent = is_digital_silence(self._ring.latest(self._ring.sample_rate // 2))
-        health = self._watch.look(now, self._ring.written, self._scores, silent)
+        health = self._watch.look(now, self._ring.written, self._scores, silent or self._hears_itself(now, silent))
         happenings = self._health_changed(health) if health is not self.health else []
         if health in (Health.DEAF, Health.MUTED) and not self.source.ends:
             self._try_again(now)
         elif health is Health.LISTENING:
             self._retry_seconds = _FIRST_RETRY_SECONDS
-        if Activity(health.value).is_fault:
+        if Activity(health.value).is_fault and now >= self._believed_at:
             happenings += self._sound_health_alarm(now)
         return happenings
+
+    def _hears_itself(self, now: float, silent: bool) -> bool:
+        """Whether the sound that seems to be back may be our own alarm; the alarm pauses to find out.
+
+        Where the microphone was the only input, a sound server may offer a loopback of the loudspeakers in its place.
+        """
+        if self._alarm is None or silent or self.health not in (Health.DEAF, Health.MUTED):
+            return False
+        if self._alarm.sounding:
+            self._alarm.stop()
+            self._health_alarm_at = float("-inf")
+            self._believed_at = now + _ECHO_SECONDS
+        return now < self._believed_at
 
     def _health_changed(self, health: Health) -> list[Happening]:
         was_fault, is_fault = Activity(self.health.value).is_fault, Activity(health.value).is_fault

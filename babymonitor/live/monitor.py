@@ -88,7 +88,8 @@ class Monitor(QObject):
         worker.model_opened.connect(self._on_model_opened)
         worker.model_refused.connect(self.complained)
         worker.failed.connect(self._on_detector_failed)
-        worker.stopped.connect(thread.quit)
+        # Direct: quit() may be called from any thread, and the main one is waiting for it in shut_down.
+        worker.stopped.connect(thread.quit, Qt.ConnectionType.DirectConnection)
         self._model_requested.connect(worker.use_model)
         self._worker_stop_requested.connect(worker.stop)
         thread.start()

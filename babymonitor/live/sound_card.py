@@ -12,6 +12,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+_LATENCY_SECONDS = 0.05
+"""PortAudio's own 'high' latency took PulseAudio up to 2 s to begin with; this one begins at once, and a block of it
+still outlasts whatever holds the interpreter up."""
+
 
 class SoundCardError(Exception):
     """No stream could be opened; the message is one sentence for a person."""
@@ -84,6 +88,7 @@ class SoundCard:
                             channels=channels,
                             samplerate=device["default_samplerate"],
                             dtype="float32",
+                            latency=_LATENCY_SECONDS,
                             callback=callback,
                         )
                         stream.start()

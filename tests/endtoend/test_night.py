@@ -1,0 +1,203 @@
+"""The whole program on real parts: window under Xvfb, microphone through PulseAudio and PortAudio, SQLite, FLAC."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+from virtual_hardware import VirtualSoundCard
+
+from babymonitor.app import Application
+from babymonitor.core import paths
+from babymonitor.core.audio import read_wave
+from babymonitor.core.detector import Score
+from babymonitor.core.settings import ALARM_SECONDS, CLIP_AFTER_SECONDS, END_SECONDS, LOUD_LEVEL_DB, MODEL, Settings
+from babymonitor.live.state import Activity
+from resources import synthesise
+
+pytestmark = [pytest.mark.window, pytest.mark.sound_card, pytest.mark.timeout(180)]
+
+ROOM_DB = -62.0
+
+
+class Night:
+    """The program as a person runs it, in a room where things can be heard."""
+
+    def __init__(self, qtbot: QtBot, qapp: QApplication, card: VirtualSoundCard) -> None:
+        self.qtbot = qtbot
+        self.card = card
+        settings = Settings(paths.settings_file())
+        settings[END_SECONDS] = 3.0
+        settings[CLIP_AFTER_SECONDS] = 1.0
+        settings[ALARM_SECONDS] = 3.0
+        self.room()
+        self.application = Application(qapp)
+        self.monitor = self.application.monitor
+        self.scores: list[tuple[float, Score]] = []
+        self.activities: list[tuple[float, Activity]] = []
+        self.alarms: list[float] = []
+        self.monitor.scored.connect(self._on_scored)
+        self.monitor.state_changed.connect(self._on_state_changed)
+        self.monitor.alert_raised.connect(self._on_alert_raised)
+        self.application.show()
+        qtbot.waitExposed(self.application.window)
+
+    def _on_scored(self, score: Score) -> None:
+        self.scores.append((time.monotonic(), score))
+
+    def _on_state_changed(self) -> None:
+        self.activities.append((time.monotonic(), self.monitor.state.activity))
+
+    def _on_alert_raised(self) -> None:
+        self.alarms.append(time.monotonic())
+
+    def room(self) -> None:
+        """The tone of a quiet room, for minutes: without it the microphone would be as silent as a broken one."""
+        generator = np.random.default_rng(1)
+        tone = generator.standard_normal(16000 * 240) * 10 ** (ROOM_DB / 20)
+        self.card.play(np.asarray(tone, np.float32))
+
+    def until(self, activity: Activity, seconds: float = 10.0) -> None:
+        self.wait(lambda: self.monitor.state.activity is activity, seconds)
+
+    def wait(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        self.qtbot.waitUntil(condition, timeout=int(1000 * seconds))
+
+    def listen_for(self, seconds: float) -> None:
+        """Let time go by as the monitor counts it: in scores."""
+        wanted = len(self.scores) + round(seconds / 0.256)
+        self.wait(lambda: len(self.scores) >= wanted, seconds + 10)
+
+    @property
+    def line(self) -> str:
+        return self.application.window.monitor_view.state_view.words.text
+
+
+@pytest.fixture
+def night(qtbot: QtBot, qapp: QApplication, sound_card: VirtualSoundCard) -> Iterator[Night]:
+    night = Night(qtbot, qapp, sound_card)
+    yield night
+    night.application.window.hide()
+    night.application.shut_down()
+    night.application.window.deleteLater()
+
+
+def a_real_cry(folder: Path, seconds: float = 9.0) -> tuple[np.ndarray, float]:
+    """A real cry and how many seconds of quiet it begins with."""
+    wave = read_wave(folder / "esc10" / "baby_cry" / CRIES[0])
+    wave = np.tile(wave / np.abs(wave).max() * 0.5, 3)[: int(seconds * 16000)]
+    loud = np.abs(wave) > 0.05
+    return wave, float(np.argmax(loud)) / 16000
+
+
+CRIES = ("1-187207-A.ogg",)
+
+
+def test_a_cry_is_heard_seen_told_and_kept(night: Night, shared_data: Path) -> None:
+    night.until(Activity.LISTENING)
+    night.listen_for(4)
+    assert night.alarms == [], "a quiet room wakes nobody"
+    cry, lead_seconds = a_real_cry(shared_data)
+    played = time.monotonic()
+    night.card.play(cry)
+    night.until(Activity.CRYING)
+    # The player's own start is counted against us: the figure is an upper bound.
+    delay = night.alarms[0] - played - lead_seconds
+    print(f"\nonset to alert: {delay:.2f} s")
+    assert delay <= 3.0
+    assert "Crying" in night.line
+    assert night.monitor.state.alarm_sounding
+    heard = night.card.loudspeaker(1.0)
+    assert np.abs(heard).max() > 0.1, "the alarm comes out of the loudspeakers"
+    assert max(score.crying for _, score in night.scores[-4:]) > 0.5
+    night.until(Activity.LISTENING, 30)
+    night.wait(lambda: night.monitor.history.alerts()[0].clip is not None)
+    (row,) = night.monitor.history.alerts()
+    assert row.kind == "crying"
+    assert row.ended is not None
+    assert row.ended > row.began
+    clip = paths.clips_folder() / str(row.clip)
+    wave, rate = soundfile.read(clip, dtype="float32")
+    assert rate == 16000
+    assert 6.0 < wave.size / rate < 40.0
+    assert np.abs(wave[: 2 * rate]).max() < 0.05, "it begins some seconds before the cry"
+    assert np.abs(wave).max() > 0.2
+    night.monitor.play(clip)
+    assert np.abs(night.card.loudspeaker(6.0)).max() > 0.1, "the clip can be played"
+    night.monitor.stop_playing()
+
+
+def test_quiet_and_speech_wake_nobody(night: Night, shared_data: Path) -> None:
+    night.until(Activity.LISTENING)
+    speech = [read_wave(path) for path in sorted((shared_data / "ravdess" / "actor_01").iterdir())[:4]]
+    player = night.card.play(np.concatenate(speech))
+    night.wait(lambda: player.poll() is not None, 30)
+    night.listen_for(2)
+    assert night.alarms == []
+    assert night.monitor.history.alerts() == []
+    assert {activity for _, activity in night.activities} <= {Activity.STARTING, Activity.LISTENING}
+
+
+def test_unplugged_is_told_and_replugged_listens_again_without_a_click(night: Night) -> None:
+    night.until(Activity.LISTENING)
+    night.listen_for(1)
+    pulled = time.monotonic()
+    night.card.unplug()
+    night.wait(lambda: night.monitor.state.activity.is_fault, 5)
+    told = next(at for at, activity in night.activities if at > pulled and activity.is_fault)
+    print(f"\nunplugged, told after {told - pulled:.2f} s")
+    assert told - pulled <= 3.0
+    assert "NOT LISTENING" in night.line
+    assert np.abs(night.card.loudspeaker(2.0)).max() > 0.05, "the health alarm comes out of the loudspeakers"
+    night.card.plug()
+    night.room()
+    plugged = time.monotonic()
+    night.until(Activity.LISTENING, 30)
+    print(f"plugged in again, listening after {time.monotonic() - plugged:.2f} s")
+    count = len(night.scores)
+    night.wait(lambda: len(night.scores) > count + 4)
+    (gap, *_) = night.monitor.history.gaps()
+    assert gap.state in ("deaf", "muted")
+    assert all(gap.ended is not None for gap in night.monitor.history.gaps())
+
+
+def test_digital_silence_is_a_muted_microphone(night: Night) -> None:
+    night.until(Activity.LISTENING)
+    night.card.quiet()
+    night.until(Activity.MUTED)
+    assert "MUTED" in night.line.upper()
+    night.room()
+    night.until(Activity.LISTENING, 30)
+
+
+def test_a_model_that_fails_leaves_loudness_on_watch(night: Night, tmp_path: Path) -> None:
+    night.until(Activity.LISTENING)
+    night.monitor.settings[LOUD_LEVEL_DB] = -20.0
+    # The detector's thread is gone, as if it hung for ever.
+    night.monitor._worker_stop_requested.emit()
+    night.until(Activity.MODEL_FAILED, 15)
+    night.card.play(synthesise.cry(6.0, np.random.default_rng(0)))
+    night.until(Activity.LOUD, 10)
+    assert night.alarms
+    night.wait(lambda: any(row.kind == "loud" for row in night.monitor.history.alerts()))
+
+
+def test_a_broken_model_file_is_refused_and_the_shipped_one_serves(night: Night, tmp_path: Path) -> None:
+    night.until(Activity.LISTENING)
+    broken = tmp_path / "broken.onnx"
+    data = bytearray(paths.default_model().read_bytes())
+    data[1000] ^= 1
+    broken.write_bytes(data)
+    said: list[str] = []
+    night.monitor.complained.connect(said.append)
+    night.monitor.settings[MODEL] = str(broken)
+    night.wait(lambda: bool(said))
+    assert "altered" in said[0]
+    night.listen_for(2)
+    assert night.monitor.state.activity is Activity.LISTENING
