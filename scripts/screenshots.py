@@ -125,7 +125,7 @@ def main() -> int:
         reasons = {name: probabilities[name] / max(crying, 1e-9) for name in ("hungry", "pain", "tired", "sad")}
         monitor.state = MonitorState(activity, "MacBook Pro Microphone", **more)  # type: ignore[arg-type]
         monitor.state_changed.emit(monitor.state)
-        for _ in range(8):
+        for _ in range(0 if activity in (Activity.STOPPED, Activity.DEAF) else 8):
             level = level_db(sound[-4000:]) if crying > 0.5 else -57.0
             monitor.scored.emit(Score(0, 0.0, crying, level, probabilities, reasons))
 
@@ -136,7 +136,8 @@ def main() -> int:
             time.sleep(0.005)
 
     def photograph(name: str, widget: object = None) -> None:
-        monitor.ring.write(sound[-512:])
+        if monitor.state.activity not in (Activity.STOPPED, Activity.DEAF):
+            monitor.ring.write(sound[-512:])
         settle()
         (widget or window).grab().save(str(arguments.folder / f"{name}.png"))  # type: ignore[attr-defined]
 
@@ -161,10 +162,15 @@ def main() -> int:
             be(Activity.LISTENING, SILENCE)
             window.show_nights()
             photograph(f"nights-{end}")
+            window.pages.currentWidget().show_night(0.0)  # type: ignore[attr-defined]
+            photograph(f"nights-all-{end}")
             be(Activity.CRYING, CRYING, since=time.time() - 24, alarm_sounding=True)
             photograph(f"nights-crying-{end}")
             be(Activity.STOPPED, SILENCE)
+            window.show_monitor()
+            photograph(f"monitor-stopped-{end}")
             window.show_settings()
+            window.settings_dialog.section_list.setCurrentRow(1)
             photograph(f"settings-{end}", window.settings_dialog)
             window.settings_dialog.close()
     window.close_without_asking()

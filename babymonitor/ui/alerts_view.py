@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 
 from babymonitor.core.history import AlertRow
 from babymonitor.ui.alerts_model import ALERT_ROLE, AlertsFilter, AlertsModel, Column
-from babymonitor.ui.theme import Theme
+from babymonitor.ui.theme import LIGHT, Theme
 
 
 class AlertsView(QTableView):
@@ -40,12 +40,17 @@ class AlertsView(QTableView):
         self.setSortingEnabled(isinstance(model, AlertsFilter))
         self.setAccessibleName(self.tr("Alerts"))
         self.setAccessibleDescription(self.tr("Enter plays the sound of the selected alert."))
+        self._text_px = LIGHT.text_px
         self.clicked.connect(self._on_clicked)
         self.selectionModel().currentRowChanged.connect(self._on_current_row_changed)
 
     def set_theme(self, theme: Theme) -> None:
-        """Row height and column widths for the size of the text."""
-        px = theme.text_px
+        self._text_px = theme.text_px
+        self.fit_columns()
+
+    def fit_columns(self) -> None:
+        """Row height and column widths for the size of the text, and for times with or without a day."""
+        px = self._text_px
         self.verticalHeader().setDefaultSectionSize(round(px * 2.3))
         model = self.model()
         source = model.sourceModel() if isinstance(model, AlertsFilter) else model

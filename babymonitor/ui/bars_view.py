@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from babymonitor.core.detector import Score
@@ -99,7 +99,7 @@ class BarsView(QWidget):
         self._paint_crying(painter)
         top = float(self._top_px())
         room = (self.height() - top) / max(1, len(self._names))
-        row = min(room, self._theme.text_px * 3.4)
+        row = min(room, self._theme.text_px * 5.4)
         shares = self.shares()
         for at, name in enumerate(self._names):
             self._paint_label(painter, name, shares.get(name), QRectF(0, top + at * row, self.width(), row))
@@ -135,7 +135,9 @@ class BarsView(QWidget):
 
     def _paint_label(self, painter: QPainter, name: str, share: float | None, row: QRectF) -> None:
         c, px = self._theme.colours, self._theme.text_px
-        bar = QRectF(row.left(), row.bottom() - px * 0.75, row.width(), px * 0.42)
+        # Thicker where there is room.
+        thick = min(0.75 * px, 0.19 * row.height())
+        bar = QRectF(row.left(), row.bottom() - thick - px * 0.33, row.width(), thick)
         text = QRectF(row.left(), bar.top() - px * 1.45, row.width(), px * 1.4)
         is_top = share is not None and share > 0.0 and share == max(self.shares().values())
         painter.setFont(self._font(1.0, bold=is_top))
@@ -160,7 +162,10 @@ class BarsView(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._theme.colours.sunken))
         painter.drawRoundedRect(bar, radius, radius)
-        if share > 0.004:
-            painter.setBrush(QColor(colour))
-            filled = QRectF(bar.left(), bar.top(), max(bar.height(), share * bar.width()), bar.height())
-            painter.drawRoundedRect(filled, radius, radius)
+        # Cut out of the track's shape: a small share must not look like the knob of a slider.
+        track = QPainterPath()
+        track.addRoundedRect(bar, radius, radius)
+        painter.save()
+        painter.setClipPath(track)
+        painter.fillRect(QRectF(bar.left(), bar.top(), share * bar.width(), bar.height()), QColor(colour))
+        painter.restore()

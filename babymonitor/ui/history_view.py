@@ -265,7 +265,9 @@ class HistoryView(QWidget):
         is_all = self._began == _ALL
         self.timeline_view.setVisible(not is_all)
         self.weeks_view.setVisible(is_all)
-        self.alerts_model.with_day = is_all
+        if self.alerts_model.with_day is not is_all:
+            self.alerts_model.with_day = is_all
+            self.alerts_view.fit_columns()
         if is_all:
             self._show_all(nights, now)
         else:
@@ -298,7 +300,9 @@ class HistoryView(QWidget):
         count = max(1, len(reports))
         wake_ups = sum(report.wake_ups for report in reports) / count
         crying = sum(report.crying_seconds for report in reports) / count
-        self._show_numbers(self.tr("{n} a night").format(n=f"{wake_ups:.1f}"), crying, None, None)
+        a_night = self.tr("{n} a night")
+        self._show_numbers(a_night.format(n=f"{wake_ups:.1f}"), crying, None, None)
+        self.numbers["crying"].setText(a_night.format(n=minutes_text(crying / 60)))
         self.alerts_model.set_alerts(alerts)
 
     def _show_numbers(

@@ -44,13 +44,15 @@ class MainWindow(QMainWindow):
         self._last_score: Score | None = None
         self._last_activity = Activity.STOPPED
         self._is_quitting = False
+        # Before anything is built: a widget keeps the size of the text it was born with.
+        apply_theme(_app(), self._theme)
         self._build_frame()
         self._build_pages()
         self._lay_out()
         self._build_actions()
         self._build_tray()
         self._connect()
-        self._show_theme()
+        self._theme_pages()
         self._restore_geometry()
         self._show_state()
         for sentence in (*settings.complaints, *history.complaints):
@@ -224,9 +226,10 @@ class MainWindow(QMainWindow):
         return self._theme
 
     def _show_theme(self) -> None:
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        apply_theme(app, self._theme)
+        apply_theme(_app(), self._theme)
+        self._theme_pages()
+
+    def _theme_pages(self) -> None:
         self.side_bar.set_theme(self._theme)
         self.banner_view.set_theme(self._theme)
         for number in range(self.pages.count()):
@@ -332,7 +335,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         is_listening = self._monitor.state.activity is not Activity.STOPPED
-        is_ending = self._is_quitting or QGuiApplication.isSavingSession()  # type: ignore[attr-defined]
+        is_ending = self._is_quitting or _app().isSavingSession()
         if is_listening and not is_ending:
             if self.tray_icon is not None and self._settings[CLOSE_TO_TRAY]:
                 event.ignore()
@@ -398,3 +401,9 @@ class MainWindow(QMainWindow):
         except (binascii.Error, ValueError):
             return
         self.restoreGeometry(QByteArray(raw))
+
+
+def _app() -> QApplication:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    return app

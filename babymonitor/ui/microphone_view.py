@@ -22,7 +22,7 @@ class MicrophoneView(ChoiceView):
         self.setToolTip(self.tr("Choose the microphone to listen to"))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(22)
+        self.setMinimumContentsLength(18)
         self._fill([settings[MICROPHONE]])
         self.activated.connect(self._on_activated)
 

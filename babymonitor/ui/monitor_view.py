@@ -33,6 +33,7 @@ _RECENT_ALERTS = 50
 _SCORES_FOR_A_WORD = 8
 """The state line's word follows the mean of two seconds, so that it does not flicker between two."""
 _SCORES_FOR_BACKGROUND = 240
+_NOT_HEARING = frozenset({Activity.STOPPED, Activity.DEAF, Activity.MUTED})
 
 
 class MonitorView(QWidget):
@@ -283,17 +284,18 @@ class MonitorView(QWidget):
 
     @Slot(MonitorState)
     def _on_state_changed(self, state: MonitorState) -> None:
-        if state.activity in (Activity.STOPPED, Activity.STARTING, Activity.DEAF):
-            self._recent_scores.clear()
-            self.bars_view.set_score(None)
+        if state.activity in (Activity.STOPPED, Activity.DEAF):
             self.level_view.clear()
-        elif state.activity in (Activity.MODEL_FAILED, Activity.MUTED):
+        if state.activity in _NOT_HEARING or state.activity is Activity.MODEL_FAILED:
             self._recent_scores.clear()
             self.bars_view.set_score(None)
         self._show_state()
 
     @Slot(object)
     def _on_scored(self, score: Score) -> None:
+        if self._monitor.state.activity in _NOT_HEARING:
+            # It was on its way when the sound ended.
+            return
         self._recent_scores.append(score)
         self._levels.append(score.level_db)
         if self.isVisible() and not self._is_minimised:

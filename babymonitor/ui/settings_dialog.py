@@ -177,7 +177,7 @@ class SettingsDialog(QDialog):
         """A path, checked to be a file; whether it is a model is said by the monitor, which tries it."""
         field = QLineEdit()
         field.setMinimumWidth(150)
-        field.setPlaceholderText(self.tr("came with the program"))
+        field.setPlaceholderText(self.tr("shipped model"))
         choose = QPushButton(self.tr("Choose…"))
         choose.setProperty("role", "small")
         choose.setAutoDefault(False)

@@ -120,6 +120,8 @@ class StateView(QFrame):
 
     def add_button(self, button: QPushButton, symbol: str) -> None:
         """A button at the right, with a symbol in its text's colour."""
+        # Words on a button are never cut; what is beside them gives way.
+        button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         self._buttons.append((button, symbol))
         self._row.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
@@ -135,6 +137,9 @@ class StateView(QFrame):
         self.headline.set_least_px(theme.state_px)
         side = round(theme.state_px * 0.5)
         self._grid.setContentsMargins(round(theme.state_px * 2.5), side - 4, side + 4, side)
+        if self._under.count() > 2:
+            # A detail that comes and goes must not move what is below.
+            self._grid.setRowMinimumHeight(1, round(theme.text_px * 1.7) + 42)
         self._styled = None
         self._dress()
 
