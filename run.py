@@ -264,8 +264,8 @@ def install_system_packages(packages: list[str]) -> bool:
 # ------------------------------------------------------------------------------------------------------------- the venv
 
 
-def make_venv() -> None:
-    """Make the virtual environment, or mend one whose making was interrupted."""
+def make_venv(profile: str) -> None:
+    """Make the virtual environment for `profile`, or mend one whose making was interrupted."""
     import importlib.util
     import subprocess
 
@@ -280,8 +280,11 @@ def make_venv() -> None:
         # Debian keeps the part of Python that makes environments in a package of its own.
         VENV.mkdir(parents=True, exist_ok=True)
         package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
-        if not LINUX or not install_system_packages([package]):
-            raise SetupError("Python here cannot make virtual environments: its module ensurepip is missing.")
+        # All that is missing at once, so that nobody has to type a password twice.
+        if not LINUX or not install_system_packages([package, *missing_system_packages(profile)]):
+            raise SetupError(
+                f"Without {package} Python cannot make the folder for the app's parts. Then start this again."
+            )
     say(f"Making the environment {VENV} …")
     # A child makes it: ensurepip may have been installed a moment ago.
     made = subprocess.run(
@@ -382,7 +385,7 @@ def set_up(profile: str) -> dict[str, Any]:
         stamp = read_stamp()  # again: another set-up may just have ended
         lists = outdated_lists(profile, stamp)
         if lists:
-            make_venv()
+            make_venv(profile)
             LOG.write_text("", encoding="utf-8")
             if not stamp:
                 remove_half_installed()
