@@ -161,7 +161,7 @@ class Listening:
         self._said: set[str] = set()
         self.use_rules(None)
 
-    def start(self) -> list[Happening]:
+    def start(self) -> None:
         """Open the source. A microphone that does not open is tried again for as long as it takes."""
         now = self._clock()
         self._watch = HealthWatch(HealthRules(), now)
@@ -171,7 +171,6 @@ class Listening:
         self._health_alarm_at = float("-inf")
         self._believed_at = float("-inf")
         self._open(self.source.open)
-        return []
 
     def stop(self) -> list[Happening]:
         """Close the source, end what lasts and hand over what is to be kept."""

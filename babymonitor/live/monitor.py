@@ -113,7 +113,7 @@ class Monitor(QObject):
         )
         self._listening.use_rules(self._thresholds)
         self._keep_awake.hold()
-        self._tell(self._listening.start())
+        self._listening.start()
         self._tick_timer.start()
 
     def stop(self) -> None:

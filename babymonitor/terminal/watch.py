@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
@@ -72,6 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        # Whoever read our lines has gone (`| head`): that is no fault, but Python would complain of it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
@@ -142,7 +147,7 @@ class _Watch:
         try:
             if not self._source.ends:
                 awake.hold()
-            self._tell(listening.start())
+            listening.start()
             card = self._classifier.card
             self._print.started(self._source.name, card.name, card.labels, card.window_seconds, card.hop_seconds)
             self._loop(listening, detector)
