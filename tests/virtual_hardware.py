@@ -102,12 +102,13 @@ class VirtualSoundCard:
 
     def loudspeaker(self, seconds: float) -> npt.NDArray[np.float32]:
         """What comes out of the loudspeakers in the next seconds, (samples,) at 44.1 kHz."""
-        path = self.folder / "heard.wav"
-        command = ["parecord", "--device=speaker.monitor", "--file-format=wav", "--rate=44100", "--channels=1"]
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run([*command, str(path)], timeout=seconds, check=False, capture_output=True)
-        wave, _ = soundfile.read(path, dtype="float32")
-        return np.asarray(wave, np.float32)
+        command = ["parec", "--device=speaker.monitor", "--format=float32le", "--rate=44100", "--channels=1"]
+        with subprocess.Popen([*command, "--latency-msec=50"], stdout=subprocess.PIPE) as recorder:
+            assert recorder.stdout is not None
+            data = recorder.stdout.read(4 * int(44100 * seconds))
+            recorder.terminate()
+            recorder.stdout.close()
+        return np.frombuffer(data, np.float32)
 
     @staticmethod
     def _pactl(*words: str) -> str:
@@ -116,4 +117,4 @@ class VirtualSoundCard:
 
 def missing_programs() -> list[str]:
     """Programs that these need and this machine lacks."""
-    return [name for name in ("Xvfb", "pulseaudio", "pactl", "paplay", "parecord") if shutil.which(name) is None]
+    return [name for name in ("Xvfb", "pulseaudio", "pactl", "paplay", "parec") if shutil.which(name) is None]

@@ -285,7 +285,9 @@ class Listening:
     def _look(self, now: float) -> list[Happening]:
         silent = is_digital_silence(self._ring.latest(self._ring.sample_rate // 2))
         health = self._watch.look(now, self._ring.written, self._scores, silent or self._hears_itself(now, silent))
-        happenings = self._health_changed(health) if health is not self.health else []
+        # The reason may become another while the fault lasts: silent at first, then known to be unplugged.
+        changed = health is not self.health or self._explain(health) != self.detail
+        happenings = self._health_changed(health) if changed else []
         if health in (Health.DEAF, Health.MUTED) and not self.source.ends:
             self._try_again(now)
         elif health is Health.LISTENING:
@@ -309,9 +311,10 @@ class Listening:
 
     def _health_changed(self, health: Health) -> list[Happening]:
         was_fault, is_fault = Activity(self.health.value).is_fault, Activity(health.value).is_fault
+        changed = health is not self.health
         self.health, self.detail = health, self._explain(health)
         happenings: list[Happening] = []
-        if health is Health.DEAF:
+        if changed and health is Health.DEAF:
             happenings += self._alert_events([*self._policy.interrupt(), *self._loud_policy.interrupt()])
         if is_fault and not was_fault:
             self._fault_since = time.time()
@@ -320,9 +323,9 @@ class Listening:
             self._health_alarm_at = float("-inf")
             if was_fault and self._alarm is not None:
                 self._alarm.stop()
-        if self._gap is not None:
+        if changed and self._gap is not None:
             happenings += self._end_gap()
-        if is_fault:
+        if changed and is_fault:
             happenings += self._keep(self._begin_gap)
         if health is not Health.MODEL_FAILED:
             happenings += self._alert_events(self._loud_policy.interrupt())

@@ -1,0 +1,258 @@
+"""The monitor without Qt: faults, snooze, history and clips, on a clock that the test turns."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from babymonitor.core.alerts import Change
+from babymonitor.core.audio import RingBuffer
+from babymonitor.core.detector import Score
+from babymonitor.core.health import Health
+from babymonitor.core.history import History
+from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, END_SECONDS, Settings
+from babymonitor.live.clip_writer import ClipWriter
+from babymonitor.live.listening import (
+    AlertHappened,
+    ClipSaved,
+    Complaint,
+    Happening,
+    HealthChanged,
+    Listening,
+    collect_clips,
+)
+from babymonitor.live.sound_card import SoundCardError
+from babymonitor.live.state import Activity
+
+STEP = 0.25
+
+
+class TurnedMicrophone:
+    """A microphone whose sound the test writes, and which can be pulled out."""
+
+    name = "turned"
+    ends = False
+    finished = False
+
+    def __init__(self, ring: RingBuffer) -> None:
+        self.ring = ring
+        self.there = True
+        self.amplitude = 1e-3
+        self.opened = 0
+        self._generator = np.random.default_rng(0)
+
+    def open(self) -> None:
+        self.opened += 1
+        if not self.there:
+            raise SoundCardError("No microphone was found.")
+        self.ring.cut()
+
+    reopen = open
+
+    def close(self) -> None:
+        pass
+
+    def pump(self) -> None:
+        if self.there:
+            self.ring.write(np.asarray(self._generator.standard_normal(4000) * self.amplitude, np.float32))
+
+
+class Room:
+    """A listening, turned a quarter of a second at a time; the detector is the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ring = RingBuffer(180.0)
+        self.microphone = TurnedMicrophone(self.ring)
+        self.settings = Settings()
+        self.settings[END_SECONDS] = 3.0
+        self.settings[CLIP_BEFORE_SECONDS], self.settings[CLIP_AFTER_SECONDS] = 2.0, 1.0
+        self.history = History(folder / "history.sqlite")
+        self.clips = ClipWriter(folder / "clips", 16000)
+        self.now = 100.0
+        self.listening = Listening(
+            self.ring, self.microphone, self.settings, self.history, None, self.clips, lambda: self.now
+        )
+        self.happened: list[Happening] = []
+        self.listening.start()
+
+    def run(self, seconds: float, crying: float | None = 0.01) -> None:
+        """Time goes by; crying: what the detector says, None when it says nothing."""
+        for _ in range(round(seconds / STEP)):
+            self.now += STEP
+            self.happened += self.listening.tick()
+            if crying is not None and self.microphone.there:
+                seconds_heard = self.ring.written / 16000
+                probabilities = {"sad": crying, "natural": 0.0, "background": 1 - crying}
+                score = Score(self.ring.written, seconds_heard, crying, -30.0, probabilities, {"sad": 1.0})
+                self.happened += self.listening.take(score)
+
+    def health(self) -> list[Health]:
+        return [happening.health for happening in self.happened if isinstance(happening, HealthChanged)]
+
+    def changes(self) -> list[tuple[Change, bool]]:
+        alerts = [happening.event for happening in self.happened if isinstance(happening, AlertHappened)]
+        return [(event.change, event.alarms) for event in alerts]
+
+    def end(self) -> None:
+        self.happened += self.listening.stop()
+        self.clips.close()
+        self.happened += collect_clips(self.clips, self.history)
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return Room(tmp_path)
+
+
+def test_a_quiet_night_is_written_in_minutes(room: Room) -> None:
+    room.run(30)
+    room.end()
+    assert room.health() == [Health.LISTENING]
+    assert room.changes() == []
+    minutes = room.history.minutes(0, 1e12)
+    assert sum(minute.seconds["background"] for minute in minutes) == pytest.approx(30, abs=1)
+    room.history.close()
+
+
+def test_a_cry_becomes_a_row_and_a_clip_from_before_to_after(room: Room, tmp_path: Path) -> None:
+    room.run(10)
+    room.microphone.amplitude = 0.2
+    room.run(5, crying=0.95)
+    room.microphone.amplitude = 1e-3
+    room.run(8)
+    assert room.listening.state.activity is Activity.LISTENING
+    room.end()
+    assert room.changes() == [(Change.RAISED, True), (Change.ENDED, False)]
+    (row,) = room.history.alerts()
+    assert row.ended is not None
+    assert row.clip is not None
+    assert row.reasons == {"sad": 1.0}
+    wave, rate = soundfile.read(tmp_path / "clips" / row.clip)
+    assert wave.size / rate == pytest.approx(2 + 5 + 1, abs=0.6)
+    assert np.abs(wave[: int(1.5 * rate)]).max() < 0.02
+    assert np.abs(wave[4 * rate : 5 * rate]).max() > 0.3
+    assert any(isinstance(happening, ClipSaved) for happening in room.happened)
+    assert not list((tmp_path / "clips").rglob("*.part"))
+    room.history.close()
+
+
+def test_stopped_in_the_middle_of_a_cry_keeps_what_there_is(room: Room, tmp_path: Path) -> None:
+    room.run(5)
+    room.run(3, crying=0.95)
+    assert room.listening.state.activity is Activity.CRYING
+    room.end()
+    (row,) = room.history.alerts()
+    assert row.ended is not None
+    assert row.clip is not None
+    assert soundfile.info(tmp_path / "clips" / row.clip).duration == pytest.approx(5, abs=0.6)
+    room.history.close()
+
+
+def test_a_pulled_microphone_ends_the_alert_is_a_gap_and_is_tried_again(room: Room) -> None:
+    room.run(5)
+    room.run(2, crying=0.95)
+    room.microphone.there = False
+    room.run(2.25)
+    assert room.listening.state.activity is Activity.DEAF
+    assert room.changes()[-1][0] is Change.ENDED
+    opened = room.microphone.opened
+    room.run(30)
+    attempts = room.microphone.opened - opened
+    assert 4 <= attempts <= 10, "it backs off"
+    assert room.listening.state.detail == "No microphone was found."
+    room.microphone.there = True
+    room.run(10)
+    assert room.listening.state.activity is Activity.LISTENING
+    room.end()
+    (gap,) = room.history.gaps()
+    assert gap.state == "deaf"
+    assert gap.ended is not None
+    room.history.close()
+
+
+def test_digital_silence_is_muted(room: Room) -> None:
+    room.run(5)
+    room.microphone.amplitude = 0.0
+    room.run(4)
+    assert room.listening.state.activity is Activity.MUTED
+    assert "digital silence" in room.listening.state.detail
+    room.microphone.amplitude = 1e-3
+    room.run(1)
+    assert room.listening.state.activity is Activity.LISTENING
+    room.end()
+    room.history.close()
+
+
+def test_without_scores_loudness_wakes(room: Room) -> None:
+    room.run(5)
+    room.listening.model_failed("The model x cannot be used: it fails when it is asked.")
+    room.run(6, crying=None)
+    assert room.listening.state.activity is Activity.MODEL_FAILED
+    assert "it fails when it is asked" in room.listening.state.detail
+    assert "loud sound" in room.listening.state.detail
+    room.microphone.amplitude = 0.3
+    room.run(2, crying=None)
+    assert room.listening.state.activity is Activity.LOUD
+    assert room.changes() == [(Change.RAISED, True)]
+    room.microphone.amplitude = 1e-3
+    room.run(1)
+    assert room.listening.state.activity is Activity.LISTENING, "the model answers again"
+    room.end()
+    (row,) = room.history.alerts()
+    assert row.kind == "loud"
+    room.history.close()
+
+
+def test_snoozed_nobody_is_woken_and_everything_is_kept(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.run(5)
+    room.listening.snooze(10)
+    assert room.listening.state.snoozed_until == pytest.approx(time.time() + 600, abs=5)
+    room.run(5, crying=0.95)
+    assert room.changes() == [(Change.RAISED, False)]
+    room.listening.end_snooze()
+    room.run(1, crying=0.95)
+    assert room.changes()[1:] == [(Change.REPEATED, True)]
+    room.end()
+    assert len(room.history.alerts()) == 1
+    room.history.close()
+
+
+def test_a_computer_that_slept_says_so_and_leaves_a_gap(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.run(5)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 1800)
+    room.run(1)
+    sentences = [happening.sentence for happening in room.happened if isinstance(happening, Complaint)]
+    assert any("slept" in sentence for sentence in sentences)
+    (gap,) = room.history.gaps()
+    assert gap.state == "slept"
+    assert gap.ended is not None
+    # The test's clock runs faster than the wall's, which makes the gap look a little shorter than it was.
+    assert gap.ended - gap.began == pytest.approx(1800, abs=15)
+    room.end()
+    room.history.close()
+
+
+def test_a_history_that_cannot_be_written_is_told_once_and_the_alarm_goes_on(room: Room) -> None:
+    room.run(2)
+    room.history.close()
+    room.run(5, crying=0.95)
+    complaints = [happening for happening in room.happened if isinstance(happening, Complaint)]
+    assert len(complaints) == 1
+    assert "could not be written" in complaints[0].sentence
+    assert room.changes() == [(Change.RAISED, True)]
+    room.clips.close()
+
+
+def test_a_clip_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    writer = ClipWriter(tmp_path / "file", 16000)
+    writer.save(1, "a.flac", np.zeros(100, np.float32))
+    writer.save(2, "b.flac", np.zeros(100, np.float32))
+    writer.close()
+    assert [key for key, _, _ in writer.results] == [1, 2]
+    assert all("could not be kept" in sentence for _, _, sentence in writer.results)
