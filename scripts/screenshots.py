@@ -1,4 +1,4 @@
-"""Photographs every page in every theme and two sizes, with sound and a synthetic night: `scripts/screenshots.py FOLDER`.
+"""Photographs every page in every theme and size, with sound and a synthetic night: `scripts/screenshots.py FOLDER`.
 
 For looking at. Run it under a screen or Xvfb for true fonts (`xvfb-run -s "-screen 0 1600x1000x24"`).
 """

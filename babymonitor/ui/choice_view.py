@@ -32,7 +32,7 @@ class ChoiceView(QComboBox):
         field = self.style().subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
-        option.currentText = self.fontMetrics().elidedText(  # type: ignore[attr-defined]  # missing in the stubs
+        option.currentText = self.fontMetrics().elidedText(
             self.shown_text(), Qt.TextElideMode.ElideMiddle, field.width() - 2
         )
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)

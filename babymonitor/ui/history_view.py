@@ -283,7 +283,9 @@ class HistoryView(QWidget):
         )
         self._picture_title.setText(self.tr("The night"))
         self.timeline_view.set_report(report)
-        self._show_numbers(str(report.wake_ups), report.crying_seconds, report.longest_quiet_seconds, report.deaf_seconds)
+        self._show_numbers(
+            str(report.wake_ups), report.crying_seconds, report.longest_quiet_seconds, report.deaf_seconds
+        )
         self.alerts_model.set_alerts(report.alerts)
 
     def _show_all(self, nights: list[Night], now: float) -> None:

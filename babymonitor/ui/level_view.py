@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from babymonitor.ui.theme import LIGHT, Theme
@@ -95,11 +95,16 @@ class LevelView(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(c.sunken))
         painter.drawRoundedRect(bar, 4, 4)
-        is_loud = self._shown_db >= self._loud_db
-        painter.setBrush(QColor(c.cry if is_loud else c.accent))
-        if self._shown_db > _LOWEST_DB:
-            painter.drawRoundedRect(QRectF(bar.left(), y_of(self._shown_db), bar.width(), 0.0).united(
-                QRectF(bar.left(), bar.bottom(), bar.width(), 0.0)), 4, 4)  # fmt: skip
+        # Cut out of the track's shape; only what is above the line takes the other colour.
+        track = QPainterPath()
+        track.addRoundedRect(bar, 4, 4)
+        painter.save()
+        painter.setClipPath(track)
+        top, loud = y_of(self._shown_db), y_of(self._loud_db)
+        painter.fillRect(QRectF(bar.left(), top, bar.width(), bar.bottom() - top), QColor(c.accent))
+        if top < loud:
+            painter.fillRect(QRectF(bar.left(), top, bar.width(), loud - top), QColor(c.cry))
+        painter.restore()
         if self._held_db > _LOWEST_DB:
             painter.setBrush(QColor(c.text))
             painter.drawRect(QRectF(bar.left(), y_of(self._held_db) - 1, bar.width(), 2))

@@ -6,6 +6,7 @@ import base64
 import binascii
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from PySide6.QtCore import QByteArray, QEvent, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QHideEvent, QIcon, QKeySequence, QShowEvent
@@ -27,6 +28,12 @@ from babymonitor.ui.wording import StateWords, kind_title, level_text, reason_hi
 
 MONITOR_PAGE, NIGHTS_PAGE = 0, 1
 """Record & label and Train will be the next two."""
+
+
+class Themed(Protocol):
+    """Whatever wears a theme."""
+
+    def set_theme(self, theme: Theme) -> None: ...
 
 
 class MainWindow(QMainWindow):
@@ -77,6 +84,7 @@ class MainWindow(QMainWindow):
     def _build_pages(self) -> None:
         self.monitor_view = MonitorView(self._monitor, self._settings, self._history, self)
         self.pages.addWidget(self.monitor_view)
+        self._themed: list[Themed] = [self.side_bar, self.banner_view, self.monitor_view]
         self._makers: dict[int, Callable[[], QWidget]] = {NIGHTS_PAGE: self._make_nights}
         for _ in self._makers:
             # An empty page holds the place; the real one is built when it is first visited.
@@ -161,6 +169,7 @@ class MainWindow(QMainWindow):
         view = HistoryView(self._monitor, self._history, self)
         view.set_theme(self._theme)
         view.complained.connect(self._on_complained)
+        self._themed.append(view)
         return view
 
     # ---------------------------------------------------------------------------------------------------------- pages
@@ -170,8 +179,9 @@ class MainWindow(QMainWindow):
         if number in self._makers:
             page = self._makers.pop(number)()
             placeholder = self.pages.widget(number)
-            self.pages.removeWidget(placeholder)
-            placeholder.deleteLater()
+            if placeholder is not None:
+                self.pages.removeWidget(placeholder)
+                placeholder.deleteLater()
             self.pages.insertWidget(number, page)
         self.pages.setCurrentIndex(number)
         self.side_bar.show_page(number)
@@ -230,12 +240,8 @@ class MainWindow(QMainWindow):
         self._theme_pages()
 
     def _theme_pages(self) -> None:
-        self.side_bar.set_theme(self._theme)
-        self.banner_view.set_theme(self._theme)
-        for number in range(self.pages.count()):
-            page = self.pages.widget(number)
-            if hasattr(page, "set_theme"):
-                page.set_theme(self._theme)
+        for view in self._themed:
+            view.set_theme(self._theme)
 
     def _show_state(self) -> None:
         """Banner, tray and title. The Monitor page has its own state line, so the banner is for the other pages."""
@@ -375,11 +381,10 @@ class MainWindow(QMainWindow):
         box = QMessageBox(self)
         box.setWindowTitle(self.tr("Baby Monitor"))
         box.setText(self.tr("It is listening. If you close it, nobody listens."))
-        box.addButton(self.tr("Go on listening"), QMessageBox.ButtonRole.RejectRole)
+        keep = box.addButton(self.tr("Go on listening"), QMessageBox.ButtonRole.RejectRole)
         close = box.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
         # Enter and Esc keep listening: the careless answer is the safe one.
-        keep = box.buttons()[0] if box.buttons()[0] is not close else box.buttons()[1]
-        box.setDefaultButton(keep)  # type: ignore[arg-type]
+        box.setDefaultButton(keep)
         box.setEscapeButton(keep)
         box.exec()
         return box.clickedButton() is close

@@ -20,9 +20,9 @@ class MicrophoneView(ChoiceView):
         self._source = ""
         self.setAccessibleName(self.tr("Microphone"))
         self.setToolTip(self.tr("Choose the microphone to listen to"))
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(18)
+        self.setMinimumContentsLength(8)
         self._fill([settings[MICROPHONE]])
         self.activated.connect(self._on_activated)
 

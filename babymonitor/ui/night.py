@@ -143,9 +143,7 @@ def _end(alert: AlertRow, now: float) -> float:
 
 def kinds_of(minute: Minute) -> list[str]:
     """What a minute was: every sound that was audible in it, or else quiet."""
-    kinds = [
-        kind for name, kind in _KIND_OF_SOUND.items() if minute.seconds.get(name, 0.0) >= _AUDIBLE_SECONDS
-    ]
+    kinds = [kind for name, kind in _KIND_OF_SOUND.items() if minute.seconds.get(name, 0.0) >= _AUDIBLE_SECONDS]
     return kinds or [QUIET]
 
 

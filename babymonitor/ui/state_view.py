@@ -113,7 +113,9 @@ class StateView(QFrame):
     def add_beneath(self, widget: QWidget) -> None:
         """A line under the detail."""
         row = QHBoxLayout()
-        row.addWidget(widget)
+        # A long name gets what room there is, a short one no more than it can use.
+        widget.setMaximumWidth(340)
+        row.addWidget(widget, 2)
         row.addStretch(1)
         # Before the stretch that keeps everything up.
         self._under.insertLayout(self._under.count() - 1, row)

@@ -32,7 +32,8 @@ class SwitchView(QCheckBox):
         painter.drawRoundedRect(track, 12, 12)
         knob = QPointF(track.right() - 12 if is_on else track.left() + 12, track.center().y())
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(palette.color(QPalette.ColorRole.HighlightedText if is_on else QPalette.ColorRole.PlaceholderText))
+        role = QPalette.ColorRole.HighlightedText if is_on else QPalette.ColorRole.PlaceholderText
+        painter.setBrush(palette.color(role))
         painter.drawEllipse(knob, 8, 8)
         if is_on:
             painter.setPen(QPen(ground, 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))

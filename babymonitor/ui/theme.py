@@ -146,11 +146,11 @@ NIGHT = Theme(
         window="#060101",
         surface="#100404",
         sunken="#0a0202",
-        hover="#2b0c08",
+        hover="#1e0704",
         line="#38120d",
         text="#f2654f",
         muted="#cb5341",
-        accent="#d8452e",
+        accent="#e04b33",
         on_accent="#100000",
         calm="#150504",
         calm_text="#f2654f",
@@ -237,7 +237,13 @@ def style_sheet(theme: Theme) -> str:
     """`resources/style.qss` with the theme's colours and sizes in place of its $names."""
     template = Template(paths.resource("style.qss").read_text(encoding="utf-8"))
     px = theme.text_px
-    sizes = {"text_px": px, "small_px": px - 2, "large_px": px + 2, "huge_px": round(px * 1.75), "button_px": px * 3 + 4}
+    sizes = {
+        "text_px": px,
+        "small_px": px - 2,
+        "large_px": px + 2,
+        "huge_px": round(px * 1.75),
+        "button_px": px * 3 + 4,
+    }
     return template.substitute(asdict(theme.colours), **sizes)
 
 

@@ -150,9 +150,7 @@ class TimelineView(QWidget):
             return QColor(self._theme.colours.cry)
         return QColor(self._theme.label_colour("happy" if kind == LAUGHING else "natural"))
 
-    def _paint_stretches(
-        self, painter: QPainter, plot: QRectF, span: tuple[float, float], report: NightReport
-    ) -> None:
+    def _paint_stretches(self, painter: QPainter, plot: QRectF, span: tuple[float, float], report: NightReport) -> None:
         for stretch in report.stretches:
             lane = self._lane(stretch.kind, plot)
             left, right = self._x_of(stretch.began, span, plot), self._x_of(stretch.ended, span, plot)
@@ -212,6 +210,6 @@ class TimelineView(QWidget):
             right = max(self._x_of(stretch.ended, span, plot), left + _LEAST_BLOCK_PX)
             if left <= x <= right and lane.top() <= y <= lane.bottom():
                 lasted = duration_text(stretch.ended - stretch.began)
-                return f"{lane_title(stretch.kind)}  {clock_text(stretch.began)}–{clock_text(stretch.ended)}  ({lasted})"
+                times = f"{clock_text(stretch.began)}–{clock_text(stretch.ended)}"
+                return f"{lane_title(stretch.kind)}  {times}  ({lasted})"
         return ""
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from babymonitor.live.state import Activity, MonitorState
@@ -34,10 +33,11 @@ class TrayIcon(QObject):
         self._icon = QSystemTrayIcon(self)
         self._icon.setContextMenu(self._menu)
         self._symbol = ""
-        self._connect(self._open_action, self.show_window_requested)
-        self._connect(self._listen_action, self.toggle_listening_requested)
-        self._connect(self._snooze_action, self.toggle_snooze_requested)
-        self._connect(self._quit_action, self.quit_requested)
+        # A signal connected to a signal would pass on "checked", which these do not carry.
+        self._open_action.triggered.connect(self._on_open_triggered)
+        self._listen_action.triggered.connect(self._on_listen_triggered)
+        self._snooze_action.triggered.connect(self._on_snooze_triggered)
+        self._quit_action.triggered.connect(self._on_quit_triggered)
         self._icon.activated.connect(self._on_activated)
         self._icon.messageClicked.connect(self.show_window_requested)
 
@@ -69,12 +69,23 @@ class TrayIcon(QObject):
         kind = QSystemTrayIcon.MessageIcon.Critical if is_urgent else QSystemTrayIcon.MessageIcon.Information
         self._icon.showMessage(title, text, kind, _MESSAGE_MS)
 
-    def _connect(self, action: QAction, signal: Signal) -> None:
-        action.triggered.connect(signal)
+    @Slot()
+    def _on_open_triggered(self) -> None:
+        self.show_window_requested.emit()
+
+    @Slot()
+    def _on_listen_triggered(self) -> None:
+        self.toggle_listening_requested.emit()
+
+    @Slot()
+    def _on_snooze_triggered(self) -> None:
+        self.toggle_snooze_requested.emit()
+
+    @Slot()
+    def _on_quit_triggered(self) -> None:
+        self.quit_requested.emit()
 
     @Slot(QSystemTrayIcon.ActivationReason)
     def _on_activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
         if reason in (QSystemTrayIcon.ActivationReason.Trigger, QSystemTrayIcon.ActivationReason.DoubleClick):
             self.show_window_requested.emit()
-
-

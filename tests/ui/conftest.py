@@ -53,10 +53,10 @@ def monitor(qapp: object, settings: Settings, history: History) -> Iterator[Moni
 
 
 @pytest.fixture
-def window(qtbot: QtBot, monitor: Monitor, settings: Settings, history: History) -> Iterator[MainWindow]:
+def window(qtbot: QtBot, monitor: Monitor, settings: Settings, history: History) -> MainWindow:
     window = MainWindow(monitor, settings, history)
     window.resize(1024, 640)
     qtbot.addWidget(window, before_close_func=lambda window: window.close_without_asking())
     window.show()
     qtbot.waitExposed(window)
-    yield window
+    return window

@@ -1,0 +1,100 @@
+"""What the state line says of each activity, and how durations and reasons are put."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from babymonitor.core.detector import Score
+from babymonitor.live.state import Activity, MonitorState
+from babymonitor.ui.theme import Tone
+from babymonitor.ui.wording import duration_text, reason_hint, state_words
+
+NOW = time.mktime((2026, 11, 21, 2, 30, 0, 0, 0, -1))
+
+
+def score(level_db: float = -60.0, **shares: float) -> Score:
+    probabilities = {"hungry": 0.0, "pain": 0.0, "tired": 0.0, "sad": 0.0, "happy": 0.0, "natural": 0.0}
+    probabilities |= {"background": 0.0} | shares
+    crying = sum(probabilities[name] for name in ("hungry", "pain", "tired", "sad"))
+    reasons = {name: probabilities[name] / crying for name in ("hungry", "pain", "tired", "sad")} if crying else {}
+    return Score(0, 0.0, crying, level_db, probabilities, reasons)
+
+
+def words(activity: Activity, heard: Score | None = None, **more: object) -> str:
+    return state_words(MonitorState(activity, **more), heard, NOW).text  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        (score(background=1.0), "Listening · quiet"),
+        (score(background=1.0, level_db=-30.0), "Listening · some noise"),
+        (score(natural=0.8, background=0.2), "Listening · babbling"),
+        (score(happy=0.8, background=0.2), "Listening · laughing"),
+        (None, "Listening"),
+    ],
+)
+def test_listening_says_what_is_heard(heard: Score | None, said: str) -> None:
+    assert words(Activity.LISTENING, heard) == said
+
+
+def test_crying_says_how_long_and_perhaps_why() -> None:
+    heard = score(hungry=0.41, pain=0.2, tired=0.2, sad=0.19)
+    assert words(Activity.CRYING, heard, since=NOW - 24) == "Crying for 24 s — maybe hungry 41 %"
+    unsure = score(hungry=0.36, pain=0.3, tired=0.34)
+    assert words(Activity.CRYING, unsure, since=NOW - 84) == "Crying for 1 min 24 s — not sure why"
+
+
+def test_faults_are_told_before_anything_else() -> None:
+    unplugged = words(Activity.DEAF, detail="microphone unplugged, trying again", snoozed_until=NOW + 60)
+    assert unplugged == "NOT LISTENING — microphone unplugged, trying again"
+    assert words(Activity.MUTED).startswith("MUTED — ")
+    assert words(Activity.MODEL_FAILED) == "The model has failed — loudness wakes you"
+    for activity in Activity:
+        tone = state_words(MonitorState(activity), None, NOW).tone
+        assert (tone is Tone.FAULT) is activity.is_fault
+
+
+def test_snooze_stop_start_and_loudness() -> None:
+    assert words(Activity.LISTENING, snoozed_until=NOW + 600).startswith("Snoozed until 02:40")
+    assert words(Activity.STOPPED).startswith("Stopped")
+    assert words(Activity.STARTING).startswith("Starting…")
+    assert words(Activity.LOUD, since=NOW - 3).startswith("Loud for 3 s")
+    snoozed = words(Activity.CRYING, since=NOW - 3, snoozed_until=NOW + 600)
+    assert snoozed == "Crying for 3 s — snoozed until 02:40"
+
+
+def test_no_two_states_share_both_symbol_and_colour() -> None:
+    looks = [state_words(MonitorState(activity), None, NOW) for activity in Activity]
+    for one in looks:
+        twins = [other for other in looks if other.headline != one.headline and other.symbol == one.symbol]
+        assert all(other.tone is one.tone for other in twins)
+    assert len({look.headline for look in looks}) == len(looks)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "hint"),
+    [
+        ({}, ""),
+        ({"hungry": 0.41, "pain": 0.2, "tired": 0.2, "sad": 0.19}, "maybe hungry 41 %"),
+        ({"hungry": 0.39, "pain": 0.2, "tired": 0.2, "sad": 0.21}, "not sure why"),
+        ({"hungry": 0.47, "pain": 0.4, "tired": 0.13}, "not sure why"),
+        ({"sad": 0.8, "pain": 0.2}, "not sure why"),
+    ],
+)
+def test_a_reason_is_a_hint_only_where_it_stands_out(reasons: dict[str, float], hint: str) -> None:
+    assert reason_hint(reasons) == hint
+
+
+def test_durations() -> None:
+    assert [duration_text(seconds) for seconds in (-1, 0, 59.9, 60, 185, 3600, 4805)] == [
+        "0 s",
+        "0 s",
+        "59 s",
+        "1 min 00 s",
+        "3 min 05 s",
+        "1 h 00 min",
+        "1 h 20 min",
+    ]
