@@ -6,9 +6,9 @@ import base64
 import binascii
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from PySide6.QtCore import QByteArray, QEvent, QTimer, Signal, Slot
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QHideEvent, QIcon, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
 
@@ -25,6 +25,9 @@ from babymonitor.ui.side_bar_view import SideBarView
 from babymonitor.ui.theme import Theme, apply_theme, resolve_theme
 from babymonitor.ui.tray_icon import TrayIcon
 from babymonitor.ui.wording import StateWords, kind_title, level_text, reason_hint, state_words
+
+if TYPE_CHECKING:
+    from babymonitor.ui.settings_dialog import SettingsDialog
 
 MONITOR_PAGE, NIGHTS_PAGE = 0, 1
 """Record & label and Train will be the next two."""
@@ -51,6 +54,7 @@ class MainWindow(QMainWindow):
         self._last_score: Score | None = None
         self._last_activity = Activity.STOPPED
         self._is_quitting = False
+        self.settings_dialog: SettingsDialog | None = None
         # Before anything is built: a widget keeps the size of the text it was born with.
         apply_theme(_app(), self._theme)
         self._build_frame()
@@ -199,12 +203,14 @@ class MainWindow(QMainWindow):
     def show_settings(self) -> None:
         from babymonitor.ui.settings_dialog import SettingsDialog
 
-        dialog = SettingsDialog(self._monitor, self._settings, self)
-        dialog.set_theme(self._theme)
-        # Not modal: the alarm must be answerable whatever is open.
-        dialog.setModal(False)
-        self.settings_dialog = dialog
-        dialog.show()
+        if self.settings_dialog is None:
+            self.settings_dialog = SettingsDialog(self._monitor, self._settings, self)
+            self.settings_dialog.set_theme(self._theme)
+            self._themed.append(self.settings_dialog)
+        self.settings_dialog.show_values()
+        self.settings_dialog.show()
+        self.settings_dialog.raise_()
+        self.settings_dialog.activateWindow()
 
     @Slot()
     def show_keys(self) -> None:
@@ -213,6 +219,7 @@ class MainWindow(QMainWindow):
             keys = ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in action.shortcuts())
             lines.append(f"{keys}  —  {action.text()}")
         box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Keys"), "\n".join(lines), parent=self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setModal(False)
         box.show()
 
@@ -319,9 +326,6 @@ class MainWindow(QMainWindow):
         if theme.name != self._theme.name:
             self._theme = theme
             self._show_theme()
-            dialog = getattr(self, "settings_dialog", None)
-            if dialog is not None:
-                dialog.set_theme(theme)
 
     # -------------------------------------------------------------------------------------------- opening and closing
 

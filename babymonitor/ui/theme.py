@@ -249,7 +249,7 @@ def style_sheet(theme: Theme) -> str:
 
 def apply_theme(app: QApplication, theme: Theme) -> None:
     """Dress the whole application. Fusion: the one style that follows a palette on every system."""
-    if app.style().name() != "fusion":
+    if not app.styleSheet():  # afterwards the style hides behind the sheet, and is this one
         app.setStyle("Fusion")
     font = QFont(app.font())
     font.setPixelSize(theme.text_px)

@@ -12,6 +12,8 @@ import pytest
 if "DISPLAY" not in os.environ and sys.platform.startswith("linux"):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
@@ -27,6 +29,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("BABYMONITOR_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_widgets_left(qapp: QApplication) -> Iterator[None]:
+    """What pytest-qt closed is really deleted: otherwise every test would be slower than the one before."""
+    yield
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 @pytest.fixture

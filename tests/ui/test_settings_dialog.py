@@ -29,6 +29,7 @@ from babymonitor.ui.settings_dialog import SettingsDialog
 @pytest.fixture
 def dialog(window: MainWindow, qtbot: QtBot) -> SettingsDialog:
     window.show_settings()
+    assert window.settings_dialog is not None
     qtbot.waitExposed(window.settings_dialog)
     return window.settings_dialog
 
