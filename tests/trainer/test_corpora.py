@@ -1,0 +1,165 @@
+"""Data sets: splits that never leak, and one clear sentence for whatever is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from babymonitor.core.labels import LABELS
+from trainer.__main__ import main
+from trainer.corpora import SIDES, DataError, Waves, closed, load, read_segments, split
+
+from .conftest import REPOSITORY, SHARED_DATA, read_manifest, write_manifest
+
+SEGMENTS = REPOSITORY / "trainer" / "labels" / "segments.csv"
+
+
+def test_no_group_is_on_two_sides_and_the_split_is_the_same_every_time(data_set: Path) -> None:
+    data = split(load(data_set))
+    sides: dict[str, set[str]] = {}
+    for clip in data.clips:
+        sides.setdefault(clip.group, set()).add(clip.side)
+    assert all(len(found) == 1 for found in sides.values())
+    assert {clip.side for clip in data.clips} == set(SIDES)
+    for side in SIDES:
+        assert {span.label for clip in data.side(side) for span in clip.spans} == set(data.labels)
+    assert data == split(load(data_set))
+
+
+def test_folders_are_labels(own_data_set: Path) -> None:
+    (own_data_set / "manifest.csv").unlink()
+    assert load(own_data_set).labels == ("sad", "natural", "background")
+
+
+def test_given_splits_are_kept(own_data_set: Path) -> None:
+    rows = read_manifest(own_data_set)
+    given = ("train", "val", "test", "train")
+    for row in rows:
+        row["split"] = given[int(row["group"][-1])]
+    write_manifest(own_data_set, rows)
+    for clip in split(load(own_data_set)).clips:
+        assert clip.side == {"val": "validation"}.get(given[int(clip.group[-1])], given[int(clip.group[-1])])
+
+
+def refusal(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `train` says; it must refuse with status 2 and one sentence."""
+    status = main(
+        ["train", "--data", str(data), "--family", "cnn_tiny", "--output", str(tmp_path / "m.onnx")]
+        + ["--cache", str(tmp_path / "cache"), "--no-codecs"]
+    )
+    said = capsys.readouterr().err.strip()
+    assert status == 2
+    assert len(said.splitlines()) == 1, said
+    assert said.endswith(".")
+    return said
+
+
+def test_missing_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "does not exist" in refusal(tmp_path / "nowhere", tmp_path, capsys)
+
+
+def test_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "no labelled sound" in refusal(tmp_path / "empty", tmp_path, capsys)
+
+
+def test_one_label_only(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_manifest(own_data_set, [row for row in read_manifest(own_data_set) if row["label"] == "crying"])
+    assert "one label only" in refusal(own_data_set, tmp_path, capsys)
+
+
+def test_too_few_groups(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = read_manifest(own_data_set)
+    for row in rows:
+        if row["label"] == "crying":
+            row["group"] = "the only baby"
+    write_manifest(own_data_set, rows)
+    said = refusal(own_data_set, tmp_path, capsys)
+    assert "'sad' has 1 group;" in said
+    assert "at least 3" in said
+
+
+def test_missing_file(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (own_data_set / "crying" / "0-0.wav").unlink()
+    assert "crying/0-0.wav" in refusal(own_data_set, tmp_path, capsys)
+
+
+def test_group_on_both_sides(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = read_manifest(own_data_set)
+    for at, row in enumerate(rows):
+        row["split"] = SIDES[at % 3]
+    write_manifest(own_data_set, rows)
+    assert "both sides" in refusal(own_data_set, tmp_path, capsys)
+
+
+def test_missing_column(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_manifest(own_data_set, [{"path": row["path"]} for row in read_manifest(own_data_set)])
+    assert "column label" in refusal(own_data_set, tmp_path, capsys)
+
+
+def test_unknown_family(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["train", "--data", str(own_data_set), "--family", "resnet_99", "--output", str(tmp_path / "m.onnx")])
+    assert status == 2
+    assert "resnet_99" in capsys.readouterr().err
+
+
+def test_unreadable_files_are_listed_and_skipped(own_data_set: Path, tmp_path: Path) -> None:
+    (own_data_set / "crying" / "0-0.wav").write_bytes(b"no sound at all")
+    (own_data_set / "crying" / "0-1.wav").write_bytes(b"")
+    notices: list[str] = []
+    data = load(own_data_set)
+    waves = Waves(data, tmp_path / "cache", codecs=False, notice=notices.append)
+    assert {path for path, _ in waves.skipped} == {"crying/0-0.wav", "crying/0-1.wav"}
+    assert len(notices) == 2
+    kept = closed(data.clips, waves)
+    assert len(kept) == len(data.clips) - 2
+    assert all(np.isfinite(span.end) for clip in kept for span in clip.spans)
+
+
+def test_cache_notices_a_changed_file(own_data_set: Path, tmp_path: Path) -> None:
+    data = load(own_data_set)
+    first = Waves(data, tmp_path / "cache", codecs=False)
+    path = data.clips[0].path
+    assert first.samples(path) == int(0.8 * 16000)
+    soundfile.write(own_data_set / path, np.zeros(4000, np.float32), 16000)
+    second = Waves(load(own_data_set), tmp_path / "cache", codecs=False)
+    assert second.samples(path) == 4000
+    assert np.abs(second.read(data.clips[1].path)).max() > 0.1
+
+
+def test_committed_segments_are_well_formed() -> None:
+    spans = read_segments(SEGMENTS)
+    for path, found in spans.items():
+        assert all(span.label in LABELS for span in found), path
+        ordered = sorted(found, key=lambda span: span.start)
+        for before, after in zip(ordered, ordered[1:], strict=False):
+            assert before.end <= after.start + 1e-6, path
+    with SEGMENTS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert all(0 <= float(row["confidence"]) <= 1 and row["teacher"] for row in rows)
+    labels = {row["label"] for row in rows}
+    assert labels == set(LABELS)
+
+
+@pytest.mark.shared_data
+def test_committed_segments_fit_the_shared_corpus() -> None:
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the shared corpus is not at {SHARED_DATA.parent.name}/{SHARED_DATA.name}: did not run")
+    data = load(SHARED_DATA, SEGMENTS)
+    usable = type(data)(data.root, tuple(clip for clip in data.clips if clip.usable and clip.spans))
+    placed = split(usable)
+    sides: dict[str, set[str]] = {}
+    for clip in placed.clips:
+        sides.setdefault(clip.group, set()).add(clip.side)
+    assert all(len(found) == 1 for found in sides.values())
+    assert not any(clip.usable for clip in data.clips if clip.source in ("deeply_nonverbal", "animal_yashnita"))
+
+
+def test_segments_that_end_before_they_begin_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "segments.csv"
+    path.write_text("path,start_seconds,end_seconds,label\na.wav,2,1,crying\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"a\.wav"):
+        read_segments(path)

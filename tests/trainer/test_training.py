@@ -1,0 +1,148 @@
+"""Train, kill, go on, export, open: the whole way from a folder of sound to a file that the app uses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from babymonitor.core.classifier import Classifier
+from trainer.__main__ import main
+from trainer.fit import Recipe
+from trainer.networks import cnn  # noqa: F401 (registers)
+from trainer.networks.heads import Calibrated, Calibration, TwoLevel
+from trainer.networks.registry import FAMILIES
+from trainer.run import Request, train
+
+TINY = Recipe(epochs=2, epoch_windows=32, batch=8, seed=3)
+
+
+def request_for(data: Path, cache: Path, output: Path, **changes: Any) -> Request:
+    values = {"data": data, "family": "cnn_tiny", "output": output, "recipe": TINY, "cache": cache, "codecs": False}
+    return Request(**{**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def trained(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("run")
+    train(request_for(data_set, folder / "cache", folder / "model.onnx"))
+    return folder / "model.onnx", folder / "cache"
+
+
+def test_model_file_opens_and_answers_as_torch_does(trained: tuple[Path, Path]) -> None:
+    classifier = Classifier(trained[0])
+    assert classifier.labels == ("sad", "natural", "background")
+    family = FAMILIES["cnn_tiny"]
+    network = family.build(classifier.labels, family.front)
+    state = torch.load(trained[0].with_suffix(".checkpoint"), weights_only=True)
+    network.load_state_dict(state["averaged"])
+    told = classifier.card.calibration
+    names = ("slope", "offset", "reason_temperature", "other_temperature")
+    calibration = Calibration(**{name: told[name] for name in names})
+    mels = np.random.default_rng(0).normal(-8, 3, (3, 64, 124)).astype(np.float32)
+    with torch.no_grad():
+        expected = Calibrated(network, classifier.labels, calibration).eval()(torch.from_numpy(mels)).numpy()
+    actual = np.stack([classifier.probabilities(mel) for mel in mels])
+    assert np.allclose(actual, expected, atol=1e-4)
+    assert np.allclose(actual.sum(1), 1, atol=1e-5)
+    session = onnxruntime.InferenceSession(trained[0].read_bytes(), providers=["CPUExecutionProvider"])
+    (together,) = session.run(None, {"features": mels})
+    assert np.allclose(together, actual, atol=1e-5)
+
+
+def test_killed_run_goes_on_to_the_very_same_weights(
+    trained: tuple[Path, Path], data_set: Path, tmp_path: Path
+) -> None:
+    class Killed(Exception):
+        pass
+
+    def die_in_the_second_epoch(values: dict[str, Any]) -> None:
+        if values["event"] == "epoch" and values["epoch"] == 1:
+            raise Killed
+
+    output = tmp_path / "model.onnx"
+    with pytest.raises(Killed):
+        train(request_for(data_set, trained[1], output), die_in_the_second_epoch)
+    assert not output.exists()
+    train(request_for(data_set, trained[1], output, resume=True))
+    whole = torch.load(trained[0].with_suffix(".checkpoint"), weights_only=True)
+    resumed = torch.load(output.with_suffix(".checkpoint"), weights_only=True)
+    for part in ("network", "averaged"):
+        for name, values in whole[part].items():
+            assert torch.equal(values, resumed[part][name]), name
+
+
+def test_checkpoint_of_another_run_is_refused(trained: tuple[Path, Path], data_set: Path, capsys: Any) -> None:
+    status = main(
+        ["train", "--data", str(data_set), "--cache", str(trained[1]), "--family", "cnn_tiny", "--no-codecs"]
+        + ["--output", str(trained[0]), "--epochs", "9", "--resume"]
+    )
+    assert status == 2
+    assert "another run" in capsys.readouterr().err
+
+
+def test_json_events_end_with_finished(trained: tuple[Path, Path], data_set: Path, tmp_path: Path, capsys: Any) -> None:
+    output = tmp_path / "model.onnx"
+    status = main(
+        ["train", "--data", str(data_set), "--cache", str(trained[1]), "--family", "cnn_tiny", "--no-codecs"]
+        + ["--output", str(output), "--epochs", "1", "--epoch-windows", "16", "--batch", "8", "--json"]
+    )
+    assert status == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == ["started", "epoch", "finished"]
+    assert events[-1]["model"] == str(output)
+    assert 0 <= events[-1]["metrics"]["balanced_accuracy"] <= 1
+
+
+def test_evaluate_tells_every_label_with_its_interval(
+    trained: tuple[Path, Path], data_set: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", "--model", str(trained[0]), "--data", str(data_set), "--cache", str(trained[1])]
+    assert main([*arguments, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["labels"] == ["sad", "natural", "background"]
+    for entry in report["per_label"]:
+        assert {"precision", "recall", "f1", "windows", "groups"} <= entry.keys()
+    assert report["balanced_accuracy"]["low"] <= report["balanced_accuracy"]["high"]
+    assert sum(map(sum, report["confusion"])) == report["windows"]
+    assert main(arguments) == 0
+    assert "confusion" in capsys.readouterr().out
+
+
+def test_families_names_the_default_family(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["families", "--json"]) == 0
+    (family,) = json.loads(capsys.readouterr().out)["families"]
+    assert family["name"] == "cnn_tiny"
+    assert 50_000 <= family["parameters"] <= 150_000
+
+
+def test_every_weight_learns_and_loss_falls() -> None:
+    family = FAMILIES["cnn_tiny"]
+    labels = ("hungry", "sad", "natural", "background")
+    torch.manual_seed(0)
+    network = family.build(labels, family.front).train()
+    two_level = TwoLevel(labels)
+    mels = torch.randn(8, 64, 124) * 3 - 8
+    targets = torch.eye(4)[torch.arange(8) % 4]
+    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
+    losses = []
+    for _ in range(8):
+        optimiser.zero_grad()
+        loss = two_level.loss(network(mels), targets, 0.1, torch.ones(4))
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert all(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in network.parameters())
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("labels", [("sad", "happy", "background"), ("rain", "wind"), ("hungry", "tired")])
+def test_probabilities_sum_to_one_in_the_labels_order(labels: tuple[str, ...]) -> None:
+    logits = torch.eye(len(labels)) * 9
+    rows = TwoLevel(labels).probabilities(logits, Calibration())
+    assert torch.allclose(rows.sum(1), torch.ones(len(labels)))
+    assert rows.argmax(1).tolist() == list(range(len(labels)))

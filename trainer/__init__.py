@@ -1,0 +1,1 @@
+"""The trainer: data, networks, fitting, evaluation, export. Uses babymonitor.core and nothing else of the app."""

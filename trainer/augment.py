@@ -1,0 +1,142 @@
+"""What rooms, distances, devices and noise do to sound; the same for every label, so that none is given away by it.
+
+All functions take and give waves (samples,) float32 at 16 kHz. The linear ones (room, tone control, band limits) are
+gathered into one `Channel`, so that a window needs one transform there and one back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+
+from babymonitor.core.audio import SAMPLE_RATE
+from babymonitor.core.features import Wave
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How often each thing happens to a window, in [0, 1]; 0 everywhere leaves the sound as it is."""
+
+    codec: float = 0.35
+    speed: float = 0.30
+    room: float = 0.40
+    bed: float = 0.35
+    noise: float = 0.45
+    tone: float = 0.5
+    band_limit: float = 0.5
+    mulaw: float = 0.06
+    volume: float = 0.9
+    onset: float = 0.22
+    mirror: float = 0.08
+
+
+PLAIN = Strength(*([0.0] * 11))
+
+
+def rms(wave: Wave) -> float:
+    """Root mean square; 0 of nothing."""
+    return float(np.sqrt(np.dot(wave, wave) / wave.size)) if wave.size else 0.0
+
+
+def active_rms(wave: Wave) -> float:
+    """Root mean square of the louder half of 32 ms blocks: of the event, not of the pauses in it."""
+    if wave.size < 1024:
+        return rms(wave)
+    blocks = wave[: wave.size // 512 * 512].reshape(-1, 512)
+    powers = np.sort(np.einsum("ij,ij->i", blocks, blocks))
+    return float(np.sqrt(powers[powers.size // 2 :].mean() / 512))
+
+
+def change_speed(wave: Wave, factor: float) -> Wave:
+    """Faster and higher (factor > 1) or slower and lower; linear interpolation, the tone control hides its dullness."""
+    size = int(wave.size / factor)
+    return np.asarray(np.interp(np.arange(size) * factor, np.arange(wave.size), wave), np.float32)
+
+
+def add(wave: Wave, other: Wave, snr_db: float) -> Wave:
+    """`other` laid under the wave so that the wave's loud parts are `snr_db` above it."""
+    signal, under = active_rms(wave), rms(other)
+    if signal <= 0 or under <= 0:
+        return wave
+    return wave + other * np.float32(signal / under * 10 ** (-snr_db / 20))
+
+
+def room_response(rng: np.random.Generator) -> Wave:
+    """A made-up room: the direct sound, then noise that dies away in 0.1 to 0.8 s; near or far."""
+    decay = rng.uniform(0.1, 0.8)
+    size = int(min(decay, 0.6) * SAMPLE_RATE)
+    tail = rng.standard_normal(size, dtype=np.float32)
+    tail *= np.exp(np.arange(size, dtype=np.float32) * np.float32(-6.9 / (decay * SAMPLE_RATE)))
+    tail[: int(rng.uniform(0.001, 0.012) * SAMPLE_RATE)] = 0
+    tail *= np.float32(10 ** (-rng.uniform(-6, 15) / 20) / (rms(tail) * np.sqrt(size) + 1e-9))
+    tail[0] = 1.0
+    return tail
+
+
+# Gains are thought out on this coarse grid and interpolated: raising to powers is dear on a whole spectrum.
+_GRID_HZ = np.linspace(0, SAMPLE_RATE / 2, 513, dtype=np.float32)
+# Lengths of transform: a fixed few, for a new length costs more to prepare than to use.
+_WITHOUT_ROOM = 32000
+_WITH_ROOM = 43200
+
+
+def tone_gain(rng: np.random.Generator) -> Wave:
+    """A device's tone: up to ±10 dB at random points of the (logarithmic) frequency axis; on the grid."""
+    points = np.linspace(np.log(60), np.log(8000), 6)
+    gains = rng.uniform(-1, 1, 6) * rng.uniform(2, 10)
+    return np.asarray(10 ** (np.interp(np.log(np.maximum(_GRID_HZ, 20)), points, gains) / 20), np.float32)
+
+
+def band_gain(rng: np.random.Generator) -> Wave:
+    """Nothing above a telephone's, a voice memo's or a cheap microphone's limit, perhaps little below another."""
+    high = float(rng.choice([3400.0, 3900.0, 4000.0, 5500.0, 7000.0, rng.uniform(3000, 7800)]))
+    steep = float(rng.choice([8.0, 30.0, 80.0]))
+    gain = 1 / (1 + (_GRID_HZ.astype(np.float64) / high) ** steep)
+    if rng.random() < 0.5:
+        low = rng.uniform(60, 400)
+        gain = gain / (1 + (low / np.maximum(_GRID_HZ, 1)) ** 4)
+    return np.asarray(gain, np.float32)
+
+
+class Channel:
+    """Room, tone and band limit of one window."""
+
+    def __init__(self, rng: np.random.Generator, strength: Strength) -> None:
+        self._response = room_response(rng) if rng.random() < strength.room else None
+        gain = tone_gain(rng) if rng.random() < strength.tone else None
+        if rng.random() < strength.band_limit:
+            limit = band_gain(rng)
+            gain = limit if gain is None else gain * limit
+        self._gain = gain
+
+    def __call__(self, wave: Wave) -> Wave:
+        if self._response is None and self._gain is None:
+            return wave
+        size = _WITHOUT_ROOM if self._response is None else _WITH_ROOM
+        if wave.size > size - (0 if self._response is None else self._response.size):
+            size = fft.next_fast_len(wave.size + (0 if self._response is None else self._response.size), real=True)
+        spectrum = fft.rfft(wave, size)
+        if self._response is not None:
+            spectrum *= fft.rfft(self._response, size)
+        if self._gain is not None:
+            hz = np.linspace(0, SAMPLE_RATE / 2, spectrum.size, dtype=np.float32)
+            spectrum *= np.interp(hz, _GRID_HZ, self._gain).astype(np.float32)
+        return np.asarray(fft.irfft(spectrum, size)[: wave.size], np.float32)
+
+
+def mulaw(wave: Wave) -> Wave:
+    """Through 8-bit logarithmic telephone coding and back."""
+    wave = np.clip(wave, -1, 1)
+    coded = np.sign(wave) * np.log1p(255 * np.abs(wave)) / np.log(256)
+    coded = np.round(coded * 127) / 127
+    return np.asarray(np.sign(coded) * (256 ** np.abs(coded) - 1) / 255, np.float32)
+
+
+def set_volume(wave: Wave, rng: np.random.Generator) -> Wave:
+    """Any volume from a whisper (-50 dB at the peak) to overdriven by 6 dB, then 16-bit like any sound card."""
+    peak = float(np.abs(wave).max())
+    if peak > 0:
+        wave = wave * np.float32(10 ** (rng.uniform(-50, 6) / 20) / peak)
+    return np.asarray(np.clip(np.round(wave * 32767), -32768, 32767) / 32767, np.float32)

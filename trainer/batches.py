@@ -1,0 +1,340 @@
+"""Windows to train on, drawn so that window *i* of epoch *e* depends on the seed alone: that is what makes --resume
+exact, and it needs no state but two numbers.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from babymonitor.core.audio import SAMPLE_RATE
+from babymonitor.core.features import Mel, Wave, fit_frames, log_mel
+from babymonitor.core.labels import label
+from trainer import augment, synthetic
+from trainer.augment import Strength
+from trainer.corpora import Clip, DataError, Span, Waves
+from trainer.networks.registry import Front
+
+SHORTEST_EVENT = 0.40
+"""Seconds of an event that make a window its own: with less of it, nobody could say what it is."""
+_CHUNK = 64
+_BANK = 40
+"""Sounds of each kind made from nothing."""
+_FADE = np.linspace(0, 1, 80, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """mels (B, n_mels, frames), in half precision, and soft targets (B, labels)."""
+
+    mels: npt.NDArray[np.float16]
+    targets: npt.NDArray[np.float32]
+
+
+def stretches(clip: Clip) -> list[list[Span]]:
+    """The runs of spans that follow each other without a hole: within one, everything is known."""
+    runs: list[list[Span]] = []
+    for span in clip.spans:
+        if runs and span.start - runs[-1][-1].end < 0.01:
+            runs[-1].append(span)
+        else:
+            runs.append([span])
+    return runs
+
+
+class WindowMaker:
+    """Draws windows of sound with their labels from one side of a data set.
+
+    shares: how much of what is drawn carries each label. synthetic_share: how much of the background is made from
+    nothing. Within a label, sources are drawn by the square root of their length, then clips, so that the largest
+    corpus does not drown the rest.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        waves: Waves,
+        labels: tuple[str, ...],
+        front: Front,
+        strength: Strength,
+        seed: int,
+        synthetic_share: float = 0.2,
+    ) -> None:
+        self.labels, self.front, self.strength, self.seed = labels, front, strength, seed
+        self.waves = waves
+        self.window = front.features.samples(front.window_frames)
+        self.synthetic_share = synthetic_share if "background" in labels else 0.0
+        found: dict[str, dict[str, dict[str, list[tuple[Clip, list[Span], Span]]]]] = {}
+        for clip in clips:
+            for run in stretches(clip):
+                for span in run:
+                    if span.end - span.start >= SHORTEST_EVENT or span.end - span.start >= clip.seconds() - 0.01:
+                        by_source = found.setdefault(span.label, {})
+                        # Within one source, groups are drawn alike: nobody's baby counts for more.
+                        by_group = by_source.setdefault(f"{clip.source}/{_kind(clip)}", defaultdict(list))
+                        by_group[clip.group].append((clip, run, span))
+        lacking = [name for name in labels if name not in found]
+        if lacking:
+            raise DataError(f"There is no usable sound for {', '.join(lacking)}.")
+        self._items = {
+            name: [list(groups.values()) for groups in by_source.values()] for name, by_source in found.items()
+        }
+        self._source_share = {}
+        for name, by_source in found.items():
+            length = [sum(s.end - s.start for g in groups.values() for _, _, s in g) for groups in by_source.values()]
+            share = np.sqrt(np.minimum(length, 1e6))
+            self._source_share[name] = share / share.sum()
+        self.shares = _label_shares(labels)
+        self._bank: dict[tuple[str, int], Wave] = {}
+
+    def draw(self, epoch: int, index: int) -> tuple[Mel, npt.NDArray[np.float32]]:
+        """One window: (n_mels, frames) and its target (labels,)."""
+        rng = np.random.default_rng([self.seed, epoch, index])
+        at = int(rng.choice(len(self.labels), p=self.shares))
+        name = self.labels[at]
+        if name == "background" and rng.random() < self.synthetic_share:
+            piece = self._made(rng, list(synthetic.NEGATIVES))
+        else:
+            piece = self._piece(rng, name)
+        target = np.zeros(len(self.labels), np.float32)
+        target[at] = 1.0
+        mel = log_mel(self._through_the_world(rng, piece, name), self.front.features)
+        return fit_frames(mel, self.front.window_frames), target
+
+    def _item(self, rng: np.random.Generator, name: str) -> tuple[Clip, list[Span], Span]:
+        source = self._items[name][rng.choice(len(self._source_share[name]), p=self._source_share[name])]
+        group = source[rng.integers(len(source))]
+        return group[rng.integers(len(group))]
+
+    def _piece(self, rng: np.random.Generator, name: str) -> Wave:
+        """Sound of one stretch, at most a window long, of which at least `SHORTEST_EVENT` is the label.
+
+        A crying child takes breath: what counts for a window is the voice in it. Windows of anything else hold no cry.
+        """
+        clip, run, span = self._item(rng, name)
+        low, high = run[0].start, run[-1].end
+        if not label(name).crying:
+            # Nothing of a neighbouring cry may reach a window that is called something else.
+            for other in run:
+                if label(other.label).crying:
+                    low = max(low, other.end) if other.end <= span.start else low
+                    high = min(high, other.start) if other.start >= span.end else high
+        length = self.window / SAMPLE_RATE
+        if name == "background":
+            low, high = max(low, span.start), min(high, span.end)
+        event = min(SHORTEST_EVENT, span.end - span.start)
+        first = max(low, span.start + event - length)
+        last = max(first, min(span.end - event, high - length))
+        start = rng.uniform(first, last)
+        take = int(rng.random() < self.strength.codec) if self.waves.takes(clip.path) > 1 else 0
+        stop = min(high, start + length)
+        return self.waves.read(clip.path, int(start * SAMPLE_RATE), int(stop * SAMPLE_RATE), take)
+
+    def _bed(self, rng: np.random.Generator) -> Wave:
+        """A window of background, looped where it is short."""
+        if "background" not in self._items or rng.random() < 0.3:
+            return self._made(rng, ["noise", "fan", "hum", "tones"])
+        wave = self._piece(rng, "background")
+        return np.resize(wave, self.window) if wave.size else np.zeros(self.window, np.float32)
+
+    def _made(self, rng: np.random.Generator, kinds: list[str]) -> Wave:
+        """A window of a sound made from nothing, out of a bank: making one afresh would be half of all the work.
+
+        What is in the bank depends on the seed alone, not on the order in which it is asked for.
+        """
+        kind, number = kinds[rng.integers(len(kinds))], int(rng.integers(_BANK))
+        if (kind, number) not in self._bank:
+            own = np.random.default_rng([self.seed, 1_000_000, list(synthetic.NEGATIVES).index(kind), number])
+            self._bank[kind, number] = synthetic.NEGATIVES[kind](own, 2 * self.window)
+        start = int(rng.integers(self.window))
+        return self._bank[kind, number][start : start + self.window]
+
+    def _through_the_world(self, rng: np.random.Generator, piece: Wave, name: str) -> Wave:
+        strength = self.strength
+        quietest = -5.0 if label(name).crying else 0.0
+        if piece.size and rng.random() < strength.speed:
+            piece = augment.change_speed(piece, rng.uniform(0.9, 1.1))[: self.window]
+        length = self.window
+        if piece.size > 8000 and rng.random() < strength.mirror:
+            # The start of a stream: less than a window is there, and the features will be mirrored.
+            length = int(rng.uniform(8000, min(piece.size, self.window) + 1))
+            piece = piece[:length]
+        elif piece.size > 6400 and rng.random() < strength.onset:
+            # It has only just begun: the newest part of the window holds it, the rest is what was before.
+            keep = int(rng.uniform(SHORTEST_EVENT, 1.0) * SAMPLE_RATE)
+            piece = self._loudest(piece, keep)
+        wave = self._placed(rng, piece, length)
+        if strength is augment.PLAIN:
+            return wave
+        channel = augment.Channel(rng, strength)
+        device = augment.Channel(rng, augment.Strength(room=0.0, tone=strength.tone, band_limit=strength.band_limit))
+        wave = channel(wave)
+        if rng.random() < strength.bed:
+            wave = augment.add(wave, self._bed(rng)[:length], rng.uniform(quietest, 25))
+        if rng.random() < strength.noise:
+            noise = self._made(rng, ["noise"])[:length]
+            wave = augment.add(wave, noise, rng.uniform(quietest, 35))
+        wave = device(wave)
+        if rng.random() < strength.mulaw:
+            wave = augment.mulaw(wave / (np.abs(wave).max() + 1e-6) * np.float32(rng.uniform(0.05, 1)))
+        if rng.random() < strength.volume:
+            wave = augment.set_volume(wave, rng)
+        return wave
+
+    @staticmethod
+    def _loudest(piece: Wave, keep: int) -> Wave:
+        """The `keep` samples of a piece with the most energy: its event, not its pause."""
+        if piece.size <= keep:
+            return piece
+        energy = np.concatenate(([0.0], np.cumsum(piece.astype(np.float64) ** 2)))
+        starts = np.arange(0, piece.size - keep, 400)
+        at = int(starts[np.argmax(energy[starts + keep] - energy[starts])])
+        return piece[at : at + keep]
+
+    def _placed(self, rng: np.random.Generator, piece: Wave, length: int) -> Wave:
+        """The piece in a window of `length`: mostly at its end, on a quiet bed where it does not fill it."""
+        if piece.size >= length:
+            return piece[:length]
+        if not self.strength.volume:
+            # Unaltered sound: the features of what there is are mirrored, as the app does it.
+            return piece if piece.size >= self.front.features.n_fft else np.pad(piece, (0, self.front.features.n_fft))
+        at = length - piece.size if rng.random() < 0.7 else int(rng.integers(0, length - piece.size + 1))
+        wave = np.zeros(length, np.float32)
+        if piece.size > 2 * _FADE.size:
+            piece = piece.copy()
+            piece[: _FADE.size] *= _FADE
+            if at + piece.size < length:
+                piece[-_FADE.size :] *= _FADE[::-1]
+        wave[at : at + piece.size] = piece
+        under = self._bed(rng)[:length] if rng.random() < 0.6 else self._made(rng, ["noise"])[:length]
+        return augment.add(wave, under, rng.uniform(0, 40))
+
+    def pool(self, number: int, size: int) -> Batch:
+        """The windows 0 to size of one epoch number, drawn here and now; mels in half precision to save memory."""
+        return _gathered([self.chunk(number, at, min(_CHUNK, size - at)) for at in range(0, size, _CHUNK)])
+
+    def chunk(self, number: int, first: int, count: int) -> Batch:
+        """Windows `first` to `first + count` of one epoch number."""
+        drawn = [self.draw(number, first + at) for at in range(count)]
+        mels = np.stack([mel for mel, _ in drawn]).astype(np.float16)
+        return Batch(mels, np.stack([target for _, target in drawn]))
+
+
+class Drawer:
+    """Draws pools of windows ahead of their use, in other processes where that is to be had.
+
+    Windows are drawn by forked processes (Linux, not in a bundle, where a new process would be a second window);
+    elsewhere in this one, when they are asked for. Both give the same windows.
+    """
+
+    def __init__(self, maker: WindowMaker, size: int, workers: int) -> None:
+        self._maker, self._size = maker, size
+        self._ahead: dict[int, Any] = {}
+        forking = sys.platform == "linux" and not getattr(sys, "frozen", False) and workers > 0
+        self._processes = None
+        if forking:
+            # Inherited by the fork: handed over as an argument, all of the sound would be copied with every chunk.
+            self._processes = multiprocessing.get_context("fork").Pool(workers, _inherit, (maker,))
+
+    def ahead(self, number: int) -> None:
+        """Begin to draw a pool that will be wanted."""
+        if self._processes is not None and number not in self._ahead:
+            parts = [(number, at, min(_CHUNK, self._size - at)) for at in range(0, self._size, _CHUNK)]
+            self._ahead[number] = self._processes.map_async(_inherited_chunk, parts, chunksize=1)
+
+    def take(self, number: int) -> Batch:
+        """The pool of a number; waits until it is drawn."""
+        if self._processes is None:
+            return self._maker.pool(number, self._size)
+        self.ahead(number)
+        return _gathered(self._ahead.pop(number).get())
+
+    def close(self) -> None:
+        if self._processes is not None:
+            self._processes.terminate()
+            self._processes.join()
+
+
+_inherited: list[WindowMaker] = []
+
+
+def _inherit(maker: WindowMaker) -> None:
+    _inherited[:] = [maker]
+    # Ctrl-C is for the trainer to answer; it ends its helpers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _inherited_chunk(what: tuple[int, int, int]) -> Batch:
+    return _inherited[0].chunk(*what)
+
+
+def _gathered(chunks: Sequence[Batch]) -> Batch:
+    return Batch(np.concatenate([one.mels for one in chunks]), np.concatenate([one.targets for one in chunks]))
+
+
+def _kind(clip: Clip) -> str:
+    """Cats and rain of one corpus are two kinds of background: drawn alike, however many clips each has."""
+    return clip.path.rsplit("/", 1)[0]
+
+
+def _label_shares(labels: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    """How much of what is drawn carries each label: alike, but for the shipped vocabulary as tried and found good."""
+    good = {
+        "hungry": 0.10,
+        "pain": 0.08,
+        "tired": 0.08,
+        "sad": 0.14,
+        "happy": 0.09,
+        "natural": 0.09,
+        "background": 0.42,
+    }
+    share = np.array([good.get(name, 0.14) for name in labels] if "background" in labels else [1.0] * len(labels))
+    total: npt.NDArray[np.float64] = share / share.sum()
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows to judge by: mels (N, n_mels, frames), label per window, and the group and clip each is from."""
+
+    mels: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.str_]
+    clips: npt.NDArray[np.str_]
+
+
+def fixed_windows(
+    clips: Sequence[Clip], waves: Waves, labels: tuple[str, ...], front: Front, per_span: int = 6
+) -> Windows:
+    """Unaltered windows on a grid over every span, at most `per_span` of each: for calibration and evaluation."""
+    window = front.features.samples(front.window_frames) / SAMPLE_RATE
+    mels, targets, groups, names = [], [], [], []
+    for clip in clips:
+        for run in stretches(clip):
+            for span in run:
+                if span.label not in labels or span.end - span.start < min(SHORTEST_EVENT, clip.seconds() - 0.01):
+                    continue
+                low, high = (span.start, span.end) if not label(span.label).crying else (run[0].start, run[-1].end)
+                first = min(max(low, span.start + SHORTEST_EVENT - window), max(low, high - window))
+                last = max(first, min(high - window, span.end - SHORTEST_EVENT))
+                count = int(np.clip((last - first) // 0.768 + 1, 1, per_span))
+                for start in np.linspace(first, last, count):
+                    stop = min(high, start + window)
+                    wave = waves.read(clip.path, int(start * SAMPLE_RATE), int(stop * SAMPLE_RATE))
+                    if wave.size < front.features.n_fft:
+                        continue
+                    mels.append(fit_frames(log_mel(wave, front.features), front.window_frames))
+                    targets.append(labels.index(span.label))
+                    groups.append(clip.group)
+                    names.append(clip.path)
+    if not mels:
+        raise DataError("There is not a single window to judge by.")
+    return Windows(np.stack(mels), np.array(targets), np.array(groups), np.array(names))

@@ -1,0 +1,84 @@
+"""What phones and recorders do to sound: a wave through a real encoder and back."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from typing import Any
+
+import av
+import numpy as np
+import soxr
+
+from babymonitor.core.audio import SAMPLE_RATE
+from babymonitor.core.features import Wave
+
+# container, encoder, sampling rate, bits per second. Phones' voice memos first: they are the commonest.
+_CODECS: tuple[tuple[str, str, int, int], ...] = (
+    ("3gp", "libopencore_amrnb", 8000, 12200),
+    ("3gp", "libopencore_amrnb", 8000, 12200),
+    ("3gp", "libopencore_amrnb", 8000, 7950),
+    ("mov", "adpcm_ima_qt", 16000, 0),
+    ("mov", "adpcm_ima_qt", 8000, 0),
+    ("mp3", "libmp3lame", 16000, 32000),
+    ("mp3", "libmp3lame", 16000, 64000),
+    ("ogg", "libopus", 16000, 16000),
+    ("adts", "aac", 16000, 24000),
+    ("wav", "pcm_mulaw", 8000, 0),
+)
+
+
+@lru_cache(maxsize=1)
+def available() -> tuple[tuple[str, str, int, int], ...]:
+    """The codecs that this machine's FFmpeg can encode."""
+    found = []
+    for codec in _CODECS:
+        try:
+            av.codec.Codec(codec[1], "w")
+        except (av.FFmpegError, ValueError):
+            continue
+        found.append(codec)
+    return tuple(found)
+
+
+def codec_copy(wave: Wave, draw: int) -> Wave:
+    """The wave through one codec (chosen by `draw`) and back, same length; unchanged where no encoder is there."""
+    codecs = available()
+    if not codecs or wave.size == 0:
+        return wave
+    try:
+        return through(wave, *codecs[draw % len(codecs)])
+    except (av.FFmpegError, ValueError, OSError):
+        return wave
+
+
+def through(wave: Wave, container: str, encoder: str, rate: int, bits_per_second: int) -> Wave:
+    """(samples,) at 16 kHz → encoded at `rate` → decoded → (samples,) at 16 kHz, silence where the codec cut it."""
+    at_rate = soxr.resample(wave, SAMPLE_RATE, rate) if rate != SAMPLE_RATE else wave
+    memory = io.BytesIO()
+    with av.open(memory, "w", format=container) as sink:
+        stream: Any = sink.add_stream(encoder, rate=rate)  # its annotation allows pictures too
+        stream.layout = "mono"
+        if bits_per_second:
+            stream.bit_rate = bits_per_second
+        samples = np.clip(np.round(at_rate * 32767.0), -32768, 32767).astype(np.int16)[None]
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate = rate
+        to_codec = av.AudioResampler(stream.codec_context.format, "mono", rate, stream.codec_context.frame_size or None)
+        for piece in [*to_codec.resample(frame), *to_codec.resample(None)]:
+            sink.mux(stream.encode(piece))
+        sink.mux(stream.encode(None))
+    memory.seek(0)
+    blocks = []
+    with av.open(memory, "r") as source:
+        to_float = av.AudioResampler("flt", "mono", rate)
+        for decoded in source.decode(audio=0):
+            blocks += [piece.to_ndarray().reshape(-1) for piece in to_float.resample(decoded)]
+        blocks += [piece.to_ndarray().reshape(-1) for piece in to_float.resample(None)]
+    back = np.concatenate(blocks).astype(np.float32)
+    if rate != SAMPLE_RATE:
+        back = soxr.resample(back, rate, SAMPLE_RATE)
+    out = np.zeros_like(wave)
+    size = min(out.size, back.size)
+    out[:size] = back[:size]
+    return out

@@ -1,0 +1,332 @@
+"""Data sets on disk: which clips, which labels, which group, which side of the split; and their sound, decoded once.
+
+A data set is a folder with a `manifest.csv` (``path,label,group,…``) or with one subfolder per label. A separate file
+of segments (``path,start_seconds,end_seconds,label,confidence,teacher``) may say more exactly what is heard when; then
+it alone decides about labels, and what it does not name is left out rather than guessed.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave, sound_files
+from babymonitor.core.features import Wave
+from babymonitor.core.labels import LABELS, canonical
+from trainer.codecs import codec_copy
+
+SIDES = ("train", "validation", "test")
+SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
+FEWEST_GROUPS = 3
+"""A label needs one group for each side; with fewer, nothing honest could be said about it."""
+
+_SIDE_NAMES = {"train": "train", "training": "train", "val": "validation", "valid": "validation"}
+_SIDE_NAMES |= {"validation": "validation", "dev": "validation", "test": "test", "testing": "test"}
+
+
+class DataError(Exception):
+    """A data set that cannot be used; the message is one sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`label` is heard from `start` to `end` (seconds)."""
+
+    start: float
+    end: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One sound file of a data set, and what is known of it.
+
+    path: relative to the data set. group: baby, speaker or recording; never on two sides. side: "" until split.
+    spans: what is heard when; what no span covers is not known. usable: False for rows that must not be trained on.
+    """
+
+    path: str
+    group: str
+    source: str = ""
+    detail: str = ""
+    side: str = ""
+    spans: tuple[Span, ...] = ()
+    usable: bool = True
+
+    def seconds(self, label: str | None = None) -> float:
+        """How long `label` (or anything known) is heard."""
+        return sum(span.end - span.start for span in self.spans if label in (None, span.label))
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """The clips of one folder. labels: all that occur, in the vocabulary's order, others behind in alphabetical one."""
+
+    root: Path
+    clips: tuple[Clip, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        found = {span.label for clip in self.clips for span in clip.spans}
+        known = [name for name in LABELS if name in found]
+        return (*known, *sorted(found - set(known)))
+
+    def side(self, side: str) -> tuple[Clip, ...]:
+        return tuple(clip for clip in self.clips if clip.side == side)
+
+
+def load(root: Path, segments: Path | None = None) -> DataSet:
+    """Read a data set folder (no sound yet); DataError with one sentence for one that cannot be used."""
+    if not root.is_dir():
+        raise DataError(f"The data set folder {root} does not exist.")
+    manifest = root / "manifest.csv"
+    clips = _from_manifest(root, manifest) if manifest.is_file() else _from_folders(root)
+    if segments is not None:
+        clips = _with_segments(clips, segments)
+    if not any(clip.spans for clip in clips):
+        raise DataError(f"{root} holds no labelled sound: it needs a manifest.csv or one subfolder per label.")
+    return DataSet(root, tuple(clips))
+
+
+def _rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+    lacking = [name for name in needed if not rows or rows[0].get(name) is None]
+    if lacking:
+        raise DataError(f"{path} lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}.")
+    return rows
+
+
+def _from_manifest(root: Path, manifest: Path) -> list[Clip]:
+    rows = _rows(manifest, ("path", "label"))
+    missing = [row["path"] for row in rows if not (root / row["path"]).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise DataError(f"{manifest} names files that are not there: {missing[0]}{more}.")
+    clips = []
+    for row in rows:
+        given = (row.get("split") or "").strip().lower()
+        if given and given not in _SIDE_NAMES:
+            raise DataError(f"{manifest} names an unknown split '{given}' for {row['path']}.")
+        # Known to be whole: its length is only known once it is decoded, hence the open end.
+        span = Span(0.0, float("inf"), canonical(row["label"]))
+        clips.append(
+            Clip(
+                path=row["path"],
+                group=row.get("group") or row["path"],
+                source=row.get("source") or "",
+                detail=row.get("detail") or "",
+                side=_SIDE_NAMES.get(given, ""),
+                spans=(span,),
+                usable=(row.get("use") or "train") == "train",
+            )
+        )
+    return clips
+
+
+def _from_folders(root: Path) -> list[Clip]:
+    """One subfolder per label; the group is the folder between, if there is one, else the file."""
+    clips = []
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        for file in sound_files(folder):
+            path = file.relative_to(root)
+            group = str(Path(*path.parts[1:-1])) if len(path.parts) > 2 else str(path)
+            spans = (Span(0.0, float("inf"), canonical(folder.name)),)
+            clips.append(Clip(path.as_posix(), group, source=root.name, spans=spans))
+    return clips
+
+
+def read_segments(path: Path) -> dict[str, list[Span]]:
+    """The spans of a segments file, by clip."""
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for row in _rows(path, ("path", "start_seconds", "end_seconds", "label")):
+        try:
+            start, end = float(row["start_seconds"]), float(row["end_seconds"] or "inf")
+        except ValueError as error:
+            raise DataError(f"{path} holds a time that is no number for {row['path']}.") from error
+        if not 0 <= start < end:
+            raise DataError(f"{path} holds a segment that ends before it begins, of {row['path']}.")
+        spans[row["path"]].append(Span(start, end, canonical(row["label"])))
+    return spans
+
+
+def _with_segments(clips: list[Clip], path: Path) -> list[Clip]:
+    spans = read_segments(path)
+    if not spans.keys() & {clip.path for clip in clips}:
+        raise DataError(f"{path} labels none of the data set's files.")
+    return [replace(clip, spans=tuple(sorted(spans.get(clip.path, []), key=lambda span: span.start))) for clip in clips]
+
+
+def _draw(text: str, salt: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{salt}/{text}".encode()).digest()[:8], "big")
+
+
+def split(data: DataSet, salt: str = "split-1") -> DataSet:
+    """Give every clip a side, whole groups at a time, the same on every machine.
+
+    Groups are dealt out within strata of one source and one rarest label, so that each side gets some of everything.
+    Sides that the data set gives itself are kept. DataError when a label cannot stand on every side.
+    """
+    groups: dict[str, list[Clip]] = defaultdict(list)
+    for clip in data.clips:
+        groups[clip.group].append(clip)
+    of_label: dict[str, set[str]] = defaultdict(set)
+    for clip in data.clips:
+        for span in clip.spans:
+            of_label[span.label].add(clip.group)
+    if len(of_label) < 2:
+        raise DataError(f"{data.root} holds one label only ({next(iter(of_label))}): there is nothing to tell apart.")
+    for label, members in of_label.items():
+        if len(members) < FEWEST_GROUPS:
+            raise DataError(
+                f"The label '{label}' has {len(members)} group{'s' * (len(members) > 1)}; it needs at least "
+                f"{FEWEST_GROUPS} (babies, speakers or recordings), one for each side of the split."
+            )
+
+    given: dict[str, str] = {}
+    strata: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for group, clips in groups.items():
+        sides = {clip.side for clip in clips} - {""}
+        if len(sides) > 1:
+            raise DataError(f"The group '{group}' is on both sides of the given split ({', '.join(sorted(sides))}).")
+        if sides:
+            given[group] = sides.pop()
+            continue
+        rarest = min(
+            {span.label for clip in clips for span in clip.spans}, key=lambda name: (len(of_label[name]), name)
+        )
+        strata[clips[0].source, rarest].append(group)
+    # Strata too small to be dealt out are pooled by label, else all of a small source would land on one side.
+    pooled: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for (source, name), some in strata.items():
+        pooled[source if len(some) >= 6 else "", name].extend(some)
+    side_of = dict(given)
+    for some in pooled.values():
+        some.sort(key=lambda group: _draw(group, salt))
+        side_of.update(zip(some, _deal(len(some)), strict=True))
+    placed = tuple(replace(clip, side=side_of[clip.group]) for clip in data.clips)
+    for side in SIDES:
+        for label in of_label:
+            if not any(span.label == label for clip in placed if clip.side == side for span in clip.spans):
+                raise DataError(
+                    f"The {side} side of the split holds no '{label}': give more groups of it, or other splits."
+                )
+    return replace(data, clips=placed)
+
+
+def _deal(count: int) -> list[str]:
+    """Sides for `count` groups in order: one for validation and test first if there are three, then by share."""
+    held = max(1, round(count * SHARES["test"])) if count >= FEWEST_GROUPS else 0
+    return ["test"] * held + ["validation"] * held + ["train"] * (count - 2 * held)
+
+
+Notice = Callable[[str], None]
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+class Waves:
+    """The decoded sound of a data set: 16-bit at 16 kHz in one file on disk, mapped, so that epochs cost no decoding.
+
+    Beside each clip lies a copy that went through a phone's or recorder's codec, so that a codec never gives a label
+    away. `skipped` lists the files that could not be decoded, with the reason.
+    """
+
+    def __init__(self, data: DataSet, cache: Path, codecs: bool = True, notice: Notice = _to_stderr) -> None:
+        takes = ("plain", "codec") if codecs else ("plain",)
+        key = hashlib.sha256(json.dumps([takes, str(data.root.resolve())]).encode()).hexdigest()[:16]
+        store, index = cache / f"{key}.i16", cache / f"{key}.json"
+        cache.mkdir(parents=True, exist_ok=True)
+        self._at: dict[str, list[tuple[int, int]]] = {}
+        self.skipped: list[tuple[str, str]] = []
+        self._decode(data, takes, store, index)
+        self._samples = np.memmap(store, np.int16, "r") if store.stat().st_size else np.zeros(0, np.int16)
+        for path, reason in self.skipped:
+            notice(f"Skipped {path}: {reason}")
+
+    def _decode(self, data: DataSet, takes: Sequence[str], store: Path, index: Path) -> None:
+        """Append what is not in the store yet, or has changed since. The index is written last: it alone counts."""
+        from tqdm import tqdm
+
+        known: dict[str, list[Any]] = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else {}
+        new = [clip for clip in data.clips if known.get(clip.path, [None])[0] != _fingerprint(data.root / clip.path)]
+        position = max((stop for _, places, _ in known.values() for _, stop in places), default=0)
+        with store.open("r+b" if store.is_file() else "w+b") as file:
+            file.truncate(2 * position)
+            file.seek(2 * position)
+            for clip in tqdm(new, desc="decoding", unit="clip", file=sys.stderr, disable=None if new else True):
+                places: list[tuple[int, int]] = []
+                reason = ""
+                try:
+                    wave = read_wave(data.root / clip.path)
+                except AudioError as error:
+                    wave, reason = np.zeros(0, np.float32), str(error)
+                for take in takes if not reason else ():
+                    taken = wave if take == "plain" else codec_copy(wave, _draw(clip.path, "codec"))
+                    samples = np.clip(np.round(taken * 32767.0), -32768, 32767).astype(np.int16)
+                    file.write(samples.tobytes())
+                    places.append((position, position + samples.size))
+                    position += samples.size
+                known[clip.path] = [_fingerprint(data.root / clip.path), places, reason]
+        if new:
+            partial = index.with_suffix(".part")
+            partial.write_text(json.dumps(known), encoding="utf-8")
+            partial.replace(index)
+        for clip in data.clips:
+            _, places, reason = known[clip.path]
+            if reason:
+                self.skipped.append((clip.path, reason))
+            else:
+                self._at[clip.path] = [(start, stop) for start, stop in places]
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._at
+
+    def samples(self, path: str) -> int:
+        start, stop = self._at[path][0]
+        return stop - start
+
+    def takes(self, path: str) -> int:
+        return len(self._at[path])
+
+    def read(self, path: str, start: int = 0, stop: int | None = None, take: int = 0) -> Wave:
+        """Samples [start, stop) of a clip, (samples,) float32 in [-1, 1]; fewer where the clip ends."""
+        first, last = self._at[path][take]
+        stop = last if stop is None else min(last, first + stop)
+        piece: npt.NDArray[np.int16] = self._samples[min(first + start, last) : stop]
+        return piece.astype(np.float32) / np.float32(32767.0)
+
+
+def _fingerprint(path: Path) -> list[int]:
+    """What the decoded sound depends on: size and time of change."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def closed(clips: Iterable[Clip], waves: Waves) -> list[Clip]:
+    """The clips that could be decoded, their spans cut to the sound's true length and empty ones dropped."""
+    kept = []
+    for clip in clips:
+        if clip.path not in waves:
+            continue
+        length = waves.samples(clip.path) / SAMPLE_RATE
+        cut = (replace(span, end=min(span.end, length)) for span in clip.spans)
+        spans = tuple(span for span in cut if span.end > span.start)
+        if spans:
+            kept.append(replace(clip, spans=spans))
+    return kept

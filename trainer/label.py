@@ -1,0 +1,268 @@
+"""Labels that mean crying: who is heard when, in recordings that only promise "a baby".
+
+Sound is judged in slots of 0.256 s. The first teacher is YAMNet, whose frames of 0.975 s are laid over the slots; how
+loud a slot is decides where a cry begins and ends more exactly than such long frames can. With a student (a model of
+ours trained on the first round) the slots that the teacher leaves open are settled where the student is sure.
+Slots that stay open are left out: not knowing is better than guessing.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
+from babymonitor.core.classifier import Classifier
+from babymonitor.core.features import Wave, log_mel
+
+SLOT = 4096
+"""Samples of one slot: 0.256 s, the hop of the detector."""
+FRAME = 15600
+"""Samples of one YAMNet frame: 0.975 s."""
+
+BABY_MANIFEST_LABELS = {"baby_cry", "baby_cry_candidate"}
+LAUGH_MANIFEST_LABELS = {"baby_laugh", "baby_laugh_over_music"}
+OPEN_MANIFEST_LABELS = {"baby_vocal_unsure"}
+
+# donateacry's reasons; those not named here (discomfort, lonely, scared, hot or cold, don't know) are no reason known.
+REASONS = {"hu": "hungry", "bp": "pain", "bu": "pain", "ti": "tired"}
+
+KEPT = [*range(82), 494]
+"""YAMNet's classes that are looked at: voices (0 to 66), animals (67 to 81), and last of all silence."""
+
+Scores = npt.NDArray[np.float32]
+
+
+class Teacher:
+    """YAMNet through LiteRT; never shipped.
+
+    (samples,) at 16 kHz → (frames, 83): the scores of the classes in `KEPT`, a frame every `hop` samples.
+    """
+
+    def __init__(self, model: Path) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._interpreter = Interpreter(str(model), num_threads=1)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+
+    def scores(self, wave: Wave, hop: int = SLOT) -> Scores:
+        if wave.size < FRAME:
+            wave = np.pad(wave, (0, FRAME - wave.size))
+        starts = range(0, max(1, wave.size - FRAME + hop), hop)
+        return np.stack([self._frame(wave[min(start, wave.size - FRAME) :][:FRAME]) for start in starts])
+
+    def _frame(self, wave: Wave) -> Scores:
+        self._interpreter.set_tensor(self._input, np.ascontiguousarray(wave, np.float32))
+        self._interpreter.invoke()
+        return np.array(self._interpreter.get_tensor(self._output)[0][KEPT], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the teacher says of each slot, every field (slots,). sounding: loud enough to be the event itself."""
+
+    cry: Scores
+    cry_steady: Scores
+    laugh: Scores
+    babble: Scores
+    speech: Scores
+    silence: Scores
+    level_db: Scores
+
+    @property
+    def sounding(self) -> npt.NDArray[np.bool_]:
+        """Within 22 dB of the clip's loud parts and above its floor."""
+        loud, floor = np.percentile(self.level_db, 95), np.percentile(self.level_db, 5)
+        return (self.level_db > loud - 22) & ((self.level_db > floor + 4) | (loud - floor < 8))
+
+
+def heard(wave: Wave, views: list[Scores]) -> Heard:
+    """Lay the teacher's frames over the slots. views: scores of the same wave at several loudnesses, averaged."""
+    count = min(len(view) for view in views)
+    frames = np.mean([view[:count] for view in views], axis=0)
+    slots = max(1, -(-wave.size // SLOT))
+    cry = np.maximum.reduce([frames[:, 20], 0.9 * frames[:, 19], 0.8 * frames[:, 22]])
+    tracks = {
+        "cry": np.maximum(cry, 0.8 * frames[:, 21]),
+        "laugh": frames[:, 13:19].max(axis=1),
+        "babble": frames[:, 4],
+        # Grown-up speech. Not "animal" nor "child speech": the teacher says both of babies.
+        "speech": frames[:, [0, 2, 3]].max(axis=1),
+        "silence": frames[:, -1],
+    }
+    over: dict[str, Scores] = {}
+    for name, track in tracks.items():
+        over[name] = np.array([_covering(track, slot).max() for slot in range(slots)], np.float32)
+    steady = np.array([np.median(_covering(cry, slot)) for slot in range(slots)], np.float32)
+    padded = np.pad(wave, (0, slots * SLOT - wave.size)).reshape(slots, SLOT)
+    level = 10 * np.log10((padded.astype(np.float64) ** 2).mean(axis=1) + 1e-10)
+    return Heard(cry_steady=steady, level_db=level.astype(np.float32), **over)
+
+
+def _covering(track: Scores, slot: int) -> Scores:
+    """The frames that hold the slot: a frame that starts at slot f holds the slots f to f + 3 (nearly)."""
+    first = min(max(0, slot - 3), len(track) - 1)
+    return track[first : max(first + 1, slot + 1)]
+
+
+def teach(sound: Heard, promised: str) -> list[str]:
+    """A label per slot ("" where it stays open) by the teacher and loudness. promised: the manifest's label."""
+    labels = [""] * len(sound.cry)
+    sounding = sound.sounding
+    for slot in range(len(labels)):
+        cry, laugh, babble = sound.cry[slot], sound.laugh[slot], sound.babble[slot]
+        if promised in LAUGH_MANIFEST_LABELS:
+            # A recording of laughter throughout: the teacher only has to agree that it is not weeping here.
+            if sounding[slot] and (laugh >= 0.15 or cry < 0.10):
+                labels[slot] = "happy"
+            continue
+        if sounding[slot] and sound.cry_steady[slot] >= 0.30 and laugh < 0.35:
+            labels[slot] = "crying"
+        elif sounding[slot] and laugh >= 0.30 and cry < 0.15:
+            labels[slot] = "happy"
+        elif sounding[slot] and babble >= 0.25 and cry < 0.10 and laugh < 0.15:
+            labels[slot] = "natural"
+        elif cry < 0.05 and laugh < 0.08 and babble < 0.06:
+            # A cry through an 8 kHz codec may leave the teacher without a word; then nothing else is sure either.
+            known = max(sound.speech[slot], sound.silence[slot])
+            if known >= 0.35 or not sounding[slot]:
+                labels[slot] = "background"
+    return labels
+
+
+def consult(labels: list[str], sound: Heard, student: Scores) -> tuple[list[str], list[bool]]:
+    """Settle open slots where the student is sure, and open those where teacher and student contradict each other.
+
+    student: (slots, 4) of crying, happy, natural, background. → labels and whether each came from the student.
+    """
+    names = ("crying", "happy", "natural", "background")
+    settled, by_student = list(labels), [False] * len(labels)
+    sounding = sound.sounding
+    for slot, row in enumerate(student):
+        best = int(row.argmax())
+        if labels[slot] and labels[slot] != names[best] and row[best] > 0.90:
+            settled[slot] = ""
+        elif not labels[slot] and row[best] > (0.93 if best == 0 else 0.95):
+            # A cry must also be loud here and at least whispered by the teacher; silence must be quiet.
+            agreed = {
+                0: sounding[slot] and sound.cry[slot] >= 0.05,
+                1: sounding[slot] and sound.laugh[slot] >= 0.05,
+                2: sounding[slot] and sound.babble[slot] >= 0.05,
+                3: sound.cry[slot] < 0.10,
+            }
+            if agreed[best]:
+                settled[slot], by_student[slot] = names[best], True
+    return settled, by_student
+
+
+def student_track(classifier: Classifier, wave: Wave, slots: int) -> Scores:
+    """What a model of ours says around each slot, (slots, 4): the median over the windows that hold it well inside."""
+    card = classifier.card
+    mel = log_mel(np.pad(wave, (0, max(0, slots * SLOT + card.window_samples - wave.size))), card.features)
+    rows = []
+    for start in range(0, slots * card.hop_frames, card.hop_frames):
+        window = np.ascontiguousarray(mel[:, start : start + card.window_frames])
+        rows.append(classifier.probabilities(window))
+    table = np.array(rows)
+    position = {name: at for at, name in enumerate(classifier.labels)}
+    crying = table[:, [position[name] for name in ("hungry", "pain", "tired", "sad")]].sum(axis=1)
+    coarse = np.stack([crying, *(table[:, position[name]] for name in ("happy", "natural", "background"))], axis=1)
+    return np.stack([np.median(coarse[max(0, slot - 5) : max(1, slot - 1)], axis=0) for slot in range(slots)])
+
+
+def spans(labels: list[str], length: float) -> Iterator[tuple[float, float, str, list[int]]]:
+    """Runs of equal labels as (start, end, label, slots); single-slot gaps within one label are closed.
+
+    A run of baby sound shorter than two slots is dropped: it is more often a click than a voice.
+    """
+    closed = list(labels)
+    for slot in range(1, len(labels) - 1):
+        if not labels[slot] and labels[slot - 1] == labels[slot + 1] != "background":
+            closed[slot] = labels[slot - 1]
+    start = 0
+    for slot in range(1, len(closed) + 1):
+        if slot == len(closed) or closed[slot] != closed[start]:
+            if closed[start] and (slot - start >= 2 or closed[start] == "background"):
+                end = min(length, slot * SLOT / SAMPLE_RATE)
+                yield start * SLOT / SAMPLE_RATE, end, closed[start], list(range(start, slot))
+            start = slot
+
+
+def reason(detail: str) -> str:
+    """The label of a cry from what its uploader said: "sad" where the reason is none of ours or not known."""
+    told = dict(part.split("=", 1) for part in detail.split(";") if "=" in part)
+    return REASONS.get(told.get("reason", ""), "sad")
+
+
+COLUMNS = ("path", "start_seconds", "end_seconds", "label", "confidence", "teacher")
+
+
+def label_corpus(
+    root: Path, yamnet: Path, output: Path, student: Path | None = None, cache: Path | None = None
+) -> dict[str, float]:
+    """Write the segments of the whole of the corpus in `root`; → seconds per label.
+
+    Rows of the manifest that promise no baby are background from end to end, by the manifest's word.
+    cache: folder in which the teacher's scores are kept between rounds.
+    """
+    from tqdm import tqdm
+
+    teacher: Teacher | None = None
+    classifier = Classifier(student) if student else None
+    totals: dict[str, float] = {}
+    rows: list[tuple[str, str, str, str, str, str]] = []
+    with (root / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        manifest = list(csv.DictReader(file))
+    for entry in tqdm(manifest, desc="labelling", unit="clip", disable=None):
+        path, promised = entry["path"], entry["label"]
+        if promised in OPEN_MANIFEST_LABELS:
+            continue
+        if promised not in BABY_MANIFEST_LABELS | LAUGH_MANIFEST_LABELS:
+            rows.append((path, "0", "", "background", "1", "manifest"))
+            continue
+        try:
+            wave = read_wave(root / path)
+        except AudioError:
+            continue
+        kept = cache / (path.replace("/", "__") + ".npy") if cache else None
+        if kept and kept.is_file():
+            views = list(np.load(kept).astype(np.float32))
+        else:
+            teacher = teacher or Teacher(yamnet)
+            views = [teacher.scores(wave), teacher.scores(_levelled(wave))]
+            if kept:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                np.save(kept, np.stack(views).astype(np.float16))
+        sound = heard(wave, views)
+        labels = teach(sound, promised)
+        by_student = [False] * len(labels)
+        if classifier is not None and promised in BABY_MANIFEST_LABELS:
+            labels, by_student = consult(labels, sound, student_track(classifier, wave, len(labels)))
+        for start, end, label, slots in spans(labels, wave.size / SAMPLE_RATE):
+            name = reason(entry["detail"]) if label == "crying" else label
+            track = {"crying": sound.cry_steady, "happy": sound.laugh, "natural": sound.babble}.get(label)
+            sure = 1.0 - float(sound.cry[slots].max()) if track is None else float(track[slots].mean())
+            origin = "yamnet+student" if any(by_student[slot] for slot in slots) else "yamnet"
+            rows.append((path, f"{start:.3f}", f"{end:.3f}", name, f"{sure:.2f}", origin))
+            totals[name] = totals.get(name, 0.0) + end - start
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_suffix(".part")
+    with partial.open("w", newline="", encoding="utf-8") as sink:
+        writer = csv.writer(sink, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+    partial.replace(output)
+    return totals
+
+
+def _levelled(wave: Wave) -> Wave:
+    """Brought to -20 dB: the teacher hears quiet recordings worse."""
+    rms = float(np.sqrt(np.mean(wave**2))) + 1e-6
+    return np.asarray(np.clip(wave * min(0.1 / rms, 30.0), -1.0, 1.0), np.float32)

@@ -1,0 +1,88 @@
+"""Figures of merit, from plain arrays; with 95 % intervals by resampling whole groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+Bools = npt.NDArray[np.bool_]
+
+
+def roc_area(scores: Floats, positive: Bools) -> float:
+    """The chance that a positive scores above a negative (ties count half); NaN without both kinds."""
+    from scipy.stats import rankdata
+
+    count, others = int(positive.sum()), int((~positive).sum())
+    if not count or not others:
+        return float("nan")
+    ranks = rankdata(scores)
+    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))
+
+
+def found_at(scores: Floats, positive: Bools, false_share: float) -> float:
+    """The share of positives above the threshold that lets `false_share` of the negatives through."""
+    negatives = np.sort(scores[~positive])[::-1]
+    if not negatives.size or not positive.any():
+        return float("nan")
+    threshold = negatives[min(int(false_share * negatives.size), negatives.size - 1)]
+    return float((scores[positive] > threshold).mean())
+
+
+def calibration_error(probability: Floats, positive: Bools, bins: int = 10) -> float:
+    """Expected calibration error: how far the probabilities are from what happened, weighted by how often."""
+    at = np.minimum((probability * bins).astype(int), bins - 1)
+    error = 0.0
+    for one in range(bins):
+        members = at == one
+        if members.any():
+            error += members.mean() * abs(float(probability[members].mean()) - float(positive[members].mean()))
+    return float(error)
+
+
+def confusion(truth: npt.NDArray[np.int64], guess: npt.NDArray[np.int64], labels: int) -> npt.NDArray[np.int64]:
+    """(labels, labels) counts: row what it was, column what was said."""
+    table = np.zeros((labels, labels), np.int64)
+    np.add.at(table, (truth, guess), 1)
+    return table
+
+
+def per_label(table: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    """Precision, recall and F1 of each label from a confusion matrix; 0 where nothing was said, NaN where none was."""
+    hits = np.diag(table).astype(float)
+    said, was = table.sum(0), table.sum(1)
+    precision = np.divide(hits, said, out=np.zeros_like(hits), where=said > 0)
+    recall = np.divide(hits, was, out=np.full_like(hits, np.nan), where=was > 0)
+    total = (said + was).astype(float)
+    f1 = np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
+    return precision, recall, np.where(was > 0, f1, np.nan)
+
+
+def balanced_accuracy(table: npt.NDArray[np.int64]) -> float:
+    return float(np.nanmean(per_label(table)[1]))
+
+
+def macro_f1(table: npt.NDArray[np.int64]) -> float:
+    return float(np.nanmean(per_label(table)[2]))
+
+
+def intervals(
+    groups: npt.NDArray[np.str_],
+    figure: Callable[[npt.NDArray[np.int64]], Floats],
+    rounds: int = 200,
+    seed: int = 0,
+) -> Floats:
+    """95 % intervals, (2, figures): `figure` of the rows of groups drawn with replacement, whole groups at a time."""
+    rng = np.random.default_rng(seed)
+    names, member = np.unique(groups, return_inverse=True)
+    order = np.argsort(member, kind="stable")
+    bounds = np.searchsorted(member[order], np.arange(len(names) + 1))
+    rows_of = [order[bounds[at] : bounds[at + 1]] for at in range(len(names))]
+    drawn = []
+    with np.errstate(invalid="ignore"):
+        for _ in range(rounds):
+            chosen = rng.integers(len(names), size=len(names))
+            drawn.append(figure(np.concatenate([rows_of[at] for at in chosen])))
+        return np.asarray(np.nanpercentile(np.array(drawn), [2.5, 97.5], axis=0))

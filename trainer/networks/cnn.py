@@ -1,0 +1,91 @@
+"""Convolutional networks on log-mel windows."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from babymonitor.core.features import FeatureSpec
+from trainer.networks.registry import Front, family
+
+DYNAMIC_RANGE = 14.0
+"""Natural-logarithm units (61 dB) below the loudest cell of a window under which nothing is told apart."""
+
+
+class LevelNormalised(nn.Module):
+    """(B, mels, frames) → (B, 2, mels, frames), the same for the same sound at any volume.
+
+    What lies too far below the loudest cell is lifted to a floor that moves with the sound, then the mean of the whole
+    window is taken away (first plane), and the mean of each band (second plane: steady noise goes, what changes stays).
+    """
+
+    def forward(self, mel: Tensor) -> Tensor:
+        floor = mel.amax(dim=(1, 2), keepdim=True) - DYNAMIC_RANGE
+        mel = torch.maximum(mel, floor)
+        level = mel - mel.mean(dim=(1, 2), keepdim=True)
+        change = mel - mel.mean(dim=2, keepdim=True)
+        return torch.stack((level, change), dim=1) * 0.4
+
+
+class Separable(nn.Module):
+    """Depthwise 3 x 3, then pointwise, each with batch norm; a shortcut where the shape stays."""
+
+    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int] = (1, 1)) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False),
+            nn.BatchNorm2d(inputs),
+            nn.ReLU(),
+            nn.Conv2d(inputs, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.shortcut = inputs == outputs and stride == (1, 1)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.body(x)
+        out: Tensor = self.relu(x + y if self.shortcut else y)
+        return out
+
+
+class CnnTiny(nn.Module):
+    """Stem, separable blocks, one filter over all of the frequency axis, then mean and maximum over time."""
+
+    def __init__(self, labels: int, front: Front) -> None:
+        super().__init__()
+        self.normalise = LevelNormalised()
+        self.stem = nn.Sequential(nn.Conv2d(2, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24), nn.ReLU())
+        self.blocks = nn.Sequential(
+            Separable(24, 32),
+            Separable(32, 48, (2, 2)),
+            Separable(48, 48),
+            Separable(48, 80, (2, 2)),
+            Separable(80, 80),
+            Separable(80, 128, (2, 1)),
+            Separable(128, 128),
+        )
+        rows = front.features.n_mels
+        for _ in range(4):
+            rows = (rows + 1) // 2
+        # Where on the frequency axis something is matters: a cry's pitch is not a whistle's.
+        self.over_frequency = nn.Sequential(
+            nn.Conv2d(128, 128, (rows, 1), groups=128, bias=False),
+            nn.BatchNorm2d(128),
+            nn.Conv2d(128, 160, 1, bias=False),
+            nn.BatchNorm2d(160),
+            nn.ReLU(),
+        )
+        self.dropout = nn.Dropout(0.2)
+        self.head = nn.Linear(320, labels)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        x = self.over_frequency(self.blocks(self.stem(self.normalise(mel)))).squeeze(2)
+        pooled = torch.cat((x.mean(dim=2), x.amax(dim=2)), dim=1)
+        logits: Tensor = self.head(self.dropout(pooled))
+        return logits
+
+
+@family(Front(FeatureSpec(), window_frames=124, hop_frames=16))
+def cnn_tiny(labels: tuple[str, ...], front: Front) -> nn.Module:
+    """Depthwise-separable CNN on 2 s of log-mel: the default model's family."""
+    return CnnTiny(len(labels), front)
