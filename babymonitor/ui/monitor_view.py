@@ -6,6 +6,7 @@ import time
 from collections import deque
 from dataclasses import replace
 from statistics import median
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
@@ -21,11 +22,13 @@ from babymonitor.ui.alerts_model import AlertsModel, Column, clip_path
 from babymonitor.ui.alerts_view import AlertsView
 from babymonitor.ui.bars_view import BarsView
 from babymonitor.ui.level_view import LevelView
-from babymonitor.ui.live_plot import LivePlot
 from babymonitor.ui.microphone_view import MicrophoneView
 from babymonitor.ui.state_view import StateView
-from babymonitor.ui.theme import Theme
+from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import StateWords, state_words
+
+if TYPE_CHECKING:
+    from babymonitor.ui.live_plot import LivePlot
 
 _FRAME_MS = 33
 _LEVEL_SECONDS = 0.1
@@ -50,6 +53,7 @@ class MonitorView(QWidget):
         self._levels: deque[float] = deque(maxlen=_SCORES_FOR_BACKGROUND)
         self._is_minimised = False
         self._alerts_stale = True
+        self._theme = LIGHT
         self._build_head()
         self._build_sound()
         self._build_bars()
@@ -80,9 +84,20 @@ class MonitorView(QWidget):
         self.state_view.add_button(self.listen_button, "stop")
 
     def _build_sound(self) -> None:
-        self.live_plot = LivePlot(self)
-        self.live_plot.setMinimumSize(240, 120)
+        self.live_plot: LivePlot | None = None
+        self._plot_place = QVBoxLayout()
         self.level_view = LevelView(self)
+
+    def _make_plot(self) -> LivePlot:
+        """Made at the first frame: pyqtgraph takes a third of a second to load, and the window is there before it."""
+        from babymonitor.ui.live_plot import LivePlot
+
+        plot = LivePlot(self)
+        plot.setMinimumSize(240, 120)
+        plot.set_theme(self._theme)
+        plot.set_note(self._plot_note(self._monitor.state))
+        self._plot_place.addWidget(plot)
+        return plot
 
     def _build_bars(self) -> None:
         self.bars_view = BarsView(self)
@@ -104,7 +119,7 @@ class MonitorView(QWidget):
         row = QHBoxLayout(sound)
         row.setContentsMargins(8, 10, 12, 6)
         row.setSpacing(4)
-        row.addWidget(self.live_plot, 1)
+        row.addLayout(self._plot_place, 1)
         row.addWidget(self.level_view)
         alerts = _card()
         column = QVBoxLayout(alerts)
@@ -166,7 +181,7 @@ class MonitorView(QWidget):
     @property
     def frames_drawn(self) -> int:
         """How often the live plot was painted so far."""
-        return self.live_plot.frames_drawn
+        return 0 if self.live_plot is None else self.live_plot.frames_drawn
 
     @property
     def is_drawing(self) -> bool:
@@ -174,8 +189,11 @@ class MonitorView(QWidget):
         return self._frame_timer.isActive()
 
     def set_theme(self, theme: Theme) -> None:
-        for view in (self.state_view, self.live_plot, self.level_view, self.bars_view, self.alerts_view):
+        self._theme = theme
+        for view in (self.state_view, self.level_view, self.bars_view, self.alerts_view):
             view.set_theme(theme)
+        if self.live_plot is not None:
+            self.live_plot.set_theme(theme)
 
     def set_minimised(self, is_minimised: bool) -> None:
         """The window was minimised, or is back: Qt does not hide the widgets of a minimised window."""
@@ -207,7 +225,8 @@ class MonitorView(QWidget):
         self.acknowledge_button.setVisible(state.alarm_sounding)
         # The two would say the same at once, and the head has room for three.
         self.test_button.setVisible(not state.alarm_sounding)
-        self.live_plot.set_note(self._plot_note(state))
+        if self.live_plot is not None:
+            self.live_plot.set_note(self._plot_note(state))
 
     def _show_button(self, button: QPushButton, is_stopped: bool) -> None:
         text = self.tr("Start") if is_stopped else self.tr("Stop")
@@ -328,6 +347,8 @@ class MonitorView(QWidget):
 
     @Slot()
     def _on_frame_due(self) -> None:
+        if self.live_plot is None:
+            self.live_plot = self._make_plot()
         ring = self._monitor.ring
         if self.live_plot.show_sound(ring):
             self.level_view.set_level(level_db(ring.latest(int(_LEVEL_SECONDS * ring.sample_rate))))

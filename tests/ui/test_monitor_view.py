@@ -161,6 +161,7 @@ def test_nothing_is_drawn_while_it_cannot_be_seen(window: MainWindow, monitor: M
         do()
         qtbot.waitUntil(rests)
         qtbot.wait(50)  # what was asked for before is painted
+        assert view.live_plot is not None
         drawn, column = view.frames_drawn, view.live_plot.trace.next_column
         for _ in range(5):
             hear()
