@@ -26,28 +26,19 @@ CRYING = {"hungry": 0.55, "pain": 0.09, "tired": 0.21, "sad": 0.11, "happy": 0.0
 
 
 def demo_sound() -> npt.NDArray[np.float32]:
-    """Twelve seconds: a quiet room, babble, and crying, good enough for a picture."""
+    """Twelve seconds: a quiet room, babble, and crying."""
+    from resources import synthesise
+
     random = np.random.default_rng(7)
-    seconds = np.arange(12 * RATE) / RATE
-    room = 0.0012 * random.standard_normal(seconds.size)
-    wave = room
-    for begin, length, hz, loud in ((2.2, 0.5, 290, 0.08), (3.0, 0.7, 330, 0.1), (4.2, 0.4, 310, 0.07)):
-        wave = wave + _voice(seconds, begin, length, hz, loud, random)
-    for number in range(5):
-        wave = wave + _voice(seconds, 5.6 + 1.25 * number, 1.0, 430 + 15 * number, 0.45, random)
-    return np.clip(wave, -1, 1).astype(np.float32)
-
-
-def _voice(
-    seconds: npt.NDArray[np.float64], begin: float, length: float, hz: float, loud: float, random: np.random.Generator
-) -> npt.NDArray[np.float64]:
-    """One utterance: a gliding tone with overtones, and some breath."""
-    at = np.clip((seconds - begin) / length, 0, 1)
-    shape = np.sin(np.pi * at) ** 0.6 * ((seconds >= begin) & (seconds <= begin + length))
-    glide = hz * (1 + 0.25 * np.sin(np.pi * at) + 0.012 * np.sin(2 * np.pi * 6 * seconds))
-    phase = 2 * np.pi * np.cumsum(glide) / RATE
-    tones = sum(np.sin(n * phase) / n**0.8 for n in range(1, 15))
-    return np.asarray(loud * shape * (tones / 3 + 0.08 * random.standard_normal(seconds.size)))
+    wave = np.zeros(12 * RATE, np.float32)
+    for begin, sound in (
+        (0.0, synthesise.room_tone(12.0, random)),
+        (2.2, synthesise.babble(2.6, random)),
+        (5.6, synthesise.cry(6.2, random)),
+    ):
+        at = int(begin * RATE)
+        wave[at : at + sound.size] += sound[: wave.size - at]
+    return np.clip(wave, -1, 1)
 
 
 def fill_history(history: object, clips: Path) -> None:
@@ -161,8 +152,10 @@ def main() -> int:
             photograph(f"monitor-snoozed-{end}")
             be(Activity.LISTENING, SILENCE)
             window.show_nights()
+            nights = window.pages.currentWidget()
+            nights.night_list.setCurrentRow(1)  # type: ignore[union-attr]
             photograph(f"nights-{end}")
-            window.pages.currentWidget().show_night(0.0)  # type: ignore[attr-defined]
+            nights.night_list.setCurrentRow(0)  # type: ignore[union-attr]
             photograph(f"nights-all-{end}")
             be(Activity.CRYING, CRYING, since=time.time() - 24, alarm_sounding=True)
             photograph(f"nights-crying-{end}")

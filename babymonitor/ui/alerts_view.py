@@ -56,11 +56,11 @@ class AlertsView(QTableView):
         source = model.sourceModel() if isinstance(model, AlertsFilter) else model
         with_day = isinstance(source, AlertsModel) and source.with_day
         widths = {
-            Column.BEGAN: 12 if with_day else 7,
-            Column.LENGTH: 7.5,
-            Column.KIND: 6,
-            Column.LOUDEST: 6,
-            Column.CLIP: 6,
+            Column.BEGAN: 11 if with_day else 6.5,
+            Column.LENGTH: 7,
+            Column.KIND: 5.2,
+            Column.LOUDEST: 5.4,
+            Column.CLIP: 5.4,
         }
         for column, ems in widths.items():
             self.setColumnWidth(column, round(ems * px))

@@ -13,7 +13,6 @@ from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QHideEvent, QIc
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
 
 from babymonitor.core import paths
-from babymonitor.core.detector import Score
 from babymonitor.core.history import AlertRow, History
 from babymonitor.core.settings import CLOSE_TO_TRAY, THEME, WINDOW_GEOMETRY, Settings
 from babymonitor.live.monitor import Monitor
@@ -51,7 +50,6 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._history = history
         self._theme = resolve_theme(settings[THEME])
-        self._last_score: Score | None = None
         self._last_activity = Activity.STOPPED
         self._is_quitting = False
         self.settings_dialog: SettingsDialog | None = None
@@ -153,7 +151,6 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         monitor = self._monitor
         monitor.state_changed.connect(self._on_state_changed)
-        monitor.scored.connect(self._on_scored)
         monitor.alert_raised.connect(self._on_alert_raised)
         monitor.complained.connect(self._on_complained)
         self.monitor_view.complained.connect(self._on_complained)
@@ -253,7 +250,7 @@ class MainWindow(QMainWindow):
     def _show_state(self) -> None:
         """Banner, tray and title. The Monitor page has its own state line, so the banner is for the other pages."""
         state = self._monitor.state
-        words = state_words(state, self._last_score, time.time())
+        words = state_words(state, self.monitor_view.mean_score(), time.time())
         is_urgent = state.alarm_sounding or state.activity.is_fault
         is_urgent = is_urgent or state.activity in (Activity.CRYING, Activity.LOUD)
         if is_urgent and self.pages.currentIndex() != MONITOR_PAGE:
@@ -285,10 +282,6 @@ class MainWindow(QMainWindow):
             if state.activity.is_fault and self.tray_icon is not None:
                 words = state_words(state, None, time.time())
                 self.tray_icon.say(words.headline, words.detail, is_urgent=True)
-
-    @Slot(object)
-    def _on_scored(self, score: Score) -> None:
-        self._last_score = score
 
     @Slot(object)
     def _on_alert_raised(self, alert: AlertRow) -> None:

@@ -208,7 +208,7 @@ class MonitorView(QWidget):
 
     def _show_state(self) -> None:
         state = self._monitor.state
-        self.state_view.set_words(state_words(state, self._mean_score(), time.time()))
+        self.state_view.set_words(state_words(state, self.mean_score(), time.time()))
         self.microphone_view.set_source(state.source)
         is_stopped = state.activity is Activity.STOPPED
         self._show_button(self.listen_button, is_stopped)
@@ -255,7 +255,7 @@ class MonitorView(QWidget):
         risen = median(self._levels) + self._settings[LOUD_RISE_DB] if len(self._levels) >= 12 else fixed
         self.level_view.set_loud(min(fixed, risen))
 
-    def _mean_score(self) -> Score | None:
+    def mean_score(self) -> Score | None:
         """The last scores as one: what the state line's word is chosen from."""
         if not self._recent_scores:
             return None
@@ -350,7 +350,8 @@ class MonitorView(QWidget):
         if self.live_plot is None:
             self.live_plot = self._make_plot()
         ring = self._monitor.ring
-        if self.live_plot.show_sound(ring):
+        is_new = self.live_plot.show_sound(ring)
+        if is_new and self._monitor.state.activity not in (Activity.STOPPED, Activity.DEAF):
             self.level_view.set_level(level_db(ring.latest(int(_LEVEL_SECONDS * ring.sample_rate))))
 
     @Slot()

@@ -115,8 +115,8 @@ class StateView(QFrame):
         row = QHBoxLayout()
         # A long name gets what room there is, a short one no more than it can use.
         widget.setMaximumWidth(340)
-        row.addWidget(widget, 2)
-        row.addStretch(1)
+        row.addWidget(widget, 1)
+        row.addStretch(0)
         # Before the stretch that keeps everything up.
         self._under.insertLayout(self._under.count() - 1, row)
 
