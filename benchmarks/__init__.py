@@ -1,0 +1,1 @@
+"""What the project claims about speed, as commands; see README.md here."""

@@ -1,0 +1,149 @@
+"""What the live view costs: CPU share with the window visible and hidden, in turns, and its frames a second.
+
+    python -m benchmarks.view [--rounds 3] [--seconds 20]
+
+The real program in this process, on a virtual screen (Xvfb), hearing a quiet room through a virtual microphone
+(PulseAudio). 100 % is one core. The X server's share is told apart: on a real screen it is the graphics card's work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.measurement import median, memory_mb, print_machine, print_table, spread, take_turns
+from resources import synthesise
+from tests.virtual_hardware import VirtualScreen, VirtualSoundCard, missing_programs
+
+if TYPE_CHECKING:
+    from babymonitor.app import Application
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_SETTLE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Shares of one core, and frames a second, over some seconds."""
+
+    cpu: float
+    main: float
+    detector: float
+    screen: float
+    frames: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each turn")
+    arguments = parser.parse_args()
+    if missing := missing_programs():
+        sys.exit(f"These programs are needed and not here: {', '.join(missing)}.")
+    print_machine()
+    screen, sound_card = VirtualScreen(), VirtualSoundCard()
+    try:
+        seconds = 2.2 * arguments.rounds * (arguments.seconds + _SETTLE_SECONDS) + 30
+        sound_card.play(synthesise.room_tone(seconds, np.random.default_rng(1), level_db=-55.0))
+        with tempfile.TemporaryDirectory() as home:
+            os.environ["BABYMONITOR_HOME"] = home
+            _measure(arguments.rounds, arguments.seconds)
+    finally:
+        sound_card.close()
+        screen.close()
+
+
+def _measure(rounds: int, seconds: float) -> None:
+    from PySide6.QtWidgets import QApplication
+
+    from babymonitor.app import Application
+
+    qt = QApplication(sys.argv[:1])
+    application = Application(qt)
+    heard: list[object] = []
+    application.monitor.scored.connect(heard.append)
+    application.show()
+    _run(_SETTLE_SECONDS)
+
+    def visible() -> Stretch:
+        application.window.show()
+        return _stretch(application, seconds)
+
+    def hidden() -> Stretch:
+        application.window.hide()
+        return _stretch(application, seconds)
+
+    qt.setQuitOnLastWindowClosed(False)
+    stretches = take_turns({"visible": visible, "hidden": hidden}, rounds)
+    rss, pss = memory_mb("self")
+    size = application.window.size()
+    application.shut_down()
+    if not heard:
+        raise RuntimeError("The monitor gave no score: these figures would be of a monitor that does not listen.")
+    rows = []
+    for name, of_side in stretches.items():
+        cpu = [100 * stretch.cpu for stretch in of_side]
+        shares = [median([getattr(stretch, field) for stretch in of_side]) for field in ("main", "detector", "screen")]
+        frames = median([stretch.frames for stretch in of_side])
+        rows.append([name, spread(cpu, 1), *[f"{100 * share:.1f}" for share in shares], f"{frames:.1f}"])
+    print(f"window {size.width()} × {size.height()}, % of one core, median of {rounds} turns of {seconds:.0f} s\n")
+    print_table(["window", "CPU %", "main thread %", "detector thread %", "X server %", "frames/s"], rows)
+    ratio = median([s.cpu for s in stretches["visible"]]) / median([s.cpu for s in stretches["hidden"]])
+    print(f"visible / hidden: {ratio:.1f}; memory at the end: RSS {rss:.0f} MB, PSS {pss:.0f} MB")
+
+
+def _stretch(application: Application, seconds: float) -> Stretch:
+    _run(_SETTLE_SECONDS)
+    view = application.window.monitor_view
+    screens = _screen_processes()
+    began, cpu, frames = time.perf_counter(), time.process_time(), view.frames_drawn
+    main_thread, detector = _thread_seconds("main"), _thread_seconds("detector")
+    screen = sum(map(_cpu_seconds, screens))
+    _run(seconds)
+    elapsed = time.perf_counter() - began
+    return Stretch(
+        (time.process_time() - cpu) / elapsed,
+        (_thread_seconds("main") - main_thread) / elapsed,
+        (_thread_seconds("detector") - detector) / elapsed,
+        (sum(map(_cpu_seconds, screens)) - screen) / elapsed,
+        (view.frames_drawn - frames) / elapsed,
+    )
+
+
+def _run(seconds: float) -> None:
+    """Let the program run as it always does."""
+    from PySide6.QtCore import QEventLoop, QTimer
+
+    loop = QEventLoop()
+    QTimer.singleShot(round(1000 * seconds), loop.quit)
+    loop.exec()
+
+
+def _thread_seconds(name: str) -> float:
+    """CPU seconds of this process's threads of one name; the first one is called "main"."""
+    tasks = Path("/proc/self/task").iterdir()
+    names = {task: "main" if int(task.name) == os.getpid() else (task / "comm").read_text().strip() for task in tasks}
+    return sum(_cpu_seconds(task) for task, named in names.items() if named == name)
+
+
+def _cpu_seconds(folder: Path) -> float:
+    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _screen_processes() -> list[Path]:
+    """Our own X server: the child of this process that is named so."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [Path("/proc", pid) for pid in children if Path("/proc", pid, "comm").read_text().strip() == "Xvfb"]
+
+
+if __name__ == "__main__":
+    main()
