@@ -114,7 +114,7 @@ def main() -> int:
     def be(activity: Activity, probabilities: dict[str, float], **more: object) -> None:
         crying = sum(probabilities[name] for name in ("hungry", "pain", "tired", "sad"))
         reasons = {name: probabilities[name] / max(crying, 1e-9) for name in ("hungry", "pain", "tired", "sad")}
-        monitor.state = MonitorState(activity, "MacBook Pro Microphone", **more)  # type: ignore[arg-type]
+        monitor.state = MonitorState(activity, "Built-in microphone", **more)  # type: ignore[arg-type]
         monitor.state_changed.emit(monitor.state)
         for _ in range(0 if activity in (Activity.STOPPED, Activity.DEAF) else 8):
             level = level_db(sound[-4000:]) if crying > 0.5 else -57.0
@@ -163,6 +163,7 @@ def main() -> int:
             window.show_monitor()
             photograph(f"monitor-stopped-{end}")
             window.show_settings()
+            assert window.settings_dialog is not None
             window.settings_dialog.section_list.setCurrentRow(1)
             photograph(f"settings-{end}", window.settings_dialog)
             window.settings_dialog.close()
