@@ -49,7 +49,8 @@ def calibrate(logits: Tensor, truth: Tensor, groups: Groups, two_level: TwoLevel
         position = torch.full((logits.shape[1],), -1)
         position[columns] = torch.arange(len(columns))
         temperatures.append(_temperature(logits[members][:, columns], position[truth[members]], weights[members]))
-    return Calibration(float(line[0].exp()), float(line[1]), temperatures[0], temperatures[1])
+    slope, offset = line.detach()
+    return Calibration(float(slope.exp()), float(offset), temperatures[0], temperatures[1])
 
 
 def _temperature(logits: Tensor, truth: Tensor, weights: Tensor) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from trainer import metrics, synthetic
 from trainer.augment import add
 from trainer.batches import Windows, fixed_windows
 from trainer.corpora import Clip, DataError, Waves, closed, load, split
+from trainer.delay import onset_delays
 from trainer.label import Teacher
 from trainer.networks.registry import Front
 
@@ -104,6 +104,7 @@ def evaluate(
         report["crying_windows"] = _of_crying(windows, rows, crying)
         report["reasons"] = _of_reasons(windows, rows, crying, classifier.labels)
         report["clips_crying"] = _of_clips(classifier, clips, waves, yamnet)
+        report["delay"] = onset_delays(classifier, clips, waves)
     report["milliseconds_per_window"] = _speed(classifier)
     return report
 
@@ -225,12 +226,10 @@ def _of_clips(classifier: Classifier, clips: Sequence[Clip], waves: Waves, yamne
 def _clip_scores(classifier: Classifier, teacher: Teacher | None, wave: Wave) -> dict[str, float]:
     rows = window_probabilities(classifier, wave)
     scores = {"model": max(classifier.crying(row) for row in rows)}
-    if len(rows) > 1:
-        # What an alert needs: two windows in a row.
-        each = [classifier.crying(row) for row in rows]
-        scores["model_two_in_a_row"] = max(min(pair) for pair in pairwise(each))
-    else:
-        scores["model_two_in_a_row"] = scores["model"]
+    # What an alert needs: to stay up for half a second, which is three windows in a row.
+    each = [classifier.crying(row) for row in rows]
+    held = min(3, len(each))
+    scores["model_as_alert"] = max(min(each[at : at + held]) for at in range(len(each) - held + 1))
     if teacher is not None:
         # Its usual hop: 0.48 s.
         scores["yamnet"] = float(teacher.scores(wave, hop=7680)[:, 20].max())
@@ -238,12 +237,12 @@ def _clip_scores(classifier: Classifier, teacher: Teacher | None, wave: Wave) ->
 
 
 def _false_alarms(classifier: Classifier, scores: dict[str, list[float]], kinds: Sequence[str]) -> dict[str, Any]:
-    """Per kind of sound: clips, and how many have two windows in a row above the model's own start threshold."""
+    """Per kind of sound: clips, and how many stay three windows in a row above the model's own start threshold."""
     start = classifier.card.thresholds["start"]
     table: dict[str, Any] = {}
     for kind in sorted(set(kinds)):
         members = [at for at, one in enumerate(kinds) if one == kind]
-        alarms = sum(scores["model_two_in_a_row"][at] >= start for at in members)
+        alarms = sum(scores["model_as_alert"][at] >= start for at in members)
         table[kind] = {"clips": len(members), "above_start": alarms}
         if "yamnet" in scores:
             table[kind]["yamnet_above_0.3"] = sum(scores["yamnet"][at] >= 0.3 for at in members)
@@ -326,7 +325,7 @@ def readable(report: dict[str, Any]) -> str:
         f"{name:12} " + " ".join(f"{n:6}" for n in row)
         for name, row in zip(report["labels"], report["confusion"], strict=True)
     ]
-    for part in ("crying_windows", "reasons", "clips_crying"):
+    for part in ("crying_windows", "reasons", "clips_crying", "delay"):
         if part in report:
             lines += ["", part, *_indented(report[part], shown)]
     return "\n".join(lines)

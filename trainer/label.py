@@ -127,7 +127,7 @@ def teach(sound: Heard, promised: str) -> list[str]:
             labels[slot] = "crying"
         elif sounding[slot] and laugh >= 0.30 and cry < 0.15:
             labels[slot] = "happy"
-        elif sounding[slot] and babble >= 0.25 and cry < 0.10 and laugh < 0.15:
+        elif sounding[slot] and babble >= 0.18 and babble > 1.5 * cry and cry < 0.20 and laugh < 0.20:
             labels[slot] = "natural"
         elif cry < 0.05 and laugh < 0.08 and babble < 0.06:
             # A cry through an 8 kHz codec may leave the teacher without a word; then nothing else is sure either.

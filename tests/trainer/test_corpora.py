@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from made_data import REPOSITORY, SHARED_DATA, read_manifest, write_manifest
+
 from babymonitor.core.labels import LABELS
 from trainer.__main__ import main
 from trainer.corpora import SIDES, DataError, Waves, closed, load, read_segments, split
-
-from .conftest import REPOSITORY, SHARED_DATA, read_manifest, write_manifest
 
 SEGMENTS = REPOSITORY / "trainer" / "labels" / "segments.csv"
 
@@ -47,8 +48,7 @@ def test_given_splits_are_kept(own_data_set: Path) -> None:
 def refusal(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """What `train` says; it must refuse with status 2 and one sentence."""
     status = main(
-        ["train", "--data", str(data), "--family", "cnn_tiny", "--output", str(tmp_path / "m.onnx")]
-        + ["--cache", str(tmp_path / "cache"), "--no-codecs"]
+        f"train --data {data} --family cnn_tiny --output {tmp_path}/m.onnx --cache {tmp_path}/cache --no-codecs".split()
     )
     said = capsys.readouterr().err.strip()
     assert status == 2
@@ -135,7 +135,7 @@ def test_committed_segments_are_well_formed() -> None:
     for path, found in spans.items():
         assert all(span.label in LABELS for span in found), path
         ordered = sorted(found, key=lambda span: span.start)
-        for before, after in zip(ordered, ordered[1:], strict=False):
+        for before, after in pairwise(ordered):
             assert before.end <= after.start + 1e-6, path
     with SEGMENTS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

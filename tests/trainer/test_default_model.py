@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_data import DEFAULT_MODEL
+
 from babymonitor.core.classifier import Classifier, decode_golden
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import LABELS
 from trainer import synthetic
-
-from .conftest import DEFAULT_MODEL
 
 NEVER_A_CRY = {
     "digital silence": lambda rng, n: np.zeros(n, np.float32),
@@ -72,7 +72,11 @@ def test_volume_changes_nothing(classifier: Classifier, gain_db: float) -> None:
     """Exact but for the features' absolute floor: half a percentage point."""
     rng = np.random.default_rng(13)
     factor = np.float32(10 ** (gain_db / 20))
-    for wave in (0.3 * synthetic.cry(rng, 32000), 0.3 * synthetic.voice_like(rng, 32000), 0.1 * synthetic.fan(rng, 32000)):
+    for wave in (
+        0.3 * synthetic.cry(rng, 32000),
+        0.3 * synthetic.voice_like(rng, 32000),
+        0.1 * synthetic.fan(rng, 32000),
+    ):
         wave = np.asarray(wave + 1e-3 * rng.standard_normal(32000), np.float32)
         quiet = classifier.probabilities_of_wave(wave * factor)
         assert np.allclose(quiet, classifier.probabilities_of_wave(wave), atol=0.005)

@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+
 from babymonitor.core.classifier import Classifier
 from trainer.__main__ import main
 from trainer.fit import Recipe
@@ -57,15 +58,15 @@ def test_model_file_opens_and_answers_as_torch_does(trained: tuple[Path, Path]) 
 def test_killed_run_goes_on_to_the_very_same_weights(
     trained: tuple[Path, Path], data_set: Path, tmp_path: Path
 ) -> None:
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def die_in_the_second_epoch(values: dict[str, Any]) -> None:
         if values["event"] == "epoch" and values["epoch"] == 1:
-            raise Killed
+            raise KilledError
 
     output = tmp_path / "model.onnx"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(request_for(data_set, trained[1], output), die_in_the_second_epoch)
     assert not output.exists()
     train(request_for(data_set, trained[1], output, resume=True))
@@ -78,8 +79,8 @@ def test_killed_run_goes_on_to_the_very_same_weights(
 
 def test_checkpoint_of_another_run_is_refused(trained: tuple[Path, Path], data_set: Path, capsys: Any) -> None:
     status = main(
-        ["train", "--data", str(data_set), "--cache", str(trained[1]), "--family", "cnn_tiny", "--no-codecs"]
-        + ["--output", str(trained[0]), "--epochs", "9", "--resume"]
+        f"train --data {data_set} --cache {trained[1]} --family cnn_tiny --no-codecs "
+        f"--output {trained[0]} --epochs 9 --resume".split()
     )
     assert status == 2
     assert "another run" in capsys.readouterr().err
@@ -88,8 +89,8 @@ def test_checkpoint_of_another_run_is_refused(trained: tuple[Path, Path], data_s
 def test_json_events_end_with_finished(trained: tuple[Path, Path], data_set: Path, tmp_path: Path, capsys: Any) -> None:
     output = tmp_path / "model.onnx"
     status = main(
-        ["train", "--data", str(data_set), "--cache", str(trained[1]), "--family", "cnn_tiny", "--no-codecs"]
-        + ["--output", str(output), "--epochs", "1", "--epoch-windows", "16", "--batch", "8", "--json"]
+        f"train --data {data_set} --cache {trained[1]} --family cnn_tiny --no-codecs "
+        f"--output {output} --epochs 1 --epoch-windows 16 --batch 8 --json".split()
     )
     assert status == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
