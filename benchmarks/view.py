@@ -17,11 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from benchmarks.measurement import median, memory_mb, print_machine, print_table, spread, take_turns
-from resources import synthesise
-from tests.virtual_hardware import VirtualScreen, VirtualSoundCard, missing_programs
+from benchmarks.quiet_room import quiet_room
 
 if TYPE_CHECKING:
     from babymonitor.app import Application
@@ -37,6 +34,7 @@ class Stretch:
     cpu: float
     main: float
     detector: float
+    others: float
     screen: float
     frames: float
 
@@ -46,19 +44,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=20.0, help="length of each turn")
     arguments = parser.parse_args()
-    if missing := missing_programs():
-        sys.exit(f"These programs are needed and not here: {', '.join(missing)}.")
     print_machine()
-    screen, sound_card = VirtualScreen(), VirtualSoundCard()
-    try:
-        seconds = 2.2 * arguments.rounds * (arguments.seconds + _SETTLE_SECONDS) + 30
-        sound_card.play(synthesise.room_tone(seconds, np.random.default_rng(1), level_db=-55.0))
-        with tempfile.TemporaryDirectory() as home:
-            os.environ["BABYMONITOR_HOME"] = home
-            _measure(arguments.rounds, arguments.seconds)
-    finally:
-        sound_card.close()
-        screen.close()
+    seconds = 2.2 * arguments.rounds * (arguments.seconds + _SETTLE_SECONDS) + 30
+    with quiet_room(seconds), tempfile.TemporaryDirectory() as home:
+        os.environ["BABYMONITOR_HOME"] = home
+        _measure(arguments.rounds, arguments.seconds)
 
 
 def _measure(rounds: int, seconds: float) -> None:
@@ -91,11 +81,13 @@ def _measure(rounds: int, seconds: float) -> None:
     rows = []
     for name, of_side in stretches.items():
         cpu = [100 * stretch.cpu for stretch in of_side]
-        shares = [median([getattr(stretch, field) for stretch in of_side]) for field in ("main", "detector", "screen")]
+        fields = ("main", "detector", "others", "screen")
+        shares = [median([getattr(stretch, field) for stretch in of_side]) for field in fields]
         frames = median([stretch.frames for stretch in of_side])
         rows.append([name, spread(cpu, 1), *[f"{100 * share:.1f}" for share in shares], f"{frames:.1f}"])
     print(f"window {size.width()} × {size.height()}, % of one core, median of {rounds} turns of {seconds:.0f} s\n")
-    print_table(["window", "CPU %", "main thread %", "detector thread %", "X server %", "frames/s"], rows)
+    header = ["window", "CPU %", "main thread %", "detector thread %", "sound's threads %", "X server %", "frames/s"]
+    print_table(header, rows)
     ratio = median([s.cpu for s in stretches["visible"]]) / median([s.cpu for s in stretches["hidden"]])
     print(f"visible / hidden: {ratio:.1f}; memory at the end: RSS {rss:.0f} MB, PSS {pss:.0f} MB")
 
@@ -109,13 +101,12 @@ def _stretch(application: Application, seconds: float) -> Stretch:
     screen = sum(map(_cpu_seconds, screens))
     _run(seconds)
     elapsed = time.perf_counter() - began
-    return Stretch(
-        (time.process_time() - cpu) / elapsed,
-        (_thread_seconds("main") - main_thread) / elapsed,
-        (_thread_seconds("detector") - detector) / elapsed,
-        (sum(map(_cpu_seconds, screens)) - screen) / elapsed,
-        (view.frames_drawn - frames) / elapsed,
-    )
+    cpu = (time.process_time() - cpu) / elapsed
+    main_thread = (_thread_seconds("main") - main_thread) / elapsed
+    detector = (_thread_seconds("detector") - detector) / elapsed
+    screen = (sum(map(_cpu_seconds, screens)) - screen) / elapsed
+    frames_per_second = (view.frames_drawn - frames) / elapsed
+    return Stretch(cpu, main_thread, detector, max(0.0, cpu - main_thread - detector), screen, frames_per_second)
 
 
 def _run(seconds: float) -> None:
