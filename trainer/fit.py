@@ -8,6 +8,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,38 +74,39 @@ def fit(
         first, spent = _restore(checkpoint, recipe, labels, network, averaged, optimiser, schedule)
     progress = Progress(recipe.epochs * steps, first * steps)
     size = steps * recipe.batch
-    drawer = Drawer(maker, size, recipe.workers)
-    drawer.ahead(first // recipe.reuse)
     mels, targets, drawn = torch.empty(0), torch.empty(0), -1
-    for epoch in range(first, recipe.epochs):
-        if drawn != epoch // recipe.reuse:
-            drawn = epoch // recipe.reuse
-            pool = drawer.take(drawn)
-            mels, targets = torch.from_numpy(pool.mels), torch.from_numpy(pool.targets)
-            if (drawn + 1) * recipe.reuse < recipe.epochs:
-                drawer.ahead(drawn + 1)
-        torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # order, dropout, mixup and masks of this epoch
-        network.train()
-        progress.begin()
-        began, total = time.monotonic(), 0.0
-        for step, rows in enumerate(torch.randperm(size).split(recipe.batch)):
-            seen, wanted = _mixed(mels[rows].float(), targets[rows], recipe.mixup)
-            loss = two_level.loss(network(seen), wanted, recipe.reason_weight, weights)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-            optimiser.step()
-            schedule.step()
-            _average(averaged, network, min(recipe.average, (epoch * steps + step + 1) / (epoch * steps + step + 10)))
-            total += loss.item()
-            progress.tell(epoch * steps + step + 1, total / (step + 1))
-        spent += time.monotonic() - began
-        figures = validate(averaged, two_level, validation)
-        _save(checkpoint, recipe, labels, epoch + 1, spent, network, averaged, optimiser, schedule)
-        if event:
-            told = {"event": "epoch", "epoch": epoch + 1, "epochs": recipe.epochs, "loss": total / steps}
-            event({**told, **figures, "seconds": round(spent, 1), "seconds_left": round(progress.seconds_left, 1)})
-    drawer.close()
+    with closing(Drawer(maker, size, recipe.workers)) as drawer:
+        drawer.ahead(first // recipe.reuse)
+        for epoch in range(first, recipe.epochs):
+            if drawn != epoch // recipe.reuse:
+                drawn = epoch // recipe.reuse
+                pool = drawer.take(drawn)
+                mels, targets = torch.from_numpy(pool.mels), torch.from_numpy(pool.targets)
+                if (drawn + 1) * recipe.reuse < recipe.epochs:
+                    drawer.ahead(drawn + 1)
+            torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # order, dropout, mixup and masks of this epoch
+            network.train()
+            progress.begin()
+            began, total = time.monotonic(), 0.0
+            for step, rows in enumerate(torch.randperm(size).split(recipe.batch)):
+                seen, wanted = _mixed(mels[rows].float(), targets[rows], recipe.mixup)
+                loss = two_level.loss(network(seen), wanted, recipe.reason_weight, weights)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+                optimiser.step()
+                schedule.step()
+                _average(
+                    averaged, network, min(recipe.average, (epoch * steps + step + 1) / (epoch * steps + step + 10))
+                )
+                total += loss.item()
+                progress.tell(epoch * steps + step + 1, total / (step + 1))
+            spent += time.monotonic() - began
+            figures = validate(averaged, two_level, validation)
+            _save(checkpoint, recipe, labels, epoch + 1, spent, network, averaged, optimiser, schedule)
+            if event:
+                told = {"event": "epoch", "epoch": epoch + 1, "epochs": recipe.epochs, "loss": total / steps}
+                event({**told, **figures, "seconds": round(spent, 1), "seconds_left": round(progress.seconds_left, 1)})
     progress.end()
     return averaged
 
