@@ -45,6 +45,11 @@ class Application(QObject):
         self.window.show()
         QTimer.singleShot(0, self._on_shown)
 
+    def end(self) -> None:
+        """Close without asking: the system, or whoever started us, wants it so."""
+        self.window.close_without_asking()
+        self.qt.quit()
+
     @Slot()
     def shut_down(self) -> None:
         """In order: listening, threads, then the history they write to."""
@@ -113,9 +118,7 @@ class SingleInstance(QObject):
         connection.close()
         connection.deleteLater()
         if self._window is not None:
-            self._window.showNormal()
-            self._window.raise_()
-            self._window.activateWindow()
+            self._window.come_forward()
 
 
 def run() -> int:
@@ -140,7 +143,7 @@ def run() -> int:
     instance.listen(application.window)
     for number in (signal.SIGINT, signal.SIGTERM):
         # The monitor's timers let Python see the signal soon.
-        signal.signal(number, lambda *_: qt.quit())
+        signal.signal(number, lambda *_: application.end())
     application.show()
     return qt.exec()
 

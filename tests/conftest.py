@@ -48,8 +48,10 @@ def sound_card() -> Iterator[virtual_hardware.VirtualSoundCard]:
     """The virtual sound card, plugged in and quiet; skipped where there is no PulseAudio (never in CI)."""
     for hardware in _hardware:
         if isinstance(hardware, virtual_hardware.VirtualSoundCard):
+            hardware.check()
             hardware.plug()
             yield hardware
+            hardware.check()
             hardware.quiet()
             hardware.plug()
             return

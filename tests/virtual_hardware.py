@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -56,16 +57,24 @@ class VirtualSoundCard:
             os.environ.pop(name, None)
         self._modules: list[str] = []
         self._players: list[subprocess.Popen[bytes]] = []
-        daemon = ["pulseaudio", "-D", "-n", "--exit-idle-time=-1", "-L", "module-native-protocol-unix"]
-        daemon += ["-L", "module-cli-protocol-unix"]
+        # Without shared memory: with it PulseAudio 16 aborts now and then when a client is killed (memblock.c:780).
+        daemon = ["pulseaudio", "--daemonize=no", "-n", "--exit-idle-time=-1", "--disable-shm=yes"]
+        modules = "module-native-protocol-unix", "module-cli-protocol-unix"
         speaker = "module-null-sink sink_name=speaker rate=44100 channels=1"
-        subprocess.run([*daemon, "-L", speaker], check=True, capture_output=True)
+        loads = [word for module in (*modules, speaker) for word in ("-L", module)]
+        self._daemon = subprocess.Popen([*daemon, *loads], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while subprocess.run(["pactl", "info"], capture_output=True, check=False).returncode:
+            if time.monotonic() > deadline:
+                raise RuntimeError("PulseAudio did not start.")
+            time.sleep(0.05)
         self.plug()
         self._pactl("set-default-sink", "speaker")
 
     def close(self) -> None:
         self.quiet()
-        subprocess.run(["pulseaudio", "--kill"], check=False, capture_output=True)
+        self._daemon.terminate()
+        self._daemon.wait(timeout=10)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def plug(self) -> None:
@@ -91,6 +100,11 @@ class VirtualSoundCard:
         player = subprocess.Popen(["paplay", "--device=crib", str(path)], stderr=subprocess.DEVNULL)
         self._players.append(player)
         return player
+
+    def check(self) -> None:
+        """RuntimeError when the sound server is gone, as when somebody killed it."""
+        if self._daemon.poll() is not None:
+            raise RuntimeError(f"PulseAudio ended with status {self._daemon.returncode}.")
 
     def quiet(self) -> None:
         """End everything that is played."""

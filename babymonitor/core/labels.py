@@ -28,7 +28,7 @@ _KNOWN = (
     Label("sad", "Crying, reason unclear", "▼", "#b0524a", crying=True),
     Label("happy", "Laughing", "★", "#56b4e9"),
     Label("natural", "Babbling", "■", "#009e73"),
-    Label("background", "No baby", "·", "#8a8f98"),
+    Label("background", "No baby", "○", "#8a8f98"),
 )
 
 LABELS: dict[str, Label] = {label.name: label for label in _KNOWN}
@@ -77,4 +77,4 @@ def canonical(name: str) -> str:
 
 def label(name: str) -> Label:
     """How to show a label; one outside the vocabulary (a model of one's own) gets a plain look and never alarms."""
-    return LABELS.get(name) or Label(name, name.replace("_", " ").capitalize(), "○", "#7f7f7f")
+    return LABELS.get(name) or Label(name, name.replace("_", " ").capitalize(), "◇", "#7f7f7f")

@@ -69,6 +69,7 @@ class Monitor(QObject):
         self._card: SoundCard | None = None
         self._listening: Listening | None = None
         self._playing = ""
+        self._is_shut_down = False
         self._keep_awake = KeepAwake()
         self._clips = ClipWriter(paths.clips_folder(), self.ring.sample_rate)
         self._thread, self._worker = self._begin_detector()
@@ -100,7 +101,7 @@ class Monitor(QObject):
 
     def start(self) -> None:
         """Begin to listen."""
-        if self._listening is not None:
+        if self._listening is not None or self._is_shut_down:
             return
         card = self._sound_card()
         self._listening = Listening(
@@ -129,6 +130,7 @@ class Monitor(QObject):
     def shut_down(self) -> None:
         """End everything, in order; afterwards no thread of ours runs. The monitor cannot be started again."""
         self.stop()
+        self._is_shut_down = True
         self._tick_timer.stop()
         self.stop_playing()
         if self._card is not None:

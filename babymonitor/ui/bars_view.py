@@ -139,7 +139,7 @@ class BarsView(QWidget):
         thick = min(0.75 * px, 0.19 * row.height())
         bar = QRectF(row.left(), row.bottom() - thick - px * 0.33, row.width(), thick)
         text = QRectF(row.left(), bar.top() - px * 1.45, row.width(), px * 1.4)
-        is_top = share is not None and share > 0.0 and share == max(self.shares().values())
+        is_top = share is not None and share > 0.0 and share == max(self.shares().values(), default=0.0)
         painter.setFont(self._font(1.0, bold=is_top))
         painter.setPen(QColor(c.text if is_top else c.muted))
         number = "–" if share is None else percent_text(share)
