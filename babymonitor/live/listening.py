@@ -13,24 +13,13 @@ from datetime import datetime
 from itertools import count
 from typing import Protocol
 
-from babymonitor.core.alerts import Alert, AlertEvent, AlertPolicy, Change
-from babymonitor.core.audio import AudioError, OverrunError, RingBuffer, is_digital_silence
+from babymonitor.core.alerts import AlertEvent, AlertPolicy, Change
+from babymonitor.core.audio import AudioError, RingBuffer, is_digital_silence
 from babymonitor.core.detector import LoudnessMeter, Score
 from babymonitor.core.health import Health, HealthRules, HealthWatch
-from babymonitor.core.history import History, HistoryError, Minute
-from babymonitor.core.labels import label
-from babymonitor.core.settings import (
-    CLIP_AFTER_SECONDS,
-    CLIP_BEFORE_SECONDS,
-    CLIP_LONGEST_SECONDS,
-    KEEP_CLIPS,
-    LOUD_LEVEL_DB,
-    LOUD_RISE_DB,
-    REPEAT_SECONDS,
-    Settings,
-)
+from babymonitor.core.settings import LOUD_LEVEL_DB, LOUD_RISE_DB, REPEAT_SECONDS, Settings
 from babymonitor.live.alarm import Alarm
-from babymonitor.live.clip_writer import ClipWriter
+from babymonitor.live.night_record import NightRecord
 from babymonitor.live.sound_card import SoundCardError
 from babymonitor.live.state import Activity, MonitorState
 
@@ -95,33 +84,10 @@ class Complaint:
 Happening = HealthChanged | AlertHappened | ClipSaved | Complaint
 
 
-@dataclass(slots=True)
-class _PendingClip:
-    row: int
-    name: str
-    start: int
-    stop: int
-    open_ended: bool = True
-
-
-def collect_clips(clips: ClipWriter, history: History | None) -> list[Happening]:
-    """Enter the clips that were written since the last call into the history."""
-    happenings: list[Happening] = []
-    while clips.results:
-        row, name, sentence = clips.results.popleft()
-        if not sentence and history is not None:
-            try:
-                history.set_clip(row, name)
-            except HistoryError as error:
-                sentence = str(error)
-        happenings.append(Complaint(sentence) if sentence else ClipSaved(row, name))
-    return happenings
-
-
 class Listening:
     """One stretch of listening to one source, from `start` to `stop`.
 
-    ring: written by the source alone. history, alarm, clips: None where nothing is to be kept or heard (files).
+    ring: written by the source alone. record, alarm: None where nothing is to be kept or heard (files).
     clock: monotonic seconds; for files read faster than time, the position in the sound.
     """
 
@@ -130,9 +96,8 @@ class Listening:
         ring: RingBuffer,
         source: Source,
         settings: Settings,
-        history: History | None = None,
+        record: NightRecord | None = None,
         alarm: Alarm | None = None,
-        clips: ClipWriter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source = source
@@ -141,20 +106,15 @@ class Listening:
         self.snoozed_until: float | None = None
         self._ring = ring
         self._settings = settings
-        self._history = history
+        self._record = record
         self._alarm = alarm
-        self._clips = clips
         self._clock = clock
         ids = count(1)
         self._policy = AlertPolicy(settings.alert_rules(), ids=ids)
         self._loud_policy = AlertPolicy(settings.alert_rules(), kind="loud", ids=ids)
         self._loudness = LoudnessMeter(ring, settings[LOUD_RISE_DB], settings[LOUD_LEVEL_DB])
-        self._minutes = _Minutes()
         self._scores = 0
-        self._rows: dict[int, int] = {}
         self._alert_since: float | None = None
-        self._pending: list[_PendingClip] = []
-        self._gap: int | None = None
         self._fault_since: float | None = None
         self._open_error = ""
         self._model_error = ""
@@ -176,15 +136,11 @@ class Listening:
         """Close the source, end what lasts and hand over what is to be kept."""
         self.source.close()
         happenings = self._alert_events([*self._policy.interrupt(), *self._loud_policy.interrupt()])
-        for clip in self._pending:
-            clip.stop = min(clip.stop, self._ring.written)
-        happenings += self._save_clips()
+        if self._record is not None:
+            self._record.close()
         if self._alarm is not None:
             self._alarm.stop()
-        happenings += self._keep(lambda history: self._minutes.flush(history))
-        if self._gap is not None:
-            happenings += self._end_gap()
-        return happenings
+        return happenings + self.kept()
 
     def use_rules(self, thresholds: dict[str, float] | None) -> None:
         """Take the numbers from the settings anew; `thresholds` are the model's own."""
@@ -204,9 +160,8 @@ class Listening:
         self._model_error = ""
         self._policy.snoozed = self._is_snoozed()
         happenings = self._alert_events(self._policy.feed(score))
-        if self._history is not None:
-            wall = self._wall(score.seconds)
-            happenings += self._keep(lambda history: self._minutes.add(wall, score, history))
+        if self._record is not None:
+            self._record.score(score, self._wall(score.seconds))
         return happenings
 
     def tick(self) -> list[Happening]:
@@ -219,10 +174,15 @@ class Listening:
             happenings += self._look_whether_it_slept(now)
             happenings += self._look(now)
             happenings += self._loudness_alerts()
-        if self._clips is not None:
-            happenings += self._save_clips()
-            happenings += collect_clips(self._clips, self._history)
-        return happenings
+        return happenings + self.kept()
+
+    def kept(self) -> list[Happening]:
+        """What has reached the disk since the last call, and what could not. Goes on after `stop`: a disk is slow."""
+        if self._record is None:
+            return []
+        saved: list[Happening] = [ClipSaved(row, name) for row, name in self._record.save_clips()]
+        complaints, self._record.complaints = self._record.complaints, []
+        return [*saved, *map(Complaint, complaints)]
 
     def snooze(self, minutes: int) -> None:
         """Wake nobody for so long; what happens is kept all the same. Faults sound nevertheless."""
@@ -276,11 +236,9 @@ class Listening:
             return []
         began, ended = time.time() - slept_seconds, time.time()
         sentence = f"The computer slept from {_clock(began)} to {_clock(ended)}: nothing was heard."
-
-        def write(history: History) -> None:
-            history.end_gap(history.add_gap("slept", sentence, began), ended)
-
-        return [*self._keep(write), Complaint(sentence)]
+        if self._record is not None:
+            self._record.past_gap("slept", sentence, began, ended)
+        return [Complaint(sentence)]
 
     def _look(self, now: float) -> list[Happening]:
         silent = is_digital_silence(self._ring.latest(self._ring.sample_rate // 2))
@@ -323,10 +281,11 @@ class Listening:
             self._health_alarm_at = float("-inf")
             if was_fault and self._alarm is not None:
                 self._alarm.stop()
-        if changed and self._gap is not None:
-            happenings += self._end_gap()
-        if changed and is_fault:
-            happenings += self._keep(self._begin_gap)
+        if changed and self._record is not None:
+            if is_fault:
+                self._record.begin_gap(health.value, self.detail)
+            else:
+                self._record.end_gap()
         if health is not Health.MODEL_FAILED:
             happenings += self._alert_events(self._loud_policy.interrupt())
         return [*happenings, HealthChanged(health, self.detail)]
@@ -371,7 +330,7 @@ class Listening:
         self._loud_policy.snoozed = self._is_snoozed()
         return self._alert_events(self._loud_policy.feed(score))
 
-    # Alerts, history, clips
+    # Alerts
 
     def _alert_events(self, events: Iterable[AlertEvent]) -> list[Happening]:
         happenings: list[Happening] = []
@@ -382,78 +341,9 @@ class Listening:
                 happenings += self._complain(self._alarm.crying())
             if event.change is Change.ENDED and self._alarm is not None and self.health is Health.LISTENING:
                 self._alarm.stop()
-            row, complaints = self._keep_alert(event)
-            happenings += [*complaints, AlertHappened(event, row)]
+            row = self._record.alert(event.alert, self._wall) if self._record is not None else None
+            happenings.append(AlertHappened(event, row))
         return happenings
-
-    def _keep_alert(self, event: AlertEvent) -> tuple[int | None, list[Happening]]:
-        """The history's row of the alert, after it was brought up to date."""
-        if self._history is None:
-            return None, []
-        alert = event.alert
-
-        def write(history: History) -> None:
-            if alert.id not in self._rows:
-                began, raised = self._wall(alert.began_seconds), self._wall(alert.raised_seconds)
-                self._rows[alert.id] = history.add_alert(alert.kind, began, raised, alert.peak_db, alert.peak_crying)
-                self._begin_clip(self._rows[alert.id], alert, began)
-            ended = None if alert.ended_seconds is None else self._wall(alert.ended_seconds)
-            history.update_alert(self._rows[alert.id], ended, alert.peak_db, alert.peak_crying, alert.reasons)
-
-        complaints = self._keep(write)
-        row = self._rows.get(alert.id)
-        if event.change is Change.ENDED and row is not None:
-            self._end_clip(row, alert)
-            del self._rows[alert.id]
-        return row, complaints
-
-    def _begin_clip(self, row: int, alert: Alert, began: float) -> None:
-        if self._clips is None or not self._settings[KEEP_CLIPS]:
-            return
-        rate = self._ring.sample_rate
-        start = int((alert.began_seconds - self._settings[CLIP_BEFORE_SECONDS]) * rate)
-        start = max(start, self._ring.cut_at, self._ring.oldest)
-        stop = start + int(self._settings[CLIP_LONGEST_SECONDS] * rate)
-        name = datetime.fromtimestamp(began).strftime(f"%Y-%m/%Y-%m-%d_%H-%M-%S_{row}.flac")
-        self._pending.append(_PendingClip(row, name, start, stop))
-
-    def _end_clip(self, row: int, alert: Alert) -> None:
-        assert alert.ended_seconds is not None
-        end = int((alert.ended_seconds + self._settings[CLIP_AFTER_SECONDS]) * self._ring.sample_rate)
-        for clip in self._pending:
-            if clip.row == row:
-                clip.stop = min(clip.stop, end)
-
-    def _save_clips(self) -> list[Happening]:
-        happenings: list[Happening] = []
-        for clip in [clip for clip in self._pending if clip.stop <= self._ring.written]:
-            self._pending.remove(clip)
-            try:
-                wave = self._ring.read(max(clip.start, self._ring.oldest), clip.stop)
-            except (OverrunError, ValueError):
-                happenings.append(Complaint("The sound of an alert was gone before it could be kept."))
-                continue
-            assert self._clips is not None
-            self._clips.save(clip.row, clip.name, wave)
-        return happenings
-
-    def _begin_gap(self, history: History) -> None:
-        self._gap = history.add_gap(self.health.value, self.detail, time.time())
-
-    def _end_gap(self) -> list[Happening]:
-        gap, self._gap = self._gap, None
-        assert gap is not None
-        return self._keep(lambda history: history.end_gap(gap, time.time()))
-
-    def _keep(self, write: Callable[[History], None]) -> list[Happening]:
-        """Write to the history if there is one. A full disk must not stop the listening: it is said, once."""
-        if self._history is None:
-            return []
-        try:
-            write(self._history)
-        except HistoryError as error:
-            return self._complain(str(error))
-        return []
 
     def _complain(self, sentence: str) -> list[Happening]:
         """The sentence as a complaint, unless it is empty or was said before."""
@@ -461,40 +351,6 @@ class Listening:
             return []
         self._said.add(sentence)
         return [Complaint(sentence)]
-
-
-class _Minutes:
-    """Gathers scores into minutes for the history."""
-
-    def __init__(self) -> None:
-        self._minute: Minute | None = None
-        self._last_seconds: float | None = None
-
-    def add(self, wall: float, score: Score, history: History) -> None:
-        began = int(wall // 60 * 60)
-        if self._minute is not None and began > self._minute.began:
-            self.flush(history)
-        if self._minute is None:
-            self._minute = Minute(began, score.level_db, score.crying)
-        hop = 0.0 if self._last_seconds is None else min(1.0, score.seconds - self._last_seconds)
-        self._last_seconds = score.seconds
-        kinds = {"crying": score.crying}
-        kinds.update({name: share for name, share in score.probabilities.items() if not label(name).crying})
-        likeliest = max(kinds, key=lambda kind: kinds[kind])
-        seconds = dict(self._minute.seconds)
-        seconds[likeliest] = round(seconds.get(likeliest, 0.0) + hop, 3)
-        self._minute = Minute(
-            self._minute.began,
-            max(self._minute.level_db, score.level_db),
-            max(self._minute.crying, score.crying),
-            seconds,
-        )
-
-    def flush(self, history: History) -> None:
-        """Write the minute that is being gathered."""
-        minute, self._minute = self._minute, None
-        if minute is not None:
-            history.put_minute(minute)
 
 
 def _clock(unix_seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.audio import RingBuffer, StreamResampler
-from babymonitor.live.sound_card import SoundCard
+from babymonitor.live.sound_card import SoundCard, close_stream
 
 _CAPTURE_SECONDS = 10.0
 
@@ -58,12 +57,7 @@ class Microphone:
     def close(self) -> None:
         """Stop listening. Safe at any time."""
         stream, self._stream = self._stream, None
-        if stream is not None:
-            # abort, not stop: stop waits for a device that may be gone.
-            with contextlib.suppress(Exception):
-                stream.abort()
-            with contextlib.suppress(Exception):
-                stream.close()
+        close_stream(stream)
 
     def pump(self) -> None:
         """Move what was captured since the last call into the ring, resampled."""

@@ -24,9 +24,9 @@ from babymonitor.live.listening import (
     Complaint,
     Happening,
     Listening,
-    collect_clips,
 )
 from babymonitor.live.microphone import Microphone
+from babymonitor.live.night_record import NightRecord
 from babymonitor.live.sound_card import SoundCard, SoundCardError
 from babymonitor.live.speaker import Speaker
 from babymonitor.live.state import Activity, MonitorState
@@ -68,10 +68,12 @@ class Monitor(QObject):
         self._thresholds: dict[str, float] | None = None
         self._card: SoundCard | None = None
         self._listening: Listening | None = None
+        self._ended: Listening | None = None
         self._playing = ""
         self._is_shut_down = False
         self._keep_awake = KeepAwake()
         self._clips = ClipWriter(paths.clips_folder(), self.ring.sample_rate)
+        self._record = NightRecord(self.ring, settings, history, self._clips)
         self._thread, self._worker = self._begin_detector()
         self._tick_timer = QTimer(self)
         self._tick_timer.setInterval(_TICK_MS)
@@ -108,9 +110,8 @@ class Monitor(QObject):
             self.ring,
             Microphone(self.ring, card, self.settings[MICROPHONE]),
             self.settings,
-            self.history,
+            self._record,
             self._alarm,
-            self._clips,
         )
         self._listening.use_rules(self._thresholds)
         self._keep_awake.hold()
@@ -123,8 +124,8 @@ class Monitor(QObject):
         if listening is None:
             return
         self._keep_awake.release()
-        happenings = listening.stop()
-        self._tell(happenings)
+        self._tell(listening.stop())
+        self._ended = listening
         self._set_state(MonitorState(Activity.STOPPED))
 
     def shut_down(self) -> None:
@@ -140,7 +141,7 @@ class Monitor(QObject):
             self._thread.terminate()
             self._thread.wait()
         self._clips.close()
-        self._tell(collect_clips(self._clips, self.history))
+        self._tell_what_was_kept()
 
     def snooze(self, minutes: int | None = None) -> None:
         """Wake nobody for so long (None: as the settings say)."""
@@ -201,7 +202,7 @@ class Monitor(QObject):
             self._tell(self._listening.tick())
             self._set_state(self._listening.state)
         else:
-            self._tell(collect_clips(self._clips, self.history))
+            self._tell_what_was_kept()
             if not self._playing and self._clips.idle:
                 self._tick_timer.stop()
 
@@ -253,6 +254,11 @@ class Monitor(QObject):
     def _row(self, happening: AlertHappened) -> AlertRow:
         row = self.history.alert(happening.row) if happening.row is not None else None
         return row or _row_of(happening.event.alert)
+
+    def _tell_what_was_kept(self) -> None:
+        """Clips that were still being written when listening stopped."""
+        if self._ended is not None:
+            self._tell(self._ended.kept())
 
     def _sound_card(self) -> SoundCard:
         """PortAudio, from when it is first needed: looking at every device takes time that the window need not wait."""

@@ -130,6 +130,18 @@ class SoundCard:
         self._speakers.append(speaker)
 
 
+def close_stream(stream: Any) -> None:
+    """End a stream, or nothing (None), whatever state it is in.
+
+    abort, not stop: stop waits for a device that may be gone.
+    """
+    if stream is not None:
+        with contextlib.suppress(Exception):
+            stream.abort()
+        with contextlib.suppress(Exception):
+            stream.close()
+
+
 @contextlib.contextmanager
 def _without_chatter() -> Iterator[None]:
     """Keep ALSA and JACK from writing a page of warnings to standard error for every device that is not there."""

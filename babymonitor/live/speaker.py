@@ -11,7 +11,7 @@ import numpy.typing as npt
 import soxr
 
 from babymonitor.core.features import Wave
-from babymonitor.live.sound_card import SoundCard, SoundCardError
+from babymonitor.live.sound_card import SoundCard, SoundCardError, close_stream
 
 
 class Speaker:
@@ -53,11 +53,7 @@ class Speaker:
 
     def stop(self) -> None:
         stream, self._stream = self._stream, None
-        if stream is not None:
-            with contextlib.suppress(Exception):
-                stream.abort()
-            with contextlib.suppress(Exception):
-                stream.close()
+        close_stream(stream)
 
     def suspend(self) -> None:
         """PortAudio is about to be initialised anew: let go of the stream, remember what played."""

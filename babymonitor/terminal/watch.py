@@ -34,9 +34,9 @@ from babymonitor.live.listening import (
     HealthChanged,
     Listening,
     Source,
-    collect_clips,
 )
 from babymonitor.live.microphone import Microphone
+from babymonitor.live.night_record import NightRecord
 from babymonitor.live.sound_card import SoundCard
 
 _POLL_SECONDS = 0.03
@@ -138,7 +138,8 @@ class _Watch:
         clock: Callable[[], float] = time.monotonic
         if self._fast and self._source.ends:
             clock = self._seconds
-        listening = Listening(self._ring, self._source, self._settings, history, alarm, clips, clock)
+        record = NightRecord(self._ring, self._settings, history, clips) if history and clips else None
+        listening = Listening(self._ring, self._source, self._settings, record, alarm, clock)
         detector = Detector(self._classifier, self._ring)
         listening.use_rules(self._classifier.card.thresholds)
         awake = KeepAwake()
@@ -158,7 +159,7 @@ class _Watch:
             awake.release()
             if clips is not None:
                 clips.close()
-                self._tell(collect_clips(clips, history))
+                self._tell(listening.kept())
             if history is not None:
                 history.close()
         self._print.ended(self._seconds())

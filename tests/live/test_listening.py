@@ -23,8 +23,8 @@ from babymonitor.live.listening import (
     Happening,
     HealthChanged,
     Listening,
-    collect_clips,
 )
+from babymonitor.live.night_record import NightRecord
 from babymonitor.live.sound_card import SoundCardError
 from babymonitor.live.state import Activity
 
@@ -72,10 +72,9 @@ class Room:
         self.settings[CLIP_BEFORE_SECONDS], self.settings[CLIP_AFTER_SECONDS] = 2.0, 1.0
         self.history = History(folder / "history.sqlite")
         self.clips = ClipWriter(folder / "clips", 16000)
+        record = NightRecord(self.ring, self.settings, self.history, self.clips)
         self.now = 100.0
-        self.listening = Listening(
-            self.ring, self.microphone, self.settings, self.history, None, self.clips, lambda: self.now
-        )
+        self.listening = Listening(self.ring, self.microphone, self.settings, record, None, lambda: self.now)
         self.happened: list[Happening] = []
         self.listening.start()
 
@@ -100,7 +99,7 @@ class Room:
     def end(self) -> None:
         self.happened += self.listening.stop()
         self.clips.close()
-        self.happened += collect_clips(self.clips, self.history)
+        self.happened += self.listening.kept()
 
 
 @pytest.fixture
