@@ -96,7 +96,9 @@ def train(request: Request, event: Event | None = None) -> dict[str, Any]:
         "family": family.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "labels": labels,
-        "thresholds": thresholds(crying, two_level.crying.numpy()[judged.labels], group_weights(judged.groups)),
+        "thresholds": thresholds(
+            crying[: len(plain.labels)], two_level.crying.numpy()[plain.labels], group_weights(plain.groups)
+        ),
         "operating_curve": [],
         "calibration": {"prior_of_crying": PRIOR, "prior_of_reasons": "each alike", "on": "validation groups"},
         "training": _training(request, data, waves),
