@@ -277,10 +277,8 @@ class HistoryView(QWidget):
     def _show_one(self, night: Night, now: float) -> None:
         report = read_night(self._history, night, now)
         self.report = report
-        following = day_text(night.ended, "ddd d MMM")
-        self.title_label.setText(
-            self.tr("{first} to {last}").format(first=day_text(night.began, "dddd"), last=following)
-        )
+        first, last = day_text(night.began), day_text(night.ended)
+        self.title_label.setText(self.tr("{first} to {last}").format(first=first, last=last))
         self._picture_title.setText(self.tr("The night"))
         self.timeline_view.set_report(report)
         self._show_numbers(
