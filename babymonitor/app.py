@@ -23,6 +23,8 @@ from babymonitor.ui.main_window import MainWindow
 
 _log = logging.getLogger("babymonitor")
 
+_LONGEST_WAIT_MS = 1000
+
 
 class Application(QObject):
     """Everything the window program consists of, from `__init__` to `shut_down`."""
@@ -36,14 +38,17 @@ class Application(QObject):
         self.monitor = Monitor(self.settings, self.history, self)
         self.window = MainWindow(self.monitor, self.settings, self.history)
         self._catch_errors()
+        self._is_shown = False
         self._first_score = True
         self.monitor.scored.connect(self._on_scored)
         self.qt.aboutToQuit.connect(self.shut_down)
 
     def show(self) -> None:
-        """The window first; sound after it, because looking at every sound device takes a while."""
+        """The window first; sound after its first picture, because looking at every sound device takes a while."""
+        self.window.first_painted.connect(self._on_shown)
         self.window.show()
-        QTimer.singleShot(0, self._on_shown)
+        # A window that is covered or minimised from the start is never painted: the listening does not wait for it.
+        QTimer.singleShot(_LONGEST_WAIT_MS, self._on_shown)
 
     def end(self) -> None:
         """Close without asking: the system, or whoever started us, wants it so."""
@@ -59,6 +64,9 @@ class Application(QObject):
 
     @Slot()
     def _on_shown(self) -> None:
+        if self._is_shown:
+            return
+        self._is_shown = True
         _log.info("window visible")
         if self.settings[LISTEN_AT_START]:
             self.monitor.start()

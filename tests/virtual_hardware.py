@@ -97,7 +97,10 @@ class VirtualSoundCard:
         """Let the microphone hear (samples,); returns at once."""
         path = self.folder / f"{len(self._players)}.wav"
         soundfile.write(path, wave, sample_rate, subtype="PCM_16")
-        player = subprocess.Popen(["paplay", "--device=crib", str(path)], stderr=subprocess.DEVNULL)
+        # Otherwise the null sink hands on up to two seconds of sound at once, as no microphone does.
+        player = subprocess.Popen(
+            ["paplay", "--device=crib", "--latency-msec=20", str(path)], stderr=subprocess.DEVNULL
+        )
         self._players.append(player)
         return player
 

@@ -8,7 +8,7 @@ import multiprocessing
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,9 @@ SHORTEST_EVENT = 0.40
 _CHUNK = 64
 _BANK = 40
 """Sounds of each kind made from nothing."""
+SYNTHETIC_SHARES = {"background": 0.2, "natural": 0.4, "happy": 0.3}
+HARD_KINDS = {"cat": 3.0, "rooster": 1.5, "chirping_birds": 1.5}
+"""Kinds of background that are taken for a crying child, and are drawn so many times as often for it."""
 _FADE = np.linspace(0, 1, 80, dtype=np.float32)
 
 
@@ -53,8 +56,8 @@ def stretches(clip: Clip) -> list[list[Span]]:
 class WindowMaker:
     """Draws windows of sound with their labels from one side of a data set.
 
-    shares: how much of what is drawn carries each label. synthetic_share: how much of the background is made from
-    nothing. Within a label, sources are drawn by the square root of their length, then clips, so that the largest
+    shares: how much of what is drawn carries each label. synthetic_shares: how much of a label is made from nothing.
+    Within a label, sources are drawn by the square root of their length, then clips, so that the largest
     corpus does not drown the rest.
     """
 
@@ -66,12 +69,12 @@ class WindowMaker:
         front: Front,
         strength: Strength,
         seed: int,
-        synthetic_share: float = 0.2,
+        synthetic_shares: Mapping[str, float] = SYNTHETIC_SHARES,
     ) -> None:
         self.labels, self.front, self.strength, self.seed = labels, front, strength, seed
         self.waves = waves
         self.window = front.features.samples(front.window_frames)
-        self.synthetic_share = synthetic_share if "background" in labels else 0.0
+        self.synthetic_shares = synthetic_shares if "background" in labels else {}
         found: dict[str, dict[str, dict[str, list[tuple[Clip, list[Span], Span]]]]] = {}
         for clip in clips:
             for run in stretches(clip):
@@ -91,6 +94,7 @@ class WindowMaker:
         for name, by_source in found.items():
             length = [sum(s.end - s.start for g in groups.values() for _, _, s in g) for groups in by_source.values()]
             share = np.sqrt(np.minimum(length, 1e6))
+            share *= [HARD_KINDS.get(source.rsplit("/", 1)[-1], 1.0) for source in by_source]
             self._source_share[name] = share / share.sum()
         self.shares = _label_shares(labels)
         self._bank: dict[tuple[str, int], Wave] = {}
@@ -100,8 +104,8 @@ class WindowMaker:
         rng = np.random.default_rng([self.seed, epoch, index])
         at = int(rng.choice(len(self.labels), p=self.shares))
         name = self.labels[at]
-        if name == "background" and rng.random() < self.synthetic_share:
-            piece = self._made(rng, list(synthetic.NEGATIVES))
+        if rng.random() < self.synthetic_shares.get(name, 0.0):
+            piece = self._made(rng, list(synthetic.OF_LABEL[name]), name)
         else:
             piece = self._piece(rng, name)
         target = np.zeros(len(self.labels), np.float32)
@@ -145,15 +149,15 @@ class WindowMaker:
         wave = self._piece(rng, "background")
         return np.resize(wave, self.window) if wave.size else np.zeros(self.window, np.float32)
 
-    def _made(self, rng: np.random.Generator, kinds: list[str]) -> Wave:
+    def _made(self, rng: np.random.Generator, kinds: list[str], of: str = "background") -> Wave:
         """A window of a sound made from nothing, out of a bank: making one afresh would be half of all the work.
 
         What is in the bank depends on the seed alone, not on the order in which it is asked for.
         """
         kind, number = kinds[rng.integers(len(kinds))], int(rng.integers(_BANK))
         if (kind, number) not in self._bank:
-            own = np.random.default_rng([self.seed, 1_000_000, list(synthetic.NEGATIVES).index(kind), number])
-            self._bank[kind, number] = synthetic.NEGATIVES[kind](own, 2 * self.window)
+            own = np.random.default_rng([self.seed, 1_000_000, *kind.encode(), number])
+            self._bank[kind, number] = synthetic.OF_LABEL[of][kind](own, 2 * self.window)
         start = int(rng.integers(self.window))
         return self._bank[kind, number][start : start + self.window]
 

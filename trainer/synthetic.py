@@ -12,6 +12,7 @@ import numpy as np
 
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.features import Wave
+from resources import synthesise
 
 Generator = Callable[[np.random.Generator, int], Wave]
 
@@ -180,6 +181,22 @@ NEGATIVES: dict[str, Generator] = {
     "voice_like": voice_like,
     "near_silence": near_silence,
 }
+
+
+def _made_by(make: Callable[[float, np.random.Generator], Wave]) -> Generator:
+    """One of the project's own voices as a generator of this module."""
+    return lambda rng, samples: _level(np.resize(make(samples / SAMPLE_RATE, rng), samples))
+
+
+NEGATIVES["cat"] = _made_by(synthesise.cat)
+NEGATIVES["dog"] = _made_by(synthesise.dog)
+
+OF_LABEL: dict[str, dict[str, Generator]] = {
+    "background": NEGATIVES,
+    "natural": {"babble": _made_by(synthesise.babble)},
+    "happy": {"laughter": _made_by(synthesise.laughter)},
+}
+"""What is made from nothing, by label. Of real babble there is less than a minute, of laughter four recordings."""
 
 
 def cry(rng: np.random.Generator, samples: int) -> Wave:

@@ -174,8 +174,10 @@ class AudioFile:
         except (av.FFmpegError, ValueError, OSError) as error:
             raise AudioError(f"{self.path} is not a sound file that can be read, or it is damaged.") from error
 
-    def blocks(self, seconds: float = 0.1) -> Iterator[Wave]:
+    def blocks(self, seconds: float = 2.0) -> Iterator[Wave]:
         """The sound at the file's own rate, mixed to mono, in blocks of (at most) `seconds`.
+
+        Not short ones: soundfile seeks after every block, which in a FLAC costs as much as decoding it.
 
         AudioError when the file turns out to be damaged, or to hold values that are no numbers, on the way.
         """

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QHideEvent, QIcon, QKeySequence, QShowEvent
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QGuiApplication,
+    QHideEvent,
+    QIcon,
+    QKeySequence,
+    QPaintEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
 
 from babymonitor.core import paths
@@ -41,6 +50,8 @@ class Themed(Protocol):
 class MainWindow(QMainWindow):
     """Shows the monitor; decides nothing about sound. Built by app.py, which owns what is passed in."""
 
+    first_painted = Signal()
+    """The window's first picture is on the screen: what takes long may begin."""
     closed = Signal()
     """The person closed the window for good (it did not go to the tray)."""
 
@@ -52,6 +63,7 @@ class MainWindow(QMainWindow):
         self._theme = resolve_theme(settings[THEME])
         self._last_activity = Activity.STOPPED
         self._is_quitting = False
+        self._is_painted = False
         self.settings_dialog: SettingsDialog | None = None
         # Before anything is built: a widget keeps the size of the text it was born with.
         apply_theme(_app(), self._theme)
@@ -335,6 +347,13 @@ class MainWindow(QMainWindow):
         if event.type() is QEvent.Type.WindowStateChange and hasattr(self, "monitor_view"):
             self.monitor_view.set_minimised(self.isMinimized())
             self._show_state()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._is_painted:
+            self._is_painted = True
+            # It reaches the screen when this event is over.
+            QTimer.singleShot(0, self.first_painted.emit)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         is_listening = self._monitor.state.activity is not Activity.STOPPED

@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from babymonitor.core.audio import level_db
@@ -53,6 +53,7 @@ class MonitorView(QWidget):
         self._levels: deque[float] = deque(maxlen=_SCORES_FOR_BACKGROUND)
         self._is_minimised = False
         self._alerts_stale = True
+        self._is_painted = False
         self._theme = LIGHT
         self._build_head()
         self._build_sound()
@@ -89,7 +90,7 @@ class MonitorView(QWidget):
         self.level_view = LevelView(self)
 
     def _make_plot(self) -> LivePlot:
-        """Made at the first frame: pyqtgraph takes a third of a second to load, and the window is there before it."""
+        """Made after the first picture: pyqtgraph takes a third of a second to load, which the window need not wait."""
         from babymonitor.ui.live_plot import LivePlot
 
         plot = LivePlot(self)
@@ -348,6 +349,8 @@ class MonitorView(QWidget):
     @Slot()
     def _on_frame_due(self) -> None:
         if self.live_plot is None:
+            if not self._is_painted:
+                return
             self.live_plot = self._make_plot()
         ring = self._monitor.ring
         is_new = self.live_plot.show_sound(ring)
@@ -359,6 +362,10 @@ class MonitorView(QWidget):
         self._show_state()
 
     # ------------------------------------------------------------------------------------------------- seen or not seen
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        self._is_painted = True
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -33,6 +33,7 @@ from resources import synthesise
 pytestmark = [pytest.mark.window, pytest.mark.sound_card, pytest.mark.timeout(180)]
 
 ROOM_DB = -62.0
+Measured = Callable[[str, str], None]
 
 
 class Night:
@@ -114,7 +115,7 @@ def a_real_cry(folder: Path, name: str) -> tuple[np.ndarray, float]:
     return np.asarray(wave, np.float32), float(np.argmax(power > power.max() / 16)) / 16000
 
 
-def test_a_cry_is_heard_seen_told_and_kept(night: Night, shared_data: Path) -> None:
+def test_a_cry_is_heard_seen_told_and_kept(night: Night, shared_data: Path, measured: Measured) -> None:
     night.until(Activity.LISTENING)
     night.listen_for(4)
     assert night.alarms == [], "a quiet room wakes nobody"
@@ -124,7 +125,7 @@ def test_a_cry_is_heard_seen_told_and_kept(night: Night, shared_data: Path) -> N
     night.until(Activity.CRYING)
     # The player's own start is counted against us: the figure is an upper bound.
     delay = night.alarms[0] - played - lead_seconds
-    print(f"\nonset to alert: {delay:.2f} s")
+    measured("onset to alert", f"{delay:.2f} s")
     assert delay <= 3.0
     assert "Crying" in night.line
     assert night.monitor.state.alarm_sounding
@@ -148,7 +149,7 @@ def test_a_cry_is_heard_seen_told_and_kept(night: Night, shared_data: Path) -> N
     night.monitor.stop_playing()
 
 
-def test_one_baby_after_the_other_is_heard_in_time(night: Night, shared_data: Path) -> None:
+def test_one_baby_after_the_other_is_heard_in_time(night: Night, shared_data: Path, measured: Measured) -> None:
     night.monitor.settings[COOL_DOWN_SECONDS] = 0.0
     night.until(Activity.LISTENING)
     delays = []
@@ -161,7 +162,8 @@ def test_one_baby_after_the_other_is_heard_in_time(night: Night, shared_data: Pa
         night.wait(lambda heard=heard: len(night.alarms) > heard, 8)
         delays.append(night.alarms[-1] - played - lead_seconds)
         night.until(Activity.LISTENING, 30)
-    print("\nonset to alert: " + ", ".join(f"{delay:.2f}" for delay in delays) + f" s, median {median(delays):.2f} s")
+    each = ", ".join(f"{delay:.2f}" for delay in delays)
+    measured("onset to alert, one baby after the other", f"{each} s, median {median(delays):.2f} s")
     assert max(delays) <= 3.0
 
 
@@ -176,14 +178,14 @@ def test_quiet_and_speech_wake_nobody(night: Night, shared_data: Path) -> None:
     assert {activity for _, activity in night.activities} <= {Activity.STARTING, Activity.LISTENING}
 
 
-def test_unplugged_is_told_and_replugged_listens_again_without_a_click(night: Night) -> None:
+def test_unplugged_is_told_and_replugged_listens_again_without_a_click(night: Night, measured: Measured) -> None:
     night.until(Activity.LISTENING)
     night.listen_for(1)
     pulled = time.monotonic()
     night.card.unplug()
     night.wait(lambda: night.monitor.state.activity.is_fault, 5)
     told = next(at for at, activity in night.activities if at > pulled and activity.is_fault)
-    print(f"\nunplugged, told after {told - pulled:.2f} s")
+    measured("unplugged, told after", f"{told - pulled:.2f} s")
     assert told - pulled <= 3.0
     assert "NOT LISTENING" in night.line
     assert np.abs(night.card.loudspeaker(2.0)).max() > 0.05, "the health alarm comes out of the loudspeakers"
@@ -191,7 +193,7 @@ def test_unplugged_is_told_and_replugged_listens_again_without_a_click(night: Ni
     night.room()
     plugged = time.monotonic()
     night.until(Activity.LISTENING, 30)
-    print(f"plugged in again, listening after {time.monotonic() - plugged:.2f} s")
+    measured("plugged in again, listening after", f"{time.monotonic() - plugged:.2f} s")
     count = len(night.scores)
     night.wait(lambda: len(night.scores) > count + 4)
     (gap, *_) = night.monitor.history.gaps()
