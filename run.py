@@ -373,6 +373,20 @@ class OneAtATime:
         self.file.close()
 
 
+def write_command() -> None:
+    """Leave a `babymonitor` beside the environment's Python: the same program as `python -m babymonitor`."""
+    import shlex
+
+    if WINDOWS:
+        text = f'@set "PYTHONPATH={ROOT};%PYTHONPATH%"\n@"{PYTHON}" -P -m babymonitor %*\n'
+        PYTHON.with_name("babymonitor.cmd").write_text(text, encoding="utf-8")
+        return
+    command = PYTHON.with_name("babymonitor")
+    path = f"PYTHONPATH={shlex.quote(str(ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}"
+    command.write_text(f'#!/bin/sh\n{path} exec {shlex.quote(str(PYTHON))} -P -m babymonitor "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+
+
 def system_is_settled(profile: str, stamp: dict[str, Any]) -> bool:
     """Whether the system packages of `profile` were seen to, with success or without."""
     seen = stamp.get("system", {}).get(profile)
@@ -400,6 +414,7 @@ def set_up(profile: str) -> dict[str, Any]:
             with Step(STEPS[name]):
                 install_list(name)
             installed[name] = digest(name)
+        write_command()
         system = {**stamp.get("system", {}), profile: {"needed": needed_system_packages(profile), "missing": missing}}
         stamp = {"installed": installed, "system": system}
         write_stamp(stamp)

@@ -132,6 +132,9 @@ def test_a_cry_is_heard_seen_told_and_kept(night: Night, shared_data: Path, meas
     heard = night.card.loudspeaker(1.0)
     assert np.abs(heard).max() > 0.1, "the alarm comes out of the loudspeakers"
     assert max(score.crying for _, score in night.scores[-4:]) > 0.5
+    bars = night.application.window.monitor_view.bars_view
+    assert bars.crying > 0.5
+    assert set(bars.shares()) == set(night.monitor.labels)
     night.until(Activity.LISTENING, 30)
     night.wait(lambda: night.monitor.history.alerts()[0].clip is not None)
     (row,) = night.monitor.history.alerts()
