@@ -48,10 +48,11 @@ def _has_screen() -> bool:
 def _train(argv: list[str]) -> int:
     try:
         from trainer.__main__ import main as train
+
+        return train(argv)
     except ModuleNotFoundError as error:
         print(f"The trainer needs packages that are not installed ({error.name}): see README.", file=sys.stderr)
         return 2
-    return train(argv)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class AlertRules:
     end_threshold: float = 0.3
     minimum_seconds: float = 0.5
     end_seconds: float = 8.0
-    cool_down_seconds: float = 15.0
+    cool_down_seconds: float = 5.0
     repeat_seconds: float = 60.0
     maximum_seconds: float = 900.0
 

@@ -95,7 +95,7 @@ END_SECONDS = Setting(
     "end_seconds", 8.0, _ALARM, "Over after quiet of", "A baby draws breath, and pauses.", "s", 1.0, 300.0
 )
 COOL_DOWN_SECONDS = Setting(
-    "cool_down_seconds", 15.0, _ALARM, "Then rest for", "The least time between two alerts.", "s", 0.0, 600.0
+    "cool_down_seconds", 5.0, _ALARM, "Then rest for", "The least time between two alerts.", "s", 0.0, 600.0
 )
 REPEAT_SECONDS = Setting(
     "repeat_seconds", 60.0, _ALARM, "Repeat every", "While crying lasts, the alarm is given again.", "s", 5.0, 3600.0
