@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 
@@ -12,6 +13,10 @@ from babymonitor import __version__
 def main(argv: list[str] | None = None) -> int:
     """Run one command; its exit status."""
     argv = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        # A microphone's or a file's name may be anything: a terminal that cannot show it must not end the monitor.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     if argv[:1] == ["trainer"]:
         return _train(argv[1:])
     parser = argparse.ArgumentParser(prog="babymonitor", description=_DESCRIPTION)

@@ -7,6 +7,7 @@ import logging.handlers
 import signal
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 
 from PySide6.QtCore import QLockFile, QObject, QTimer, Slot
@@ -33,14 +34,15 @@ class Application(QObject):
         super().__init__()
         self.qt = qt
         self.settings = Settings(paths.settings_file())
-        self.history = History(paths.history_file())
-        self.history.close_what_was_left_open(time.time())
+        self.history = open_history()
         self.monitor = Monitor(self.settings, self.history, self)
         self.window = MainWindow(self.monitor, self.settings, self.history)
         self._catch_errors()
         self._is_shown = False
         self._first_score = True
         self.monitor.scored.connect(self._on_scored)
+        # After a visit to the tray the last window's end is not by itself the program's end.
+        self.window.closed.connect(self.qt.quit)
         self.qt.aboutToQuit.connect(self.shut_down)
 
     def show(self) -> None:
@@ -89,6 +91,17 @@ class Application(QObject):
         sys.excepthook = on_error
 
 
+def open_history() -> History:
+    """The person's history; where it cannot be kept, one in memory, that says so: listening goes on."""
+    try:
+        history = History(paths.history_file())
+        history.close_what_was_left_open(time.time())
+    except HistoryError as error:
+        history = History(Path(":memory:"))
+        history.complaints.append(f"{error} It listens all the same, but nothing of this night is kept.")
+    return history
+
+
 class SingleInstance(QObject):
     """One program at a time: a second one asks the first to show its window, and ends."""
 
@@ -103,7 +116,8 @@ class SingleInstance(QObject):
 
     def is_first(self) -> bool:
         """Whether this process may go on; if not, the first one has been asked to show itself."""
-        if self._lock.tryLock(100):
+        # A folder that cannot be written is no sign of another program: better two monitors than none.
+        if self._lock.tryLock(100) or self._lock.error() is not QLockFile.LockError.LockFailedError:
             return True
         socket = QLocalSocket()
         socket.connectToServer(self._socket_name())
@@ -131,7 +145,11 @@ class SingleInstance(QObject):
 
 def run() -> int:
     """Open the window and stay until it is closed; the exit status."""
-    _write_log()
+    try:
+        _write_log()
+    except OSError as error:
+        print(f"The folder for recordings and history cannot be used: {error}.", file=sys.stderr)
+        return 1
     _log.info("started %s", __version__)
     qt = QApplication(sys.argv[:1])
     qt.setApplicationName("babymonitor")
@@ -145,7 +163,7 @@ def run() -> int:
         return 0
     try:
         application = Application(qt)
-    except (HistoryError, OSError) as error:
+    except OSError as error:
         QMessageBox.critical(None, "Baby Monitor", str(error))
         return 1
     instance.listen(application.window)

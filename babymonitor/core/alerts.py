@@ -104,10 +104,15 @@ class AlertPolicy:
         self._last_seconds = score.seconds
         up = score.crying >= self.rules.start_threshold
         if up and self._up_since is None:
-            self._up_since = score.seconds
+            self._up_since = self._last_up = score.seconds
             self._begin_candidate(max(0.0, score.seconds - hop))
-        elif not up and self._alert is None:
-            self._up_since = None
+        elif self._alert is None and self._up_since is not None:
+            # A long minimum forgives a breath: no baby cries for ten seconds without one.
+            pause = min(self.rules.end_seconds, self.rules.minimum_seconds / 4)
+            if score.crying >= self.rules.end_threshold:
+                self._last_up = score.seconds
+            elif score.seconds - self._last_up > pause:
+                self._up_since = None
         if self._up_since is not None:
             self._note(score, up)
         if self._alert is None:

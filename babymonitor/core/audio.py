@@ -151,7 +151,7 @@ class AudioFile:
 
         try:
             info = soundfile.info(str(self.path))
-        except (soundfile.LibsndfileError, RuntimeError):
+        except (soundfile.LibsndfileError, RuntimeError, UnicodeError):
             return self._probe_av(), False
         if info.format == "MP3":
             # soundfile seeks after each block it reads, and in an MP3 a seek loses the decoder's state: measured, most
@@ -171,7 +171,7 @@ class AudioFile:
                 if not container.streams.audio:
                     raise AudioError(f"{self.path} holds no sound.")
                 return int(container.streams.audio[0].rate or 0)
-        except (av.FFmpegError, ValueError, OSError) as error:
+        except (av.FFmpegError, ValueError, OSError) as error:  # a name that is no text is a ValueError
             raise AudioError(f"{self.path} is not a sound file that can be read, or it is damaged.") from error
 
     def blocks(self, seconds: float = 2.0) -> Iterator[Wave]:

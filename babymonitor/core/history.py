@@ -11,6 +11,7 @@ import sqlite3
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 _MIGRATIONS = (
     """
@@ -133,11 +134,9 @@ class History:
     def add_alert(self, kind: str, began: float, raised: float, peak_db: float, peak_crying: float) -> int:
         """A new alert that lasts; its id."""
         row = (kind, began, raised, peak_db, peak_crying)
-        cursor = self._run(
+        return self._insert(
             "INSERT INTO alerts (kind, began, raised, peak_db, peak_crying, reasons) VALUES (?, ?, ?, ?, ?, '{}')", row
         )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
 
     def update_alert(
         self, id: int, ended: float | None, peak_db: float, peak_crying: float, reasons: dict[str, float]
@@ -172,9 +171,7 @@ class History:
 
     def add_gap(self, state: str, detail: str, began: float) -> int:
         """The monitor stopped listening; the gap's id."""
-        cursor = self._run("INSERT INTO gaps (state, detail, began) VALUES (?, ?, ?)", (state, detail, began))
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+        return self._insert("INSERT INTO gaps (state, detail, began) VALUES (?, ?, ?)", (state, detail, began))
 
     def end_gap(self, id: int, ended: float) -> None:
         self._run("UPDATE gaps SET ended = ? WHERE id = ?", (ended, id))
@@ -212,12 +209,20 @@ class History:
         return [Minute(began, level, crying, json.loads(seconds)) for began, level, crying, seconds in rows]
 
     def close_what_was_left_open(self, now: float) -> None:
-        """After a crash: an alert or a gap that never ended, ends where it was last known."""
-        self._run("UPDATE alerts SET ended = min(raised, ?) WHERE ended IS NULL", (now,))
-        self._run("UPDATE gaps SET ended = ? WHERE ended IS NULL", (now,))
+        """After a crash: an alert or a gap that never ended, ends with the last minute that was kept."""
+        ((known,),) = self._run("SELECT coalesce(max(began) + 60, 0) FROM minutes", ())
+        last = min(now, known)
+        self._run("UPDATE alerts SET ended = max(raised, ?) WHERE ended IS NULL", (last,))
+        self._run("UPDATE gaps SET ended = max(began, ?) WHERE ended IS NULL", (last,))
 
-    def _run(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+    def _insert(self, statement: str, values: tuple[object, ...]) -> int:
         try:
-            return self._database.execute(statement, values)
+            return int(self._database.execute(statement, values).lastrowid or 0)
+        except sqlite3.Error as error:
+            raise HistoryError(f"The history could not be written: {error}.") from error
+
+    def _run(self, statement: str, values: tuple[object, ...]) -> list[Any]:
+        try:
+            return self._database.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise HistoryError(f"The history could not be written or read: {error}.") from error

@@ -167,14 +167,20 @@ class Settings:
         return value
 
     def __setitem__(self, setting: Setting[T], value: T) -> None:
-        """Set and save; SettingError for a value that is not allowed, and then nothing has changed."""
+        """Set and save. SettingError for a value that is not allowed, and then nothing has changed.
+
+        OSError when it could not be saved; then it holds for this run.
+        """
         checked = setting.check(value)
         if self[setting] == checked:
             return
         self._values[setting.name] = checked
-        self._write()
-        for listener in self._listeners:
-            listener(setting.name)
+        try:
+            self._write()
+        finally:
+            # On a full disk too: what is shown and what is in force must not differ.
+            for listener in self._listeners:
+                listener(setting.name)
 
     def override(self, name: str, text: str) -> None:
         """One `--set NAME=VALUE`: for this run, not saved. SettingError for an unknown name or a wrong value."""

@@ -20,6 +20,7 @@ class FileSource:
     """
 
     ends = True
+    is_substitute = False
 
     def __init__(self, ring: RingBuffer, paths: list[Path], paced: bool, name: str = "") -> None:
         for path in paths:

@@ -33,6 +33,11 @@ class KeepAwake:
                     command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
                 )
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the system was asked and has not refused."""
+        return sys.platform == "win32" or (self._process is not None and self._process.poll() is None)
+
     def release(self) -> None:
         if sys.platform == "win32":
             ctypes.windll.kernel32.SetThreadExecutionState(_WINDOWS_CONTINUOUS)
@@ -47,5 +52,5 @@ class KeepAwake:
         pid = str(os.getpid())
         if sys.platform == "darwin":
             return ["caffeinate", "-i", "-w", pid]
-        what = ["--what=idle:sleep:handle-lid-switch", "--who=Baby Monitor", "--why=Listening to a child"]
+        what = ["--what=idle:sleep", "--who=Baby Monitor", "--why=Listening to a child"]
         return ["systemd-inhibit", *what, "tail", f"--pid={pid}", "-f", "/dev/null"]

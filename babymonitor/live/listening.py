@@ -29,6 +29,8 @@ RING_SECONDS = 180.0
 _LOOK_SECONDS = 0.25
 _SLEPT_SECONDS = 5.0
 _ECHO_SECONDS = 2.5
+_RETURN_SECONDS = 120.0
+_REPAIR_SECONDS = 60.0
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.5, 8.0
 
 
@@ -36,7 +38,7 @@ class Source(Protocol):
     """Where sound comes from: the microphone, or files in its place.
 
     `open` and `reopen` raise SoundCardError or AudioError; `pump` moves what has come into the ring. ends: whether it
-    can finish; one that can does not go deaf, and is not reopened.
+    can finish; one that can does not go deaf, and is not reopened. is_substitute: it is not the one that was wanted.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Source(Protocol):
 
     @property
     def finished(self) -> bool: ...
+    @property
+    def is_substitute(self) -> bool: ...
     def open(self) -> None: ...
     def reopen(self) -> None: ...
     def close(self) -> None: ...
@@ -119,6 +123,8 @@ class Listening:
         self._open_error = ""
         self._model_error = ""
         self._said: set[str] = set()
+        self._news: list[Happening] = []
+        self._repaired_at = float("-inf")
         self.use_rules(None)
 
     def start(self) -> None:
@@ -128,6 +134,7 @@ class Listening:
         self._wall_ahead = time.time() - now
         self._look_at = now
         self._retry_at, self._retry_seconds = now, _FIRST_RETRY_SECONDS
+        self._return_at = now + _RETURN_SECONDS
         self._health_alarm_at = float("-inf")
         self._believed_at = float("-inf")
         self._open(self.source.open)
@@ -166,8 +173,8 @@ class Listening:
 
     def tick(self) -> list[Happening]:
         """Move sound, and a few times a second look whether all is well."""
-        happenings: list[Happening] = []
-        self.source.pump()
+        happenings, self._news = self._news, []
+        self._pump()
         now = self._clock()
         if now >= self._look_at:
             self._look_at = now + _LOOK_SECONDS
@@ -226,12 +233,23 @@ class Listening:
         """Unix seconds of a position in the sound."""
         return time.time() - (self._ring.written / self._ring.sample_rate - seconds)
 
+    def _pump(self) -> None:
+        try:
+            self.source.pump()
+        except AudioError:
+            raise
+        except Exception as error:  # the watch must go on looking whatever the sound does: no samples are noticed
+            self._open_error = f"The microphone's sound cannot be used ({error})."
+
     # Health
 
     def _look_whether_it_slept(self, now: float) -> list[Happening]:
         """The wall clock runs on while the computer sleeps; the monotonic one does not."""
         slept_seconds = time.time() - now - self._wall_ahead
         self._wall_ahead = time.time() - now
+        if slept_seconds < -_SLEPT_SECONDS and self.snoozed_until is not None:
+            # The clock was set back: the snooze is not to grow by it.
+            self.snoozed_until += slept_seconds
         if self.source.ends or slept_seconds < _SLEPT_SECONDS:
             return []
         began, ended = time.time() - slept_seconds, time.time()
@@ -250,6 +268,7 @@ class Listening:
             self._try_again(now)
         elif health is Health.LISTENING:
             self._retry_seconds = _FIRST_RETRY_SECONDS
+            self._look_for_the_wanted(now)
         if Activity(health.value).is_fault and now >= self._believed_at:
             happenings += self._sound_health_alarm(now)
         return happenings
@@ -272,14 +291,16 @@ class Listening:
         changed = health is not self.health
         self.health, self.detail = health, self._explain(health)
         happenings: list[Happening] = []
-        if changed and health is Health.DEAF:
+        if changed and health in (Health.DEAF, Health.MODEL_FAILED):
+            # Without sound or scores nothing would ever end it, and the fault would hide behind it.
             happenings += self._alert_events([*self._policy.interrupt(), *self._loud_policy.interrupt()])
         if is_fault and not was_fault:
             self._fault_since = time.time()
         elif not is_fault:
             self._fault_since = None
             self._health_alarm_at = float("-inf")
-            if was_fault and self._alarm is not None:
+            # Another microphone than the wanted one is no good news: that alarm sounds to its end.
+            if was_fault and self._alarm is not None and not self.source.is_substitute:
                 self._alarm.stop()
         if changed and self._record is not None:
             if is_fault:
@@ -308,12 +329,21 @@ class Listening:
         self._retry_at = self._clock() + self._retry_seconds
         self._retry_seconds = min(2 * self._retry_seconds, _LONGEST_RETRY_SECONDS)
 
+    def _look_for_the_wanted(self, now: float) -> None:
+        """While another microphone is heard, see now and then whether the wanted one is back."""
+        if self.source.is_substitute and now >= self._return_at and self._policy.active is None:
+            self._return_at = now + _RETURN_SECONDS
+            self._open(self.source.reopen)
+
     def _open(self, how: Callable[[], None]) -> None:
         try:
             how()
             self._open_error = ""
         except (SoundCardError, AudioError) as error:
             self._open_error = str(error)
+            return
+        if self.source.is_substitute:
+            self._news += self._complain(f"The wanted microphone is not there; '{self.source.name}' is heard instead.")
 
     def _sound_health_alarm(self, now: float) -> list[Happening]:
         if self._alarm is None or now < self._health_alarm_at + self._settings[REPEAT_SECONDS]:
@@ -321,7 +351,19 @@ class Listening:
         if self._alarm.sounding and self._health_alarm_at == float("-inf"):
             self._alarm.stop()
         self._health_alarm_at = now
-        return self._complain(self._alarm.health())
+        return self._sound(self._alarm.health)
+
+    def _sound(self, alarm: Callable[[], str]) -> list[Happening]:
+        """Sound an alarm; where it cannot be heard, look for loudspeakers anew (PortAudio may know only ones that are
+        gone) and try again, at most once a minute, for the microphone is away for a moment by it.
+        """
+        sentence = alarm()
+        now = self._clock()
+        if sentence and not self.source.ends and now >= self._repaired_at + _REPAIR_SECONDS:
+            self._repaired_at = now
+            self._open(self.source.reopen)
+            sentence = alarm()
+        return self._complain(sentence)
 
     def _loudness_alerts(self) -> list[Happening]:
         score = self._loudness.poll()
@@ -338,7 +380,7 @@ class Listening:
             if event.change is Change.RAISED:
                 self._alert_since = self._wall(event.alert.began_seconds)
             if event.alarms and self._alarm is not None:
-                happenings += self._complain(self._alarm.crying())
+                happenings += self._sound(self._alarm.crying)
             if event.change is Change.ENDED and self._alarm is not None and self.health is Health.LISTENING:
                 self._alarm.stop()
             row = self._record.alert(event.alert, self._wall) if self._record is not None else None

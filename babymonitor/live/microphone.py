@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.audio import RingBuffer, StreamResampler
+from babymonitor.core.audio import OverrunError, RingBuffer, StreamResampler
 from babymonitor.live.sound_card import SoundCard, close_stream
 
 _CAPTURE_SECONDS = 10.0
+_USUAL_RATE = 48000
 
 
 class Microphone:
@@ -30,7 +31,7 @@ class Microphone:
         self._ring = ring
         self._card = card
         self._stream: Any = None
-        self._captured = RingBuffer(_CAPTURE_SECONDS, ring.sample_rate)
+        self._captured = RingBuffer(_CAPTURE_SECONDS, _USUAL_RATE)
         self._pumped = 0
         self._resampler = StreamResampler(ring.sample_rate, ring.sample_rate)
 
@@ -38,11 +39,16 @@ class Microphone:
     def finished(self) -> bool:
         return False
 
+    @property
+    def is_substitute(self) -> bool:
+        """The wanted microphone was not there: another one is heard."""
+        return self.wanted.casefold() not in self.name.casefold()
+
     def open(self) -> None:
         """Begin to listen; SoundCardError when that is not possible now."""
         self.close()
         # Named anew for each stream, so that a late callback of an old one writes where nobody reads.
-        captured = RingBuffer(_CAPTURE_SECONDS, self._ring.sample_rate)
+        captured = RingBuffer(_CAPTURE_SECONDS, _USUAL_RATE)
         self._stream, self.name = self._card.open_input(self.wanted, self._callback_into(captured))
         self._captured, self._pumped = captured, 0
         self._resampler = StreamResampler(self._stream.samplerate, self._ring.sample_rate)
@@ -62,10 +68,17 @@ class Microphone:
     def pump(self) -> None:
         """Move what was captured since the last call into the ring, resampled."""
         written = self._captured.written
-        start = max(self._pumped, self._captured.oldest)
-        if written > start:
-            self._ring.write(np.nan_to_num(self._resampler.push(self._captured.read(start, written))))
+        if written == self._pumped:
+            return
+        try:
+            block = self._captured.read(self._pumped, written)
+        except OverrunError:
+            # Held up for longer than the capture ring lasts: what comes next does not follow.
             self._pumped = written
+            self._ring.cut()
+            return
+        self._ring.write(np.nan_to_num(self._resampler.push(block)))
+        self._pumped = written
 
     def _callback_into(self, captured: RingBuffer) -> Callable[..., None]:
         def _audio_callback(indata: npt.NDArray[np.float32], frames: int, _time: object, status: Any) -> None:

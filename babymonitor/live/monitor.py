@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
@@ -11,7 +13,7 @@ from babymonitor.core.alerts import Alert, Change
 from babymonitor.core.audio import AudioError, RingBuffer, read_wave
 from babymonitor.core.classifier import ModelCard
 from babymonitor.core.detector import Score
-from babymonitor.core.history import AlertRow, History
+from babymonitor.core.history import AlertRow, History, HistoryError
 from babymonitor.core.settings import MICROPHONE, MODEL, SNOOZE_MINUTES, Settings
 from babymonitor.live.alarm import Alarm
 from babymonitor.live.clip_writer import ClipWriter
@@ -32,6 +34,7 @@ from babymonitor.live.speaker import Speaker
 from babymonitor.live.state import Activity, MonitorState
 
 _TICK_MS = 30
+_AWAKE_MS = 3000
 _PLAYBACK_RATE = 44100
 
 
@@ -66,6 +69,7 @@ class Monitor(QObject):
         self.model_name = ""
         self.start_threshold = settings.alert_rules().start_threshold
         self._thresholds: dict[str, float] | None = None
+        self._model_error = ""
         self._card: SoundCard | None = None
         self._listening: Listening | None = None
         self._ended: Listening | None = None
@@ -114,7 +118,10 @@ class Monitor(QObject):
             self._alarm,
         )
         self._listening.use_rules(self._thresholds)
+        if self._model_error:
+            self._listening.model_failed(self._model_error)
         self._keep_awake.hold()
+        QTimer.singleShot(_AWAKE_MS, self._on_awake_due)
         self._listening.start()
         self._tick_timer.start()
 
@@ -206,6 +213,14 @@ class Monitor(QObject):
             if not self._playing and self._clips.idle:
                 self._tick_timer.stop()
 
+    @Slot()
+    def _on_awake_due(self) -> None:
+        """Some systems refuse to be kept awake; that is to be known before the night."""
+        if self._listening is not None and not self._keep_awake.is_held:
+            self.complained.emit(
+                self.tr("The computer may fall asleep by itself and hear nothing: switch that off in its settings.")
+            )
+
     @Slot(object)
     def _on_scored(self, score: Score) -> None:
         if self._listening is None:
@@ -216,12 +231,14 @@ class Monitor(QObject):
 
     @Slot(object, str)
     def _on_model_opened(self, card: ModelCard, path: str) -> None:
+        self._model_error = ""
         self.labels, self.model_name = card.labels, card.name
         self._thresholds = card.thresholds
         self._use_rules()
 
     @Slot(str)
     def _on_detector_failed(self, sentence: str) -> None:
+        self._model_error = sentence
         if self._listening is not None:
             self._listening.model_failed(sentence)
 
@@ -252,8 +269,11 @@ class Monitor(QObject):
                     self.alert_raised.emit(self._row(happening))
 
     def _row(self, happening: AlertHappened) -> AlertRow:
-        row = self.history.alert(happening.row) if happening.row is not None else None
-        return row or _row_of(happening.event.alert)
+        with contextlib.suppress(HistoryError):
+            row = self.history.alert(happening.row) if happening.row is not None else None
+            if row is not None:
+                return row
+        return _row_of(happening.event.alert, time.time() - self.ring.written / self.ring.sample_rate)
 
     def _tell_what_was_kept(self) -> None:
         """Clips that were still being written when listening stopped."""
@@ -279,14 +299,14 @@ class Monitor(QObject):
             self.state_changed.emit(state)
 
 
-def _row_of(alert: Alert) -> AlertRow:
-    """An alert as a row, where the history could not keep it."""
+def _row_of(alert: Alert, zero: float) -> AlertRow:
+    """An alert as a row, where the history could not keep it. zero: Unix seconds at which the sound began."""
     return AlertRow(
         -1,
         alert.kind,
-        alert.began_seconds,
-        alert.raised_seconds,
-        alert.ended_seconds,
+        zero + alert.began_seconds,
+        zero + alert.raised_seconds,
+        None if alert.ended_seconds is None else zero + alert.ended_seconds,
         alert.peak_db,
         alert.peak_crying,
         alert.reasons,

@@ -168,7 +168,7 @@ class _Minutes:
     def add(self, score: Score, wall: float) -> list[Minute]:
         """Add a score; the minute before, if this one begins another."""
         began = int(wall // 60 * 60)
-        whole = self.flush() if self._minute is not None and began > self._minute.began else []
+        whole = self.flush() if self._minute is not None and began != self._minute.began else []
         minute = self._minute or Minute(began, score.level_db, score.crying)
         hop = 0.0 if self._last_seconds is None else min(1.0, score.seconds - self._last_seconds)
         self._last_seconds = score.seconds

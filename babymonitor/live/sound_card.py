@@ -33,13 +33,15 @@ class SoundCard:
 
     def __init__(self) -> None:
         self._speakers: list[Suspendable] = []
+        # Imported here: initialising PortAudio looks at every device, and the window need not wait for that.
+        self._portaudio: Any = None
         try:
-            import sounddevice
-        except OSError as error:
-            raise SoundCardError(
-                "PortAudio is not installed (on Debian and Ubuntu: apt install libportaudio2)."
-            ) from error
-        self._portaudio = sounddevice
+            with _without_chatter():
+                import sounddevice
+
+            self._portaudio = sounddevice
+        except OSError:  # what it raises where the system has no PortAudio
+            pass
 
     @property
     def installed(self) -> bool:

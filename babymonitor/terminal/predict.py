@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("No sound file was found there.", file=sys.stderr)
     if arguments.output is not None:
         try:
-            replace_file(arguments.output, (text + "\n").encode())
+            replace_file(arguments.output, (text + "\n").encode(errors="backslashreplace"))
         except OSError as error:
             print(f"{arguments.output} cannot be written: {error.strerror}.", file=sys.stderr)
             return 2

@@ -18,7 +18,7 @@ from babymonitor.core.audio import AudioError, RingBuffer
 from babymonitor.core.classifier import Classifier, ModelError
 from babymonitor.core.detector import Detector, Score
 from babymonitor.core.health import Health
-from babymonitor.core.history import History
+from babymonitor.core.history import History, HistoryError
 from babymonitor.core.labels import label
 from babymonitor.core.settings import MICROPHONE, MODEL, SettingError, Settings
 from babymonitor.live.alarm import Alarm
@@ -78,6 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
         # Whoever read our lines has gone (`| head`): that is no fault, but Python would complain of it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (HistoryError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 def _settings(overrides: list[str]) -> Settings:
@@ -182,18 +185,20 @@ class _Watch:
         if score is not None:
             happenings = listening.take(score)
             self._print.score(score)
-            self._tell(happenings)
+            self._tell(happenings, score.seconds)
 
     def _seconds(self) -> float:
         return self._ring.written / self._ring.sample_rate
 
-    def _tell(self, happenings: list[Happening]) -> None:
+    def _tell(self, happenings: list[Happening], seconds: float | None = None) -> None:
+        """Print what happened; seconds: the end of the window that told it, or else of the sound so far."""
+        seconds = self._seconds() if seconds is None else seconds
         for happening in happenings:
             if isinstance(happening, HealthChanged):
                 if happening.health is not Health.STARTING:
-                    self._print.health(self._seconds(), happening)
+                    self._print.health(seconds, happening)
             elif isinstance(happening, AlertHappened):
-                self._print.alert(self._seconds(), happening)
+                self._print.alert(seconds, happening)
             elif isinstance(happening, ClipSaved):
                 self._print.note(f"The sound was kept: {paths.clips_folder() / happening.name}")
             else:

@@ -79,6 +79,17 @@ def test_cool_down_holds_the_next_one_back_but_does_not_forget_it() -> None:
     assert long.events[-1][1].alert.id == 2
 
 
+def test_a_long_minimum_forgives_breath_and_still_needs_crying() -> None:
+    crying = Night(minimum_seconds=10.0)
+    for _ in range(12):
+        crying.hear(0.9, 1.0).hear(0.05, 0.75)
+    assert [change for change, _ in crying.story()][:1] == ["raised"]
+    shouts = Night(minimum_seconds=10.0)
+    for _ in range(12):
+        shouts.hear(0.9, 1.0).hear(0.05, 4.0)
+    assert shouts.story() == []
+
+
 def test_it_is_repeated_while_it_lasts() -> None:
     night = Night().hear(0.9, 65)
     assert night.story() == [("raised", 0.75), ("repeated", 20.75), ("repeated", 40.75), ("repeated", 60.75)]

@@ -37,10 +37,12 @@ class TurnedMicrophone:
     name = "turned"
     ends = False
     finished = False
+    is_substitute = False
 
     def __init__(self, ring: RingBuffer) -> None:
         self.ring = ring
         self.there = True
+        self.is_open = False
         self.amplitude = 1e-3
         self.opened = 0
         self._generator = np.random.default_rng(0)
@@ -49,6 +51,7 @@ class TurnedMicrophone:
         self.opened += 1
         if not self.there:
             raise SoundCardError("No microphone was found.")
+        self.is_open = True
         self.ring.cut()
 
     reopen = open
@@ -57,7 +60,8 @@ class TurnedMicrophone:
         pass
 
     def pump(self) -> None:
-        if self.there:
+        self.is_open = self.is_open and self.there
+        if self.is_open:
             self.ring.write(np.asarray(self._generator.standard_normal(4000) * self.amplitude, np.float32))
 
 
@@ -203,6 +207,61 @@ def test_without_scores_loudness_wakes(room: Room) -> None:
     room.end()
     (row,) = room.history.alerts()
     assert row.kind == "loud"
+    room.history.close()
+
+
+def test_a_model_that_fails_while_it_cries_is_told(room: Room) -> None:
+    room.run(5)
+    room.run(2, crying=0.95)
+    room.run(6, crying=None)
+    assert room.listening.state.activity is Activity.MODEL_FAILED
+    assert room.changes() == [(Change.RAISED, True), (Change.ENDED, False)]
+    room.end()
+    room.history.close()
+
+
+def test_another_microphone_than_the_wanted_one_is_told_and_the_wanted_one_looked_for(room: Room) -> None:
+    room.run(5)
+    room.microphone.there = False
+    room.run(3)
+    room.microphone.there, room.microphone.is_substitute = True, True
+    room.run(10)
+    assert room.listening.state.activity is Activity.LISTENING
+    sentences = [happening.sentence for happening in room.happened if isinstance(happening, Complaint)]
+    assert sentences == ["The wanted microphone is not there; 'turned' is heard instead."]
+    opened = room.microphone.opened
+    room.run(300)
+    assert 2 <= room.microphone.opened - opened <= 3, "every two minutes"
+    room.microphone.is_substitute = False
+    opened = room.microphone.opened
+    room.run(300)
+    assert room.microphone.opened - opened == 0
+    room.end()
+    room.history.close()
+
+
+def test_whatever_goes_wrong_with_the_sound_is_deaf_and_never_silent(room: Room) -> None:
+    room.run(5)
+
+    def broken() -> None:
+        raise RuntimeError("the driver is confused")
+
+    room.microphone.pump = broken  # type: ignore[method-assign]
+    room.run(3)
+    assert room.listening.state.activity is Activity.DEAF
+    room.end()
+    room.history.close()
+
+
+def test_a_clock_set_back_does_not_lengthen_the_snooze(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.run(5)
+    room.listening.snooze(10)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 6 * 3600)
+    room.run(1)
+    assert room.listening.snoozed_until is not None
+    assert room.listening.snoozed_until - time.time() == pytest.approx(600, abs=20)
+    room.end()
     room.history.close()
 
 

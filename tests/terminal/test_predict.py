@@ -76,6 +76,16 @@ def test_devices_names_the_virtual_microphone(sound_card: object) -> None:
     assert "system's choice" in babymonitor("devices").stdout
 
 
+def test_a_name_that_is_no_text_and_a_narrow_terminal_end_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "cry.wav").rename(folder / "a\udcff.wav")
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    result = babymonitor("predict", folder)
+    assert result.returncode == 0, result.stderr
+    assert "quiet.wav" in result.stdout
+
+
 def test_devices_without_a_sound_card() -> None:
     result = babymonitor("devices", bare=True)
     assert (result.returncode, result.stdout, result.stderr) == (0, "No microphone was found.\n", "")
