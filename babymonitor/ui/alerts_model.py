@@ -19,6 +19,7 @@ from PySide6.QtCore import (
 
 from babymonitor.core import paths
 from babymonitor.core.history import AlertRow
+from babymonitor.live.monitor import Monitor
 from babymonitor.ui.wording import clock_text, day_text, duration_text, kind_title, level_text, reason_hint, top_reason
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -82,6 +83,14 @@ class AlertsModel(QAbstractTableModel):
             if self._alerts:
                 last = self.index(len(self._alerts) - 1, Column.CLIP)
                 self.dataChanged.emit(self.index(0, Column.CLIP), last)
+
+    def toggle_playing(self, alert: AlertRow, monitor: Monitor) -> None:
+        """Play an alert's clip, or end it if it plays already."""
+        path = clip_path(alert)
+        if path is None or self.is_playing(alert):
+            monitor.stop_playing()
+        else:
+            monitor.play(path)
 
     def is_playing(self, alert: AlertRow) -> bool:
         return bool(self._playing) and self._playing == str(clip_path(alert))

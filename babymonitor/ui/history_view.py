@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from babymonitor.core.history import AlertRow, History, HistoryError
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.alerts_file import write_alerts
-from babymonitor.ui.alerts_model import AlertsFilter, AlertsModel, Column, clip_path
+from babymonitor.ui.alerts_model import AlertsFilter, AlertsModel, Column
 from babymonitor.ui.alerts_view import AlertsView
 from babymonitor.ui.choice_view import ChoiceView
 from babymonitor.ui.night import Night, NightReport, nights_with_anything, read_night, report_night
@@ -367,11 +367,7 @@ class HistoryView(QWidget):
 
     @Slot(object)
     def _on_play_requested(self, alert: AlertRow) -> None:
-        path = clip_path(alert)
-        if path is None or self.alerts_model.is_playing(alert):
-            self._monitor.stop_playing()
-        else:
-            self._monitor.play(path)
+        self.alerts_model.toggle_playing(alert, self._monitor)
 
     @Slot()
     def _on_play_clicked(self) -> None:

@@ -18,7 +18,7 @@ from babymonitor.core.history import AlertRow, History, HistoryError
 from babymonitor.core.settings import LOUD_LEVEL_DB, LOUD_RISE_DB, SNOOZE_MINUTES, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.live.state import Activity, MonitorState
-from babymonitor.ui.alerts_model import AlertsModel, Column, clip_path
+from babymonitor.ui.alerts_model import AlertsModel, Column
 from babymonitor.ui.alerts_view import AlertsView
 from babymonitor.ui.bars_view import BarsView
 from babymonitor.ui.level_view import LevelView
@@ -340,11 +340,7 @@ class MonitorView(QWidget):
 
     @Slot(object)
     def _on_play_requested(self, alert: AlertRow) -> None:
-        path = clip_path(alert)
-        if path is None or self.alerts_model.is_playing(alert):
-            self._monitor.stop_playing()
-        else:
-            self._monitor.play(path)
+        self.alerts_model.toggle_playing(alert, self._monitor)
 
     @Slot()
     def _on_frame_due(self) -> None:
