@@ -37,6 +37,8 @@ class VirtualScreen:
         os.close(write_end)
         with os.fdopen(read_end) as numbers:
             os.environ["DISPLAY"] = f":{numbers.readline().strip()}"
+        # There is no desktop here: looking for one would start a bus of its own, or wait for it.
+        os.environ["DBUS_SESSION_BUS_ADDRESS"] = "disabled:"
 
     def close(self) -> None:
         self._process.terminate()
