@@ -57,21 +57,19 @@ def _event(values: dict[str, Any]) -> None:
 
 
 def _families(arguments: argparse.Namespace) -> int:
-    from trainer.networks import cnn  # noqa: F401 (registers)
-    from trainer.networks.registry import FAMILIES
+    from trainer.networks import FAMILIES
 
     rows = []
     for family in FAMILIES.values():
         from babymonitor.core.labels import LABELS
 
-        network = family.build(tuple(LABELS), family.front)
+        network = family.network(tuple(LABELS))
         front = family.front
-        seconds = front.features.samples(front.window_frames) / front.features.sample_rate
         rows.append(
             {
                 "name": family.name,
                 "parameters": sum(values.numel() for values in network.parameters()),
-                "input": f"{front.features.kind} {front.features.n_mels} × {front.window_frames} ({seconds:.1f} s)",
+                "input": f"{front.features.kind} {front.features.rows} × {front.window_frames} ({front.seconds:.1f} s)",
                 "needs": family.needs or "nothing more",
                 "about": family.about,
             }
@@ -90,8 +88,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
     from trainer.corpora import DataError
     from trainer.fit import Recipe
-    from trainer.networks import cnn  # noqa: F401 (registers)
-    from trainer.networks.registry import FAMILIES
+    from trainer.networks import FAMILIES
     from trainer.run import Request, train
 
     if arguments.family not in FAMILIES:

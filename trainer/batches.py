@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.features import Mel, Wave, fit_frames, log_mel
+from babymonitor.core.features import Mel, Wave, fit_frames, front_end
 from babymonitor.core.labels import label
 from trainer import augment, synthetic
 from trainer.augment import Strength
 from trainer.corpora import Clip, DataError, Span, Waves
-from trainer.networks.registry import Front
+from trainer.networks import Front
 
 SHORTEST_EVENT = 0.40
 """Seconds of an event that make a window its own: with less of it, nobody could say what it is."""
@@ -36,7 +36,7 @@ _FADE = np.linspace(0, 1, 80, dtype=np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """mels (B, n_mels, frames), in half precision, and soft targets (B, labels)."""
+    """mels (B, rows, frames), in half precision, and soft targets (B, labels)."""
 
     mels: npt.NDArray[np.float16]
     targets: npt.NDArray[np.float32]
@@ -100,7 +100,7 @@ class WindowMaker:
         self._bank: dict[tuple[str, int], Wave] = {}
 
     def draw(self, epoch: int, index: int) -> tuple[Mel, npt.NDArray[np.float32]]:
-        """One window: (n_mels, frames) and its target (labels,)."""
+        """One window: (rows, frames) and its target (labels,)."""
         rng = np.random.default_rng([self.seed, epoch, index])
         at = int(rng.choice(len(self.labels), p=self.shares))
         name = self.labels[at]
@@ -110,7 +110,7 @@ class WindowMaker:
             piece = self._piece(rng, name)
         target = np.zeros(len(self.labels), np.float32)
         target[at] = 1.0
-        mel = log_mel(self._through_the_world(rng, piece, name), self.front.features)
+        mel = front_end(self._through_the_world(rng, piece, name), self.front.features)
         return fit_frames(mel, self.front.window_frames), target
 
     def _item(self, rng: np.random.Generator, name: str) -> tuple[Clip, list[Span], Span]:
@@ -307,7 +307,7 @@ def _label_shares(labels: tuple[str, ...]) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Windows to judge by: mels (N, n_mels, frames), label per window, and the group and clip each is from."""
+    """Windows to judge by: mels (N, rows, frames), label per window, and the group and clip each is from."""
 
     mels: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
@@ -335,7 +335,7 @@ def fixed_windows(
                     wave = waves.read(clip.path, int(start * SAMPLE_RATE), int(stop * SAMPLE_RATE))
                     if wave.size < front.features.n_fft:
                         continue
-                    mels.append(fit_frames(log_mel(wave, front.features), front.window_frames))
+                    mels.append(fit_frames(front_end(wave, front.features), front.window_frames))
                     targets.append(labels.index(span.label))
                     groups.append(clip.group)
                     names.append(clip.path)

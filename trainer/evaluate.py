@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
 from babymonitor.core.classifier import Classifier
-from babymonitor.core.features import Wave, fit_frames, log_mel
+from babymonitor.core.features import Wave, fit_frames, front_end
 from babymonitor.core.labels import label
 from trainer import metrics, synthetic
 from trainer.augment import add
@@ -21,7 +21,7 @@ from trainer.batches import Windows, fixed_windows
 from trainer.corpora import Clip, DataError, Waves, closed, load, split
 from trainer.delay import onset_delays
 from trainer.label import Teacher
-from trainer.networks.registry import Front
+from trainer.networks import Front
 
 FALSE_SHARES = (0.02, 0.01, 0.003, 0.001)
 _STEP_SECONDS = 0.256
@@ -32,7 +32,7 @@ def window_probabilities(classifier: Classifier, wave: Wave) -> npt.NDArray[np.f
     card = classifier.card
     if wave.size < card.features.n_fft:
         wave = np.pad(wave, (card.features.n_fft - wave.size, 0))
-    mel = log_mel(wave, card.features)
+    mel = front_end(wave, card.features)
     if mel.shape[1] <= card.window_frames:
         return classifier.probabilities(fit_frames(mel, card.window_frames))[None]
     starts = range(0, mel.shape[1] - card.window_frames + 1, card.hop_frames)
@@ -286,7 +286,7 @@ def _kind(clip: Clip) -> str:
 
 def _speed(classifier: Classifier) -> float:
     """Milliseconds one window costs the network, one thread: the median of many."""
-    window = np.zeros((classifier.card.features.n_mels, classifier.card.window_frames), np.float32)
+    window = np.zeros((classifier.card.features.rows, classifier.card.window_frames), np.float32)
     spent = []
     for _ in range(200):
         began = time.perf_counter()

@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from babymonitor.core.classifier import METADATA_KEY, Classifier, ModelCard, encode_golden, seal
-from babymonitor.core.features import Wave, fit_frames, log_mel
+from babymonitor.core.features import Wave, fit_frames, front_end
 from trainer import synthetic
+from trainer.networks import Front
 from trainer.networks.heads import Calibrated, Calibration
-from trainer.networks.registry import Front
 
 
 def golden_wave(samples: int) -> Wave:
@@ -27,9 +27,9 @@ def golden_wave(samples: int) -> Wave:
 
 
 def graph(network: nn.Module, labels: tuple[str, ...], front: Front, calibration: Calibration) -> bytes:
-    """The ONNX graph "features" (batch, n_mels, frames) → "probabilities" (batch, labels), calibrated."""
+    """The ONNX graph "features" (batch, rows, frames) → "probabilities" (batch, labels), calibrated."""
     whole = Calibrated(network, labels, calibration).eval()
-    example = torch.zeros(2, front.features.n_mels, front.window_frames)
+    example = torch.zeros(2, front.features.rows, front.window_frames)
     memory = io.BytesIO()
     with warnings.catch_warnings():
         # torch's exporters warn about each other; the test that compares the outputs is what counts.
@@ -62,7 +62,7 @@ def write_model(
     labels = tuple(card["labels"])
     model = onnx.load_from_string(graph(network, labels, front, calibration))
     wave = golden_wave(front.features.samples(front.window_frames))
-    mel = fit_frames(log_mel(wave, front.features), front.window_frames)
+    mel = fit_frames(front_end(wave, front.features), front.window_frames)
     with torch.no_grad():
         answer = Calibrated(network, labels, calibration).eval()(torch.from_numpy(mel[None]))[0].tolist()
     whole = ModelCard(

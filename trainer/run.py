@@ -17,8 +17,8 @@ from trainer.calibrate import PRIOR, calibrate, group_weights, thresholds
 from trainer.corpora import DataError, DataSet, Waves, closed, load, split
 from trainer.export import write_model
 from trainer.fit import Event, Recipe, fit, logits_of
+from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibration, TwoLevel
-from trainer.networks.registry import FAMILIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def train(request: Request, event: Event | None = None) -> dict[str, Any]:
     maker = WindowMaker(data.side("train"), waves, labels, front, augment.Strength(), recipe.seed)
     plain = fixed_windows(data.side("validation"), waves, labels, front)
     torch.manual_seed(recipe.seed)
-    network = family.build(labels, front)
+    network = family.network(labels)
     trained = fit(network, labels, maker, plain, recipe, request.checkpoint, request.resume, event)
 
     two_level = TwoLevel(labels)

@@ -1,6 +1,6 @@
 """The model file: one `.onnx` that carries everything needed to use it honestly, opened, checked and asked.
 
-Graph: input ``features`` (batch, n_mels, window_frames) float32 → output ``probabilities`` (batch, labels) float32,
+Graph: input ``features`` (batch, rows, window_frames) float32 → output ``probabilities`` (batch, labels) float32,
 calibrated, each row summing to one. Metadata: one JSON object under the key ``babymonitor`` (see `ModelCard`).
 
 The last bytes of the file are a seal: one more metadata entry, ``sha256`` of all that stands before it. Protocol
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.features import FeatureError, FeatureSpec, Mel, Wave, fit_frames, log_mel
+from babymonitor.core.features import FeatureError, FeatureSpec, Mel, Wave, fit_frames, front_end
 from babymonitor.core.labels import label
 
 METADATA_KEY = "babymonitor"
@@ -32,6 +32,7 @@ FORMAT = 1
 GOLDEN_TOLERANCE = 2e-3
 """How far the replayed golden output may be from the stored one: runtimes and processors round differently."""
 
+LONGEST_WINDOW_SECONDS = 30.0
 _LARGEST_BYTES = 2**31 - 1
 # ModelProto.metadata_props is field 14; StringStringEntryProto is {1: key, 2: value}. 64 hexadecimal digits follow.
 _SEAL_HEAD = bytes([14 << 3 | 2, 2 + 6 + 2 + 64, 0x0A, 6]) + b"sha256" + bytes([0x12, 64])
@@ -131,7 +132,7 @@ class ModelCard:
             raise ModelError("its labels are missing or named twice")
         if not (0 < end <= start < 1):
             raise ModelError("its thresholds are impossible")
-        if not (4 <= card.window_frames <= 10_000 and 1 <= card.hop_frames <= card.window_frames):
+        if not (1 <= card.hop_frames <= card.window_frames and 0.1 <= card.window_seconds <= LONGEST_WINDOW_SECONDS):
             raise ModelError("its window or hop is impossible")
         return card
 
@@ -194,7 +195,7 @@ class Classifier:
         return self.card.labels
 
     def probabilities(self, window: Mel) -> npt.NDArray[np.float32]:
-        """(n_mels, window_frames) → (labels,), calibrated. ModelError when the network gives anything else."""
+        """(rows, window_frames) → (labels,), calibrated. ModelError when the network gives anything else."""
         with self._naming_itself():
             return self._ask(window)
 
@@ -216,7 +217,7 @@ class Classifier:
         return self.probabilities(self._window_of(wave))
 
     def _window_of(self, wave: Wave) -> Mel:
-        mel = log_mel(wave[-self.card.window_samples :], self.card.features)
+        mel = front_end(wave[-self.card.window_samples :], self.card.features)
         return fit_frames(mel, self.card.window_frames)
 
     def crying(self, probabilities: npt.NDArray[np.float32]) -> float:

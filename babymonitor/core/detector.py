@@ -12,7 +12,7 @@ import numpy as np
 
 from babymonitor.core.audio import SILENCE_DB, OverrunError, RingBuffer, level_db
 from babymonitor.core.classifier import Classifier, ModelError
-from babymonitor.core.features import FeatureSpec, Mel, fit_frames, log_mel
+from babymonitor.core.features import FeatureSpec, Mel, fit_frames, front_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Detector:
     def _restart(self, origin: int) -> None:
         """Begin anew at a sample: the grid of windows starts there, and nothing before it is looked at."""
         self._origin = origin
-        self._mel: Mel = np.zeros((self._spec.n_mels, 0), np.float32)
+        self._mel: Mel = np.zeros((self._spec.rows, 0), np.float32)
         self._frames_done = 0
         self._last_window = -1
 
@@ -89,7 +89,7 @@ class Detector:
             # The thread was held up for longer than the ring lasts: what is left is judged as new sound.
             self._restart(self._ring.written)
             return None
-        new = log_mel(wave, self._spec)
+        new = front_end(wave, self._spec)
         follows = start_frame == self._frames_done
         self._mel = np.concatenate((self._mel, new), axis=1)[:, -card.window_frames :] if follows else new
         self._frames_done = stop_frame
@@ -100,7 +100,7 @@ class Detector:
         if self._last_window >= 0 or self._spec.frames(self._ring.written - self._origin) == 0:
             return None
         wave = self._ring.read(self._origin, self._ring.written)
-        self._mel = log_mel(wave, self._spec)
+        self._mel = front_end(wave, self._spec)
         self._last_window = 0
         return self._score(self._ring.written, level_db(wave))
 

@@ -14,9 +14,8 @@ import torch
 from babymonitor.core.classifier import Classifier
 from trainer.__main__ import main
 from trainer.fit import Recipe
-from trainer.networks import cnn  # noqa: F401 (registers)
+from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel
-from trainer.networks.registry import FAMILIES
 from trainer.run import Request, train
 
 TINY = Recipe(epochs=2, epoch_windows=32, batch=8, seed=3)
@@ -38,7 +37,7 @@ def test_model_file_opens_and_answers_as_torch_does(trained: tuple[Path, Path]) 
     classifier = Classifier(trained[0])
     assert classifier.labels == ("sad", "natural", "background")
     family = FAMILIES["cnn_tiny"]
-    network = family.build(classifier.labels, family.front)
+    network = family.network(classifier.labels)
     state = torch.load(trained[0].with_suffix(".checkpoint"), weights_only=True)
     network.load_state_dict(state["averaged"])
     told = classifier.card.calibration
@@ -125,7 +124,7 @@ def test_every_weight_learns_and_loss_falls() -> None:
     family = FAMILIES["cnn_tiny"]
     labels = ("hungry", "sad", "natural", "background")
     torch.manual_seed(0)
-    network = family.build(labels, family.front).train()
+    network = family.network(labels).train()
     two_level = TwoLevel(labels)
     mels = torch.randn(8, 64, 124) * 3 - 8
     targets = torch.eye(4)[torch.arange(8) % 4]

@@ -1,1 +1,6 @@
-"""Networks by name."""
+"""Families by name: importing this package registers them all. What is heavy is imported when a family is built."""
+
+from trainer.networks import cnn
+from trainer.networks.registry import FAMILIES, Family, Front
+
+__all__ = ["FAMILIES", "Family", "Front", "cnn"]

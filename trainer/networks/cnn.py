@@ -6,25 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from babymonitor.core.features import FeatureSpec
+from trainer.networks.network import LevelNormalised, Network
 from trainer.networks.registry import Front, family
-
-DYNAMIC_RANGE = 14.0
-"""Natural-logarithm units (61 dB) below the loudest cell of a window under which nothing is told apart."""
-
-
-class LevelNormalised(nn.Module):
-    """(B, mels, frames) → (B, 2, mels, frames), the same for the same sound at any volume.
-
-    What lies too far below the loudest cell is lifted to a floor that moves with the sound, then the mean of the whole
-    window is taken away (first plane), and the mean of each band (second plane: steady noise goes, what changes stays).
-    """
-
-    def forward(self, mel: Tensor) -> Tensor:
-        floor = mel.amax(dim=(1, 2), keepdim=True) - DYNAMIC_RANGE
-        mel = torch.maximum(mel, floor)
-        level = mel - mel.mean(dim=(1, 2), keepdim=True)
-        change = mel - mel.mean(dim=2, keepdim=True)
-        return torch.stack((level, change), dim=1) * 0.4
 
 
 class Separable(nn.Module):
@@ -48,11 +31,11 @@ class Separable(nn.Module):
         return out
 
 
-class CnnTiny(nn.Module):
+class CnnTiny(Network):
     """Stem, separable blocks, one filter over all of the frequency axis, then mean and maximum over time."""
 
     def __init__(self, labels: int, front: Front) -> None:
-        super().__init__()
+        super().__init__(320, labels, dropout=0.2)
         self.normalise = LevelNormalised()
         self.stem = nn.Sequential(nn.Conv2d(2, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24), nn.ReLU())
         self.blocks = nn.Sequential(
@@ -75,14 +58,10 @@ class CnnTiny(nn.Module):
             nn.BatchNorm2d(160),
             nn.ReLU(),
         )
-        self.dropout = nn.Dropout(0.2)
-        self.head = nn.Linear(320, labels)
 
-    def forward(self, mel: Tensor) -> Tensor:
-        x = self.over_frequency(self.blocks(self.stem(self.normalise(mel)))).squeeze(2)
-        pooled = torch.cat((x.mean(dim=2), x.amax(dim=2)), dim=1)
-        logits: Tensor = self.head(self.dropout(pooled))
-        return logits
+    def embed(self, features: Tensor) -> Tensor:
+        x = self.over_frequency(self.blocks(self.stem(self.normalise(features)))).squeeze(2)
+        return torch.cat((x.mean(dim=2), x.amax(dim=2)), dim=1)
 
 
 @family(Front(FeatureSpec(), window_frames=124, hop_frames=16))

@@ -1,0 +1,55 @@
+"""What all networks have in common: a body that embeds a window, and one linear layer that names it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Network(nn.Module):
+    """(B, rows, frames) → (B, labels) logits, by way of an embedding.
+
+    A subclass sets `head` (and `dropout`, if it has any before the head) and defines `embed`. That the head is the
+    last and only layer that knows the labels lets other things be built on the embedding: a new head, an SVM.
+    """
+
+    head: nn.Linear
+    dropout: nn.Module
+
+    def __init__(self, embedding: int, labels: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(embedding, labels)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """(B, rows, frames) → (B, embedding)."""
+        raise NotImplementedError
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.dropout(self.embed(features)))
+        return logits
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """What the optimiser is given: all that learns, at one rate; a family with layer-wise rates overrides it."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": learning_rate}]
+
+
+DYNAMIC_RANGE = 14.0
+"""Natural-logarithm units (61 dB) below the loudest cell of a window under which nothing is told apart."""
+
+
+class LevelNormalised(nn.Module):
+    """(B, mels, frames) → (B, 2, mels, frames), the same for the same sound at any volume.
+
+    What lies too far below the loudest cell is lifted to a floor that moves with the sound, then the mean of the whole
+    window is taken away (first plane), and the mean of each band (second plane: steady noise goes, what changes stays).
+    """
+
+    def forward(self, mel: Tensor) -> Tensor:
+        floor = mel.amax(dim=(1, 2), keepdim=True) - DYNAMIC_RANGE
+        mel = torch.maximum(mel, floor)
+        level = mel - mel.mean(dim=(1, 2), keepdim=True)
+        change = mel - mel.mean(dim=2, keepdim=True)
+        return torch.stack((level, change), dim=1) * 0.4
