@@ -192,10 +192,11 @@ def _log_mel_prosody(wave: Wave, spec: FeatureSpec) -> Mel:
 def _htk_filters(spec: FeatureSpec) -> npt.NDArray[np.float32]:
     """Triangles of height one on the HTK mel scale, bin 0 left out, (transform // 2 + 1, n_mels)."""
 
-    def to_mel(hz: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    def to_mel(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return 1127.0 * np.log1p(hz / 700.0)
 
-    corners = np.linspace(*to_mel(np.array([spec.fmin_hz, spec.fmax_hz])), spec.n_mels + 2)
+    ends = to_mel(np.array([spec.fmin_hz, spec.fmax_hz]))
+    corners = np.linspace(ends[0], ends[1], spec.n_mels + 2)
     bins = to_mel(np.fft.rfftfreq(_transform(spec.n_fft), 1.0 / spec.sample_rate))[:, None]
     rising = (bins - corners[:-2]) / np.diff(corners)[:-1]
     falling = (corners[2:] - bins) / np.diff(corners)[1:]
