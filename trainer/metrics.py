@@ -51,12 +51,15 @@ def confusion(truth: npt.NDArray[np.int64], guess: npt.NDArray[np.int64], labels
 
 def per_label(table: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
     """Precision, recall and F1 of each label from a confusion matrix; 0 where nothing was said, NaN where none was."""
-    hits = np.diag(table).astype(float)
-    said, was = table.sum(0), table.sum(1)
+    return rates(np.diag(table).astype(float), table.sum(0), table.sum(1))
+
+
+def rates(hits: Floats, said: Floats, was: Floats) -> tuple[Floats, Floats, Floats]:
+    """Precision, recall and F1, (…, labels), of how often each was rightly said, was said, and was; see `per_label`."""
+    hits, said, was = np.broadcast_arrays(np.asarray(hits, float), said, was)
     precision = np.divide(hits, said, out=np.zeros_like(hits), where=said > 0)
     recall = np.divide(hits, was, out=np.full_like(hits, np.nan), where=was > 0)
-    total = (said + was).astype(float)
-    f1 = np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
+    f1 = np.divide(2 * hits, said + was, out=np.zeros_like(hits), where=said + was > 0)
     return precision, recall, np.where(was > 0, f1, np.nan)
 
 
