@@ -1,6 +1,17 @@
 """Families by name: importing this package registers them all. What is heavy is imported when a family is built."""
 
-from trainer.networks import cnn
+from trainer.networks import cnn, mobile, prosody, recurrent, resnet, transformer, waveform
 from trainer.networks.registry import FAMILIES, Family, Front
 
-__all__ = ["FAMILIES", "Family", "Front", "cnn"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Front",
+    "cnn",
+    "mobile",
+    "prosody",
+    "recurrent",
+    "resnet",
+    "transformer",
+    "waveform",
+]

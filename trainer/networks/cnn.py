@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from babymonitor.core.features import FeatureSpec
 from trainer.networks.network import LevelNormalised, Network
-from trainer.networks.registry import Front, family
+from trainer.networks.registry import SPEECH, Front, family
 
 
 class Separable(nn.Module):
@@ -68,3 +68,31 @@ class CnnTiny(Network):
 def cnn_tiny(labels: tuple[str, ...], front: Front) -> nn.Module:
     """Depthwise-separable CNN on 2 s of log-mel: the default model's family."""
     return CnnTiny(len(labels), front)
+
+
+class BaseCnn(Network):
+    """Four times convolution, batch norm, pooling and dropout: 32, 64, 128, 256; mean and maximum of the last map."""
+
+    def __init__(self, labels: int) -> None:
+        super().__init__(512, labels, dropout=0.3)
+        self.normalise = LevelNormalised()
+        blocks: list[nn.Module] = []
+        for inputs, outputs in ((2, 32), (32, 64), (64, 128), (128, 256)):
+            blocks += [
+                nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Dropout2d(0.1),
+            ]
+        self.blocks = nn.Sequential(*blocks)
+
+    def embed(self, features: Tensor) -> Tensor:
+        maps = self.blocks(self.normalise(features))
+        return torch.cat((maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))), dim=1)
+
+
+@family(SPEECH)
+def base_cnn(labels: tuple[str, ...], front: Front) -> nn.Module:
+    """Four-block CNN (32, 64, 128, 256; 0.4 M parameters) on 3 s of log-mel."""
+    return BaseCnn(len(labels))

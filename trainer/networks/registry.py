@@ -25,6 +25,11 @@ class Front:
         return self.features.samples(self.window_frames) / self.features.sample_rate
 
 
+SPEECH = Front(
+    FeatureSpec(n_fft=1024, hop_length=512, n_mels=64, fmin_hz=50.0, fmax_hz=8000.0), window_frames=92, hop_frames=8
+)
+"""3 s of log-mel with a man's pitch in it: what most published networks for emotion in speech are given."""
+
 Builder = Callable[..., nn.Module]
 
 
