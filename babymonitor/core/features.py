@@ -197,7 +197,8 @@ def _htk_filters(spec: FeatureSpec) -> npt.NDArray[np.float32]:
 
     ends = to_mel(np.array([spec.fmin_hz, spec.fmax_hz]))
     corners = np.linspace(ends[0], ends[1], spec.n_mels + 2)
-    bins = to_mel(np.fft.rfftfreq(_transform(spec.n_fft), 1.0 / spec.sample_rate))[:, None]
+    hz = np.asarray(np.fft.rfftfreq(_transform(spec.n_fft), 1.0 / spec.sample_rate), np.float64)
+    bins = to_mel(hz)[:, None]
     rising = (bins - corners[:-2]) / np.diff(corners)[:-1]
     falling = (corners[2:] - bins) / np.diff(corners)[1:]
     weights = np.maximum(0.0, np.minimum(rising, falling))
