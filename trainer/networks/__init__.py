@@ -1,6 +1,6 @@
 """Families by name: importing this package registers them all. What is heavy is imported when a family is built."""
 
-from trainer.networks import cnn, mobile, prosody, recurrent, resnet, transformer, waveform
+from trainer.networks import cnn, mobile, prosody, recurrent, resnet, transformer, waveform, yamnet
 from trainer.networks.registry import FAMILIES, Family, Front
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "resnet",
     "transformer",
     "waveform",
+    "yamnet",
 ]

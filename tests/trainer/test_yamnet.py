@@ -1,0 +1,204 @@
+"""YAMNet's body: built as published, loaded from published weights where there are any, a family like the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from made_data import SHARED_DATA
+
+from babymonitor.core.audio import read_wave
+from babymonitor.core.features import Wave, front_end
+from trainer import synthetic
+from trainer.corpora import DataError
+from trainer.export import graph
+from trainer.networks import FAMILIES
+from trainer.networks.heads import Calibrated, Calibration, TwoLevel
+from trainer.networks.yamnet import Convolution, Yamnet, published
+
+LABELS = ("hungry", "sad", "natural", "background")
+FRONT = FAMILIES["yamnet"].front
+PATCH = 15600
+"""Samples of one patch of 96 frames: what the published file is given."""
+WEIGHTS = SHARED_DATA.parent / "peers" / "yamnet" / "yamnet.tflite"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Two that share a busy processor take ten times as long."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def weights() -> Path:
+    if not WEIGHTS.is_file():
+        pytest.skip("../shared/peers/yamnet is not here: nothing was compared with the published YAMNet")
+    pytest.importorskip("ai_edge_litert", reason="no TensorFlow Lite here: nothing was compared with YAMNet")
+    return WEIGHTS
+
+
+def fresh(weights: str = "random") -> Yamnet:
+    torch.manual_seed(0)
+    network = FAMILIES["yamnet"].network(LABELS, weights)
+    assert isinstance(network, Yamnet)
+    return network
+
+
+def windows(count: int) -> torch.Tensor:
+    """Log-mel of made cries and noises in turn, (count, 64, 192)."""
+    rng = np.random.default_rng(1)
+    samples = FRONT.features.samples(FRONT.window_frames)
+    makers = (synthetic.cry, synthetic.noise, synthetic.tones, synthetic.fan)
+    return torch.from_numpy(np.stack([front_end(makers[at % 4](rng, samples), FRONT.features) for at in range(count)]))
+
+
+def test_front_end_is_the_published_one() -> None:
+    """25 ms windows every 10 ms at 16 kHz, 64 bands from 125 to 7500 Hz, 0.001 under the logarithm; whole patches."""
+    spec = FRONT.features
+    assert (spec.kind, spec.sample_rate, spec.n_fft, spec.hop_length) == ("log_mel_vggish", 16000, 400, 160)
+    assert (spec.n_mels, spec.fmin_hz, spec.fmax_hz, spec.floor) == (64, 125.0, 7500.0, 0.001)
+    assert spec.samples(96) == PATCH
+    assert list(fresh().starts) == [0, 48, 96]
+
+
+def test_as_many_numbers_as_published() -> None:
+    """3.75 million: with its 521 classes and what batch norm keeps, without the scales that only ours has."""
+    body = fresh().body
+    scales = sum(values.numel() for name, values in body.named_parameters() if name.endswith("2.weight"))
+    kept = sum(values.numel() for name, values in body.named_buffers() if "running" in name)
+    classes = 521 * 1024 + 521
+    assert sum(values.numel() for values in body.parameters()) - scales + kept + classes == 3_751_369
+
+
+def test_padding_is_tensorflows() -> None:
+    """Stride 2 on an even size: the first output sees inputs 0 to 2, and the zero is behind the last."""
+    layer = Convolution(1, 1, 3, 2).eval()
+    kernel = torch.zeros(1, 1, 3, 3)
+    kernel[0, 0, 0, 0] = 1.0
+    layer.take(kernel, torch.tensor([0.5]))
+    picture = torch.arange(16.0).reshape(1, 1, 4, 4)
+    assert torch.allclose(layer(picture)[0, 0], torch.tensor([[0.5, 2.5], [8.5, 10.5]]), atol=1e-4)
+
+
+def test_every_weight_learns_and_loss_falls() -> None:
+    network = fresh().train()
+    two_level = TwoLevel(LABELS)
+    mels, targets = windows(8), torch.eye(4)[torch.arange(8) % 4]
+    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
+    losses = []
+    for _ in range(5):
+        optimiser.zero_grad()
+        loss = two_level.loss(network(mels), targets, 0.1, torch.ones(4))
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert all(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in network.parameters())
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+def test_graph_answers_as_torch_does() -> None:
+    network = fresh().eval()
+    mels = windows(3)
+    with torch.no_grad():
+        expected = Calibrated(network, LABELS, Calibration()).eval()(mels).numpy()
+    session = onnxruntime.InferenceSession(
+        graph(network, LABELS, FRONT, Calibration()), providers=["CPUExecutionProvider"]
+    )
+    for count in (1, 3):
+        (actual,) = session.run(None, {"features": mels[:count].numpy()})
+        assert np.allclose(actual, expected[:count], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["nowhere.tflite", "words.tflite", "weights.h5"])
+def test_a_file_without_weights_is_refused(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("ai_edge_litert", reason="no TensorFlow Lite here: only that a file is missing could be said")
+    path = tmp_path / name
+    if name != "nowhere.tflite":
+        path.write_text("no weights at all", encoding="utf-8")
+    with pytest.raises(DataError, match=name) as refusal:
+        fresh(str(path))
+    assert str(refusal.value).endswith(".")
+
+
+@pytest.mark.shared_data
+def test_published_body_is_frozen_and_only_the_head_learns(weights: Path) -> None:
+    network = fresh(str(weights)).train()
+    before = {name: values.clone() for name, values in network.state_dict().items()}
+    optimiser = torch.optim.AdamW(network.parameter_groups(1e-2)[0]["params"])
+    two_level = TwoLevel(LABELS)
+    two_level.loss(network(windows(4)), torch.eye(4), 0.1, torch.ones(4)).backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    changed = {name for name, values in network.state_dict().items() if not torch.equal(values, before[name])}
+    assert changed == {"head.weight", "head.bias"}
+
+
+def heard() -> dict[str, Wave]:
+    """Sounds of one patch each: made ones, and the first real clips of some folders."""
+    rng = np.random.default_rng(3)
+    time = np.arange(PATCH) / 16000
+    sounds: dict[str, Wave] = {
+        "silence": np.zeros(PATCH, np.float32),
+        "sine": np.asarray(0.3 * np.sin(2 * np.pi * 440 * time), np.float32),
+        "cry": synthetic.cry(rng, PATCH),
+        "voice-like": synthetic.voice_like(rng, PATCH),
+        "siren": synthetic.siren(rng, PATCH),
+    }
+    for folder in ("esc10/baby_cry", "esc10/dog_bark", "emodb", "librosa", "animals"):
+        for path in sorted((SHARED_DATA / folder).rglob("*.*")):
+            if path.suffix in (".ogg", ".flac", ".wav") and (wave := read_wave(path)).size >= PATCH:
+                sounds[str(path.relative_to(SHARED_DATA))] = wave[:PATCH]
+                break
+    return sounds
+
+
+@pytest.mark.shared_data
+def test_body_says_what_the_published_file_says(weights: Path, measured: Callable[[str, str], None]) -> None:
+    """The same of 521 classes when both see the file's own features; and those are ours but for its rounding.
+
+    The file rounds each frame's spectrum to 8 bits before its mel bands, which YAMNet as documented does not.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(
+        str(weights), num_threads=1, experimental_op_resolver_type=resolver, experimental_preserve_all_tensors=True
+    )
+    interpreter.allocate_tensors()
+    at = {
+        (tensor["name"].split(";")[0].rsplit("/", 1)[-1], tuple(tensor["shape"])): tensor["index"]
+        for tensor in interpreter.get_tensor_details()
+    }
+    network = fresh(str(weights)).eval()
+    kernel, bias = published(weights)["dense"]
+    lowest, sounds = 1.0, heard()
+    assert len(sounds) >= 9
+    for name, wave in sounds.items():
+        interpreter.set_tensor(0, wave)
+        interpreter.invoke()
+        mel, expected = interpreter.get_tensor(at["Log", (96, 64)]), interpreter.get_tensor(at["MatMul", (1, 521)])[0]
+        with torch.no_grad():
+            actual = (kernel @ network.body(torch.from_numpy(mel[None, None]))[0] + bias).numpy()
+        # It rounds what goes from layer to layer too: of two classes as good as equal either may come first.
+        assert expected.max() - expected[actual.argmax()] < 0.3, name
+        agreement = float(np.corrcoef(actual, expected)[0, 1])
+        lowest = min(lowest, agreement)
+        assert agreement > 0.99, name
+        ours = np.exp(front_end(wave, FRONT.features).T)
+        assert (np.abs(np.exp(mel) - ours) <= 0.02 * ours + lost_to_rounding(wave)[:, None]).all(), name
+    measured("YAMNet, published file against ours", f"{len(sounds)} sounds, lowest correlation of logits {lowest:.4f}")
+
+
+def lost_to_rounding(wave: Wave) -> Wave:
+    """Per frame, how far a band can be off when each bin is rounded to 1/127 of the loudest, (frames,)."""
+    frames = np.lib.stride_tricks.sliding_window_view(wave, 400)[::160]
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
+    loudest = np.abs(np.fft.rfft(frames * window, 512, axis=1)).max(axis=1)
+    bins_of_the_widest_band = 9.0
+    return np.asarray(0.5 * loudest / 127 * bins_of_the_widest_band + 1e-4, np.float32)
