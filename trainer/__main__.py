@@ -63,7 +63,7 @@ def _families(arguments: argparse.Namespace) -> int:
     for family in FAMILIES.values():
         from babymonitor.core.labels import LABELS
 
-        network = family.network(tuple(LABELS))
+        network = family.network(tuple(LABELS), "random" if family.weights else None)  # nothing is fetched for it
         front = family.front
         rows.append(
             {
@@ -148,6 +148,16 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _export(arguments: argparse.Namespace) -> int:
+    from trainer.torch_file import export
+
+    suffix = f".int8.{arguments.format}" if arguments.int8 else f".{arguments.format}"
+    output = arguments.output or arguments.file.with_suffix(suffix)
+    export(arguments.file, arguments.format, output, arguments.int8)
+    print(output)
+    return 0
+
+
 def _label(arguments: argparse.Namespace) -> int:
     from trainer.label import label_corpus
 
@@ -226,6 +236,12 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument("--student", type=Path, metavar="FILE.onnx", help="a model of ours, for a second round")
     label.add_argument("--output", type=Path, required=True, metavar="FILE.csv")
     label.add_argument("--cache", type=Path, metavar="DIR", help="where the teacher's scores are kept between rounds")
+
+    export = command("export", _export, "a .pt file as a model file, a model file as .pt or with 8-bit matrices")
+    export.add_argument("file", type=Path, metavar="FILE", help="a .pt, or an .onnx with its .pt beside it")
+    export.add_argument("--format", required=True, choices=("pt", "onnx"))
+    export.add_argument("--output", type=Path, metavar="FILE", help="without it FILE.pt, FILE.onnx or FILE.int8.onnx")
+    export.add_argument("--int8", action="store_true", help="smaller and quicker: matrices in 8 bits")
 
     predict = command("predict", _predict, "what a model says of files")
     predict.add_argument("paths", nargs="+", type=Path, metavar="PATH")

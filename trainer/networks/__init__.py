@@ -1,6 +1,6 @@
 """Families by name: importing this package registers them all. What is heavy is imported when a family is built."""
 
-from trainer.networks import cnn, mobile, prosody, recurrent, resnet, transformer, waveform, yamnet
+from trainer.networks import cnn, mobile, pretrained, prosody, recurrent, resnet, transformer, waveform, yamnet
 from trainer.networks.registry import FAMILIES, Family, Front
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Front",
     "cnn",
     "mobile",
+    "pretrained",
     "prosody",
     "recurrent",
     "resnet",

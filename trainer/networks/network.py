@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -17,6 +19,8 @@ class Network(nn.Module):
 
     head: nn.Linear
     dropout: nn.Module
+    config: Mapping[str, Any] = MappingProxyType({})
+    """What, beside labels and front end, it takes to build the network anew (JSON values): its family's `weights`."""
 
     def __init__(self, embedding: int, labels: int, dropout: float = 0.0) -> None:
         super().__init__()

@@ -1,0 +1,164 @@
+"""HuBERT and wav2vec 2.0: transformers on the raw wave that learnt from speech without labels, fine-tuned to ours.
+
+Hsu, W.-N. et al. (2021), "HuBERT: self-supervised speech representation learning by masked prediction of hidden units",
+IEEE/ACM TASLP 29; Baevski, A. et al. (2020), "wav2vec 2.0: a framework for self-supervised learning of speech
+representations", NeurIPS. Their code is that of Hugging Face's transformers, imported when a network is built.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from babymonitor.core.features import FeatureSpec
+from trainer.corpora import DataError
+from trainer.networks.network import Network
+from trainer.networks.registry import Front, family
+
+RATE_DECAY = 0.85
+"""Each layer learns so much more slowly than the one above it: what is near the wave is true of every sound."""
+HEAD_RATE = 10.0
+"""How much faster than the uppermost layer that learns which is new: the head, and the layers' shares."""
+
+_FRONT = Front(
+    FeatureSpec(kind="wave", n_fft=1, hop_length=1, n_mels=1, fmin_hz=0.0, fmax_hz=8000.0),
+    window_frames=32000,
+    hop_frames=8000,
+)
+# So large a network remembers a small data set at once: few epochs, small steps, small batches.
+_RECIPE = {"learning_rate": 1e-4, "weight_decay": 1e-2, "epochs": 6, "epoch_windows": 4096, "batch": 16, "reuse": 1}
+_SMALL = {
+    "hidden_size": 96,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 384,
+    "conv_dim": (32, 48, 64, 96),
+    "conv_kernel": (10, 8, 8, 8),
+    "conv_stride": (5, 4, 4, 4),
+    "num_feat_extract_layers": 4,
+    "num_conv_pos_embeddings": 32,
+    "num_conv_pos_embedding_groups": 8,
+}
+"""0.5 M parameters, a frame every 20 ms as in the published ones. What a config leaves out is as in the base models."""
+
+
+class Pretrained(Network):
+    """The mean over time of every layer's hidden states, summed by learnt shares, then the head.
+
+    A sum over layers, because what is said is told apart in other layers than how it is said: Pepino, L. et al. (2021),
+    "Emotion recognition from speech using wav2vec 2.0 embeddings", Interspeech, where it beat the last layer.
+
+    body: a HubertModel or Wav2Vec2Model. learnt: it brings weights worth keeping. Then the convolutions near the wave
+    are frozen, as is usual, and the layers learn at rates of their own; without, all of it learns alike.
+    """
+
+    def __init__(self, body: Any, labels: int, learnt: bool) -> None:
+        super().__init__(body.config.hidden_size, labels, dropout=0.1)
+        self.config = json.loads(body.config.to_json_string(use_diff=False))
+        self.body = body
+        self.learnt = learnt
+        self.shares = nn.Parameter(torch.zeros(body.config.num_hidden_layers + 1))
+        if learnt:
+            body.feature_extractor.requires_grad_(False)
+            body.feature_extractor._requires_grad = False  # or it asks for the gradient of the wave
+        if hasattr(body, "masked_spec_embed"):
+            body.masked_spec_embed.requires_grad = False  # nothing is masked in here, so it never learns
+
+    def embed(self, features: Tensor) -> Tensor:
+        wave = features[:, 0]
+        # As Wav2Vec2FeatureExtractor with do_normalize; inside, so that the model file carries it.
+        wave = wave - wave.mean(dim=1, keepdim=True)
+        wave = wave * torch.rsqrt((wave * wave).mean(dim=1, keepdim=True) + 1e-7)
+        layers = self.body(wave, output_hidden_states=True).hidden_states
+        means = torch.stack([states.mean(dim=1) for states in layers], dim=1)
+        embedding: Tensor = (torch.softmax(self.shares, 0)[:, None] * means).sum(dim=1)
+        return embedding
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """The uppermost layer at `learning_rate`, each layer below slower by `RATE_DECAY`, what is new faster."""
+        if not self.learnt:
+            return super().parameter_groups(HEAD_RATE * learning_rate)
+        new = [self.shares, *self.head.parameters()]
+        layers = [list(layer.parameters()) for layer in self.body.encoder.layers]
+        above = {id(parameter) for parameter in [*new, *(one for layer in layers for one in layer)]}
+        below = [p for p in self.parameters() if p.requires_grad and id(p) not in above]
+        rates = [learning_rate * RATE_DECAY**depth for depth in range(len(layers) + 1)][::-1]
+        groups = [{"params": members, "lr": rate} for members, rate in zip([below, *layers], rates, strict=True)]
+        return [*groups, {"params": new, "lr": HEAD_RATE * learning_rate}]
+
+
+@family(_FRONT, needs="transformers, published weights", weights="facebook/hubert-base-ls960", recipe=_RECIPE)
+def hubert(labels: tuple[str, ...], front: Front, weights: str | Mapping[str, Any]) -> nn.Module:
+    """HuBERT (base: 94 M parameters) on 2 s of the raw wave, fine-tuned.
+
+    weights: see `_body`; "random" is a small one from nothing.
+    """
+    return _fine_tuned("hubert", "HuBERT", labels, weights)
+
+
+@family(_FRONT, needs="transformers, published weights", weights="facebook/wav2vec2-base", recipe=_RECIPE)
+def wav2vec2(labels: tuple[str, ...], front: Front, weights: str | Mapping[str, Any]) -> nn.Module:
+    """wav2vec 2.0 (base: 94 M parameters) on 2 s of the raw wave, fine-tuned.
+
+    weights: see `_body`; "random" is a small one from nothing.
+    """
+    return _fine_tuned("wav2vec2", "wav2vec 2.0", labels, weights)
+
+
+def _fine_tuned(kind: str, title: str, labels: tuple[str, ...], weights: str | Mapping[str, Any]) -> Pretrained:
+    return Pretrained(_body(kind, title, weights), len(labels), learnt=weights != "random")
+
+
+def _body(kind: str, title: str, weights: str | Mapping[str, Any]) -> Any:
+    """The transformers model of one kind, "hubert" or "wav2vec2".
+
+    weights: a name on the Hugging Face hub; a folder as `save_pretrained` writes it; ``"random"``: a small one that has
+    learnt nothing, for tests and for comparing on this machine, no stand-in for the published ones; or a configuration
+    (`Pretrained.config`), whose weights are loaded afterwards. DataError in one sentence when they are not to be had.
+    """
+    try:
+        import transformers
+    except ImportError as error:
+        raise DataError(f"The family {kind} needs the package transformers, which is not installed.") from error
+    from transformers import AutoConfig, AutoModel
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    # Left out: a layer dropped at random learns nothing in that step, and masks come from a generator of NumPy's that
+    # no checkpoint holds, so that --resume would not go on with the same numbers.
+    told = {"layerdrop": 0.0, "apply_spec_augment": False}
+    if isinstance(weights, Mapping):
+        return AutoModel.from_config(AutoConfig.for_model(**{**weights, "model_type": kind}))
+    if weights == "random":
+        return AutoModel.from_config(AutoConfig.for_model(kind, **_SMALL, **told))
+    is_folder = Path(weights).is_dir()
+    if not is_folder and (weights.count("/") != 1 or weights.startswith((".", "~", "/"))):
+        raise DataError(f"There is no folder {weights}; weights are a folder, a name such as facebook/…, or random.")
+    try:
+        config = AutoConfig.from_pretrained(weights, trust_remote_code=False, **told)
+        if config.model_type != kind:
+            raise DataError(f"{weights} holds a model of the kind {config.model_type}, not {title}.")
+        model, found = AutoModel.from_pretrained(
+            weights, config=config, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+        )
+    except DataError:
+        raise
+    except Exception as error:  # transformers, safetensors and the hub have no base in common
+        if is_folder:
+            raise DataError(
+                f"The folder {weights} holds no {title} that can be read: it must have a config.json and a "
+                "model.safetensors, as save_pretrained writes them."
+            ) from error
+        raise DataError(
+            f"The weights {weights} are not on this computer and cannot be fetched now; fetch them where there is a "
+            "network (huggingface-cli download), and name their folder with --weights FOLDER."
+        ) from error
+    lacking = [name for name in found["missing_keys"] if name != "masked_spec_embed"]
+    if lacking:
+        raise DataError(f"The weights {weights} are not whole: {len(lacking)} of them are missing ({lacking[0]}, …).")
+    return model
