@@ -158,6 +158,34 @@ def _export(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _import(arguments: argparse.Namespace) -> int:
+    from trainer.importers import CORPORA, import_corpus
+
+    def notice(sentence: str) -> None:
+        print(sentence, file=sys.stderr)
+
+    try:
+        done = import_corpus(arguments.corpus, arguments.source, arguments.target, notice, arguments.keep_classes)
+    except KeyboardInterrupt:
+        print("Stopped; nothing was imported.", file=sys.stderr)
+        return 130
+    note = CORPORA[arguments.corpus].note
+    if arguments.json:
+        counts = {"clips": len(done.rows), "groups": done.groups, "labels": done.labels, "copies": done.copies}
+        words = {"skipped": done.misfits, "licences": done.licences, "note": note}
+        _event({"event": "imported", "target": str(arguments.target), **counts, **words})
+        return 0
+    labels = ", ".join(f"{name} {count}" for name, count in done.labels.items())
+    print(f"{arguments.target}: {len(done.rows)} clips of {done.groups} groups; {labels}")
+    if done.copies:
+        print(f"{done.copies} copies of files that were taken already were left out.")
+    if done.licences:
+        print(f"Licence: {'; '.join(done.licences)}.")
+    if note:
+        print(note)
+    return 0
+
+
 def _label(arguments: argparse.Namespace) -> int:
     from trainer.label import label_corpus
 
@@ -207,6 +235,17 @@ def _parser() -> argparse.ArgumentParser:
 
     families = command("families", _families, "every family: name, parameters, input, what it needs")
     families.add_argument("--json", action="store_true", help="as JSON")
+
+    importing = command("import", _import, "make a data set of a published corpus")
+    importing.add_argument(
+        "corpus", metavar="CORPUS", help="ravdess, cremad, tess, emodb, donateacry, esc50, or folders (one a label)"
+    )
+    importing.add_argument("source", type=Path, metavar="SOURCE", help="the folder that the corpus was unpacked into")
+    importing.add_argument("target", type=Path, metavar="TARGET", help="the data set folder to make")
+    importing.add_argument(
+        "--keep-classes", action="store_true", help="esc50: all fifty classes, not crying and background"
+    )
+    importing.add_argument("--json", action="store_true", help="as JSON")
 
     train = command("train", _train, "train a model file from a data set")
     data_options(train)

@@ -1,8 +1,9 @@
 """Data sets on disk: which clips, which labels, which group, which side of the split; and their sound, decoded once.
 
-A data set is a folder with a `manifest.csv` (``path,label,group,…``) or with one subfolder per label. A separate file
-of segments (``path,start_seconds,end_seconds,label,confidence,teacher``) may say more exactly what is heard when; then
-it alone decides about labels, and what it does not name is left out rather than guessed.
+A data set is a folder with a `manifest.csv` (``path,label,group,…``), with a `train_metadata.json` and a
+`val_metadata.json` (``{id: {path, emotion, …}}``), or with one subfolder per label. A separate file of segments
+(``path,start_seconds,end_seconds,label,confidence,teacher``) may say more exactly what is heard when; then it alone
+decides about labels, and what it does not name is left out rather than guessed.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -90,7 +92,12 @@ def load(root: Path, segments: Path | None = None) -> DataSet:
     if not root.is_dir():
         raise DataError(f"The data set folder {root} does not exist.")
     manifest = root / "manifest.csv"
-    clips = _from_manifest(root, manifest) if manifest.is_file() else _from_folders(root)
+    if manifest.is_file():
+        clips = _from_manifest(root, manifest)
+    elif any((root / name).is_file() for name in _METADATA.values()):
+        clips = _from_metadata(root)
+    else:
+        clips = _from_folders(root)
     if segments is not None:
         clips = _with_segments(clips, segments)
     if not any(clip.spans for clip in clips):
@@ -111,7 +118,10 @@ def _rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
 
 
 def _from_manifest(root: Path, manifest: Path) -> list[Clip]:
-    rows = _rows(manifest, ("path", "label"))
+    return _from_rows(root, manifest, _rows(manifest, ("path", "label")))
+
+
+def _from_rows(root: Path, manifest: Path, rows: Sequence[Mapping[str, str]]) -> list[Clip]:
     missing = [row["path"] for row in rows if not (root / row["path"]).is_file()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -135,6 +145,50 @@ def _from_manifest(root: Path, manifest: Path) -> list[Clip]:
             )
         )
     return clips
+
+
+_METADATA = {"train": "train_metadata.json", "validation": "val_metadata.json", "test": "test_metadata.json"}
+
+
+def _from_metadata(root: Path) -> list[Clip]:
+    """The clips that metadata files name, on the sides that the files stand for.
+
+    Nothing in such files says who is heard: a clip is its own group unless its entry gives a `group`. Without a test
+    file every second group of each label is taken from validation for it, not from training: whoever made the files
+    may have kept the speakers of those two apart, but within a file one speaker has many clips. Training or validation
+    alone is no split; then `split` makes one.
+    """
+    files = {side: root / name for side, name in _METADATA.items() if (root / name).is_file()}
+    clips = []
+    for side, file in files.items():
+        clips += [replace(clip, side=side) for clip in _from_rows(root, file, _metadata_rows(root, file))]
+    if not {"train", "validation"} <= files.keys():
+        return [replace(clip, side="") for clip in clips]
+    if "test" in files:
+        return clips
+    label_of = {clip.group: clip.spans[0].label for clip in clips if clip.side == "validation"}
+    held: dict[str, list[str]] = defaultdict(list)
+    for group in sorted(label_of, key=lambda group: _draw(group, "metadata")):
+        held[label_of[group]].append(group)
+    test = {group for groups in held.values() for group in groups[1::2]}
+    return [replace(clip, side="test") if clip.side == "validation" and clip.group in test else clip for clip in clips]
+
+
+def _metadata_rows(root: Path, file: Path) -> list[dict[str, str]]:
+    """What a metadata file says, as the rows of a manifest would."""
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8"))
+        named = [(str(entry["path"]), str(entry["emotion"]), entry.get("group")) for entry in entries.values()]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+        raise DataError(f"{file} is not as expected: {{id: {{path, emotion, duration, sample_rate}}}}.") from error
+    rows = []
+    top = Path(os.path.abspath(root))  # not resolved: sound files may be links to elsewhere
+    for path, emotion, group in named:
+        whole = Path(os.path.normpath(top / path))
+        if not whole.is_relative_to(top):
+            raise DataError(f"{file} names {path}, which lies outside {root}.")
+        rows.append({"path": whole.relative_to(top).as_posix(), "label": emotion, "group": str(group or "")})
+    return rows
 
 
 def _from_folders(root: Path) -> list[Clip]:

@@ -46,6 +46,7 @@ _SYNONYMS = {
     "cry": "sad",
     "crying": "sad",
     "baby_cry": "sad",
+    "crying_baby": "sad",
     "discomfort": "sad",
     "dc": "sad",
     "lo": "sad",
@@ -66,6 +67,17 @@ _SYNONYMS = {
     "noise": "background",
     "silence": "background",
     "other": "background",
+    # As corpora of adults' speech spell their emotions.
+    "anger": "angry",
+    "boredom": "bored",
+    "disgusted": "disgust",
+    "fear": "fearful",
+    "happiness": "happy",
+    "ps": "surprised",
+    "pleasant_surprise": "surprised",
+    "pleasant_surprised": "surprised",
+    "sadness": "sad",
+    "surprise": "surprised",
 }
 
 
