@@ -23,6 +23,8 @@ MFCC = 40
 """Cepstral coefficients of the front end ``"spectral"``."""
 LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 75.0, 1000.0
 """Where ``"log_mel_prosody"`` looks for a voice's pitch: from a man's to a shrieking child's."""
+OCTAVE_COST = 0.05
+"""Correlation that a pitch an octave lower must have more, to be taken for the truth."""
 
 
 class FeatureError(ValueError):
@@ -153,6 +155,41 @@ def log_mel(wave: Wave, spec: FeatureSpec) -> Mel:
     return np.ascontiguousarray(np.log(mel + np.float32(spec.floor)).T)
 
 
+@lru_cache(maxsize=8)
+def _correlation_of_window(n_fft: int, lags: int) -> npt.NDArray[np.float64]:
+    """Autocorrelation of the Hann window at the first `lags` half samples, 1 at lag 0."""
+    correlation = np.fft.irfft(np.abs(np.fft.rfft(_hann(n_fft), 2 * n_fft)) ** 2, 4 * n_fft)[:lags]
+    return np.asarray(correlation / correlation[0], np.float64)
+
+
+def _pitch(frames: npt.NDArray[np.float32], spec: FeatureSpec) -> tuple[npt.NDArray[np.floating[Any]], ...]:
+    """Pitch (octaves above 75 Hz) and harmonicity of (frames, n_fft): two rows of (frames,).
+
+    The autocorrelation is taken at half samples, and its peaks between those by a parabola: at whole samples the third
+    period of 750 Hz (64.0 samples) stands higher than the first (21.3), and the pitch comes out as 250 Hz.
+    """
+    longest = 2 * min(int(spec.sample_rate / LOWEST_PITCH_HZ) + 1, spec.n_fft // 2)
+    shortest = 2 * int(spec.sample_rate / HIGHEST_PITCH_HZ)
+    centred = (frames - frames.mean(axis=1, keepdims=True)) * _hann(spec.n_fft)
+    spectrum = np.fft.rfft(centred, 2 * spec.n_fft, axis=1)
+    power = spectrum.real**2 + spectrum.imag**2
+    correlation = np.fft.irfft(power, 4 * spec.n_fft, axis=1)[:, : longest + 2]
+    correlation = correlation / (correlation[:, :1] + spec.floor) / _correlation_of_window(spec.n_fft, longest + 2)
+    before = correlation[:, shortest - 1 : longest]
+    middle = correlation[:, shortest : longest + 1]
+    after = correlation[:, shortest + 1 : longest + 2]
+    rise, bend = 0.5 * (before - after), np.minimum(before - 2 * middle + after, -1e-9)
+    peaks = (middle >= before) & (middle >= after)
+    heights = np.where(peaks, middle - 0.5 * rise**2 / bend, 0.0)
+    # A little less for long lags, else an octave too low is as good as the truth.
+    lags = np.arange(shortest, longest + 1)
+    at = np.where(peaks, heights - OCTAVE_COST * np.log2(lags / shortest), -np.inf).argmax(axis=1)
+    row = np.arange(len(at))
+    lag = lags[at] + np.where(peaks[row, at], np.clip(rise[row, at] / bend[row, at], -0.5, 0.5), 0.0)
+    pitch = np.log2(2.0 * spec.sample_rate / lag / LOWEST_PITCH_HZ)
+    return pitch, np.clip(heights[row, at], 0.0, 1.0)
+
+
 def _log_mel_prosody(wave: Wave, spec: FeatureSpec) -> Mel:
     """Log-mel, then per frame: pitch (octaves above 75 Hz), harmonicity in [0, 1], log power.
 
@@ -164,26 +201,7 @@ def _log_mel_prosody(wave: Wave, spec: FeatureSpec) -> Mel:
     frames = _framed(wave, spec)
     power = _power(frames, spec)
     mel = np.log(power @ mel_filters(spec) + np.float32(spec.floor))
-    longest = min(int(spec.sample_rate / LOWEST_PITCH_HZ) + 1, spec.n_fft // 2)
-    shortest = int(spec.sample_rate / HIGHEST_PITCH_HZ)
-    centred = frames - frames.mean(axis=1, keepdims=True)
-    spectrum = np.fft.rfft(centred * _hann(spec.n_fft), 2 * spec.n_fft, axis=1)
-    correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, axis=1)[:, : longest + 2]
-    of_window = np.fft.irfft(np.abs(np.fft.rfft(_hann(spec.n_fft), 2 * spec.n_fft)) ** 2)[: longest + 2]
-    energy = correlation[:, :1] + spec.floor
-    correlation = correlation / energy / (of_window / of_window[0])
-    middle = correlation[:, shortest : longest + 1]
-    # A little less for long lags, else an octave too low is as good as the truth.
-    lags = np.arange(shortest, longest + 1)
-    worth = middle - 0.02 * np.log2(lags / shortest)
-    peaks = (middle >= correlation[:, shortest - 1 : longest]) & (middle >= correlation[:, shortest + 1 : longest + 2])
-    at = np.where(peaks, worth, -np.inf).argmax(axis=1) + shortest
-    row = np.arange(len(at))
-    before, peak, after = correlation[row, at - 1], correlation[row, at], correlation[row, at + 1]
-    bend = np.minimum(before - 2 * peak + after, -1e-9)
-    lag = at + np.clip(0.5 * (before - after) / bend, -0.5, 0.5)
-    pitch = np.log2(spec.sample_rate / lag / LOWEST_PITCH_HZ)
-    harmonicity = np.clip(np.where(peaks.any(axis=1), peak, 0.0), 0.0, 1.0)
+    pitch, harmonicity = _pitch(frames, spec)
     loudness = np.log((frames**2).mean(axis=1) + spec.floor)
     return np.ascontiguousarray(np.column_stack((mel, pitch, harmonicity, loudness)).T, np.float32)
 
