@@ -1,0 +1,337 @@
+"""Plots as SVG and heat maps as tables, for the reports: text is text, and every colour is a class of the page's style,
+so that one drawing serves light and dark.
+
+An `Entry` is one figure: ``{"value": …, "low": …, "high": …}``, each of them perhaps None.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+Entry = Mapping[str, float | None]
+
+_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_PAD = 7.0
+
+
+def tag(name: str, content: str = "", /, **attributes: Any) -> str:
+    """One element. Attributes: ``class_`` is class, an underscore is a hyphen, None and False are left out."""
+    parts = [name]
+    for key, value in attributes.items():
+        if value is None or value is False:
+            continue
+        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        parts.append(f'{key.rstrip("_").replace("_", "-")}="{escape(shown)}"')
+    head = " ".join(parts)
+    return f"<{head}/>" if not content and name in _EMPTY else f"<{head}>{content}</{name}>"
+
+
+_EMPTY = {"line", "circle", "rect", "polyline", "path", "use", "br", "meta", "polygon"}
+
+
+def percent(value: float | None) -> str:
+    """61.3 %"""
+    return "—" if value is None else f"{100 * value:.1f}\u202f%"
+
+
+def decimal(value: float | None) -> str:
+    """0.613"""
+    return "—" if value is None else f"{value:.3f}"
+
+
+def span_of(entry: Entry, shown: Any = percent) -> str:
+    """The interval: 54.9–67.2 %; nothing where none can be told."""
+    low, high = entry["low"], entry["high"]
+    if low is None or high is None:
+        return ""
+    first = shown(low).removesuffix("\u202f%")
+    return f"{first}–{shown(high)}"
+
+
+def text_of(entry: Entry, shown: Any = percent) -> str:
+    """61.3 % (54.9–67.2 %), for those who hear the page rather than see it."""
+    span = span_of(entry, shown)
+    return f"{shown(entry['value'])} ({span})" if span else str(shown(entry["value"]))
+
+
+def svg(width: float, height: float, content: str, label: str, class_: str = "") -> str:
+    """A drawing that says what it shows to a screen reader too."""
+    return tag(
+        "svg",
+        content,
+        class_=class_ or None,
+        width=width,
+        height=height,
+        viewBox=f"0 0 {width:g} {height:g}",
+        role="img",
+        aria_label=label,
+    )
+
+
+def _text(x: float, y: float, content: str, class_: str = "", anchor: str = "start") -> str:
+    return tag("text", escape(content), x=x, y=y, class_=class_ or None, text_anchor=anchor)
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
+    return tag("line", x1=round(x1, 1), y1=round(y1, 1), x2=round(x2, 1), y2=round(y2, 1), class_=class_)
+
+
+def _points(points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def whisker(entry: Entry, chance: float | None = None, width: int = 180, class_: str = "", shown: Any = percent) -> str:
+    """A dot with its interval between 0 and 1, and a dashed line where guessing would be."""
+    height, middle = 20, 10
+    at = _axis(width)
+    parts = [_line(at(tick), 0, at(tick), height, "grid") for tick in _TICKS]
+    if chance is not None:
+        parts.append(_line(at(chance), 0, at(chance), height, "chance"))
+    low, high, value = entry["low"], entry["high"], entry["value"]
+    if low is not None and high is not None:
+        parts.append(_line(at(low), middle, max(at(high), at(low) + 0.5), middle, "whisker"))
+    if value is not None:
+        parts.append(tag("circle", cx=round(at(value), 1), cy=middle, r=4, class_="dot"))
+    return svg(width, height, "".join(parts), text_of(entry, shown), f"whiskers {class_}".strip())
+
+
+def whisker_axis(width: int = 180) -> str:
+    """What stands above a column of whiskers."""
+    at = _axis(width)
+    texts = (_text(at(tick), 9, f"{100 * tick:.0f}", "tick", "middle") for tick in (0.0, 0.5, 1.0))
+    return tag("svg", "".join(texts), class_="whiskers", width=width, height=11, aria_hidden="true")
+
+
+def _axis(width: float) -> Any:
+    return lambda value: _PAD + min(max(value, 0.0), 1.0) * (width - 2 * _PAD)
+
+
+def bar(entry: Entry, width: int = 120, shown: Any = percent) -> str:
+    """A bar from 0 to the value with its interval."""
+    height = 16
+    value = entry["value"] or 0.0
+    parts = [tag("rect", x=0, y=3, width=width, height=10, rx=2, class_="trough")]
+    parts.append(tag("rect", x=0, y=3, width=round(value * width, 1), height=10, rx=2, class_="bar"))
+    low, high = entry["low"], entry["high"]
+    if low is not None and high is not None:
+        parts.append(_line(low * width, 8, max(high * width, low * width + 0.5), 8, "over"))
+        parts += [_line(end * width, 5, end * width, 11, "over") for end in (low, high)]
+    return svg(width, height, "".join(parts), text_of(entry, shown), "bars")
+
+
+def confusion(table: Sequence[Sequence[int]], labels: Sequence[str], compact: bool = False) -> str:
+    """A heat map: rows what it was, columns what was said, shaded by the share of the row. compact: shares alone."""
+    head = "".join(tag("th", tag("span", escape(name)), scope="col") for name in labels)
+    rows = [tag("tr", tag("th", "was \\ said", class_="corner") + head + ("" if compact else tag("th", "all")))]
+    for at, (name, counts) in enumerate(zip(labels, table, strict=True)):
+        total = sum(counts)
+        cells = [tag("th", escape(name), scope="row")]
+        for column, count in enumerate(counts):
+            share = 100 * count / total if total else 0.0
+            shown = f"{share:.0f}" if compact else f"{count}" + tag("small", f"{share:.0f}\u202f%")
+            classes = " ".join(
+                word for word, wanted in (("hot", share > 52), ("hit", at == column), ("none", not count)) if wanted
+            )
+            cells.append(
+                tag(
+                    "td",
+                    shown if count or not compact else "·",
+                    class_=classes or None,
+                    style=f"--p:{share:.0f}" if count else None,
+                    title=f"{name} → {labels[column]}: {count} of {total}" if compact and count else None,
+                )
+            )
+        rows.append(tag("tr", "".join(cells) + ("" if compact else tag("td", str(total), class_="all"))))
+    return tag("table", "".join(rows), class_="confusion compact" if compact else "confusion")
+
+
+def roc_grid(curves: Sequence[Any], areas: Sequence[Entry], names: Sequence[str], prefix: str = "roc") -> str:
+    """One small ROC plot per label, with the others faint behind it."""
+    size, left, top = 150.0, 8.0, 8.0
+
+    def along(curve: Sequence[Sequence[float]]) -> str:
+        return _points([(left + x * (size - 16), top + (1 - y) * (size - 16)) for x, y in curve])
+
+    told = [at for at, curve in enumerate(curves) if curve]
+    shapes = "".join(tag("polyline", id=f"{prefix}{at}", points=along(curves[at])) for at in told)
+    plots = [tag("svg", tag("defs", shapes), width=0, height=0, class_="defs", aria_hidden="true")]
+    for at in told:
+        frame = tag("rect", x=left, y=top, width=size - 16, height=size - 16, class_="frame")
+        diagonal = _line(left, size - top, size - left, top, "chance")
+        faint = "".join(tag("use", href=f"#{prefix}{other}", class_="faint") for other in told if other != at)
+        own = tag("use", href=f"#{prefix}{at}", class_="curve")
+        label = f"ROC of {names[at]}: area {text_of(areas[at], decimal)}"
+        caption = (
+            tag("strong", escape(names[at]))
+            + tag("span", decimal(areas[at]["value"]))
+            + tag("small", span_of(areas[at], decimal))
+        )
+        plots.append(
+            tag("figure", tag("figcaption", caption) + svg(size, size, frame + diagonal + faint + own, label, "roc"))
+        )
+    return tag("div", "".join(plots), class_="grid-of-plots")
+
+
+def reliability(diagram: Sequence[Mapping[str, Any]], label: str) -> str:
+    """How often it was right (dots with intervals) for how sure it was; below, how often it was so sure."""
+    width, plot, left, top = 340.0, 260.0, 44.0, 10.0
+    base, depth = top + plot, 46.0
+
+    def x(value: float) -> float:
+        return left + value * (width - left - 12)
+
+    def y(value: float) -> float:
+        return base - value * plot
+
+    parts = []
+    for tick in _TICKS:
+        parts += [
+            _line(x(0), y(tick), x(1), y(tick), "grid"),
+            _text(left - 7, y(tick) + 4, f"{tick:g}", "tick", "end"),
+            _text(x(tick), base + depth + 28, f"{tick:g}", "tick", "middle"),
+        ]
+    parts.append(_line(x(0), y(0), x(1), y(1), "chance"))
+    total = sum(one["items"] for one in diagram)
+    most = max(one["items"] for one in diagram)
+    for one in diagram:
+        tall = max(1.0, (depth - 6) * one["items"] / most)
+        parts.append(
+            tag(
+                "rect",
+                tag("title", f"{one['items']} of {total} between {one['from']:g} and {one['to']:g}"),
+                x=round(x(one["from"]) + 1.5, 1),
+                y=round(base + depth + 10 - tall, 1),
+                width=round(x(one["to"]) - x(one["from"]) - 3, 1),
+                height=round(tall, 1),
+                class_="amount",
+            )
+        )
+        sure, right = x(one["confidence"]), one["right"]
+        if right["low"] is not None:
+            parts.append(_line(sure, y(right["low"]), sure, y(right["high"]), "whisker"))
+    line = _points([(x(one["confidence"]), y(one["right"]["value"])) for one in diagram])
+    parts.append(tag("polyline", points=line, class_="curve"))
+    parts += [tag("circle", cx=x(one["confidence"]), cy=y(one["right"]["value"]), r=4, class_="dot") for one in diagram]
+    parts.append(_text(x(0.5), base + depth + 46, "how sure it was", "name", "middle"))
+    parts.append(
+        tag(
+            "text",
+            "how often it was right",
+            x=0,
+            y=0,
+            class_="name",
+            text_anchor="middle",
+            transform=f"translate(11 {y(0.5):g}) rotate(-90)",
+        )
+    )
+    return svg(width, base + depth + 52, "".join(parts), label, "plot")
+
+
+def decline(lines: Mapping[str, Sequence[Entry]], ticks: Sequence[str], chance: float, label: str) -> str:
+    """Figures from the clean sound on the left to the worst on the right, one line per kind, named at its end."""
+    width, height, left, right, top, bottom = 460.0, 280.0, 40.0, 110.0, 12.0, 44.0
+
+    def x(at: int) -> float:
+        return left + at * (width - left - right) / max(1, len(ticks) - 1)
+
+    def y(value: float) -> float:
+        return top + (1 - value) * (height - top - bottom)
+
+    parts = []
+    for tick in _TICKS:
+        parts += [
+            _line(left, y(tick), width - right, y(tick), "grid"),
+            _text(left - 7, y(tick) + 4, f"{100 * tick:.0f}", "tick", "end"),
+        ]
+    parts.append(_line(left, y(chance), width - right, y(chance), "chance"))
+    parts += [_text(x(at), height - bottom + 18, tick, "tick", "middle") for at, tick in enumerate(ticks)]
+    names: list[tuple[float, str, int]] = []
+    for number, (name, entries) in enumerate(lines.items(), 1):
+        some = [(x(at) + 3.0 * (number - 2), entry) for at, entry in enumerate(entries) if entry["value"] is not None]
+        for place, entry in some:
+            if entry["low"] is not None and entry["high"] is not None:
+                parts.append(_line(place, y(entry["low"]), place, y(entry["high"]), f"whisker s{number}"))
+        points = [(place, y(float(entry["value"] or 0))) for place, entry in some]
+        parts.append(tag("polyline", points=_points(points), class_=f"curve s{number}"))
+        parts += [tag("circle", cx=a, cy=b, r=3.5, class_=f"dot s{number}") for a, b in points]
+        if points:
+            names.append((points[-1][1], name, number))
+    names.append((y(chance), "chance", 0))
+    placed = -math.inf
+    for wanted, name, number in sorted(names):
+        placed = max(wanted + 4, placed + 15)  # so that no name stands on another
+        parts.append(_text(width - right + 12, placed, name, f"name s{number}" if number else "tick"))
+    parts.append(_text((left + width - right) / 2, height - 6, "sound above what is mixed in", "name", "middle"))
+    return svg(width, height, "".join(parts), label, "plot")
+
+
+def trade_off(points: Sequence[tuple[str, float, float]], chance: float, label: str) -> str:
+    """Families by cost (milliseconds, logarithmic) and figure: (name, cost, value); those that nothing beats on both
+    are joined, and named where there is room.
+    """
+    width, height, left, right, top, bottom = 720.0, 330.0, 44.0, 24.0, 14.0, 46.0
+    first = math.floor(math.log10(max(min(cost for _, cost, _ in points), 1e-4)))
+    last = max(math.ceil(math.log10(max(cost for _, cost, _ in points))), first + 1)
+
+    def x(cost: float) -> float:
+        return left + (math.log10(max(cost, 1e-4)) - first) / (last - first) * (width - left - right)
+
+    def y(value: float) -> float:
+        return top + (1 - value) * (height - top - bottom)
+
+    parts = []
+    for tick in _TICKS:
+        parts += [
+            _line(left, y(tick), width - right, y(tick), "grid"),
+            _text(left - 7, y(tick) + 4, f"{100 * tick:.0f}", "tick", "end"),
+        ]
+    for power in range(first, last + 1):
+        parts += [
+            _line(x(10**power), top, x(10**power), height - bottom, "grid"),
+            _text(x(10**power), height - bottom + 17, f"{10.0**power:g}", "tick", "middle"),
+        ]
+    parts.append(_line(left, y(chance), width - right, y(chance), "chance"))
+    best: list[tuple[str, float, float]] = []
+    for point in sorted(points, key=lambda one: (one[1], -one[2])):
+        if not best or point[2] > best[-1][2]:
+            best.append(point)
+    stairs = [(x(cost), y(value)) for _, cost, value in best]
+    parts.append(tag("polyline", points=_points(stairs), class_="front"))
+    for point in points:
+        name, cost, value = point
+        dot = tag("title", f"{escape(name)}: {percent(value)}, {cost:.3g} ms")
+        parts.append(tag("circle", dot, cx=x(cost), cy=y(value), r=5, class_="dot" if point in best else "dot other"))
+    taken = [(x(cost) - 6, y(value) - 6, x(cost) + 6, y(value) + 6) for _, cost, value in points]
+    for name, cost, value in reversed(best):
+        long = 7.2 * len(name)
+        for right_of, down in ((True, -8), (False, -8), (True, 17), (False, 17)):
+            start = x(cost) + 8 if right_of else x(cost) - 8 - long
+            box = (start, y(value) + down - 10, start + long, y(value) + down + 3)
+            clear = all(box[2] < a or c < box[0] or box[3] < b or d < box[1] for a, b, c, d in taken)
+            if clear and left < start and start + long < width:
+                taken.append(box)
+                parts.append(_text(start, y(value) + down, name, "name"))
+                break  # where it fits nowhere, its dot still says it when pointed at
+    parts.append(
+        _text((left + width - right) / 2, height - 6, "milliseconds a window, features and network", "name", "middle")
+    )
+    return svg(width, height, "".join(parts), label, "plot wide")
+
+
+def dumbbell(honest: Entry, leaky: Entry, chance: float, width: int = 320) -> str:
+    """The same family judged with and without leakage: a filled dot, a hollow one, and what lies between."""
+    at, height, middle = _axis(width), 30, 15
+    parts = [_line(at(tick), 0, at(tick), height, "grid") for tick in _TICKS]
+    parts.append(_line(at(chance), 0, at(chance), height, "chance"))
+    a, b = at(honest["value"] or 0.0), at(leaky["value"] or 0.0)
+    parts.append(_line(a, middle, b, middle, "between"))
+    for entry, shift, class_ in ((honest, 0, "whisker"), (leaky, 0, "whisker other")):
+        if entry["low"] is not None and entry["high"] is not None:
+            parts.append(_line(at(entry["low"]), middle + shift, at(entry["high"]), middle + shift, class_))
+    parts.append(tag("circle", cx=round(a, 1), cy=middle, r=5, class_="dot"))
+    parts.append(tag("circle", cx=round(b, 1), cy=middle, r=5, class_="hollow"))
+    label = f"no group in common: {text_of(honest)}; random split: {text_of(leaky)}"
+    return svg(width, height, "".join(parts), label, "whiskers")
