@@ -84,37 +84,28 @@ def _families(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    from trainer.run import train
+
+    _prepare_arithmetic(arguments)
+    metrics = train(_request(arguments, arguments.family, arguments.output), _teller(arguments))
+    if not metrics:
+        return 0  # one of several processes, and not the one that speaks
+    if arguments.json:
+        _event({"event": "finished", "model": str(arguments.output), "metrics": metrics})
+    else:
+        print(f"{arguments.output}: " + ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
+    return 0
+
+
+def _prepare_arithmetic(arguments: argparse.Namespace) -> None:
     import torch
 
-    from trainer.corpora import DataError
-    from trainer.fit import Recipe
-    from trainer.networks import FAMILIES
-    from trainer.run import Request, train
-
-    if arguments.family not in FAMILIES:
-        raise DataError(f"There is no family '{arguments.family}'; there is {', '.join(FAMILIES)}.")
     _keep_memory()
     torch.set_num_threads(arguments.threads)
-    recipe = Recipe(
-        epochs=arguments.epochs,
-        epoch_windows=arguments.epoch_windows,
-        batch=min(arguments.batch, arguments.epoch_windows),
-        reuse=arguments.reuse,
-        seed=arguments.seed,
-        workers=arguments.workers,
-    )
-    request = Request(
-        data=arguments.data,
-        family=arguments.family,
-        output=arguments.output,
-        recipe=recipe,
-        cache=arguments.cache,
-        segments=arguments.segments,
-        resume=arguments.resume,
-        codecs=not arguments.no_codecs,
-        licence=arguments.licence,
-        name=arguments.name,
-    )
+
+
+def _teller(arguments: argparse.Namespace) -> Any:
+    """What is told while it trains: JSON lines, or (where no bar is drawn) a line for each epoch."""
 
     def tell(values: dict[str, Any]) -> None:
         if arguments.json:
@@ -122,12 +113,52 @@ def _train(arguments: argparse.Namespace) -> int:
         elif values["event"] == "epoch" and not sys.stderr.isatty():
             print(" ".join(f"{name}={value}" for name, value in values.items()), file=sys.stderr, flush=True)
 
-    metrics = train(request, tell)
-    if arguments.json:
-        _event({"event": "finished", "model": str(arguments.output), "metrics": metrics})
-    else:
-        print(f"{arguments.output}: " + ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
-    return 0
+    return tell
+
+
+def _division(arguments: argparse.Namespace) -> Any:
+    from trainer.corpora import Division
+
+    return Division(
+        shares=arguments.shares,
+        sides=arguments.sides,
+        folds=arguments.folds,
+        fold=arguments.fold,
+        by_clip=arguments.split_by_clip,
+    )
+
+
+def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
+    """The training that the options describe, of one family."""
+    from trainer.corpora import DataError
+    from trainer.networks import FAMILIES
+    from trainer.run import Request, recipe_of
+
+    if family not in FAMILIES:
+        raise DataError(f"There is no family '{family}'; there is {', '.join(FAMILIES)}.")
+    names = (
+        "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup mask smoothing average "
+        "reuse seed workers"
+    )
+    weights = dict(part.partition("=")[::2] for part in arguments.weights)
+    return Request(
+        data=arguments.data,
+        family=family,
+        output=output,
+        recipe=recipe_of(family, **{name: getattr(arguments, name) for name in names.split()}),
+        cache=arguments.cache,
+        segments=arguments.segments,
+        merged=dict(arguments.merge),
+        division=_division(arguments),
+        augmentation=arguments.augment,
+        begin_from=getattr(arguments, "begin_from", None),
+        weights=weights.get(family),
+        resume=arguments.resume,
+        codecs=not arguments.no_codecs,
+        device=arguments.device,
+        licence=arguments.licence,
+        name=arguments.name,
+    )
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -145,16 +176,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         _event(report)
     else:
         print(readable(report))
-    return 0
-
-
-def _export(arguments: argparse.Namespace) -> int:
-    from trainer.torch_file import export
-
-    suffix = f".int8.{arguments.format}" if arguments.int8 else f".{arguments.format}"
-    output = arguments.output or arguments.file.with_suffix(suffix)
-    export(arguments.file, arguments.format, output, arguments.int8)
-    print(output)
     return 0
 
 
@@ -183,6 +204,42 @@ def _import(arguments: argparse.Namespace) -> int:
         print(f"Licence: {'; '.join(done.licences)}.")
     if note:
         print(note)
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from trainer.torch_file import export
+
+    suffix = f".int8.{arguments.format}" if arguments.int8 else f".{arguments.format}"
+    output = arguments.output or arguments.file.with_suffix(suffix)
+    export(arguments.file, arguments.format, output, arguments.int8)
+    print(output)
+    return 0
+
+
+def _nights(arguments: argparse.Namespace) -> int:
+    from trainer.nights import Wish, nights, readable, write
+
+    wish = Wish(
+        split_name=arguments.split,
+        hours=arguments.hours,
+        seed=arguments.seed,
+        snrs_db=tuple(arguments.snr),
+        episodes_per_hour=arguments.episodes,
+        backgrounds=tuple(arguments.backgrounds),
+    )
+
+    def progress(name: str) -> None:
+        print(f"{arguments.hours:g} h of {name} …", file=sys.stderr, flush=True)
+
+    _keep_memory()
+    report = nights(arguments.model, arguments.data, wish, arguments.segments, arguments.cache, progress)
+    if arguments.report:
+        write(report, arguments.report)
+    if arguments.json:
+        _event(report)
+    else:
+        print(readable(report))
     return 0
 
 
@@ -233,6 +290,16 @@ def _parser() -> argparse.ArgumentParser:
         )
         sub.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
 
+    def division_options(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--merge", action="append", default=[], type=_pair, metavar="LABEL=AS", help="count as another"
+        )
+        sub.add_argument("--shares", type=_shares, default="70,15,15", help="of training, validation and test")
+        sub.add_argument("--sides", type=Path, metavar="FILE.csv", help="group,split: where groups stand")
+        sub.add_argument("--folds", type=int, default=0, help="divide the groups into so many parts")
+        sub.add_argument("--fold", type=int, default=0, help="the part that is the test side, from 0")
+        sub.add_argument("--split-by-clip", action="store_true", help="let one speaker stand on all sides: too good")
+
     families = command("families", _families, "every family: name, parameters, input, what it needs")
     families.add_argument("--json", action="store_true", help="as JSON")
 
@@ -247,27 +314,58 @@ def _parser() -> argparse.ArgumentParser:
     )
     importing.add_argument("--json", action="store_true", help="as JSON")
 
+    def training_options(sub: argparse.ArgumentParser) -> None:
+        division_options(sub)
+        sub.add_argument("--epochs", type=_positive, help="how often (default: the family's)")
+        sub.add_argument("--epoch-windows", type=_positive, help="windows of one epoch (default: four for each clip)")
+        sub.add_argument("--batch", type=_positive)
+        sub.add_argument("--learning-rate", type=float)
+        sub.add_argument("--weight-decay", type=float)
+        sub.add_argument("--schedule", choices=("one_cycle", "plateau", "constant"))
+        sub.add_argument("--patience", type=int, help="epochs without a better validation before it ends; 0: never")
+        sub.add_argument("--balance", choices=("sampling", "weights", "none"), help="how rare labels are made to count")
+        sub.add_argument("--augment", default="", metavar="NAME[,THING=SHARE…]", help="night, speech or none, changed")
+        sub.add_argument("--mixup", type=float, metavar="SHARE")
+        sub.add_argument("--mask", type=float, metavar="SHARE", help="SpecAugment")
+        sub.add_argument("--smoothing", type=float, help="of the labels")
+        sub.add_argument("--average", type=float, help="how slowly the averaged weights follow")
+        sub.add_argument("--reuse", type=_positive, help="epochs that share the windows drawn")
+        sub.add_argument("--seed", type=int)
+        sub.add_argument("--weights", action="append", default=[], metavar="FAMILY=FROM", help="a hub name, a folder, "
+                         "a file, or 'random', for a family with pretrained weights")  # fmt: skip
+        sub.add_argument("--resume", action="store_true", help="go on after the last whole epoch of the same command")
+        sub.add_argument("--no-codecs", action="store_true", help="leave out the copies through phone codecs")
+        sub.add_argument("--threads", type=_positive, default=1, help="threads of the network's arithmetic")
+        sub.add_argument("--workers", type=int, help="processes that draw windows")
+        sub.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+        sub.add_argument("--name", default="", help="what the model calls itself")
+        sub.add_argument("--licence", default="as the data it was trained on")
+
     train = command("train", _train, "train a model file from a data set")
     data_options(train)
+    training_options(train)
     train.add_argument("--family", required=True, metavar="NAME", help="see `trainer families`")
     train.add_argument("--output", type=Path, required=True, metavar="FILE.onnx")
-    train.add_argument("--epochs", type=_positive, default=12)
-    train.add_argument("--epoch-windows", type=_positive, default=24576, help="windows of one epoch")
-    train.add_argument("--batch", type=_positive, default=128)
-    train.add_argument("--reuse", type=_positive, default=3, help="epochs that share the windows drawn")
-    train.add_argument("--seed", type=int, default=1)
-    train.add_argument("--resume", action="store_true", help="go on after the last whole epoch of the same command")
-    train.add_argument("--no-codecs", action="store_true", help="leave out the copies through phone codecs")
-    train.add_argument("--threads", type=_positive, default=1, help="threads of the network's arithmetic")
-    train.add_argument("--workers", type=_positive, default=1, help="processes that draw windows")
-    train.add_argument("--name", default="", help="what the model calls itself")
-    train.add_argument("--licence", default="as the data it was trained on")
+    train.add_argument("--from", dest="begin_from", type=Path, metavar="FILE.onnx", help="begin with its weights")
 
     evaluate = command("evaluate", _evaluate, "how good a model is on groups it never met")
     data_options(evaluate)
     evaluate.add_argument("--model", type=Path, required=True, metavar="FILE.onnx")
     evaluate.add_argument("--split", default="test", choices=("train", "validation", "test", "evaluation-only", "all"))
     evaluate.add_argument("--yamnet", type=Path, metavar="FILE.tflite", help="the peer, measured on the same clips")
+
+    nights = command("nights", _nights, "whole nights through detector and alarm: cries caught, delay, false alarms")
+    data_options(nights)
+    nights.add_argument("--model", type=Path, required=True, metavar="FILE.onnx")
+    nights.add_argument("--split", default="test", choices=("train", "validation", "test", "evaluation-only", "all"))
+    nights.add_argument("--hours", type=_above_zero, default=10.0, help="of each background")
+    nights.add_argument("--episodes", type=_above_zero, default=12.0, metavar="N", help="of crying, an hour")
+    nights.add_argument(
+        "--snr", type=float, nargs="+", default=[20.0, 10.0, 0.0], metavar="DB", help="cries above the background"
+    )
+    nights.add_argument("--backgrounds", nargs="+", default=[], metavar="NAME", help="only these")
+    nights.add_argument("--seed", type=int, default=1)
+    nights.add_argument("--report", type=Path, metavar="DIR", help="where nights.json and nights.txt are written")
 
     label = command("label", _label, "who is heard when, in recordings that only promise a baby")
     label.add_argument("--data", type=Path, required=True, metavar="DIR")
@@ -289,10 +387,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _pair(text: str) -> tuple[str, str]:
+    name, _, other = text.partition("=")
+    if not other:
+        raise argparse.ArgumentTypeError("it must read LABEL=AS")
+    return name, other
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    shares = tuple(float(part) / 100 for part in text.split(","))
+    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+        raise argparse.ArgumentTypeError("it must be three numbers that add up to 100, such as 70,15,15 or 80,10,10")
+    return shares
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("it must be at least 1")
+    return value
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("it must be above 0")
     return value
 
 

@@ -6,7 +6,8 @@ gathered into one `Channel`, so that a window needs one transform there and one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from scipy import fft
@@ -17,10 +18,19 @@ from babymonitor.core.features import Wave
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """How often each thing happens to a window, in [0, 1]; 0 everywhere leaves the sound as it is."""
+    """How often each thing happens to a window, in [0, 1]; 0 everywhere leaves the sound as it is.
+
+    codec: a copy that went through a phone's codec. speed: faster and higher, or slower and lower. stretch: slower or
+    faster at the same pitch. pitch: higher or lower at the same pace. room, tone, band_limit: see `Channel`. bed: other
+    sound of the data set underneath. noise: made noise underneath. mulaw: telephone coding. volume: any loudness, and
+    16 bit. onset: the sound has only just begun. mirror: the stream has only just begun. laid: a piece shorter than the
+    window is laid on a quiet bed; else it is mirrored, as the app does it with the start of a stream.
+    """
 
     codec: float = 0.35
     speed: float = 0.30
+    stretch: float = 0.0
+    pitch: float = 0.0
     room: float = 0.40
     bed: float = 0.35
     noise: float = 0.45
@@ -30,9 +40,34 @@ class Strength:
     volume: float = 0.9
     onset: float = 0.22
     mirror: float = 0.08
+    laid: float = 1.0
 
 
-PLAIN = Strength(*([0.0] * 11))
+NIGHT = Strength()
+"""A phone or laptop in a nursery: whatever may lie between the child and the model."""
+SPEECH = Strength(
+    codec=0.1, speed=0.35, stretch=0.15, pitch=0.15, room=0.25, bed=0.0, noise=0.35, tone=0.45, band_limit=0.15,
+    mulaw=0.0, volume=0.5, onset=0.0, mirror=0.0, laid=0.0,
+)  # fmt: skip
+"""Clips recorded in studios and judged whole: other voices and other rooms, but nobody talks over them."""
+PLAIN = Strength(*([0.0] * 14))
+PRESETS = {"night": NIGHT, "speech": SPEECH, "none": PLAIN}
+
+
+def strength_of(text: str) -> Strength:
+    """``night``, ``speech``, ``none``, or one of these with changes: ``speech,room=0,pitch=0.5``; else ValueError."""
+    first, *rest = text.split(",")
+    if first not in PRESETS:
+        raise ValueError(f"there is no augmentation '{first}'; there is {', '.join(PRESETS)}")
+    changes = {}
+    for part in rest:
+        name, _, share = part.partition("=")
+        if name not in Strength.__slots__:
+            raise ValueError(f"there is no augmentation '{name}'; there is {', '.join(Strength.__slots__)}")
+        changes[name] = float(share)
+        if not 0 <= changes[name] <= 1:
+            raise ValueError(f"the share of '{name}' must be between 0 and 1")
+    return replace(PRESETS[first], **changes)
 
 
 def rms(wave: Wave) -> float:
@@ -53,6 +88,46 @@ def change_speed(wave: Wave, factor: float) -> Wave:
     """Faster and higher (factor > 1) or slower and lower; linear interpolation, the tone control hides its dullness."""
     size = int(wave.size / factor)
     return np.asarray(np.interp(np.arange(size) * factor, np.arange(wave.size), wave), np.float32)
+
+
+@lru_cache(maxsize=4)
+def _hann(size: int) -> Wave:
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size), np.float32)
+
+
+def stretch(wave: Wave, factor: float, size: int = 1024) -> Wave:
+    """Longer (factor > 1) or shorter at the same pitch: the phase vocoder.
+
+    Flanagan, J. L. and Golden, R. M. (1966), "Phase vocoder", Bell System Technical Journal 45.
+    """
+    hop = size // 4
+    if wave.size < 2 * size:
+        return wave
+    padded = np.pad(wave, size // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
+    spectra = fft.rfft(frames * _hann(size), axis=1)
+    at = np.arange(0, len(spectra) - 1, 1 / factor, dtype=np.float32)
+    left = at.astype(int)
+    part = (at - left)[:, None]
+    magnitude = np.abs(spectra)
+    magnitude = (1 - part) * magnitude[left] + part * magnitude[left + 1]
+    advance = np.angle(spectra[1:] * np.conj(spectra[:-1]))
+    # How far a bin's phase turned in one hop is known up to whole turns only: the nearest to the bin's own pace.
+    own = np.asarray(2 * np.pi * hop / size * np.arange(spectra.shape[1]), np.float32)
+    advance = own + np.mod(advance - own + np.pi, 2 * np.pi) - np.pi
+    phase = np.cumsum(np.vstack((np.angle(spectra[:1]), advance[left[:-1]])), axis=0)
+    pieces = fft.irfft(magnitude * np.exp(1j * phase), size, axis=1) * _hann(size)
+    out = np.zeros((len(pieces) + 3) * hop, np.float32)
+    for quarter in range(4):
+        part_of = out[quarter * hop : (quarter + len(pieces)) * hop]
+        part_of += pieces[:, quarter * hop : (quarter + 1) * hop].reshape(-1)
+    return np.asarray(out[size // 2 : size // 2 + int(wave.size * factor)] / 1.5, np.float32)
+
+
+def shift_pitch(wave: Wave, semitones: float) -> Wave:
+    """Higher or lower at the same pace: stretched, then played faster or slower."""
+    factor = 2 ** (semitones / 12)
+    return change_speed(stretch(wave, factor), factor)
 
 
 def add(wave: Wave, other: Wave, snr_db: float) -> Wave:

@@ -23,6 +23,7 @@ from trainer.augment import Strength
 from trainer.corpora import Clip, DataError, Span, Waves
 from trainer.networks import Front
 
+BALANCES = ("sampling", "weights", "none")
 SHORTEST_EVENT = 0.40
 """Seconds of an event that make a window its own: with less of it, nobody could say what it is."""
 _CHUNK = 64
@@ -70,8 +71,10 @@ class WindowMaker:
         strength: Strength,
         seed: int,
         synthetic_shares: Mapping[str, float] = SYNTHETIC_SHARES,
+        balance: str = "sampling",
     ) -> None:
         self.labels, self.front, self.strength, self.seed = labels, front, strength, seed
+        self.clips = len(clips)
         self.waves = waves
         self.window = front.features.samples(front.window_frames)
         self.synthetic_shares = synthetic_shares if "background" in labels else {}
@@ -96,7 +99,12 @@ class WindowMaker:
             share = np.sqrt(np.minimum(length, 1e6))
             share *= [HARD_KINDS.get(source.rsplit("/", 1)[-1], 1.0) for source in by_source]
             self._source_share[name] = share / share.sum()
-        self.shares = _label_shares(labels)
+        natural = np.array([sum(clip.seconds(name) > 0 for clip in clips) for name in labels], np.float64)
+        self.shares = _label_shares(labels) if balance == "sampling" else natural / natural.sum()
+        self.weights = np.ones(len(labels), np.float32)
+        """What an error on each label costs, (labels,); the mean over what is drawn is one."""
+        if balance == "weights":
+            self.weights = (natural.sum() / (len(labels) * natural)).astype(np.float32)
         self._bank: dict[tuple[str, int], Wave] = {}
 
     def draw(self, epoch: int, index: int) -> tuple[Mel, npt.NDArray[np.float32]]:
@@ -166,11 +174,17 @@ class WindowMaker:
         quietest = -5.0 if label(name).crying else 0.0
         if piece.size and rng.random() < strength.speed:
             piece = augment.change_speed(piece, rng.uniform(0.9, 1.1))[: self.window]
+        if piece.size and rng.random() < strength.stretch:
+            piece = augment.stretch(piece, rng.uniform(0.8, 1.25))[: self.window]
+        if piece.size and rng.random() < strength.pitch:
+            piece = augment.shift_pitch(piece, rng.uniform(-2.5, 2.5))[: self.window]
         length = self.window
         if piece.size > 8000 and rng.random() < strength.mirror:
             # The start of a stream: less than a window is there, and the features will be mirrored.
             length = int(rng.uniform(8000, min(piece.size, self.window) + 1))
             piece = piece[:length]
+        elif piece.size < length and rng.random() >= strength.laid:
+            length = max(piece.size, self.front.features.n_fft)
         elif piece.size > 6400 and rng.random() < strength.onset:
             # It has only just begun: the newest part of the window holds it, the rest is what was before.
             keep = int(rng.uniform(SHORTEST_EVENT, 1.0) * SAMPLE_RATE)
@@ -207,9 +221,6 @@ class WindowMaker:
         """The piece in a window of `length`: mostly at its end, on a quiet bed where it does not fill it."""
         if piece.size >= length:
             return piece[:length]
-        if not self.strength.volume:
-            # Unaltered sound: the features of what there is are mirrored, as the app does it.
-            return piece if piece.size >= self.front.features.n_fft else np.pad(piece, (0, self.front.features.n_fft))
         at = length - piece.size if rng.random() < 0.7 else int(rng.integers(0, length - piece.size + 1))
         wave = np.zeros(length, np.float32)
         if piece.size > 2 * _FADE.size:
@@ -221,9 +232,9 @@ class WindowMaker:
         under = self._bed(rng)[:length] if rng.random() < 0.6 else self._made(rng, ["noise"])[:length]
         return augment.add(wave, under, rng.uniform(0, 40))
 
-    def pool(self, number: int, size: int) -> Batch:
-        """The windows 0 to size of one epoch number, drawn here and now; mels in half precision to save memory."""
-        return _gathered([self.chunk(number, at, min(_CHUNK, size - at)) for at in range(0, size, _CHUNK)])
+    def pool(self, number: int, size: int, first: int = 0) -> Batch:
+        """So many windows of one epoch number, drawn here and now; features in half precision to save memory."""
+        return _gathered([self.chunk(number, first + at, min(_CHUNK, size - at)) for at in range(0, size, _CHUNK)])
 
     def chunk(self, number: int, first: int, count: int) -> Batch:
         """Windows `first` to `first + count` of one epoch number."""
@@ -233,14 +244,15 @@ class WindowMaker:
 
 
 class Drawer:
-    """Draws pools of windows ahead of their use, in other processes where that is to be had.
+    """Draws pools of windows ahead of their use, in other processes where that is to be had; `first` is where this
+    training process's part of a pool begins.
 
     Windows are drawn by forked processes (Linux, not in a bundle, where a new process would be a second window);
     elsewhere in this one, when they are asked for. Both give the same windows.
     """
 
-    def __init__(self, maker: WindowMaker, size: int, workers: int) -> None:
-        self._maker, self._size = maker, size
+    def __init__(self, maker: WindowMaker, size: int, workers: int, first: int = 0) -> None:
+        self._maker, self._size, self._first = maker, size, first
         self._ahead: dict[int, Any] = {}
         forking = sys.platform == "linux" and not getattr(sys, "frozen", False) and workers > 0
         self._processes = None
@@ -251,13 +263,13 @@ class Drawer:
     def ahead(self, number: int) -> None:
         """Begin to draw a pool that will be wanted."""
         if self._processes is not None and number not in self._ahead:
-            parts = [(number, at, min(_CHUNK, self._size - at)) for at in range(0, self._size, _CHUNK)]
+            parts = [(number, self._first + at, min(_CHUNK, self._size - at)) for at in range(0, self._size, _CHUNK)]
             self._ahead[number] = self._processes.map_async(_inherited_chunk, parts, chunksize=1)
 
     def take(self, number: int) -> Batch:
         """The pool of a number; waits until it is drawn."""
         if self._processes is None:
-            return self._maker.pool(number, self._size)
+            return self._maker.pool(number, self._size, self._first)
         self.ahead(number)
         return _gathered(self._ahead.pop(number).get())
 

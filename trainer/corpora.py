@@ -28,7 +28,6 @@ from babymonitor.core.labels import LABELS, canonical
 from trainer.codecs import codec_copy
 
 SIDES = ("train", "validation", "test")
-SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
 FEWEST_GROUPS = 3
 """A label needs one group for each side; with fewer, nothing honest could be said about it."""
 
@@ -71,6 +70,24 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
+class Division:
+    """How a data set is divided into sides, whole groups at a time.
+
+    shares: of training, validation and test. sides: a file ``group,split`` that says where groups stand; those it does
+    not name are divided by the rest. folds, fold: of so many parts with no group in common, this one is the test side.
+    by_clip: every clip is its own group: one speaker then stands on all sides, and the figures are too good. It is
+    there to show by how much.
+    """
+
+    shares: tuple[float, float, float] = (0.70, 0.15, 0.15)
+    sides: Path | None = None
+    folds: int = 0
+    fold: int = 0
+    by_clip: bool = False
+    salt: str = "split-1"
+
+
+@dataclass(frozen=True, slots=True)
 class DataSet:
     """The clips of one folder. labels: all that occur, in the vocabulary's order, others behind in alphabetical one."""
 
@@ -87,8 +104,11 @@ class DataSet:
         return tuple(clip for clip in self.clips if clip.side == side)
 
 
-def load(root: Path, segments: Path | None = None) -> DataSet:
-    """Read a data set folder (no sound yet); DataError with one sentence for one that cannot be used."""
+def load(root: Path, segments: Path | None = None, merged: Mapping[str, str] | None = None) -> DataSet:
+    """Read a data set folder (no sound yet); DataError with one sentence for one that cannot be used.
+
+    merged: labels that are to count as another, as in ``{"hungry": "sad", "tired": "sad"}``.
+    """
     if not root.is_dir():
         raise DataError(f"The data set folder {root} does not exist.")
     manifest = root / "manifest.csv"
@@ -100,6 +120,8 @@ def load(root: Path, segments: Path | None = None) -> DataSet:
         clips = _from_folders(root)
     if segments is not None:
         clips = _with_segments(clips, segments)
+    if merged:
+        clips = [_with_labels(clip, merged) for clip in clips]
     if not any(clip.spans for clip in clips):
         raise DataError(f"{root} holds no labelled sound: it needs a manifest.csv or one subfolder per label.")
     return DataSet(root, tuple(clips))
@@ -224,16 +246,29 @@ def _with_segments(clips: list[Clip], path: Path) -> list[Clip]:
     return [replace(clip, spans=tuple(sorted(spans.get(clip.path, []), key=lambda span: span.start))) for clip in clips]
 
 
+def _with_labels(clip: Clip, merged: Mapping[str, str]) -> Clip:
+    spans = tuple(replace(span, label=merged.get(span.label, span.label)) for span in clip.spans)
+    return replace(clip, spans=spans)
+
+
 def _draw(text: str, salt: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{salt}/{text}".encode()).digest()[:8], "big")
 
 
-def split(data: DataSet, salt: str = "split-1") -> DataSet:
+def split(data: DataSet, division: Division | None = None) -> DataSet:
     """Give every clip a side, whole groups at a time, the same on every machine.
 
     Groups are dealt out within strata of one source and one rarest label, so that each side gets some of everything.
-    Sides that the data set gives itself are kept. DataError when a label cannot stand on every side.
+    Sides that the data set gives itself are kept, except where folds are wanted. DataError when a label cannot stand
+    on every side.
     """
+    division = division or Division()
+    if division.by_clip:
+        data = replace(data, clips=tuple(replace(clip, group=clip.path) for clip in data.clips))
+    if division.folds or division.by_clip:
+        data = replace(data, clips=tuple(replace(clip, side="") for clip in data.clips))
+    if division.sides is not None:
+        data = _with_sides(data, division.sides)
     groups: dict[str, list[Clip]] = defaultdict(list)
     for clip in data.clips:
         groups[clip.group].append(clip)
@@ -269,8 +304,8 @@ def split(data: DataSet, salt: str = "split-1") -> DataSet:
         pooled[source if len(some) >= 6 else "", name].extend(some)
     side_of = dict(given)
     for some in pooled.values():
-        some.sort(key=lambda group: _draw(group, salt))
-        side_of.update(zip(some, _deal(len(some)), strict=True))
+        some.sort(key=lambda group: _draw(group, division.salt))
+        side_of.update(zip(some, _deal(len(some), division), strict=True))
     placed = tuple(replace(clip, side=side_of[clip.group]) for clip in data.clips)
     for side in SIDES:
         for label in of_label:
@@ -281,10 +316,36 @@ def split(data: DataSet, salt: str = "split-1") -> DataSet:
     return replace(data, clips=placed)
 
 
-def _deal(count: int) -> list[str]:
+def _deal(count: int, division: Division) -> list[str]:
     """Sides for `count` groups in order: one for validation and test first if there are three, then by share."""
-    held = max(1, round(count * SHARES["test"])) if count >= FEWEST_GROUPS else 0
-    return ["test"] * held + ["validation"] * held + ["train"] * (count - 2 * held)
+    if division.folds:
+        folds = ["test" if at % division.folds == division.fold else "" for at in range(count)]
+        rest = count - folds.count("test")
+        held = max(1, round(rest * division.shares[1])) if rest > 1 else 0
+        # The next fold's first groups, so that validation moves along with the test side.
+        order = sorted((at for at in range(count) if not folds[at]), key=lambda at: (at - division.fold) % count)
+        for place, at in enumerate(order):
+            folds[at] = "validation" if place < held else "train"
+        return folds
+    held, out = (
+        max(1, round(count * share)) if count >= FEWEST_GROUPS else 0 for share in reversed(division.shares[1:])
+    )
+    return ["test"] * held + ["validation"] * out + ["train"] * (count - held - out)
+
+
+def _with_sides(data: DataSet, path: Path) -> DataSet:
+    """The sides that a file ``group,split`` gives; DataError for a group that the data set does not have."""
+    given: dict[str, str] = {}
+    for row in _rows(path, ("group", "split")):
+        side = row["split"].strip().lower()
+        if side not in _SIDE_NAMES:
+            raise DataError(f"{path} names an unknown split '{side}' for the group {row['group']}.")
+        if given.setdefault(row["group"], _SIDE_NAMES[side]) != _SIDE_NAMES[side]:
+            raise DataError(f"{path} puts the group '{row['group']}' on both sides of the split.")
+    unknown = given.keys() - {clip.group for clip in data.clips}
+    if unknown:
+        raise DataError(f"{path} names a group that {data.root} does not have: {min(unknown)}.")
+    return replace(data, clips=tuple(replace(clip, side=given.get(clip.group, clip.side)) for clip in data.clips))
 
 
 Notice = Callable[[str], None]
@@ -303,7 +364,7 @@ class Waves:
 
     def __init__(self, data: DataSet, cache: Path, codecs: bool = True, notice: Notice = _to_stderr) -> None:
         takes = ("plain", "codec") if codecs else ("plain",)
-        key = hashlib.sha256(json.dumps([takes, str(data.root.resolve())]).encode()).hexdigest()[:16]
+        key = hashlib.sha256(json.dumps([2, takes, str(data.root.resolve())]).encode()).hexdigest()[:16]
         store, index = cache / f"{key}.i16", cache / f"{key}.json"
         cache.mkdir(parents=True, exist_ok=True)
         self._at: dict[str, list[tuple[int, int]]] = {}
@@ -314,35 +375,48 @@ class Waves:
             notice(f"Skipped {path}: {reason}")
 
     def _decode(self, data: DataSet, takes: Sequence[str], store: Path, index: Path) -> None:
-        """Append what is not in the store yet, or has changed since. The index is written last: it alone counts."""
+        """Append what is not in the store yet. What a file is called by is its content: a copy under another name, or
+        the same file touched, costs nothing. The index is written last: it alone counts.
+        """
+        from filelock import FileLock
         from tqdm import tqdm
 
-        known: dict[str, list[Any]] = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else {}
-        new = [clip for clip in data.clips if known.get(clip.path, [None])[0] != _fingerprint(data.root / clip.path)]
-        position = max((stop for _, places, _ in known.values() for _, stop in places), default=0)
-        with store.open("r+b" if store.is_file() else "w+b") as file:
-            file.truncate(2 * position)
-            file.seek(2 * position)
-            for clip in tqdm(new, desc="decoding", unit="clip", file=sys.stderr, disable=None if new else True):
-                places: list[tuple[int, int]] = []
-                reason = ""
-                try:
-                    wave = read_wave(data.root / clip.path)
-                except AudioError as error:
-                    wave, reason = np.zeros(0, np.float32), str(error)
-                for take in takes if not reason else ():
-                    taken = wave if take == "plain" else codec_copy(wave, _draw(clip.path, "codec"))
-                    samples = np.clip(np.round(taken * 32767.0), -32768, 32767).astype(np.int16)
-                    file.write(samples.tobytes())
-                    places.append((position, position + samples.size))
-                    position += samples.size
-                known[clip.path] = [_fingerprint(data.root / clip.path), places, reason]
-        if new:
-            partial = index.with_suffix(".part")
-            partial.write_text(json.dumps(known), encoding="utf-8")
-            partial.replace(index)
+        with FileLock(index.with_suffix(".lock")):  # several trainings may begin at once
+            known = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else {"seen": {}, "sounds": {}}
+            seen: dict[str, list[Any]] = known["seen"]  # path → size, time of change, content
+            sounds: dict[str, list[Any]] = known["sounds"]  # content → places in the store, why it has none
+            changed = False
+            for clip in data.clips:
+                stamp = _stamp(data.root / clip.path)
+                if seen.get(clip.path, [])[:2] != stamp:
+                    seen[clip.path] = [*stamp, _content(data.root / clip.path)]
+                    changed = True
+            new = {seen[clip.path][2]: clip for clip in data.clips if seen[clip.path][2] not in sounds}
+            position = max((stop for places, _ in sounds.values() for _, stop in places), default=0)
+            with store.open("r+b" if store.is_file() else "w+b") as file:
+                file.truncate(2 * position)
+                file.seek(2 * position)
+                shown = None if new else True
+                for content, clip in tqdm(new.items(), desc="decoding", unit="clip", file=sys.stderr, disable=shown):
+                    places: list[tuple[int, int]] = []
+                    reason = ""
+                    try:
+                        wave = read_wave(data.root / clip.path)
+                    except AudioError as error:
+                        wave, reason = np.zeros(0, np.float32), str(error)
+                    for take in takes if not reason else ():
+                        taken = wave if take == "plain" else codec_copy(wave, _draw(clip.path, "codec"))
+                        samples = np.clip(np.round(taken * 32767.0), -32768, 32767).astype(np.int16)
+                        file.write(samples.tobytes())
+                        places.append((position, position + samples.size))
+                        position += samples.size
+                    sounds[content] = [places, reason]
+            if changed or new:
+                partial = index.with_suffix(".part")
+                partial.write_text(json.dumps(known), encoding="utf-8")
+                partial.replace(index)
         for clip in data.clips:
-            _, places, reason = known[clip.path]
+            places, reason = sounds[seen[clip.path][2]]
             if reason:
                 self.skipped.append((clip.path, reason))
             else:
@@ -366,10 +440,15 @@ class Waves:
         return piece.astype(np.float32) / np.float32(32767.0)
 
 
-def _fingerprint(path: Path) -> list[int]:
-    """What the decoded sound depends on: size and time of change."""
+def _stamp(path: Path) -> list[int]:
+    """Size and time of change: while they stay, the content is not read again."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]
+
+
+def _content(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def closed(clips: Iterable[Clip], waves: Waves) -> list[Clip]:

@@ -17,33 +17,143 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainer.batches import Drawer, WindowMaker, Windows
+from trainer.batches import BALANCES, Drawer, WindowMaker, Windows
+from trainer.blend import masked, mixed
 from trainer.corpora import DataError
 from trainer.metrics import roc_area
 from trainer.networks.heads import Calibration, TwoLevel
+from trainer.networks.network import Network
+from trainer.world import World
 
 Event = Callable[[dict[str, Any]], None]
+
+
+SCHEDULES = ("one_cycle", "plateau", "constant")
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """The numbers of one training run.
 
-    epoch_windows: windows of one epoch; every `reuse` epochs new ones are drawn, for drawing costs more than learning.
+    epoch_windows: windows of one epoch; 0: four for each clip, 1,024 to 24,576. reuse: epochs that share the windows
+    drawn, for drawing costs more than learning. schedule: of the learning rate: one cycle up and down, halved when
+    validation stands still, or constant. patience: epochs without a better validation after which it ends and the best
+    epoch is kept; 0: never, and the last is. balance: labels alike by ``sampling``, by ``weights`` in the loss, or
+    ``none``. reason_weight: of why a child cries beside whether it does. mixup, mask: shares of a batch. smoothing: of
+    the targets. average: how much the averaged weights, which are what is kept, remember at each step.
     workers: processes that draw ahead; no part of the run's identity, for they draw the same.
     """
 
     epochs: int = 12
-    epoch_windows: int = 24576
+    epoch_windows: int = 0
     batch: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3
+    schedule: str = "one_cycle"
+    patience: int = 0
+    balance: str = "sampling"
     reason_weight: float = 0.1
     mixup: float = 0.15
+    mask: float = 1.0
+    smoothing: float = 0.0
     average: float = 0.998
     reuse: int = 3
     seed: int = 1
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise DataError(f"There is no schedule '{self.schedule}'; there is {', '.join(SCHEDULES)}.")
+        if self.balance not in BALANCES:
+            raise DataError(f"There is no balance '{self.balance}'; there is {', '.join(BALANCES)}.")
+        if not 0 < self.batch <= max(self.batch, self.epoch_windows) or self.epochs < 1:
+            raise DataError("A run needs at least one epoch of at least one window.")
+
+
+def windows_of(clips: int) -> int:
+    """Windows of an epoch where the recipe leaves it open."""
+    return int(np.clip(4 * clips, 1024, 24576))
+
+
+class Run:
+    """The state of one training: what a checkpoint holds, all that the next epoch depends on."""
+
+    def __init__(self, network: nn.Module, labels: tuple[str, ...], recipe: Recipe, steps: int) -> None:
+        self.recipe, self.labels = recipe, labels
+        self.network = network
+        groups = (
+            network.parameter_groups(recipe.learning_rate)
+            if isinstance(network, Network)
+            else [{"params": list(network.parameters()), "lr": recipe.learning_rate}]
+        )
+        self.optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+        rates = [group["lr"] for group in self.optimiser.param_groups]
+        self.schedule: Any = None
+        if recipe.schedule == "one_cycle":
+            self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+                self.optimiser, rates, total_steps=recipe.epochs * steps, pct_start=0.15
+            )
+        elif recipe.schedule == "plateau":
+            patience = max(1, recipe.patience // 3)
+            self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimiser, "max", 0.5, patience)
+        self.averaged = copy.deepcopy(network).eval()
+        self.best = copy.deepcopy(self.averaged.state_dict())
+        self.epoch, self.spent, self.best_figure, self.waited = 0, 0.0, -math.inf, 0
+
+    @property
+    def over(self) -> bool:
+        """All epochs are done, or it has waited long enough for a better one."""
+        return self.epoch >= self.recipe.epochs or bool(self.recipe.patience and self.waited > self.recipe.patience)
+
+    def judge(self, figure: float) -> None:
+        """Take note of an epoch's validation."""
+        if figure > self.best_figure or not self.recipe.patience:
+            self.best_figure, self.waited = figure, 0
+            self.best = copy.deepcopy(self.averaged.state_dict())
+        else:
+            self.waited += 1
+        if self.recipe.schedule == "plateau":
+            self.schedule.step(figure)
+
+    def describe(self) -> str:
+        values = {name: getattr(self.recipe, name) for name in Recipe.__slots__ if name != "workers"}
+        return json.dumps([values, self.labels])
+
+    def save(self, path: Path) -> None:
+        """Write to a temporary, then replace: a kill in between leaves the old checkpoint whole."""
+        partial = path.with_suffix(".part")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(
+            {
+                "run": self.describe(),
+                "network": self.network.state_dict(),
+                "averaged": self.averaged.state_dict(),
+                "best": self.best,
+                "optimiser": self.optimiser.state_dict(),
+                "schedule": self.schedule.state_dict() if self.schedule else {},
+                "numbers": [self.epoch, self.spent, self.best_figure, self.waited],
+            },
+            partial,
+        )
+        partial.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Put everything back as it was saved; DataError for what is damaged or of another run."""
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            run = state["run"]
+        except Exception as error:  # torch has no one exception for a damaged file
+            raise DataError(f"The checkpoint {path} cannot be read; begin anew without --resume.") from error
+        if run != self.describe():
+            raise DataError(f"The checkpoint {path} is of another run (labels or settings differ).")
+        self.network.load_state_dict(state["network"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.best = state["best"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.schedule:
+            self.schedule.load_state_dict(state["schedule"])
+        epoch, self.spent, self.best_figure, waited = state["numbers"]
+        self.epoch, self.waited = int(epoch), int(waited)
 
 
 def fit(
@@ -55,83 +165,66 @@ def fit(
     checkpoint: Path,
     resume: bool = False,
     event: Event | None = None,
+    world: World | None = None,
 ) -> nn.Module:
     """Train and give back the averaged network. Killed at any moment and called again with `resume`, it ends with the
     very same weights: the checkpoint holds all that the next epoch depends on, and windows depend on the seed alone.
     """
+    world = world or World()
     # Channels last is about twice as quick for separable convolutions on a processor.
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    two_level = TwoLevel(labels)
-    weights = torch.ones(len(labels))
-    steps = max(1, recipe.epoch_windows // recipe.batch)
-    optimiser = torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.learning_rate, total_steps=recipe.epochs * steps, pct_start=0.15
-    )
-    averaged = copy.deepcopy(network).eval()
-    first, spent = 0, 0.0
+    network = network.to(world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    two_level = TwoLevel(labels).to(world.device)
+    spec = maker.front.features
+    batch = max(1, recipe.batch // world.size)
+    steps = max(1, (recipe.epoch_windows or windows_of(maker.clips)) // recipe.batch)
+    weights = torch.from_numpy(maker.weights).to(world.device)
+    run = Run(network, labels, recipe, steps)
     if resume and checkpoint.is_file():
-        first, spent = _restore(checkpoint, recipe, labels, network, averaged, optimiser, schedule)
-    progress = Progress(recipe.epochs * steps, first * steps)
-    size = steps * recipe.batch
-    mels, targets, drawn = torch.empty(0), torch.empty(0), -1
-    with closing(Drawer(maker, size, recipe.workers)) as drawer:
-        drawer.ahead(first // recipe.reuse)
-        for epoch in range(first, recipe.epochs):
-            if drawn != epoch // recipe.reuse:
-                drawn = epoch // recipe.reuse
+        run.restore(checkpoint)
+    shared = world.share(network)
+    progress = Progress(recipe.epochs * steps, run.epoch * steps, shown=world.leads)
+    size = steps * batch
+    features, targets, drawn = torch.empty(0), torch.empty(0), -1
+    with closing(Drawer(maker, size, recipe.workers, first=world.rank * size)) as drawer:
+        drawer.ahead(run.epoch // recipe.reuse)
+        while not run.over:
+            if drawn != run.epoch // recipe.reuse:
+                drawn = run.epoch // recipe.reuse
                 pool = drawer.take(drawn)
-                mels, targets = torch.from_numpy(pool.mels), torch.from_numpy(pool.targets)
+                features, targets = torch.from_numpy(pool.mels), torch.from_numpy(pool.targets)
                 if (drawn + 1) * recipe.reuse < recipe.epochs:
                     drawer.ahead(drawn + 1)
-            torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # order, dropout, mixup and masks of this epoch
-            network.train()
+            # Order, dropout, mixup and masks of this epoch, in this process.
+            torch.manual_seed((recipe.seed * 1_000_003 + run.epoch) * 1009 + world.rank)
+            shared.train()
             progress.begin()
-            began, total = time.monotonic(), 0.0
-            for step, rows in enumerate(torch.randperm(size).split(recipe.batch)):
-                seen, wanted = _mixed(mels[rows].float(), targets[rows], recipe.mixup)
-                loss = two_level.loss(network(seen), wanted, recipe.reason_weight, weights)
-                optimiser.zero_grad(set_to_none=True)
+            began, total, done = time.monotonic(), 0.0, run.epoch * steps
+            for step, rows in enumerate(torch.randperm(size).split(batch), start=1):
+                seen, wanted = features[rows].to(world.device).float(), targets[rows].to(world.device)
+                seen, wanted = mixed(seen, wanted, recipe.mixup, spec)
+                wanted = (1 - recipe.smoothing) * wanted + recipe.smoothing / len(labels)
+                loss = two_level.loss(shared(masked(seen, recipe.mask, spec)), wanted, recipe.reason_weight, weights)
+                run.optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-                optimiser.step()
-                schedule.step()
-                _average(
-                    averaged, network, min(recipe.average, (epoch * steps + step + 1) / (epoch * steps + step + 10))
-                )
+                run.optimiser.step()
+                if recipe.schedule == "one_cycle":
+                    run.schedule.step()
+                _average(run.averaged, network, min(recipe.average, (done + step) / (done + step + 9)))
                 total += loss.item()
-                progress.tell(epoch * steps + step + 1, total / (step + 1))
-            spent += time.monotonic() - began
-            figures = validate(averaged, two_level, validation)
-            _save(checkpoint, recipe, labels, epoch + 1, spent, network, averaged, optimiser, schedule)
-            if event:
-                told = {"event": "epoch", "epoch": epoch + 1, "epochs": recipe.epochs, "loss": total / steps}
-                event({**told, **figures, "seconds": round(spent, 1), "seconds_left": round(progress.seconds_left, 1)})
+                progress.tell(done + step, total / step)
+            run.spent += time.monotonic() - began
+            figures = validate(run.averaged, two_level, validation)
+            run.judge(world.agree(sum(figures.values())))
+            run.epoch += 1
+            if world.leads:
+                run.save(checkpoint)
+            if event and world.leads:
+                told = {"event": "epoch", "epoch": run.epoch, "epochs": recipe.epochs, "loss": round(total / steps, 5)}
+                event({**told, **figures, "seconds": round(run.spent, 1), "seconds_left": progress.rounded_left})
     progress.end()
-    return averaged
-
-
-def _mixed(mels: Tensor, targets: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Mixup of a share of the batch with its neighbour, in power as sound adds up; random bands and frames masked."""
-    count = int(len(mels) * share)
-    if count:
-        part = torch.rand(count, 1, 1) * 0.3
-        other = mels[-count:].flip(0)
-        level = mels[:count].amax((1, 2), True) - other.amax((1, 2), True)
-        mixed = torch.logaddexp(mels[:count] + torch.log1p(-part), other + level + torch.log(part + 1e-6))
-        mels = torch.cat((mixed, mels[count:]))
-        soft = (1 - part[:, 0]) * targets[:count] + part[:, 0] * targets[-count:].flip(0)
-        targets = torch.cat((soft, targets[count:]))
-    bands, frames = mels.shape[1:]
-    width = torch.randint(0, 8, (len(mels), 1))
-    at = (torch.rand(len(mels), 1) * (bands - 8)).long()
-    rows = torch.arange(bands)[None]
-    hidden = ((rows >= at) & (rows < at + width))[:, :, None]
-    width = torch.randint(0, 12, (len(mels), 1)) if frames > 24 else torch.zeros(len(mels), 1)
-    at = (torch.rand(len(mels), 1) * max(1, frames - 12)).long()
-    columns = torch.arange(frames)[None]
-    hidden = hidden | ((columns >= at) & (columns < at + width))[:, None, :]
-    return torch.where(hidden, mels.mean((1, 2), True), mels), targets
+    run.averaged.load_state_dict(run.best)
+    return run.averaged.cpu()
 
 
 @torch.no_grad()
@@ -147,13 +240,16 @@ def _average(averaged: nn.Module, network: nn.Module, keep: float) -> None:
 def logits_of(network: nn.Module, windows: Windows, batch: int = 256) -> Tensor:
     """(N, labels) raw logits over all windows."""
     network.eval()
-    parts = [network(torch.from_numpy(windows.mels[at : at + batch])) for at in range(0, len(windows.mels), batch)]
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    count = len(windows.mels)
+    parts = [network(torch.from_numpy(windows.mels[at : at + batch]).to(device)).cpu() for at in range(0, count, batch)]
     return torch.cat(parts)
 
 
 def validate(network: nn.Module, two_level: TwoLevel, windows: Windows) -> dict[str, float]:
     """Loss-free figures of one epoch: balanced accuracy over the labels, and the ROC area of crying."""
     logits = logits_of(network, windows)
+    two_level = TwoLevel(two_level.labels)
     guess = two_level.probabilities(logits, Calibration()).argmax(1).numpy()
     found = [float((guess[windows.labels == at] == at).mean()) for at in np.unique(windows.labels)]
     figures = {"balanced_accuracy": round(float(np.mean(found)), 4)}
@@ -163,63 +259,24 @@ def validate(network: nn.Module, two_level: TwoLevel, windows: Windows) -> dict[
     return figures
 
 
-def _save(
-    path: Path, recipe: Recipe, labels: tuple[str, ...], epoch: int, spent: float,
-    network: nn.Module, averaged: nn.Module, optimiser: Any, schedule: Any,
-) -> None:  # fmt: skip
-    """Write to a temporary, then replace: a kill in between leaves the old checkpoint whole."""
-    partial = path.with_suffix(".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(
-        {
-            "run": _describe(recipe, labels),
-            "epoch": epoch,
-            "spent": spent,
-            "network": network.state_dict(),
-            "averaged": averaged.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "schedule": schedule.state_dict(),
-        },
-        partial,
-    )
-    partial.replace(path)
-
-
-def _describe(recipe: Recipe, labels: tuple[str, ...]) -> str:
-    values = {name: getattr(recipe, name) for name in Recipe.__slots__ if name != "workers"}
-    return json.dumps([values, labels])
-
-
-def _restore(
-    path: Path, recipe: Recipe, labels: tuple[str, ...],
-    network: nn.Module, averaged: nn.Module, optimiser: Any, schedule: Any,
-) -> tuple[int, float]:  # fmt: skip
-    """Put everything back; → the epoch to go on with and the seconds already spent."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch has no one exception for a damaged file
-        raise DataError(f"The checkpoint {path} cannot be read; begin anew without --resume.") from error
-    if state["run"] != _describe(recipe, labels):
-        raise DataError(f"The checkpoint {path} is of another run (labels or settings differ).")
-    network.load_state_dict(state["network"])
-    averaged.load_state_dict(state["averaged"])
-    optimiser.load_state_dict(state["optimiser"])
-    schedule.load_state_dict(state["schedule"])
-    return int(state["epoch"]), float(state["spent"])
-
-
 class Progress:
     """A line on standard error that says how far it is and how long it will take; nothing where nobody looks."""
 
-    def __init__(self, total: int, done: int) -> None:
+    def __init__(self, total: int, done: int, shown: bool = True) -> None:
         self._total, self._first, self._done = total, done, done
         self._spent, self._began = 0.0, time.monotonic()
-        self._shown = sys.stderr.isatty()
+        self._shown = shown and sys.stderr.isatty()
 
     @property
     def seconds_left(self) -> float:
         done = self._done - self._first
         return self._spent / done * (self._total - self._done) if done else math.nan
+
+    @property
+    def rounded_left(self) -> float | None:
+        """Seconds left for whoever reads JSON, which knows no NaN."""
+        left = self.seconds_left
+        return None if math.isnan(left) else round(left, 1)
 
     def begin(self) -> None:
         """An epoch begins: what came before (waiting for windows, validation) is no measure of the steps."""

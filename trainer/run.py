@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from babymonitor.core.labels import label
 from trainer import augment
 from trainer.batches import WindowMaker, Windows, fixed_windows
 from trainer.calibrate import PRIOR, calibrate, group_weights, thresholds
-from trainer.corpora import DataError, DataSet, Waves, closed, load, split
-from trainer.export import write_model
-from trainer.fit import Event, Recipe, fit, logits_of
+from trainer.corpora import SIDES, DataSet, Division, Waves, closed, load, split
+from trainer.export import take_over, write_model
+from trainer.fit import Event, Recipe, fit, logits_of, windows_of
 from trainer.networks import FAMILIES
+from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibration, TwoLevel
+from trainer.world import World, join, leave
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be trained. checkpoint and cache: where the run keeps what it can continue from."""
+    """What is to be trained. checkpoint and cache: where the run keeps what it can continue from.
+
+    augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
+    to start from. weights: of a family that has pretrained ones, see `Family.network`.
+    """
 
     data: Path
     family: str
@@ -31,8 +39,14 @@ class Request:
     recipe: Recipe
     cache: Path
     segments: Path | None = None
+    merged: Mapping[str, str] = field(default_factory=dict)
+    division: Division = field(default_factory=Division)
+    augmentation: str = ""
+    begin_from: Path | None = None
+    weights: str | None = None
     resume: bool = False
     codecs: bool = True
+    device: str = "auto"
     licence: str = "as the data it was trained on"
     name: str = ""
 
@@ -41,14 +55,19 @@ class Request:
         return self.output.with_suffix(".checkpoint")
 
 
-def prepared(data: Path, segments: Path | None, cache: Path, codecs: bool) -> tuple[DataSet, DataSet, Waves]:
+def recipe_of(family: str, **given: Any) -> Recipe:
+    """The family's own recipe, but for what is given (None: not given)."""
+    known = {**FAMILIES[family].recipe, **{name: value for name, value in given.items() if value is not None}}
+    return Recipe(**known)
+
+
+def prepared(request: Request) -> tuple[DataSet, DataSet, Waves]:
     """→ the usable part, split; the rows for evaluation only; and the decoded sound of both."""
-    whole = load(data, segments)
-    if len(whole.labels) < 2:
-        raise DataError(f"{data} holds one label only ({whole.labels[0]}): there is nothing to tell apart.")
-    waves = Waves(whole, cache, codecs)
+    whole = load(request.data, request.segments, request.merged)
+    split(DataSet(whole.root, tuple(clip for clip in whole.clips if clip.usable)), request.division)  # refuse early
+    waves = Waves(whole, request.cache, request.codecs)
     clips = closed(whole.clips, waves)
-    usable = split(DataSet(whole.root, tuple(clip for clip in clips if clip.usable)))
+    usable = split(DataSet(whole.root, tuple(clip for clip in clips if clip.usable)), request.division)
     return usable, DataSet(whole.root, tuple(clip for clip in clips if not clip.usable)), waves
 
 
@@ -71,22 +90,46 @@ def altered_windows(maker: WindowMaker, count: int) -> Windows:
 
 
 def train(request: Request, event: Event | None = None) -> dict[str, Any]:
-    """Train, calibrate, write the model file; → its metrics on validation groups."""
+    """Train, calibrate, write the model file; → its metrics on validation groups (in the leading process, else {})."""
+    world = join(request.device)
+    try:
+        metrics = _train(request, world, event if world.leads else None)
+        world.wait()
+        return metrics
+    finally:
+        leave()
+
+
+def _train(request: Request, world: World, event: Event | None) -> dict[str, Any]:
     family = FAMILIES[request.family]
-    data, _, waves = prepared(request.data, request.segments, request.cache, request.codecs)
+    data, _, waves = prepared(request)
     labels, front, recipe = data.labels, family.front, request.recipe
     if event:
-        sides = {side: len({clip.group for clip in data.side(side)}) for side in ("train", "validation", "test")}
+        sides = {side: len({clip.group for clip in data.side(side)}) for side in SIDES}
         event({"event": "started", "family": family.name, "labels": list(labels), "groups": sides})
-    maker = WindowMaker(data.side("train"), waves, labels, front, augment.Strength(), recipe.seed)
+    two_level = TwoLevel(labels)
+    strength = augment.strength_of(request.augmentation or ("night" if two_level.two_sided else "speech"))
+    maker = WindowMaker(data.side("train"), waves, labels, front, strength, recipe.seed, balance=recipe.balance)
     plain = fixed_windows(data.side("validation"), waves, labels, front)
     torch.manual_seed(recipe.seed)
-    network = family.network(labels)
-    trained = fit(network, labels, maker, plain, recipe, request.checkpoint, request.resume, event)
+    network = family.network(labels, request.weights)
+    if request.begin_from is not None:
+        take_over(request.begin_from, network, labels)
+    if isinstance(network, Estimator):
+        known = fixed_windows(data.side("train"), waves, labels, front)
+        _fit_estimator(network, known, maker, plain, request, world, event)
+        trained: nn.Module = network
+    else:
+        trained = fit(network, labels, maker, plain, recipe, request.checkpoint, request.resume, event, world)
+    if not world.leads:
+        return {}
 
-    two_level = TwoLevel(labels)
-    held_out = WindowMaker(data.side("validation"), waves, labels, front, augment.Strength(), recipe.seed + 1)
-    judged = joined(plain, altered_windows(held_out, min(3072, recipe.epoch_windows)))
+    judged = plain
+    if strength.bed or strength.noise > 0.4:
+        # Calibrated for the world as it is: rooms, noise and devices of the validation groups too.
+        held_out = WindowMaker(data.side("validation"), waves, labels, front, strength, recipe.seed + 1)
+        count = min(3072, recipe.epoch_windows or windows_of(maker.clips))
+        judged = joined(plain, altered_windows(held_out, count))
     logits, truth = logits_of(trained, judged), torch.from_numpy(judged.labels)
     calibration = calibrate(logits, truth, judged.groups, two_level)
     metrics = _figures(two_level, logits, truth, calibration)
@@ -101,12 +144,25 @@ def train(request: Request, event: Event | None = None) -> dict[str, Any]:
         ),
         "operating_curve": [],
         "calibration": {"prior_of_crying": PRIOR, "prior_of_reasons": "each alike", "on": "validation groups"},
-        "training": _training(request, data, waves),
+        "training": _training(request, data, waves, strength, trained),
         "metrics": {"validation": metrics},
         "licence": request.licence,
     }
     write_model(request.output, trained, front, calibration, card)
     return metrics
+
+
+def _fit_estimator(
+    estimator: Estimator, known: Windows, maker: WindowMaker, plain: Windows,
+    request: Request, world: World, event: Event | None,
+) -> None:  # fmt: skip
+    """Fit on the training side's plain windows and about as many altered ones; its body, if it has one, first."""
+    recipe = request.recipe
+    if estimator.body is not None:
+        fit(estimator.body, maker.labels, maker, plain, recipe, request.checkpoint, request.resume, event, world)
+    drawn = maker.pool(0, recipe.epoch_windows or windows_of(maker.clips))
+    vectors = np.concatenate((estimator.describe_all(known.mels), estimator.describe_all(drawn.mels)))
+    estimator.fit(vectors, np.concatenate((known.labels, drawn.targets.argmax(1))), None, recipe.seed)
 
 
 def _crying(two_level: TwoLevel, logits: torch.Tensor, calibration: Calibration) -> Any:
@@ -130,7 +186,9 @@ def _figures(
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-def _training(request: Request, data: DataSet, waves: Waves) -> dict[str, Any]:
+def _training(
+    request: Request, data: DataSet, waves: Waves, strength: augment.Strength, trained: nn.Module
+) -> dict[str, Any]:
     """What the card says of how it came about: sources, seconds and groups per side and label, the recipe."""
     sides: dict[str, Any] = {}
     for side in ("train", "validation", "test"):
@@ -143,10 +201,14 @@ def _training(request: Request, data: DataSet, waves: Waves) -> dict[str, Any]:
             for name in data.labels
         }
     recipe = {name: getattr(request.recipe, name) for name in Recipe.__slots__}
+    told = {"importances": trained.importances()} if isinstance(trained, Estimator) else {}
     return {
+        **told,
         "sources": sorted({clip.source or "folders" for clip in data.clips}),
         "sides": sides,
         "recipe": recipe,
+        "augmentation": asdict(strength),
+        "weights": FAMILIES[request.family].weights if request.weights is None else request.weights,
         "skipped": [path for path, _ in waves.skipped],
         "crying_labels": [name for name in data.labels if label(name).crying],
     }

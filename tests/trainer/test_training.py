@@ -39,7 +39,7 @@ def test_model_file_opens_and_answers_as_torch_does(trained: tuple[Path, Path]) 
     family = FAMILIES["cnn_tiny"]
     network = family.network(classifier.labels)
     state = torch.load(trained[0].with_suffix(".checkpoint"), weights_only=True)
-    network.load_state_dict(state["averaged"])
+    network.load_state_dict(state["best"])
     told = classifier.card.calibration
     names = ("slope", "offset", "reason_temperature", "other_temperature")
     calibration = Calibration(**{name: told[name] for name in names})
@@ -71,7 +71,7 @@ def test_killed_run_goes_on_to_the_very_same_weights(
     train(request_for(data_set, trained[1], output, resume=True))
     whole = torch.load(trained[0].with_suffix(".checkpoint"), weights_only=True)
     resumed = torch.load(output.with_suffix(".checkpoint"), weights_only=True)
-    for part in ("network", "averaged"):
+    for part in ("network", "averaged", "best"):
         for name, values in whole[part].items():
             assert torch.equal(values, resumed[part][name]), name
 
@@ -113,10 +113,11 @@ def test_evaluate_tells_every_label_with_its_interval(
     assert "confusion" in capsys.readouterr().out
 
 
-def test_families_names_the_default_family(capsys: pytest.CaptureFixture[str]) -> None:
+def test_families_names_every_family_and_its_size(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["families", "--json"]) == 0
-    (family,) = json.loads(capsys.readouterr().out)["families"]
-    assert family["name"] == "cnn_tiny"
+    families = {family["name"]: family for family in json.loads(capsys.readouterr().out)["families"]}
+    assert families.keys() == FAMILIES.keys()
+    family = families["cnn_tiny"]
     assert 50_000 <= family["parameters"] <= 150_000
 
 

@@ -1,7 +1,8 @@
 """From raw logits to calibrated probabilities, in two levels: is it crying, and only then why.
 
 One logit per label. The evidence for crying is the difference of the two sides' log-sum-exp; within each side the
-logits are an ordinary softmax. Label sets with nothing on one side (no crying, or crying only) are one softmax.
+logits are an ordinary softmax. Label sets without background, or without crying, are one softmax: the "sad" of an
+adult's speech is one emotion among others.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ class TwoLevel(nn.Module):
 
     def __init__(self, labels: tuple[str, ...]) -> None:
         super().__init__()
+        self.labels = labels
         self.register_buffer("crying", torch.tensor([label(name).crying for name in labels]), persistent=False)
-        self.two_sided = bool(self.crying.any()) and not bool(self.crying.all())
+        self.two_sided = "background" in labels and bool(self.crying.any())
         self.crying_at = [at for at, name in enumerate(labels) if label(name).crying]
         self.other_at = [at for at, name in enumerate(labels) if not label(name).crying]
 

@@ -1,0 +1,64 @@
+"""What is done to a whole batch of features while it is learnt from: mixup, and masks as in SpecAugment."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from babymonitor.core.features import FeatureSpec
+
+LARGEST_PART = 0.3
+"""Of the quieter sound in a mixup: the louder one stays what the window is mostly about."""
+WIDEST_BANDS, WIDEST_SECONDS = 1 / 8, 0.2
+
+
+def mixed(features: Tensor, targets: Tensor, share: float, spec: FeatureSpec) -> tuple[Tensor, Tensor]:
+    """A share of the batch (B, rows, frames), (B, labels) overlaid with its neighbours as sounds add up.
+
+    Waves are added; log-mels are added in power, the neighbour brought to the same peak first. Rows that are no mel
+    bands (pitch, harmonicity) stay those of the louder sound. Zhang, H. et al. (2018), "mixup: beyond empirical risk
+    minimization", ICLR.
+    """
+    count = int(len(features) * share)
+    if not count or spec.kind == "spectral":
+        return features, targets
+    part = torch.rand(count, 1, 1, device=features.device) * LARGEST_PART
+    one, other = features[:count], features[-count:].flip(0)
+    if spec.kind == "wave":
+        level = one.std(2, keepdim=True) / (other.std(2, keepdim=True) + 1e-6)
+        both = (1 - part) * one + part * level * other
+    else:
+        mel, other = one[:, : spec.n_mels], other[:, : spec.n_mels]
+        level = mel.amax((1, 2), True) - other.amax((1, 2), True)
+        mel = torch.logaddexp(mel + torch.log1p(-part), other + level + torch.log(part + 1e-6))
+        both = torch.cat((mel, one[:, spec.n_mels :]), 1)
+    soft = (1 - part[:, 0]) * targets[:count] + part[:, 0] * targets[-count:].flip(0)
+    return torch.cat((both, features[count:])), torch.cat((soft, targets[count:]))
+
+
+def masked(features: Tensor, share: float, spec: FeatureSpec) -> Tensor:
+    """One run of bands and one of frames hidden behind the window's mean, in a share of (B, rows, frames).
+
+    Park, D. S. et al. (2019), "SpecAugment: a simple data augmentation method for automatic speech recognition".
+    """
+    if share <= 0 or spec.kind == "spectral":
+        return features
+    count, rows, frames = features.shape
+    on = torch.rand(count, 1, device=features.device) < share
+    hidden = _run(count, frames, int(WIDEST_SECONDS * spec.sample_rate / spec.hop_length), on)[:, None, :]
+    bands = 0 if spec.kind == "wave" else spec.n_mels
+    if bands >= 16:
+        # Rows behind the bands are no spectrum: they go with the frames only.
+        of_bands = torch.zeros(count, rows, dtype=torch.bool, device=features.device)
+        of_bands[:, :bands] = _run(count, bands, int(WIDEST_BANDS * bands), on)
+        hidden = hidden | of_bands[:, :, None]
+    mean = features.mean(2, keepdim=True) if rows > bands else features.mean((1, 2), True)
+    return torch.where(hidden, mean, features)
+
+
+def _run(count: int, length: int, widest: int, on: Tensor) -> Tensor:
+    """(count, length) bool: in each row one run of up to `widest`, somewhere; nothing where it is not on."""
+    width = torch.randint(0, max(1, min(widest, length // 4)) + 1, (count, 1), device=on.device)
+    at = (torch.rand(count, 1, device=on.device) * (length - width)).long()
+    place = torch.arange(length, device=on.device)[None]
+    return (place >= at) & (place < at + width) & on
