@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,15 @@ from babymonitor.core.features import Wave, fit_frames, front_end
 from babymonitor.core.labels import label
 from trainer import metrics, synthetic
 from trainer.augment import add
-from trainer.batches import Windows, fixed_windows
-from trainer.corpora import Clip, DataError, Waves, closed, load, split
+from trainer.corpora import Clip, DataError, DataSet, Division, Waves, closed, load, split
+from trainer.cost import cost_of
 from trainer.delay import onset_delays
+from trainer.figures import of_clips, two_sided
+from trainer.judge import Judgements, judge
 from trainer.label import Teacher
-from trainer.networks import Front
+from trainer.robustness import robustness
 
 FALSE_SHARES = (0.02, 0.01, 0.003, 0.001)
-_STEP_SECONDS = 0.256
 
 
 def window_probabilities(classifier: Classifier, wave: Wave) -> npt.NDArray[np.float32]:
@@ -67,74 +68,144 @@ def evaluate(
     segments: Path | None = None,
     cache: Path | None = None,
     yamnet: Path | None = None,
+    *,
+    division: Division | None = None,
+    merged: Mapping[str, str] | None = None,
+    shared_labels: bool = False,
+    robustness_clips: int = 100,
+    command: str = "",
 ) -> dict[str, Any]:
-    """Everything that is said of a model on one side of a data set, as plain values fit for JSON."""
+    """Everything that is said of a model on one side of a data set, as plain values fit for JSON.
+
+    The figures of clips and of windows are under ``by_clip`` and ``by_window``; those that count most for these labels
+    (windows for the monitor's, whole clips for any other) stand at the top once more. shared_labels: leave out what
+    the model or the data alone knows. robustness_clips: 0 leaves the altered sound out.
+    """
     classifier = Classifier(model)
-    whole = load(data, segments)
+    division = division or Division()
+    whole = load(data, segments, merged)
     waves = Waves(whole, cache or Path(model.parent), codecs=cache is not None)
-    decoded = closed(whole.clips, waves)
-    if split_name == "evaluation-only":
-        clips = [clip for clip in decoded if not clip.usable]
-    elif split_name == "all":
-        clips = [clip for clip in decoded if clip.usable]
-    else:
-        usable = replace(whole, clips=tuple(clip for clip in decoded if clip.usable))
-        clips = list(split(usable).side(split_name))
-    if not clips:
-        raise DataError(f"{data} holds no clip on the side '{split_name}'.")
+    clips = _chosen(whole, waves, split_name, division)
+    labels, shared = classifier.labels, None
     foreign = {span.label for clip in clips for span in clip.spans} - set(classifier.labels)
-    if foreign:
-        raise DataError(f"{model.name} does not know the label {', '.join(sorted(foreign))} of {data}.")
-    card = classifier.card
-    front = Front(card.features, card.window_frames, card.hop_frames)
-    windows = fixed_windows(clips, waves, classifier.labels, front)
-    rows = np.stack([classifier.probabilities(np.ascontiguousarray(mel)) for mel in windows.mels])
+    if shared_labels:
+        clips, shared = _shared(clips, classifier.labels, model, data)
+        labels = tuple(shared["labels"])
+    elif foreign:
+        raise DataError(
+            f"{model.name} does not know the label {', '.join(sorted(foreign))} of {data}; "
+            "--shared-labels compares on those that both know."
+        )
+    judged = judge(classifier, clips, waves, labels)
+    by_window, by_clip = judged.by_window(), judged.by_clip()
+    main = "windows" if two_sided(labels) or by_clip is None else "clips"
+    head = by_window if main == "windows" or by_clip is None else by_clip
+    cost = cost_of(classifier)
     report: dict[str, Any] = {
         "event": "evaluated",
+        "name": classifier.card.name,
+        "family": classifier.card.family,
         "model": str(model),
+        "model_created": classifier.card.created,
+        "data": str(data),
+        "data_name": data.resolve().name,
+        "sources": sorted({clip.source or "folders" for clip in clips}),
         "split": split_name,
+        "protocol": _protocol(split_name, division),
+        "command": command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "clips": len(clips),
         "groups": len({clip.group for clip in clips}),
-        "windows": len(rows),
-        "labels": list(classifier.labels),
+        "windows": len(judged.rows),
+        "labels": list(labels),
+        "judged_by": main,
+        **{name: head[name] for name in ("accuracy", "balanced_accuracy", "macro_f1", "per_label", "confusion")},
+        "by_clip": by_clip,
+        "by_window": by_window,
+        "shared_labels": shared,
+        "worst": _worst(judged),
+        "cost": cost,
+        "milliseconds_per_window": cost["network_ms"]["median"],
     }
-    report |= _of_labels(windows, rows, len(classifier.labels))
-    crying = np.array([label(name).crying for name in classifier.labels])
-    if crying.any() and not crying.all():
-        report["crying_windows"] = _of_crying(windows, rows, crying)
-        report["reasons"] = _of_reasons(windows, rows, crying, classifier.labels)
+    crying = np.array([label(name).crying for name in labels])
+    if two_sided(labels):
+        report["crying_windows"] = _of_crying(judged, crying)
+        report["reasons"] = _of_reasons(judged, crying)
         report["clips_crying"] = _of_clips(classifier, clips, waves, yamnet)
         report["delay"] = onset_delays(classifier, clips, waves)
-    report["milliseconds_per_window"] = _speed(classifier)
+    if robustness_clips:
+        report["robustness"] = robustness(classifier, clips, waves, labels, robustness_clips)
     return report
 
 
-def _of_labels(windows: Windows, rows: npt.NDArray[np.float32], count: int) -> dict[str, Any]:
-    guess = rows.argmax(1)
+def _chosen(whole: DataSet, waves: Waves, side: str, division: Division) -> list[Clip]:
+    """The clips of one side that could be decoded; DataError where there is none."""
+    decoded = closed(whole.clips, waves)
+    usable = tuple(clip for clip in decoded if clip.usable)
+    if side == "evaluation-only":
+        clips = [clip for clip in decoded if not clip.usable]
+    elif side == "all":
+        clips = list(usable)
+    else:
+        clips = list(split(replace(whole, clips=usable), division).side(side))
+    if not clips:
+        raise DataError(f"{whole.root} holds no clip on the side '{side}'.")
+    return clips
 
-    def figures(chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:
-        table = metrics.confusion(windows.labels[chosen], guess[chosen], count)
-        head = [metrics.balanced_accuracy(table), metrics.macro_f1(table)]
-        return np.concatenate((head, *metrics.per_label(table)))
 
-    values = figures(np.arange(len(guess)))
-    low, high = metrics.intervals(windows.groups, figures)
-    told = [
-        {"value": _round(v), "low": _round(a), "high": _round(b)} for v, a, b in zip(values, low, high, strict=True)
+def _protocol(side: str, division: Division) -> str:
+    """How the clips were chosen, in words."""
+    if side in ("all", "evaluation-only"):
+        return {"all": "every clip", "evaluation-only": "clips that must not be trained on"}[side]
+    if division.by_clip:
+        return f"{side}: clips dealt out at random, so that a speaker may stand on all sides: too good"
+    if division.sides is not None:
+        return f"{side}, as {division.sides.name} says; no group on two sides"
+    if division.folds:
+        return f"{side} of fold {division.fold} of {division.folds}; no group on two sides"
+    return f"{side} of {' / '.join(f'{share:.0%}' for share in division.shares)}; no group on two sides"
+
+
+def _shared(
+    clips: Sequence[Clip], known: tuple[str, ...], model: Path, data: Path
+) -> tuple[list[Clip], dict[str, Any]]:
+    """→ the clips with only those spans that the model has a label for, and what that leaves out."""
+    there = {span.label for clip in clips for span in clip.spans}
+    both = [name for name in known if name in there]
+    if len(both) < 2:
+        raise DataError(
+            f"{model.name} and {data} share {len(both) or 'no'} label{'s' * (len(both) != 1)}; two are needed."
+        )
+    cut = (replace(clip, spans=tuple(span for span in clip.spans if span.label in both)) for clip in clips)
+    kept = [clip for clip in cut if clip.spans]
+    return kept, {
+        "labels": both,
+        "only_model": [name for name in known if name not in there],
+        "only_data": sorted(there - set(known)),
+        "clips_left_out": len(clips) - len(kept),
+    }
+
+
+def _worst(judged: Judgements, most: int = 20) -> list[dict[str, Any]]:
+    """The wrongly classified clips whose true label was given the least."""
+    rows, truth, groups, clips = of_clips(judged.rows, judged.truth, judged.groups, judged.clips)
+    given, guess = rows[np.arange(len(rows)), truth], rows.argmax(1)
+    order = [int(at) for at in np.argsort(given, kind="stable") if guess[at] != truth[at]]
+    return [
+        {
+            "path": str(clips[at]),
+            "group": str(groups[at]),
+            "was": judged.labels[truth[at]],
+            "said": judged.labels[guess[at]],
+            "given": _round(given[at]),
+            "confidence": _round(rows[at].max()),
+        }
+        for at in order[:most]
     ]
-    table = metrics.confusion(windows.labels, guess, count)
-    per_label = []
-    for at in range(count):
-        entry = {name: told[2 + part * count + at] for part, name in enumerate(("precision", "recall", "f1"))}
-        members = windows.labels == at
-        per_label.append({**entry, "windows": int(members.sum()), "groups": len(set(windows.groups[members]))})
-    return {"balanced_accuracy": told[0], "macro_f1": told[1], "per_label": per_label, "confusion": table.tolist()}
 
 
-def _of_crying(
-    windows: Windows, rows: npt.NDArray[np.float32], crying: npt.NDArray[np.bool_]
-) -> dict[str, dict[str, float | None]]:
-    cries, scores = crying[windows.labels], rows[:, crying].sum(1)
+def _of_crying(judged: Judgements, crying: npt.NDArray[np.bool_]) -> dict[str, dict[str, float | None]]:
+    cries, scores = crying[judged.truth], judged.rows[:, crying].sum(1)
 
     def figures(chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:
         some, truth = scores[chosen], cries[chosen]
@@ -146,32 +217,31 @@ def _of_crying(
             ]
         )
 
-    return _told(("auc", "found_at_1_percent", "calibration_error"), figures, windows.groups)
+    return _told(("auc", "found_at_1_percent", "calibration_error"), figures, judged.groups)
 
 
-def _of_reasons(
-    windows: Windows, rows: npt.NDArray[np.float32], crying: npt.NDArray[np.bool_], labels: tuple[str, ...]
-) -> dict[str, Any]:
+def _of_reasons(judged: Judgements, crying: npt.NDArray[np.bool_]) -> dict[str, Any]:
     """Of the windows that are crying: how well the reason is told, and how honest its confidence is."""
-    members = np.flatnonzero(crying[windows.labels])
+    rows = judged.rows
+    members = np.flatnonzero(crying[judged.truth])
     columns = np.flatnonzero(crying)
     if len(columns) < 2 or not members.size:
         return {}
     given = rows[np.ix_(members, columns)] / rows[np.ix_(members, columns)].sum(1, keepdims=True)
-    truth = np.searchsorted(columns, windows.labels[members])
+    truth = np.searchsorted(columns, judged.truth[members])
     guess, sure = given.argmax(1), given.max(1)
 
     def figures(chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:
         table = metrics.confusion(truth[chosen], guess[chosen], len(columns))
         return np.array([metrics.balanced_accuracy(table), metrics.macro_f1(table)])
 
-    told = _told(("balanced_accuracy", "macro_f1"), figures, windows.groups[members])
+    told = _told(("balanced_accuracy", "macro_f1"), figures, judged.groups[members])
     return {
         **told,
         "chance": round(1 / len(np.unique(truth)), 3),
         "mean_confidence": _round(sure.mean()),
         "highest_confidence": _round(sure.max()),
-        "labels": [labels[at] for at in columns],
+        "labels": [judged.labels[at] for at in columns],
     }
 
 
@@ -284,17 +354,6 @@ def _kind(clip: Clip) -> str:
     return f"{clip.source}: {detail}" if detail and clip.source.startswith(("esc", "deeply", "animal")) else clip.source
 
 
-def _speed(classifier: Classifier) -> float:
-    """Milliseconds one window costs the network, one thread: the median of many."""
-    window = np.zeros((classifier.card.features.rows, classifier.card.window_frames), np.float32)
-    spent = []
-    for _ in range(200):
-        began = time.perf_counter()
-        classifier.probabilities(window)
-        spent.append(time.perf_counter() - began)
-    return round(1e3 * float(np.median(spent)), 3)
-
-
 def _round(value: Any) -> float | None:
     number = float(value)
     return None if np.isnan(number) else round(number, 4)
@@ -307,24 +366,34 @@ def readable(report: dict[str, Any]) -> str:
         if entry["value"] is None:
             return "—"
         low, high = entry["low"], entry["high"]
-        return f"{entry['value']:.3f} [{low:.3f}–{high:.3f}]" if low is not None and high is not None else "—"
+        span = f" [{low:.3f}–{high:.3f}]" if low is not None and high is not None else ""
+        return f"{entry['value']:.3f}{span}"
 
+    cost, unit = report["cost"], report["judged_by"]
     lines = [
-        f"{report['model']} on the side '{report['split']}': {report['clips']} clips of {report['groups']} groups, "
-        f"{report['windows']} windows",
+        f"{report['model']} on {report['data']}, {report['protocol']}: {report['clips']} clips of {report['groups']} "
+        f"groups, {report['windows']} windows",
         f"balanced accuracy {shown(report['balanced_accuracy'])}   macro-F1 {shown(report['macro_f1'])}   "
-        f"{report['milliseconds_per_window']} ms a window",
+        f"accuracy {shown(report['accuracy'])}, by {unit}",
+        f"{cost['features_ms']['median']} + {cost['network_ms']['median']} ms a window (features, network), "
+        f"{cost['parameters']:,} parameters, {cost['file_bytes'] / 1e6:.2f} MB",
         "",
-        f"{'label':12} {'precision':>22} {'recall':>22} {'F1':>22}  windows  groups",
+        f"{'label':12} {'precision':>22} {'recall':>22} {'F1':>22} {unit:>8}  groups",
     ]
+    shared = report["shared_labels"]
+    if shared:
+        lines.insert(1, f"only the labels that both know: {', '.join(shared['labels'])}")
     for name, entry in zip(report["labels"], report["per_label"], strict=True):
         cells = " ".join(f"{shown(entry[part]):>22}" for part in ("precision", "recall", "f1"))
-        lines.append(f"{name:12} {cells}  {entry['windows']:7} {entry['groups']:7}")
+        lines.append(f"{name:12} {cells} {entry['items']:8} {entry['groups']:7}")
     lines += ["", "confusion (rows: what it was)"]
     lines += [
         f"{name:12} " + " ".join(f"{n:6}" for n in row)
         for name, row in zip(report["labels"], report["confusion"], strict=True)
     ]
+    if "robustness" in report:
+        lines += ["", f"balanced accuracy of {report['robustness']['clips']} clips"]
+        lines += [f"  {one['name']:20} {shown(one['balanced_accuracy'])}" for one in report["robustness"]["conditions"]]
     for part in ("crying_windows", "reasons", "clips_crying", "delay"):
         if part in report:
             lines += ["", part, *_indented(report[part], shown)]

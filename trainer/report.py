@@ -252,8 +252,8 @@ def _crying(evaluation: Mapping[str, Any]) -> str:
         if key not in clips:
             continue
         cells = tag("th", name, scope="row")
-        for figure, entry in clips[key].items():
-            shown = decimal if figure == "auc" else percent
+        for kind, entry in clips[key].items():
+            shown = decimal if kind == "auc" else percent
             cells += number_cell(shown(entry["value"]) + tag("small", span_of(entry, shown)))
         rows.append(tag("tr", cells))
     if rows:

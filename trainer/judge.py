@@ -1,0 +1,68 @@
+"""What a model says of clips whose truth is known: the raw matter of every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from babymonitor.core.classifier import Classifier
+from trainer.batches import fixed_windows
+from trainer.corpora import Clip, DataError, Waves
+from trainer.figures import figures_of, of_clips
+from trainer.networks import Front
+
+_AT_ONCE = 32
+"""Clips whose windows are held at a time: those of a raw wave are large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgements:
+    """Per window: probabilities (N, labels) float32, truth (N,) as index into labels, its group and its clip (N,)."""
+
+    labels: tuple[str, ...]
+    rows: npt.NDArray[np.float32]
+    truth: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.str_]
+    clips: npt.NDArray[np.str_]
+
+    def by_window(self, rounds: int = 1000) -> dict[str, Any]:
+        """See `figures_of`; every window counts for itself."""
+        return figures_of(self.rows, self.truth, self.groups, self.labels, rounds)
+
+    def by_clip(self, rounds: int = 1000) -> dict[str, Any] | None:
+        """See `figures_of`; of each clip with one label only, the mean of its windows. None where no clip is such."""
+        rows, truth, groups, _ = of_clips(self.rows, self.truth, self.groups, self.clips)
+        return figures_of(rows, truth, groups, self.labels, rounds) if len(rows) else None
+
+
+def judge(
+    classifier: Classifier, clips: Sequence[Clip], waves: Waves, labels: Sequence[str] = (), per_span: int = 6
+) -> Judgements:
+    """Ask a model about windows on a grid over the clips' spans, see `fixed_windows`.
+
+    labels: where only some of the model's are of interest; the probabilities of these are then made to sum to one.
+    The windows are asked about one by one, as the app does: a network quantised on the fly answers differently in
+    company, since all that is asked at once shares one scale.
+    """
+    card = classifier.card
+    front = Front(card.features, card.window_frames, card.hop_frames)
+    known = tuple(labels) or classifier.labels
+    columns = [classifier.labels.index(name) for name in known]
+    parts: list[Any] = []
+    for first in range(0, len(clips), _AT_ONCE):
+        some = [clip for clip in clips[first : first + _AT_ONCE] if any(span.label in known for span in clip.spans)]
+        try:
+            windows = fixed_windows(some, waves, known, front, per_span)
+        except DataError:  # nothing in these; perhaps in others
+            continue
+        rows = np.stack([classifier.probabilities(np.ascontiguousarray(mel)) for mel in windows.mels])[:, columns]
+        if len(columns) < len(classifier.labels):
+            rows = (rows + 1e-9) / (rows + 1e-9).sum(1, keepdims=True)
+        parts.append((rows, windows.labels, windows.groups, windows.clips))
+    if not parts:
+        raise DataError("There is not a single window to judge by.")
+    return Judgements(known, *(np.concatenate(column) for column in zip(*parts, strict=True)))
