@@ -138,7 +138,7 @@ def confusion(table: Sequence[Sequence[int]], labels: Sequence[str], compact: bo
             cells.append(
                 tag(
                     "td",
-                    shown if count or not compact else "·",
+                    shown if count else "·",
                     class_=classes or None,
                     style=f"--p:{share:.0f}" if count else None,
                     title=f"{name} → {labels[column]}: {count} of {total}" if compact and count else None,
@@ -177,7 +177,7 @@ def roc_grid(curves: Sequence[Any], areas: Sequence[Entry], names: Sequence[str]
 
 def reliability(diagram: Sequence[Mapping[str, Any]], label: str) -> str:
     """How often it was right (dots with intervals) for how sure it was; below, how often it was so sure."""
-    width, plot, left, top = 340.0, 260.0, 44.0, 10.0
+    width, plot, left, top = 360.0, 260.0, 58.0, 10.0
     base, depth = top + plot, 46.0
 
     def x(value: float) -> float:
@@ -315,9 +315,7 @@ def trade_off(points: Sequence[tuple[str, float, float]], chance: float, label: 
                 taken.append(box)
                 parts.append(_text(start, y(value) + down, name, "name"))
                 break  # where it fits nowhere, its dot still says it when pointed at
-    parts.append(
-        _text((left + width - right) / 2, height - 6, "milliseconds a window, features and network", "name", "middle")
-    )
+    parts.append(_text((left + width - right) / 2, height - 6, "milliseconds a window", "name", "middle"))
     return svg(width, height, "".join(parts), label, "plot wide")
 
 

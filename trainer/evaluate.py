@@ -84,7 +84,7 @@ def evaluate(
     classifier = Classifier(model)
     division = division or Division()
     whole = load(data, segments, merged)
-    waves = Waves(whole, cache or Path(model.parent), codecs=cache is not None)
+    waves = Waves(whole, cache or Path(model.parent), codecs=False)
     clips = _chosen(whole, waves, split_name, division)
     labels, shared = classifier.labels, None
     foreign = {span.label for clip in clips for span in clip.spans} - set(classifier.labels)

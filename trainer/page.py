@@ -40,11 +40,11 @@ nav a{text-decoration:none;color:var(--muted)}nav a:hover{color:var(--accent)}
 .theme{font:inherit;font-size:13px;color:var(--muted);background:var(--surface);border:1px solid var(--line);
 border-radius:99px;padding:5px 14px;cursor:pointer;white-space:nowrap}
 .theme:hover{color:var(--ink)}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:12px;margin:26px 0 10px}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(240px,1fr));gap:12px;margin:26px 0 10px}
 .card{background:var(--surface);border:1px solid var(--line);border-radius:10px;padding:14px 16px 12px}
 .card h3{margin:0;font-size:13.5px;font-weight:500;color:var(--muted)}
 .card .big{font-size:28px;line-height:1.25;font-weight:640;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
-.card small{display:block;font-variant-numeric:tabular-nums;min-height:1.5em}
+.card small{display:block;font-size:13px;font-variant-numeric:tabular-nums;min-height:1.5em}
 .card.first{border-color:var(--accent)}
 .bad{background:var(--warn-soft);border:1px solid var(--line);border-left:3px solid var(--warn);border-radius:6px;
 padding:10px 20px 12px;margin:22px 0}
@@ -65,6 +65,7 @@ td small,th small{display:block;font-weight:400;font-size:12px;line-height:1.3}
 td.v{white-space:nowrap}td.v svg{vertical-align:middle;margin-left:8px}
 td.v b{font-weight:600}
 .figure{display:inline-block;width:76px;vertical-align:middle;text-align:right}.figure small{white-space:nowrap}
+td.b b{display:inline-block;min-width:4em;text-align:right}
 td.b small{display:inline-block;margin-left:8px;min-width:7.5em}
 th button{all:unset;cursor:pointer;color:inherit}
 th button:focus-visible{outline:2px solid var(--accent);outline-offset:2px}

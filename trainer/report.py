@@ -81,7 +81,7 @@ def _cards(evaluation: Mapping[str, Any], main: Mapping[str, Any]) -> str:
         ("Accuracy", "accuracy", None),
         ("Macro-F1", "macro_f1", None),
     ):
-        told = span_of(main[key]) + (f", chance {percent(level)}" if level is not None else "")
+        told = span_of(main[key]) + (f"; chance {percent(level)}" if level is not None else "")
         drawn = drawing.whisker(main[key], level)
         cards.append(_card(name, percent(main[key]["value"]), told, drawn, first=key == "balanced_accuracy"))
     area, error = main["macro_auc"], main["calibration_error"]
@@ -113,18 +113,23 @@ def _bad(evaluation: Mapping[str, Any], main: Mapping[str, Any]) -> str:
         )
     elif head["high"] is not None and head["high"] - head["low"] > 0.15:
         said.append(f"The interval is {100 * (head['high'] - head['low']):.0f} points wide: a larger test is needed.")
-    for one in main["per_label"]:
-        name, recall = escape(one["label"]), one["recall"]
-        if not one["items"]:
-            said.append(f"“{name}” does not occur here: nothing is known of how well it is told.")
-        elif one["groups"] < 4:
-            said.append(
-                f"“{name}” has {one['items']} {evaluation['judged_by']} of {one['groups']} groups: hardly a figure."
-            )
-        elif recall["value"] <= chance:
-            said.append(f"“{name}” is found in {percent(recall['value'])} of cases, no more often than by guessing.")
-        elif recall["value"] < 0.5:
-            said.append(f"More than half of “{name}” is missed (found: {percent(recall['value'])}).")
+    said += [
+        f"“{escape(one['label'])}” does not occur here: nothing is known of how well it is told."
+        for one in main["per_label"]
+        if not one["items"]
+    ]
+    there = [one for one in main["per_label"] if one["items"]]
+    few = [one for one in there if one["groups"] < min(4, main["groups"])]
+    lost = [one for one in there if one["recall"]["value"] <= chance]
+    missed = [one for one in there if chance < one["recall"]["value"] < 0.5]
+    for some, text in (
+        (few, "Too few groups for a figure: "),
+        (lost, "Found no more often than by guessing: "),
+        (missed, "More than half is missed of: "),
+    ):
+        if some:
+            named = (f"{escape(one['label'])} ({_told_of(one, some is few)})" for one in some)
+            said.append(text + ", ".join(named) + ".")
     if main["confusions"] and main["confusions"][0]["share"] >= 0.2:
         one = main["confusions"][0]
         said.append(f"{percent(one['share'])} of “{escape(one['was'])}” is taken for “{escape(one['said'])}”.")
@@ -135,10 +140,10 @@ def _bad(evaluation: Mapping[str, Any], main: Mapping[str, Any]) -> str:
             f"It is {way}: {percent(main['mean_confidence'])} confident on average, {percent(right)} right "
             f"(calibration error {decimal(error)})."
         )
-    for one in (evaluation.get("robustness") or {}).get("conditions", []):
-        lost = one["lost"]
-        if lost is not None and lost >= 0.1 and one["level"] != 0:
-            said.append(f"{escape(one['name'])} costs it {100 * lost:.0f} points of balanced accuracy.")
+    altered = [one for one in (evaluation.get("robustness") or {}).get("conditions", []) if (one["lost"] or 0) >= 0.1]
+    if altered:
+        named = (f"{escape(one['name'])} ({100 * one['lost']:.0f})" for one in altered)
+        said.append("Points of balanced accuracy lost in the world: " + ", ".join(named) + ".")
     false = evaluation.get("clips_crying", {}).get("false_alarms", {})
     for kind, one in sorted(false.items(), key=lambda item: -item[1]["above_start"])[:3]:
         if one["above_start"]:
@@ -146,6 +151,11 @@ def _bad(evaluation: Mapping[str, Any], main: Mapping[str, Any]) -> str:
     if not said:
         return ""
     return tag("div", tag("h2", "What is bad") + tag("ul", "".join(tag("li", one) for one in said)), class_="bad")
+
+
+def _told_of(one: Mapping[str, Any], groups: bool) -> str:
+    count = one["groups"]
+    return f"{count} group{'s' * (count != 1)}" if groups else percent(one["recall"]["value"])
 
 
 def _labels_table(main: Mapping[str, Any]) -> str:
