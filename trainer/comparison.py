@@ -9,7 +9,7 @@ from typing import Any
 
 from trainer import drawing
 from trainer.corpora import DataError
-from trainer.drawing import Entry, decimal, percent, span_of, tag
+from trainer.drawing import Entry, decimal, percent, points, span_of, tag
 from trainer.page import (
     METHOD,
     count_of,
@@ -196,6 +196,9 @@ def _of_data(one: Mapping[str, Any], notes: _Notes) -> str:
     head = sortable("family", numeric=False, up=True) + sortable("balanced accuracy", below=axis, sorted_=True)
     head += sortable("macro-F1") + sortable("accuracy") + sortable("cal. error", up=True)
     head += sortable("one window") + _cost_heads() + sortable("training", up=True)
+    for left in one.get("left_out", []):
+        cells = tag("th", escape(left["family"]), scope="row", class_="family", data_v=left["family"])
+        body.append(tag("tr", cells + tag("td", escape(left["why"]), colspan=9, class_="note")))
     figures = rows[0]["clips"]
     size = f" {figures['items']} clips of {figures['groups']} groups, {len(one['labels'])} labels: "
     parts = [tag("p", escape(one["protocol"] + size + ", ".join(one["labels"]) + "."))]
@@ -237,7 +240,7 @@ def _leakage(one: Mapping[str, Any]) -> str:
         cells = tag("th", escape(row["family"]), scope="row") + tag("td", drawing.dumbbell(fair, unfair, one["chance"]))
         for entry in (fair, unfair):
             cells += number_cell(percent(entry["value"]) + tag("small", span_of(entry)))
-        body.append(tag("tr", cells + number_cell(f"{100 * gained:+.1f}".replace("-", "−"))))
+        body.append(tag("tr", cells + number_cell(points(gained))))
     head = tag("th", "family", scope="col") + tag("th", drawing.whisker_axis(320), scope="col")
     names = ("no group in common", "random split", "points")
     head += "".join(tag("th", name, scope="col", class_="n") for name in names)

@@ -42,6 +42,12 @@ def decimal(value: float | None) -> str:
     return "—" if value is None else f"{value:.3f}"
 
 
+def points(difference: float) -> str:
+    """+3.1 or −3.1 points of a hundred; 0.0 has no sign."""
+    shown = f"{100 * difference:+.1f}".replace("-", "−")
+    return "0.0" if shown[1:] == "0.0" else shown
+
+
 def span_of(entry: Entry, shown: Any = percent) -> str:
     """The interval: 54.9–67.2 %; nothing where none can be told."""
     low, high = entry["low"], entry["high"]
@@ -109,7 +115,7 @@ def _axis(width: float) -> Any:
     return lambda value: _PAD + min(max(value, 0.0), 1.0) * (width - 2 * _PAD)
 
 
-def bar(entry: Entry, width: int = 120, shown: Any = percent) -> str:
+def bar(entry: Entry, width: int = 104, shown: Any = percent) -> str:
     """A bar from 0 to the value with its interval."""
     height = 16
     value = entry["value"] or 0.0
@@ -172,7 +178,9 @@ def roc_grid(curves: Sequence[Any], areas: Sequence[Entry], names: Sequence[str]
         plots.append(
             tag("figure", tag("figcaption", caption) + svg(size, size, frame + diagonal + faint + own, label, "roc"))
         )
-    return tag("div", "".join(plots), class_="grid-of-plots")
+    # As many in each row, rather than one alone in the last.
+    across = math.ceil(len(told) / math.ceil(len(told) / 6))
+    return tag("div", "".join(plots), class_="grid-of-plots", style=f"max-width:{190 * across}px")
 
 
 def reliability(diagram: Sequence[Mapping[str, Any]], label: str) -> str:
@@ -268,13 +276,13 @@ def decline(lines: Mapping[str, Sequence[Entry]], ticks: Sequence[str], chance: 
     return svg(width, height, "".join(parts), label, "plot")
 
 
-def trade_off(points: Sequence[tuple[str, float, float]], chance: float, label: str) -> str:
+def trade_off(families: Sequence[tuple[str, float, float]], chance: float, label: str) -> str:
     """Families by cost (milliseconds, logarithmic) and figure: (name, cost, value); those that nothing beats on both
     are joined, and named where there is room.
     """
     width, height, left, right, top, bottom = 720.0, 330.0, 44.0, 24.0, 14.0, 46.0
-    first = math.floor(math.log10(max(min(cost for _, cost, _ in points), 1e-4)))
-    last = max(math.ceil(math.log10(max(cost for _, cost, _ in points))), first + 1)
+    first = math.floor(math.log10(max(min(cost for _, cost, _ in families), 1e-4)))
+    last = max(math.ceil(math.log10(max(cost for _, cost, _ in families))), first + 1)
 
     def x(cost: float) -> float:
         return left + (math.log10(max(cost, 1e-4)) - first) / (last - first) * (width - left - right)
@@ -295,16 +303,16 @@ def trade_off(points: Sequence[tuple[str, float, float]], chance: float, label: 
         ]
     parts.append(_line(left, y(chance), width - right, y(chance), "chance"))
     best: list[tuple[str, float, float]] = []
-    for point in sorted(points, key=lambda one: (one[1], -one[2])):
+    for point in sorted(families, key=lambda one: (one[1], -one[2])):
         if not best or point[2] > best[-1][2]:
             best.append(point)
     stairs = [(x(cost), y(value)) for _, cost, value in best]
     parts.append(tag("polyline", points=_points(stairs), class_="front"))
-    for point in points:
+    for point in families:
         name, cost, value = point
         dot = tag("title", f"{escape(name)}: {percent(value)}, {cost:.3g} ms")
         parts.append(tag("circle", dot, cx=x(cost), cy=y(value), r=5, class_="dot" if point in best else "dot other"))
-    taken = [(x(cost) - 6, y(value) - 6, x(cost) + 6, y(value) + 6) for _, cost, value in points]
+    taken = [(x(cost) - 6, y(value) - 6, x(cost) + 6, y(value) + 6) for _, cost, value in families]
     for name, cost, value in reversed(best):
         long = 7.2 * len(name)
         for right_of, down in ((True, -8), (False, -8), (True, 17), (False, 17)):

@@ -119,6 +119,7 @@ table.compact th[scope=col]{vertical-align:bottom;padding-bottom:4px}
 pre{background:var(--sunk);border-radius:8px;padding:12px 16px;overflow-x:auto;font:13px/1.5 ui-monospace,
 SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;white-space:pre-wrap;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:5px 22px;font-size:14.5px}dt{color:var(--muted)}dd{margin:0}
+details{margin:10px 0}summary{cursor:pointer;color:var(--muted);font-size:14px}
 .key{display:inline-flex;align-items:center;gap:6px;margin-right:18px;font-size:13.5px;color:var(--muted)}
 footer{color:var(--muted);font-size:13px;padding-top:40px;padding-bottom:56px}
 sup a{text-decoration:none;padding:0 1px}

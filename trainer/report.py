@@ -14,7 +14,7 @@ from babymonitor.core.labels import LABELS
 from trainer import drawing
 from trainer.comparison import write_comparison
 from trainer.corpora import DataError
-from trainer.drawing import Entry, decimal, percent, span_of, tag
+from trainer.drawing import Entry, decimal, percent, points, span_of, tag
 from trainer.figures import two_sided
 from trainer.page import METHOD, data_table, figure, footer, headings, milliseconds, number_cell, page, size_of, written
 
@@ -145,8 +145,8 @@ def _bad(evaluation: Mapping[str, Any], main: Mapping[str, Any]) -> str:
         named = (f"{escape(one['name'])} ({100 * one['lost']:.0f})" for one in altered)
         said.append("Points of balanced accuracy lost in the world: " + ", ".join(named) + ".")
     false = evaluation.get("clips_crying", {}).get("false_alarms", {})
-    for kind, one in sorted(false.items(), key=lambda item: -item[1]["above_start"])[:3]:
-        if one["above_start"]:
+    for kind, one in sorted(false.items(), key=lambda item: -item[1]["above_start"])[:4]:
+        if one["above_start"] and kind != "crying":
             said.append(f"Without a cry, {one['above_start']} of {one['clips']} clips “{escape(kind)}” raise an alarm.")
     if not said:
         return ""
@@ -232,7 +232,7 @@ def _robustness(values: Mapping[str, Any], chance: float) -> str:
     cries = clean["cries_found"] is not None
     head = [
         tag("th", "sound", scope="col"),
-        tag("th", "balanced accuracy" + drawing.whisker_axis(), scope="col", class_="beside"),
+        tag("th", "balanced accuracy" + drawing.whisker_axis(130), scope="col", class_="beside"),
     ]
     head += [
         tag("th", name, scope="col", class_="n") for name in ("change", *(("cries found", "others raised") * cries))
@@ -240,9 +240,9 @@ def _robustness(values: Mapping[str, Any], chance: float) -> str:
     rows = []
     for one in conditions:
         entry = one["balanced_accuracy"]
-        lost = "" if one["lost"] is None else f"{-100 * one['lost']:+.1f}".replace("-", "−")
+        lost = "" if one["lost"] is None else points(-one["lost"])
         cells = tag("th", escape(one["name"]), scope="row")
-        cells += tag("td", figure(entry) + drawing.whisker(entry, chance), class_="v")
+        cells += tag("td", figure(entry) + drawing.whisker(entry, chance, 130), class_="v")
         cells += number_cell(lost)
         if cries:
             cells += number_cell(percent(one["cries_found"])) + number_cell(percent(one["others_raised"]))
@@ -293,16 +293,19 @@ def _crying(evaluation: Mapping[str, Any]) -> str:
         heads = [name.replace("_", " ") for name in next(iter(evaluation["delay"].values()))]
         parts.append(tag("h3", "From the onset of a cry to the alert"))
         parts.append(data_table(headings("room", *heads), rows, "Delay of the alert", ""))
-    false = clips.get("false_alarms", {})
+    false = {kind: one for kind, one in clips.get("false_alarms", {}).items() if kind != "crying"}
     if false:
         keys = list(next(iter(false.values())))
+        total = {key: sum(one[key] for one in false.values()) for key in keys}
         rows = [
             tag("tr", tag("th", escape(kind), scope="row") + "".join(number_cell(str(one[key])) for key in keys))
-            for kind, one in false.items()
+            for kind, one in {"all of them": total, **false}.items()
         ]
-        parts.append(tag("h3", "Clips that stay above the start threshold for three windows"))
-        heads = [key.replace("_", " ") for key in keys]
-        parts.append(data_table(headings("sound", *heads), rows, "Clips above the threshold", ""))
+        parts.append(tag("h3", "Clips without a cry that stay above the start threshold for three windows"))
+        head = headings("sound", *(key.replace("_", " ") for key in keys))
+        parts.append(data_table(head, rows[:1], "Clips above the threshold", ""))
+        each = data_table(head, rows[1:], "Clips above the threshold, by kind of sound", "")
+        parts.append(tag("details", tag("summary", f"Each of {len(false)} kinds of sound") + each))
     return "".join(parts)
 
 
