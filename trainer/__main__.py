@@ -6,6 +6,7 @@ import argparse
 import ctypes
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; → the exit status."""
-    arguments = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = _parser().parse_args(words)
+    arguments.words = words
     from babymonitor.core.audio import AudioError
     from babymonitor.core.classifier import ModelError
     from trainer.corpora import DataError
@@ -137,8 +140,8 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
     if family not in FAMILIES:
         raise DataError(f"There is no family '{family}'; there is {', '.join(FAMILIES)}.")
     names = (
-        "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup mask smoothing average "
-        "reuse seed workers"
+        "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup mask smoothing precision "
+        "average reuse seed workers"
     )
     weights = dict(part.partition("=")[::2] for part in arguments.weights)
     return Request(
@@ -161,6 +164,37 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
     )
 
 
+def _compare(arguments: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from trainer.compare import compare
+    from trainer.comparison import write_comparison
+    from trainer.networks import FAMILIES
+
+    _prepare_arithmetic(arguments)
+    families = list(FAMILIES) if arguments.families == "all" else arguments.families.split(",")
+    requests = [_request(arguments, family, Path("unnamed.onnx")) for family in families]
+    if arguments.folds:
+        requests = [
+            replace(request, division=replace(request.division, fold=fold))
+            for request in requests
+            for fold in range(arguments.folds)
+        ]
+    words = " ".join(shlex.quote(word) for word in arguments.words)
+    command = f"python -m trainer {words}"
+    told = compare(requests, arguments.work or arguments.report / "work", arguments.title, command, _teller(arguments))
+    page = write_comparison(arguments.report, [told], arguments.title)
+    best = max(told["rows"], key=lambda row: row["clips"]["balanced_accuracy"]["value"])
+    if arguments.json:
+        _event({"event": "finished", "report": str(page), "best": best["family"]})
+    else:
+        for row in sorted(told["rows"], key=lambda row: -row["clips"]["balanced_accuracy"]["value"]):
+            entry = row["clips"]["balanced_accuracy"]
+            print(f"{row['family']:18} {entry['value']:.3f} [{entry['low']}, {entry['high']}]")
+        print(page)
+    return 0
+
+
 def _evaluate(arguments: argparse.Namespace) -> int:
     from trainer.evaluate import evaluate, readable
 
@@ -171,11 +205,30 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         segments=arguments.segments,
         cache=arguments.cache,
         yamnet=arguments.yamnet,
+        division=_division(arguments),
+        merged=dict(arguments.merge),
+        shared_labels=arguments.shared_labels,
+        robustness_clips=arguments.robustness_clips,
+        command=f"python -m trainer {shlex.join(arguments.words)}",
     )
+    if arguments.report:
+        from trainer.report import write
+
+        page = write(arguments.report, report)
+        report["report"] = str(page)
     if arguments.json:
         _event(report)
     else:
         print(readable(report))
+        if arguments.report:
+            print(f"\n{page}")
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from trainer.report import render
+
+    print(render(arguments.files, arguments.output, arguments.title))
     return 0
 
 
@@ -328,6 +381,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--mixup", type=float, metavar="SHARE")
         sub.add_argument("--mask", type=float, metavar="SHARE", help="SpecAugment")
         sub.add_argument("--smoothing", type=float, help="of the labels")
+        sub.add_argument("--precision", choices=("float32", "bfloat16"), help="of the products while training")
         sub.add_argument("--average", type=float, help="how slowly the averaged weights follow")
         sub.add_argument("--reuse", type=_positive, help="epochs that share the windows drawn")
         sub.add_argument("--seed", type=int)
@@ -348,10 +402,23 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--output", type=Path, required=True, metavar="FILE.onnx")
     train.add_argument("--from", dest="begin_from", type=Path, metavar="FILE.onnx", help="begin with its weights")
 
+    compare = command("compare", _compare, "train families on the same sides and set them side by side")
+    data_options(compare)
+    training_options(compare)
+    compare.add_argument("--families", default="all", metavar="A,B,…", help="default: all of them")
+    compare.add_argument("--report", type=Path, required=True, metavar="DIR")
+    compare.add_argument("--work", type=Path, metavar="DIR", help="where models and judgements are kept")
+    compare.add_argument("--title", default="Families compared")
+
     evaluate = command("evaluate", _evaluate, "how good a model is on groups it never met")
     data_options(evaluate)
     evaluate.add_argument("--model", type=Path, required=True, metavar="FILE.onnx")
     evaluate.add_argument("--split", default="test", choices=("train", "validation", "test", "evaluation-only", "all"))
+    division_options(evaluate)
+    evaluate.add_argument("--shared-labels", action="store_true", help="compare on the labels that both know only")
+    evaluate.add_argument("--robustness-clips", type=_not_negative, default=100, metavar="N",
+                          help="clips to judge in noise, through codecs and so on; 0: none")  # fmt: skip
+    evaluate.add_argument("--report", type=Path, metavar="DIR", help="write a page with plots there, and its values")
     evaluate.add_argument("--yamnet", type=Path, metavar="FILE.tflite", help="the peer, measured on the same clips")
 
     nights = command("nights", _nights, "whole nights through detector and alarm: cries caught, delay, false alarms")
@@ -366,6 +433,11 @@ def _parser() -> argparse.ArgumentParser:
     nights.add_argument("--backgrounds", nargs="+", default=[], metavar="NAME", help="only these")
     nights.add_argument("--seed", type=int, default=1)
     nights.add_argument("--report", type=Path, metavar="DIR", help="where nights.json and nights.txt are written")
+
+    report = command("report", _report, "write the page of a comparison again, or of several as one")
+    report.add_argument("files", nargs="+", type=Path, metavar="FILE.json", help="what compare or evaluate wrote")
+    report.add_argument("--output", type=Path, required=True, metavar="DIR")
+    report.add_argument("--title", default="Families compared")
 
     label = command("label", _label, "who is heard when, in recordings that only promise a baby")
     label.add_argument("--data", type=Path, required=True, metavar="DIR")
@@ -399,6 +471,13 @@ def _shares(text: str) -> tuple[float, ...]:
     if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
         raise argparse.ArgumentTypeError("it must be three numbers that add up to 100, such as 70,15,15 or 80,10,10")
     return shares
+
+
+def _not_negative(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("it must not be negative")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -29,6 +29,7 @@ Event = Callable[[dict[str, Any]], None]
 
 
 SCHEDULES = ("one_cycle", "plateau", "constant")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ class Recipe:
     validation stands still, or constant. patience: epochs without a better validation after which it ends and the best
     epoch is kept; 0: never, and the last is. balance: labels alike by ``sampling``, by ``weights`` in the loss, or
     ``none``. reason_weight: of why a child cries beside whether it does. mixup, mask: shares of a batch. smoothing: of
-    the targets. average: how much the averaged weights, which are what is kept, remember at each step.
+    the targets. precision: of the products while training; the weights are float32 always. Bfloat16 is twice as quick
+    for dense convolutions where the processor knows it (AVX-512 BF16, AMX, CUDA), slower for separable ones, and very
+    slow elsewhere. average: how much the averaged weights, which are what is kept, remember at each step.
     workers: processes that draw ahead; no part of the run's identity, for they draw the same.
     """
 
@@ -56,6 +59,7 @@ class Recipe:
     mixup: float = 0.15
     mask: float = 1.0
     smoothing: float = 0.0
+    precision: str = "float32"
     average: float = 0.998
     reuse: int = 3
     seed: int = 1
@@ -64,6 +68,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
             raise DataError(f"There is no schedule '{self.schedule}'; there is {', '.join(SCHEDULES)}.")
+        if self.precision not in PRECISIONS:
+            raise DataError(f"There is no precision '{self.precision}'; there is {', '.join(PRECISIONS)}.")
         if self.balance not in BALANCES:
             raise DataError(f"There is no balance '{self.balance}'; there is {', '.join(BALANCES)}.")
         if not 0 < self.batch <= max(self.batch, self.epoch_windows) or self.epochs < 1:
@@ -203,7 +209,10 @@ def fit(
                 seen, wanted = features[rows].to(world.device).float(), targets[rows].to(world.device)
                 seen, wanted = mixed(seen, wanted, recipe.mixup, spec)
                 wanted = (1 - recipe.smoothing) * wanted + recipe.smoothing / len(labels)
-                loss = two_level.loss(shared(masked(seen, recipe.mask, spec)), wanted, recipe.reason_weight, weights)
+                seen = masked(seen, recipe.mask, spec)
+                with torch.autocast(world.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+                    logits = shared(seen)
+                loss = two_level.loss(logits.float(), wanted, recipe.reason_weight, weights)
                 run.optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 nn.utils.clip_grad_norm_(network.parameters(), 2.0)

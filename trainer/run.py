@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from trainer.fit import Event, Recipe, fit, logits_of, windows_of
 from trainer.networks import FAMILIES
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibration, TwoLevel
+from trainer.networks.network import Network
 from trainer.world import World, join, leave
 
 
@@ -159,7 +160,10 @@ def _fit_estimator(
     """Fit on the training side's plain windows and about as many altered ones; its body, if it has one, first."""
     recipe = request.recipe
     if estimator.body is not None:
-        fit(estimator.body, maker.labels, maker, plain, recipe, request.checkpoint, request.resume, event, world)
+        body = fit(
+            estimator.body, maker.labels, maker, plain, recipe, request.checkpoint, request.resume, event, world
+        )
+        estimator.body = cast("Network", body)  # averaged, of the best epoch, back on the processor
     drawn = maker.pool(0, recipe.epoch_windows or windows_of(maker.clips))
     vectors = np.concatenate((estimator.describe_all(known.mels), estimator.describe_all(drawn.mels)))
     estimator.fit(vectors, np.concatenate((known.labels, drawn.targets.argmax(1))), None, recipe.seed)
