@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,8 @@ def beside(model: Path) -> Loaded:
             "which training leaves beside it, is there."
         )
     # The model file's card may have been told more since: figures on test groups, the operating curve.
-    loaded = Loaded(loaded.network, loaded.family, card)
+    training = {name: value for name, value in card.training.items() if name != "quantised"}
+    loaded = Loaded(loaded.network, loaded.family, replace(card, training=training))
     if not _reproduces_golden(loaded):
         raise DataError(f"What lies beside {model} is of another network: it does not reproduce its golden output.")
     return loaded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import platformdirs
@@ -19,6 +20,17 @@ def resource(*parts: str) -> Path:
 def default_model() -> Path:
     """The model that came with the program."""
     return _BUNDLE / "models" / "default.onnx"
+
+
+def program() -> tuple[list[str], dict[str, str]]:
+    """The command that runs this program once more, and the environment to run it in.
+
+    In a bundle the interpreter is the program itself, and there may be no other.
+    """
+    if not Path(sys.executable).stem.lower().startswith("python"):
+        return [sys.executable], dict(os.environ)
+    found = os.pathsep.join(filter(None, (str(_BUNDLE), os.environ.get("PYTHONPATH"))))
+    return [sys.executable, "-m", "babymonitor"], {**os.environ, "PYTHONPATH": found}
 
 
 def data_folder() -> Path:
@@ -43,6 +55,20 @@ def history_file() -> Path:
 
 def clips_folder() -> Path:
     folder = data_folder() / "clips"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def models_folder() -> Path:
+    """Where the person puts models of their own; the newest `.pt` that appears there is taken into use."""
+    folder = data_folder() / "models"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def converted_models_folder() -> Path:
+    """What was made of `.pt` files. It may be emptied: they are converted again when they are wanted."""
+    folder = models_folder() / "converted"
     folder.mkdir(exist_ok=True)
     return folder
 

@@ -15,6 +15,7 @@ from babymonitor.core.classifier import ModelCard
 from babymonitor.core.detector import Score
 from babymonitor.core.history import AlertRow, History, HistoryError
 from babymonitor.core.settings import MICROPHONE, MODEL, SNOOZE_MINUTES, Settings
+from babymonitor.live import model_files
 from babymonitor.live.alarm import Alarm
 from babymonitor.live.clip_writer import ClipWriter
 from babymonitor.live.detector_worker import DetectorWorker
@@ -28,6 +29,7 @@ from babymonitor.live.listening import (
     Listening,
 )
 from babymonitor.live.microphone import Microphone
+from babymonitor.live.model_files_worker import ModelFilesWorker
 from babymonitor.live.night_record import NightRecord
 from babymonitor.live.sound_card import SoundCard, SoundCardError
 from babymonitor.live.speaker import Speaker
@@ -57,6 +59,8 @@ class Monitor(QObject):
     """One sentence for the person: something went wrong that does not stop the listening."""
 
     _model_requested = Signal(str)
+    _conversion_requested = Signal(str)
+    _look_requested = Signal()
     _worker_stop_requested = Signal()
 
     def __init__(self, settings: Settings, history: History, parent: QObject | None = None) -> None:
@@ -78,7 +82,9 @@ class Monitor(QObject):
         self._keep_awake = KeepAwake()
         self._clips = ClipWriter(paths.clips_folder(), self.ring.sample_rate)
         self._record = NightRecord(self.ring, settings, history, self._clips)
+        self._conversions: tuple[QThread, ModelFilesWorker] | None = None
         self._thread, self._worker = self._begin_detector()
+        self._look_for_models()
         self._tick_timer = QTimer(self)
         self._tick_timer.setInterval(_TICK_MS)
         self._tick_timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -100,8 +106,33 @@ class Monitor(QObject):
         self._model_requested.connect(worker.use_model)
         self._worker_stop_requested.connect(worker.stop)
         thread.start()
-        self._model_requested.emit(self.settings[MODEL])
+        if model_files.is_torch(self.settings[MODEL]):
+            self._model_requested.emit("")  # hears until the other one is ready
+        self._use_model(self.settings[MODEL])
         return thread, worker
+
+    def _look_for_models(self) -> None:
+        """See whether the person has put a `.pt` into the models folder; without one, no thread is begun for it."""
+        with contextlib.suppress(OSError):
+            if model_files.newest() is not None:
+                self._begin_conversions()
+                self._look_requested.emit()
+
+    def _begin_conversions(self) -> None:
+        if self._conversions is not None or self._is_shut_down:
+            return
+        thread = QThread(self)
+        thread.setObjectName("model files")
+        worker = ModelFilesWorker()
+        worker.moveToThread(thread)
+        worker.converted.connect(self._on_model_converted)
+        worker.found.connect(self._on_model_found)
+        worker.begun.connect(self.complained)
+        worker.refused.connect(self.complained)
+        self._conversion_requested.connect(worker.convert)
+        self._look_requested.connect(worker.look)
+        thread.start()
+        self._conversions = thread, worker
 
     # What the person asks for
 
@@ -147,6 +178,11 @@ class Monitor(QObject):
         if not self._thread.wait(5000):
             self._thread.terminate()
             self._thread.wait()
+        if self._conversions is not None:
+            thread, worker = self._conversions
+            worker.stop()
+            thread.quit()
+            thread.wait()
         self._clips.close()
         self._tell_what_was_kept()
 
@@ -236,6 +272,23 @@ class Monitor(QObject):
         self._thresholds = card.thresholds
         self._use_rules()
 
+    @Slot(str, str)
+    def _on_model_converted(self, path: str, made: str) -> None:
+        if path == self.settings[MODEL]:
+            self._model_requested.emit(made)
+
+    @Slot(str)
+    def _on_model_found(self, path: str) -> None:
+        self.complained.emit(
+            self.tr("The model {name} from the models folder is ready and is used from now on.").format(
+                name=Path(path).name
+            )
+        )
+        try:
+            self.settings[MODEL] = path
+        except OSError as error:
+            self.complained.emit(self.tr("The settings could not be saved: {error}.").format(error=error.strerror))
+
     @Slot(str)
     def _on_detector_failed(self, sentence: str) -> None:
         self._model_error = sentence
@@ -247,9 +300,17 @@ class Monitor(QObject):
             self.stop()
             self.start()
         elif name == MODEL.name:
-            self._model_requested.emit(self.settings[MODEL])
+            self._use_model(self.settings[MODEL])
         else:
             self._use_rules()
+
+    def _use_model(self, path: str) -> None:
+        """Ask this model from now on; a `.pt` when it is converted, and the one in use goes on until then."""
+        if model_files.is_torch(path):
+            self._begin_conversions()
+            self._conversion_requested.emit(path)
+        else:
+            self._model_requested.emit(path)
 
     def _use_rules(self) -> None:
         self.start_threshold = self.settings.alert_rules(self._thresholds).start_threshold

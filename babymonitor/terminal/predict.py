@@ -17,6 +17,7 @@ from babymonitor.core.classifier import Classifier, ModelError
 from babymonitor.core.detector import Detector, Score
 from babymonitor.core.labels import label
 from babymonitor.core.settings import replace_file
+from babymonitor.live import model_files
 from babymonitor.live.file_source import FileSource
 
 _VERDICT_SECONDS = 1.0
@@ -46,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0 when at least one file could be judged; 2 when none could, or the model not."""
     try:
-        classifier = Classifier(arguments.model or paths.default_model())
+        wanted = arguments.model or paths.default_model()
+        classifier = Classifier(model_files.usable(wanted, lambda text: print(text, file=sys.stderr, flush=True)))
     except ModelError as error:
         print(error, file=sys.stderr)
         return 2

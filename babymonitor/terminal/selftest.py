@@ -16,6 +16,7 @@ from babymonitor.core.audio import AudioError, read_wave
 from babymonitor.core.classifier import Classifier, ModelError, decode_golden
 from babymonitor.core.history import History, HistoryError
 from babymonitor.core.settings import replace_file
+from babymonitor.live import model_files
 from babymonitor.live.sound_card import SoundCard
 
 
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _model(path: Path) -> str:
-    classifier = Classifier(path)
+    classifier = Classifier(model_files.usable(path, print))
     wave = decode_golden(classifier.card.golden["wave"])
     began = time.perf_counter()
     row = classifier.probabilities_of_wave(wave)

@@ -21,6 +21,7 @@ from babymonitor.core.health import Health
 from babymonitor.core.history import History, HistoryError
 from babymonitor.core.labels import label
 from babymonitor.core.settings import MICROPHONE, MODEL, SettingError, Settings
+from babymonitor.live import model_files
 from babymonitor.live.alarm import Alarm
 from babymonitor.live.clip_writer import ClipWriter
 from babymonitor.live.file_source import FileSource
@@ -67,7 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = _settings(arguments.overrides)
-        classifier = Classifier(arguments.model or Path(settings[MODEL] or paths.default_model()))
+        wanted = arguments.model or Path(settings[MODEL] or paths.default_model())
+        classifier = Classifier(model_files.usable(wanted, lambda text: print(text, file=sys.stderr, flush=True)))
         return _Watch(arguments, settings, classifier).run()
     except (UsageError, AudioError, ModelError, SettingError) as error:
         print(error, file=sys.stderr)

@@ -289,7 +289,7 @@ class SettingsDialog(QDialog):
     @Slot()
     def _on_choose_model_clicked(self) -> None:
         start = self._settings[MODEL]
-        path, _ = QFileDialog.getOpenFileName(self, self.tr("Model file"), start, self.tr("Models (*.onnx)"))
+        path, _ = QFileDialog.getOpenFileName(self, self.tr("Model file"), start, self.tr("Models (*.onnx *.pt)"))
         if path:
             self._model_edit.setText(path)
             self._on_model_edited()
