@@ -9,24 +9,20 @@ from trainer.networks.network import LevelNormalised
 
 
 class Steps(nn.Module):
-    """(B, mels, frames) → (B, steps, width): normalised by level and by band, convolved, one step for two frames."""
+    """(B, mels, frames) → (B, steps, width): normalised by level and by band, one step for two frames.
+
+    One convolution over five frames and no more: two-dimensional ones before it learn the speakers by heart.
+    """
 
     def __init__(self, mels: int, width: int) -> None:
         super().__init__()
         self.normalise = LevelNormalised()
-        self.image = nn.Sequential(
-            nn.Conv2d(2, 16, 3, (2, 1), 1, bias=False),
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-            nn.Conv2d(16, 24, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(24),
-            nn.ReLU(),
+        self.joined = nn.Sequential(
+            nn.Conv1d(2 * mels, width, 5, stride=2, padding=2, bias=False), nn.BatchNorm1d(width), nn.ReLU()
         )
-        rows = (mels + 3) // 4
-        self.joined = nn.Sequential(nn.Conv1d(24 * rows, width, 1, bias=False), nn.BatchNorm1d(width), nn.ReLU())
 
     def forward(self, mel: Tensor) -> Tensor:
-        steps: Tensor = self.joined(self.image(self.normalise(mel)).flatten(1, 2))
+        steps: Tensor = self.joined(self.normalise(mel).flatten(1, 2))
         return steps.transpose(1, 2)
 
 
