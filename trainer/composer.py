@@ -10,7 +10,7 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -50,15 +50,15 @@ def _by(make: Callable[..., Wave], **options: Any) -> Generator:
 class Background:
     """One kind of night.
 
-    level_db: RMS of its loud parts, relative to full scale. made: what it is made of where real clips are few; may be
-    none. words: a regular expression found in the paths and descriptions of its real clips; "": of what no other
+    level_db: RMS of its loud parts, relative to full scale. made: what it is made of where real clips are few, by name;
+    may be none. words: a regular expression found in the paths and descriptions of its real clips; "": of what no other
     background takes. voices: its real clips are those of babies laughing and babbling. gap_seconds: pauses between its
     sounds, at most. nearer_db: added to every SNR; a quiet room is quieter than any cry in it.
     """
 
     name: str
     level_db: float
-    made: tuple[Generator, ...] = ()
+    made: Mapping[str, Generator] = field(default_factory=dict)
     words: str = ""
     voices: bool = False
     gap_seconds: float = 0.0
@@ -66,57 +66,78 @@ class Background:
 
 
 BACKGROUNDS = (
-    Background("laughing, babbling", -36, (_by(synthesise.laughter), _by(synthesise.babble)), "$^", True, 10),
-    Background("homes by phone", -46, (), "donateacry"),
-    Background("quiet room", -62, (_by(synthesise.room_tone),), r"silen|quiet|room.?tone", nearer_db=20),
+    Background(
+        "laughing, babbling",
+        -36,
+        {"laughter": _by(synthesise.laughter), "babble": _by(synthesise.babble)},
+        voices=True,
+        gap_seconds=10,
+    ),
+    Background("homes by phone", -46, words="donateacry"),
+    Background("quiet room", -62, {"room tone": _by(synthesise.room_tone)}, r"silen|quiet|room.?tone", nearer_db=20),
     Background(
         "white noise",
         -40,
-        (
-            _by(synthesise.white_noise_machine),
-            *(lambda r, n, s=s: synthetic.coloured(r, n, s) for s in (0.0, 1.0, 2.0)),
-        ),
+        {
+            "machine": _by(synthesise.white_noise_machine),
+            "white": lambda rng, samples: synthetic.coloured(rng, samples, 0.0),
+            "pink": lambda rng, samples: synthetic.coloured(rng, samples, 1.0),
+            "brown": lambda rng, samples: synthetic.coloured(rng, samples, 2.0),
+        },
         "steady_noise|(white|pink|brown).?noise",
     ),
-    Background("fan", -42, (_by(synthesise.fan), synthetic.fan), r"\bfan\b|vac+um|hair.?dr[iy]|\bdryer"),
+    Background(
+        "fan", -42, {"fan": _by(synthesise.fan), "blades": synthetic.fan}, r"\bfan\b|vac+um|hair.?dr[iy]|\bdryer"
+    ),
     Background(
         "animals",
         -36,
-        (_by(synthesise.cat), _by(synthesise.dog)),
+        {"cat": _by(synthesise.cat), "dog": _by(synthesise.dog)},
         r"animal|/cat/|dog|rooster|bird|kedi|kopek|meow",
         gap_seconds=15,
     ),
     Background(
-        "people", -36, (synthetic.shush,), "nonverbal|cough|sneez|snor|yawn|adult_(laugh|vocal)|breath", gap_seconds=10
+        "people",
+        -36,
+        {"shush": synthetic.shush},
+        "nonverbal|cough|sneez|snor|yawn|adult_(laugh|vocal)|breath",
+        gap_seconds=10,
     ),
     Background(
         "music",
         -38,
-        (_by(synthesise.music_box), synthetic.tones),
+        {"music box": _by(synthesise.music_box), "tones": synthetic.tones},
         "music|librosa|thinkdsp|instrument|lullab",
         gap_seconds=1,
     ),
     Background(
         "television",
         -38,
-        (_by(synthesise.speech_like), _by(synthesise.speech_like, high=True), synthetic.voice_like),
+        {
+            "man": _by(synthesise.speech_like),
+            "woman": _by(synthesise.speech_like, high=True),
+            "voice-like": synthetic.voice_like,
+        },
         "speech|ravdess|emodb|talk|voice",
         gap_seconds=1.5,
     ),
     Background(
-        "rain", -42, (_by(synthesise.rain),), r"(?<![a-z])(rain|waves?|wind|sea|thunder\w*|fire|water|nature)(?![a-z])"
+        "rain",
+        -42,
+        {"rain": _by(synthesise.rain)},
+        r"(?<![a-z])(rain|waves?|wind|sea|thunder\w*|fire|water|nature)(?![a-z])",
     ),
     Background(
         "household",
         -38,
-        (_by(synthesise.household), synthetic.clicks, synthetic.beeps),
+        {"household": _by(synthesise.household), "clicks": synthetic.clicks, "beeps": synthetic.beeps},
         "household|door|glass|clock|keyboard|kitchen|impact|handling",
         gap_seconds=5,
     ),
     Background(
         "outside",
         -40,
-        (synthetic.siren, synthetic.hum),
+        {"siren": synthetic.siren, "hum": synthetic.hum},
         "vehicle|siren|horn|bells|helicopter|chainsaw|tools|alert|engine|traffic",
         gap_seconds=5,
     ),
@@ -344,11 +365,11 @@ class Night:
             piece = group[rng.integers(len(group))]
             return piece.kind, self._stock.waves.read(piece.path, piece.start, piece.stop)
         number = int(rng.integers(_BANK))
+        name, make = list(self.background.made.items())[number % len(self.background.made)]
         if number not in self._bank:
-            make = self.background.made[number % len(self.background.made)]
             own = np.random.default_rng([*self._key, 5, number])
             self._bank[number] = np.asarray(make(own, int(_MADE_SECONDS * SAMPLE_RATE)), np.float32)
-        return "made", self._bank[number]
+        return f"made {name}", self._bank[number]
 
     def what(self, seconds: float) -> str:
         """What sounded of the background at a time, as far as it was heard."""

@@ -33,6 +33,9 @@ GRACE_SECONDS = 3.0
 LADDER = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 """Start thresholds of the curve; the end threshold keeps its proportion to them."""
 
+_HEARD_BEFORE = 0.6
+"""Seconds before an alert at which what set it off was sounding already: half a second the score must stay up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -203,9 +206,9 @@ def nights(
         progress(background.name)
         heard = listen(classifier, night.blocks())
         outcome = judge(alerts_of(heard, rules), night.episodes, night.samples)
-        rungs = [judge(alerts_of(heard, _at(rules, rung)), night.episodes, night.samples) for rung in ladder]
-        for column, rung in zip(climbed, rungs, strict=True):
-            column.append(rung)
+        climb = [judge(alerts_of(heard, _at(rules, rung)), night.episodes, night.samples) for rung in ladder]
+        for column, one in zip(climbed, climb, strict=True):
+            column.append(one)
         outcomes.append(outcome)
         made.append(night)
         tables.append(
@@ -214,8 +217,10 @@ def nights(
                 "level_db": background.level_db,
                 "real_clips": night.clips,
                 **figures([outcome]),
-                "set_off_by": dict(Counter(night.what(seconds - 1.0) for seconds in outcome.false).most_common(5)),
-                "curve": curve(ladder, [[rung] for rung in rungs]),
+                "set_off_by": dict(
+                    Counter(night.what(seconds - _HEARD_BEFORE) for seconds in outcome.false).most_common(5)
+                ),
+                "ladder": rungs(ladder, [[one] for one in climb]),
             }
         )
     if not made:
@@ -232,6 +237,7 @@ def nights(
         "thresholds": {"start": rules.start_threshold, "end": rules.end_threshold},
         "nights": tables,
         "all": figures(outcomes),
+        "ladder": rungs(ladder, climbed),
         "operating_curve": curve(ladder, climbed),
         "times_real_time": round(sum(night.samples for night in made) / SAMPLE_RATE / max(spent, 1e-9)),
     }
@@ -250,21 +256,25 @@ def _at(rules: AlertRules, start: float) -> AlertRules:
     return replace(rules, start_threshold=start, end_threshold=end)
 
 
-def curve(ladder: Sequence[float], climbed: Sequence[Sequence[Outcome]]) -> list[dict[str, float]]:
-    """The operating curve as a model card has it: a row for each start threshold at which any cry was caught."""
+def rungs(ladder: Sequence[float], climbed: Sequence[Sequence[Outcome]]) -> list[dict[str, Any]]:
+    """What each start threshold gives; caught and delay are None where there was nothing to catch, or nothing was."""
     rows = []
     for start, outcomes in zip(ladder, climbed, strict=True):
         told = figures(outcomes)
-        if told["caught"]:
-            rows.append(
-                {
-                    "start_threshold": start,
-                    "false_alarms_per_hour": told["false_alarms_per_hour"]["value"],
-                    "caught": told["caught_share"]["value"],
-                    "median_delay_seconds": told["delay_seconds"]["median"],
-                }
-            )
+        rows.append(
+            {
+                "start_threshold": start,
+                "false_alarms_per_hour": told["false_alarms_per_hour"]["value"],
+                "caught": told["caught_share"] and told["caught_share"]["value"],
+                "median_delay_seconds": told["delay_seconds"]["median"],
+            }
+        )
     return rows
+
+
+def curve(ladder: Sequence[float], climbed: Sequence[Sequence[Outcome]]) -> list[dict[str, float]]:
+    """The operating curve as a model card has it: the rungs at which any cry was caught."""
+    return [row for row in rungs(ladder, climbed) if row["caught"]]
 
 
 def _side(data: Path, split_name: str, segments: Path | None, cache: Path, codecs: bool) -> tuple[list[Clip], Waves]:
@@ -315,10 +325,11 @@ def readable(report: dict[str, Any]) -> str:
             some = [f"{what} {count}" for what, count in night["set_off_by"].items()]
             lines.append(f"{night['background']:18} {', '.join(some)}")
     lines += ["", f"{'start':>6} {'false per 10 h':>15} {'caught':>7} {'median delay':>13}"]
-    for row in report["operating_curve"]:
+    for row in report["ladder"]:
+        caught, delay = row["caught"], row["median_delay_seconds"]
         lines.append(
-            f"{row['start_threshold']:6.2f} {10 * row['false_alarms_per_hour']:15.1f} {row['caught']:7.3f} "
-            f"{row['median_delay_seconds']:11.2f} s"
+            f"{row['start_threshold']:6.2f} {10 * row['false_alarms_per_hour']:15.1f} "
+            f"{'—' if caught is None else f'{caught:.3f}':>7} {'—' if delay is None else f'{delay:.2f} s':>13}"
         )
     return "\n".join(lines)
 

@@ -23,8 +23,8 @@ from trainer.composer import BACKGROUNDS, Background, Episode, Night, Stock, gat
 from trainer.corpora import Waves, closed, load
 from trainer.nights import Heard, alerts_of, curve, figures, judge, listen
 
-STILL = Background("still", -70, (lambda rng, n: synthetic.coloured(rng, n, 1.0),), nearer_db=40)
-BURSTS = Background("bursts", -10, (lambda rng, n: synthetic.coloured(rng, n // 4, 0.0),), gap_seconds=20)
+STILL = Background("still", -70, {"pink": lambda rng, n: synthetic.coloured(rng, n, 1.0)}, nearer_db=40)
+BURSTS = Background("bursts", -10, {"burst": lambda rng, n: synthetic.coloured(rng, n // 4, 0.0)}, gap_seconds=20)
 RULES = AlertRules(start_threshold=0.6, end_threshold=0.3)
 HOURS = 0.1
 
@@ -135,7 +135,7 @@ def test_an_alarm_without_a_cry_is_false(stock: Stock, model: Path) -> None:
     made = night(without_cries(stock), BURSTS)
     outcome = judge(alerts_of(listen(Classifier(model), made.blocks()), RULES), made.episodes, made.samples)
     assert len(outcome.false) >= 3
-    assert {made.what(seconds - 1) for seconds in outcome.false} == {"made"}
+    assert {made.what(seconds - 1) for seconds in outcome.false} == {"made burst"}
     wave = sound(made)
     for seconds in outcome.false:
         at = int(seconds * SAMPLE_RATE)
@@ -197,7 +197,7 @@ def test_the_curve_is_in_the_cards_form(listened: tuple[Night, Heard]) -> None:
     assert rows[0]["median_delay_seconds"] <= rows[1]["median_delay_seconds"]
     card = tiny_model.card(operating_curve=rows)
     assert type(card).from_json(card.to_json()).operating_curve == rows
-    assert curve((0.99,), [[judge([], made.episodes, made.samples)]]) == [], "nothing caught is no way to operate"
+    assert curve((0.99,), [[judge([], made.episodes, made.samples)]]) == [], "no cry, no curve"
 
 
 def test_real_clips_go_where_they_belong(stock: Stock) -> None:
