@@ -61,19 +61,19 @@ def figures_of(
         "groups": drawn.groups,
         "rounds": rounds,
         "chance": _round(1 / occurring.sum()),
-        "accuracy": told(hits.sum(1) / was_sums.sum(1)),
-        "balanced_accuracy": told(_mean(recall)),
-        "macro_f1": told(_mean(f1)),
-        "macro_auc": told(_mean(np.stack(areas, 1))),
-        "calibration_error": told(error),
+        "accuracy": drawn.told(hits.sum(1) / was_sums.sum(1)),
+        "balanced_accuracy": drawn.told(_mean(recall)),
+        "macro_f1": drawn.told(_mean(f1)),
+        "macro_auc": drawn.told(_mean(np.stack(areas, 1))),
+        "calibration_error": drawn.told(error, error=True),
         "mean_confidence": _round(sure.mean()),
         "per_label": [
             {
                 "label": name,
-                "precision": told(precision[:, at]),
-                "recall": told(recall[:, at]),
-                "f1": told(f1[:, at]),
-                "auc": told(areas[at]),
+                "precision": drawn.told(precision[:, at]),
+                "recall": drawn.told(recall[:, at]),
+                "f1": drawn.told(f1[:, at]),
+                "auc": drawn.told(areas[at]),
                 "items": int(was[:, at].sum()),
                 "groups": len(np.unique(groups[truth == at])),
             }
@@ -113,21 +113,13 @@ def of_clips(
     return means[~mixed], truth[first][~mixed], groups[first][~mixed], names[~mixed]
 
 
-def told(values: Floats) -> dict[str, float | None]:
-    """(1 + rounds,), the value itself first → value, low, high."""
-    low = high = None
-    drawn = values[1:][~np.isnan(values[1:])]
-    if drawn.size and not np.isnan(values[0]):
-        low, high = (_round(end) for end in np.percentile(drawn, [2.5, 97.5]))
-    return {"value": _round(values[0]), "low": low, "high": high}
-
-
 class _Rounds:
     """How often each group counts: (1 + rounds, groups), the first row as things are, the others as drawn."""
 
     def __init__(self, groups: Names, rounds: int, seed: int) -> None:
         names, self._member = np.unique(groups, return_inverse=True)
         self.groups = count = len(names)
+        self._tails = metrics.tails(count)
         if count < 2:
             rounds = 0  # the same group drawn over and over would pretend to be sure
         picks = np.random.default_rng(seed).integers(count, size=(rounds, count))
@@ -140,6 +132,22 @@ class _Rounds:
         of_group = np.zeros((self.groups, columns.shape[1]))
         np.add.at(of_group, self._member, columns)
         return np.asarray(self._counts @ of_group)
+
+    def told(self, values: Floats, error: bool = False) -> dict[str, float | None]:
+        """(1 + rounds,), the value itself first → value, low, high.
+
+        error: a mean of absolute differences, which chance alone makes larger, and drawing again larger once more. Its
+        interval is therefore mirrored at the value (the basic bootstrap: Davison, A. C. and Hinkley, D. V. (1997),
+        "Bootstrap methods and their application", chapter 5).
+        """
+        low = high = None
+        some = values[1:][~np.isnan(values[1:])]
+        if some.size and not np.isnan(values[0]):
+            low, high = np.percentile(some, self._tails)
+            if error:
+                low, high = max(0.0, 2 * values[0] - high), max(values[0], 2 * values[0] - low)
+            low, high = _round(low), _round(high)
+        return {"value": _round(values[0]), "low": low, "high": high}
 
     def roc_area(self, scores: Floats, positive: npt.NDArray[np.bool_]) -> Floats:
         """(N,), (N,) → (1 + rounds,) areas under the ROC curve, NaN where one kind was not drawn.
@@ -198,7 +206,7 @@ def _reliability(sure: Floats, right: npt.NDArray[np.bool_], drawn: _Rounds) -> 
             "to": (at + 1) / BINS,
             "items": int(count[0, at]),
             "confidence": _round(confidence[0, at] / count[0, at]),
-            "right": told(shares[:, at]),
+            "right": drawn.told(shares[:, at]),
         }
         for at in filled
     ]
@@ -208,8 +216,8 @@ def _reliability(sure: Floats, right: npt.NDArray[np.bool_], drawn: _Rounds) -> 
 def _of_crying(scores: Floats, cries: npt.NDArray[np.bool_], drawn: _Rounds) -> dict[str, Any]:
     diagram, error = _reliability(np.clip(scores, 0, 1), cries, drawn)
     return {
-        "auc": told(drawn.roc_area(scores, cries)),
-        "calibration_error": told(error),
+        "auc": drawn.told(drawn.roc_area(scores, cries)),
+        "calibration_error": drawn.told(error, error=True),
         "reliability": diagram,
         "roc": roc_curve(scores, cries),
         "items": int(cries.sum()),

@@ -179,7 +179,7 @@ def page(title: str, lead: str, sections: Sequence[tuple[str, str, str]], footer
 METHOD = (
     "Balanced accuracy is the mean of the labels' recalls, so that a common label counts no more than a rare one; "
     "macro-F1 is the mean of their F1. Intervals are 95 %, by drawing whole groups (speakers, babies, recordings) "
-    "with replacement. With few groups they are rather too narrow than too wide."
+    "with replacement, wider for few groups by Student's t; of two or three groups they are the range of the draws."
 )
 
 
