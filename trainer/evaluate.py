@@ -173,9 +173,8 @@ def _shared(
     there = {span.label for clip in clips for span in clip.spans}
     both = [name for name in known if name in there]
     if len(both) < 2:
-        raise DataError(
-            f"{model.name} and {data} share {len(both) or 'no'} label{'s' * (len(both) != 1)}; two are needed."
-        )
+        count = "only one label" if both else "no label"
+        raise DataError(f"{model.name} and {data} share {count}; at least two are needed.")
     cut = (replace(clip, spans=tuple(span for span in clip.spans if span.label in both)) for clip in clips)
     kept = [clip for clip in cut if clip.spans]
     return kept, {
