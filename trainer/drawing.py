@@ -139,7 +139,7 @@ def confusion(table: Sequence[Sequence[int]], labels: Sequence[str], compact: bo
             share = 100 * count / total if total else 0.0
             shown = f"{share:.0f}" if compact else f"{count}" + tag("small", f"{share:.0f}\u202f%")
             classes = " ".join(
-                word for word, wanted in (("hot", share > 52), ("hit", at == column), ("none", not count)) if wanted
+                word for word, wanted in (("hot", share > 82), ("hit", at == column), ("none", not count)) if wanted
             )
             cells.append(
                 tag(

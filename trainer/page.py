@@ -13,10 +13,12 @@ from trainer.drawing import Entry, percent, span_of, tag
 PAGE, VALUES = "report.html", "report.json"
 
 _LIGHT = """color-scheme:light;--page:#fbfbf9;--surface:#fff;--sunk:#f2f3f1;--ink:#1b2025;--muted:#59636e;
---line:#e0e3e1;--grid:#e9ebe9;--accent:#0b63a5;--soft:#0b63a533;--heat:#0b63a5;--on-heat:#fff;--warn:#9a4a00;--warn-soft:#fdf3e7;
+--line:#e0e3e1;--grid:#e9ebe9;--accent:#0b63a5;--soft:#0b63a533;--heat:#0b63a5;--on-heat:#fff;--cell:#0a0c0e;
+--warn:#9a4a00;--warn-soft:#fdf3e7;
 --s1:#0b63a5;--s2:#b04a00;--s3:#00735a;--other:#98a2ab"""
 _DARK = """color-scheme:dark;--page:#14171a;--surface:#1b1f24;--sunk:#22272d;--ink:#e8ebee;--muted:#a5afba;
---line:#2e353c;--grid:#2a3037;--accent:#6db6f2;--soft:#6db6f240;--heat:#5aa6e6;--on-heat:#0c1116;--warn:#f2b26b;--warn-soft:#2c241a;
+--line:#2e353c;--grid:#2a3037;--accent:#6db6f2;--soft:#6db6f240;--heat:#4a94d4;--on-heat:#0a0c0e;--cell:#fff;
+--warn:#f2b26b;--warn-soft:#2c241a;
 --s1:#6db6f2;--s2:#f2a05c;--s3:#4fcba6;--other:#6d7782"""
 
 _STYLE = """
@@ -65,14 +67,14 @@ td small,th small{display:block;font-weight:400;font-size:12px;line-height:1.3}
 td.v{white-space:nowrap}td.v svg{vertical-align:middle;margin-left:8px}
 td.v b{font-weight:600}
 .figure{display:inline-block;width:76px;vertical-align:middle;text-align:right}.figure small{white-space:nowrap}
-td.b b{display:inline-block;min-width:4em;text-align:right}
+td.b b{display:inline-block;min-width:4.4em;text-align:right}
 td.b small{display:inline-block;margin-left:8px;min-width:7.5em}
 th button{all:unset;cursor:pointer;color:inherit}
 th button:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
-th button::after{content:"";display:inline-block;width:.9em;text-align:center}
+sup{line-height:0}
 th.family{white-space:nowrap}
 th[aria-sort] button{color:var(--ink)}
-th[aria-sort=descending] button::after{content:"↓"}th[aria-sort=ascending] button::after{content:"↑"}
+th[aria-sort=descending] button::after{content:" ↓"}th[aria-sort=ascending] button::after{content:" ↑"}
 tr.best th:first-child{box-shadow:inset 3px 0 var(--accent)}
 svg{display:inline-block;max-width:100%;overflow:visible}svg.whiskers,svg.bars{max-width:none}
 svg.plot{height:auto}
@@ -104,9 +106,9 @@ figure{margin:0}figcaption{font-size:13.5px;margin-bottom:4px}
 .grid-of-plots figcaption small{font-size:11px;display:none}
 table.confusion td,table.confusion th{border:2px solid var(--page);padding:5px 8px}
 table.confusion tr:hover{background:none}
-table.confusion td{min-width:58px;text-align:center;line-height:1.2;border-radius:6px;
+table.confusion td{min-width:58px;color:var(--cell);text-align:center;line-height:1.2;border-radius:6px;
 background:color-mix(in srgb,var(--heat) calc(var(--p,0)*1%),var(--sunk))}
-table.confusion td small{font-size:11.5px;color:inherit;opacity:.82}
+table.confusion td small{font-size:11.5px;color:inherit}
 table.confusion td.hot{color:var(--on-heat)}table.confusion td.none{color:var(--muted)}
 table.confusion td.hit{font-weight:640}
 table.confusion td.all{background:none;color:var(--muted);text-align:right;min-width:0}
@@ -136,7 +138,7 @@ var system=matchMedia('(prefers-color-scheme: dark)');
 function keep(v){try{localStorage.setItem('theme',v)}catch(e){}}
 function kept(){try{return localStorage.getItem('theme')}catch(e){return null}}
 function dark(){return (root.dataset.theme||(system.matches?'dark':'light'))==='dark'}
-function name(){button.textContent=dark()?'Light':'Dark';button.setAttribute('aria-pressed',String(dark()))}
+function name(){button.textContent=dark()?'Light colours':'Dark colours'}
 var first=asked.get('theme')||kept();if(first==='dark'||first==='light')root.dataset.theme=first;
 button.hidden=false;name();system.addEventListener('change',name);
 button.addEventListener('click',function(){root.dataset.theme=dark()?'light':'dark';keep(root.dataset.theme);name()});
@@ -161,7 +163,7 @@ def page(title: str, lead: str, sections: Sequence[tuple[str, str, str]], footer
         tag("section", (tag("h2", escape(heading)) if heading else "") + content, id=name)
         for name, heading, content in sections
     )
-    button = '<button class="theme" type="button" hidden>Dark</button>'
+    button = '<button class="theme" type="button" hidden>Dark colours</button>'
     contents = tag("nav", links, aria_label="Contents")
     top = tag("header", tag("div", tag("h1", escape(title)) + lead + contents) + button)
     style = f":root{{{_LIGHT}}}\n@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{_DARK}}}}}\n"

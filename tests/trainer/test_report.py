@@ -396,4 +396,4 @@ def test_a_browser_finds_nothing_to_complain_of(comparisons: list[dict[str, Any]
     assert done.returncode == 0
     assert "CONSOLE" not in done.stderr
     assert '<html lang="en" data-theme="dark">' in done.stdout
-    assert "aria-pressed" in done.stdout  # the script ran
+    assert '<button class="theme" type="button">Light colours</button>' in done.stdout  # the script ran
