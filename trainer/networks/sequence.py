@@ -11,7 +11,8 @@ from trainer.networks.network import LevelNormalised
 class Steps(nn.Module):
     """(B, mels, frames) → (B, steps, width): normalised by level and by band, one step for two frames.
 
-    One convolution over five frames and no more: two-dimensional ones before it learn the speakers by heart.
+    One convolution over five frames and no more: with two-dimensional ones instead, the speakers of the training were
+    learnt better and others worse (docs/reports/recurrent-and-transformer.md).
     """
 
     def __init__(self, mels: int, width: int) -> None:
