@@ -140,8 +140,8 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
     if family not in FAMILIES:
         raise DataError(f"There is no family '{family}'; there is {', '.join(FAMILIES)}.")
     names = (
-        "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup mask smoothing precision "
-        "average reuse seed workers"
+        "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup mask smoothing "
+        "precision average reuse seed workers"
     )
     weights = dict(part.partition("=")[::2] for part in arguments.weights)
     return Request(
@@ -192,6 +192,28 @@ def _compare(arguments: argparse.Namespace) -> int:
             entry = row["clips"]["balanced_accuracy"]
             print(f"{row['family']:18} {entry['value']:.3f} [{entry['low']}, {entry['high']}]")
         print(page)
+    return 0
+
+
+def _tune(arguments: argparse.Namespace) -> int:
+    from trainer.tune import tune
+
+    _prepare_arithmetic(arguments)
+
+    def tell(values: dict[str, Any]) -> None:
+        if arguments.json:
+            _event(values)
+        else:
+            print(f"trial {values['number']}: {values['figure']}", file=sys.stderr, flush=True)
+
+    request = _request(arguments, arguments.family, Path("unnamed.onnx"))
+    best = tune(request, arguments.study, arguments.trials, tell)
+    if arguments.json:
+        _event({"event": "finished", **best})
+    else:
+        print(f"best of {best['trials']} trials: {best['figure']}")
+        for name, value in best["settings"].items():
+            print(f"  {name} = {value:.4g}")
     return 0
 
 
@@ -381,7 +403,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--mixup", type=float, metavar="SHARE")
         sub.add_argument("--mask", type=float, metavar="SHARE", help="SpecAugment")
         sub.add_argument("--smoothing", type=float, help="of the labels")
-        sub.add_argument("--precision", choices=("float32", "bfloat16"), help="of the products while training")
+        sub.add_argument("--precision", choices=("float32", "bfloat16", "auto"), help="of the products while training")
         sub.add_argument("--average", type=float, help="how slowly the averaged weights follow")
         sub.add_argument("--reuse", type=_positive, help="epochs that share the windows drawn")
         sub.add_argument("--seed", type=int)
@@ -409,6 +431,13 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--report", type=Path, required=True, metavar="DIR")
     compare.add_argument("--work", type=Path, metavar="DIR", help="where models and judgements are kept")
     compare.add_argument("--title", default="Families compared")
+
+    tune = command("tune", _tune, "search for a family's best settings; many workers may share one study")
+    data_options(tune)
+    training_options(tune)
+    tune.add_argument("--family", required=True, metavar="NAME", help="see `trainer families`")
+    tune.add_argument("--study", type=Path, required=True, metavar="FILE.sqlite", help="kept, and gone on with")
+    tune.add_argument("--trials", type=_positive, default=20, help="of this worker")
 
     evaluate = command("evaluate", _evaluate, "how good a model is on groups it never met")
     data_options(evaluate)

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnx.numpy_helper
 
 from babymonitor.core.classifier import Classifier
-from trainer.batches import fixed_windows
 from trainer.corpora import DataError
-from trainer.figures import figures_of, of_clips
+from trainer.cost import cost_of
 from trainer.fit import Event
-from trainer.networks import FAMILIES, Front
+from trainer.judge import Judgements, judge
+from trainer.networks import FAMILIES
+from trainer.networks.classical import BODY
 from trainer.run import Request, prepared, train
 
 
@@ -36,6 +35,7 @@ def compare(requests: Sequence[Request], work: Path, title: str, command: str, e
     work.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     labels: list[str] = []
+    left_out: list[dict[str, str]] = []
     for family in dict.fromkeys(request.family for request in requests):
         folds = [request for request in requests if request.family == family]
         try:
@@ -43,12 +43,12 @@ def compare(requests: Sequence[Request], work: Path, title: str, command: str, e
         except DataError as error:
             if not FAMILIES[family].weights:
                 raise
-            print(f"{family}: {error}", file=sys.stderr)
+            left_out.append({"family": family, "why": str(error)})
             continue
         rows.append(_row(family, folds, runs))
         labels = runs[0]["labels"]
     if not rows:
-        raise DataError("Not one of the families could be trained.")
+        raise DataError(f"Not one of the families could be trained: {left_out[0]['why']}")
     return {
         "title": title,
         "data": requests[0].data.name,
@@ -56,7 +56,9 @@ def compare(requests: Sequence[Request], work: Path, title: str, command: str, e
         "chance": round(1 / len(labels), 4),
         "protocol": _protocol(requests[0], len({request.division for request in requests})),
         "command": command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "rows": rows,
+        "left_out": left_out,
     }
 
 
@@ -75,7 +77,8 @@ def _run(request: Request, work: Path, event: Event | None) -> dict[str, Any]:
     if told.is_file():
         before: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
         return before
-    request = replace(request, output=work / f"{stem}.onnx", name=request.family)
+    begin_from = request.begin_from or _body_of(request, work)
+    request = replace(request, output=work / f"{stem}.onnx", name=request.family, begin_from=begin_from)
     request = replace(request, resume=request.checkpoint.is_file())
     began = time.monotonic()
     train(request, event)
@@ -87,37 +90,37 @@ def _run(request: Request, work: Path, event: Event | None) -> dict[str, Any]:
     return result
 
 
+def _body_of(request: Request, work: Path) -> Path | None:
+    """The model file of the network whose embedding a family is built on, if it was trained here on the same sides:
+    trained again it would come out the same.
+    """
+    if not request.family.endswith("_embeddings"):
+        return None
+    body = work / f"{BODY}-{_identity(replace(request, family=BODY))}.onnx"
+    return body if body.is_file() else None
+
+
 def judged(request: Request) -> dict[str, Any]:
     """What the model file says of the test side: probabilities, truth, group and clip of each window, and its cost."""
     classifier = Classifier(request.output)
     data, _, waves = prepared(request)
-    card = classifier.card
-    front = Front(card.features, card.window_frames, card.hop_frames)
-    windows = fixed_windows(data.side("test"), waves, data.labels, front)
-    began = time.perf_counter()
-    rows = [classifier.probabilities(np.ascontiguousarray(window)) for window in windows.mels]
-    spent = (time.perf_counter() - began) / len(rows)
-    weights = onnx.load_from_string(request.output.read_bytes()).graph.initializer
+    clips = data.side("test")
+    judgements = judge(classifier, clips, waves, data.labels)
+    cost = cost_of(classifier, memory=False)
     return {
-        "labels": list(classifier.labels),
-        "probabilities": [[round(float(value), 5) for value in row] for row in rows],
-        "truth": windows.labels.tolist(),
-        "groups": windows.groups.tolist(),
-        "clips": windows.clips.tolist(),
-        "milliseconds_per_window": round(1e3 * spent, 3),
-        "file_bytes": request.output.stat().st_size,
-        "parameters": int(sum(np.prod(one.dims) for one in weights)),
+        "labels": list(judgements.labels),
+        "probabilities": [[round(float(value), 5) for value in row] for row in judgements.rows],
+        "truth": judgements.truth.tolist(),
+        "groups": judgements.groups.tolist(),
+        "clips": judgements.clips.tolist(),
+        **{name: cost[name] for name in ("milliseconds_per_window", "file_bytes", "parameters")},
     }
 
 
 def _row(family: str, folds: Sequence[Request], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A family's folds, judged together."""
-    labels = runs[0]["labels"]
-    rows = np.concatenate([np.asarray(run["probabilities"]) for run in runs])
-    truth = np.concatenate([np.asarray(run["truth"]) for run in runs])
-    groups = np.concatenate([np.asarray(run["groups"]) for run in runs])
-    clips = np.concatenate([np.asarray(run["clips"]) for run in runs])
-    clip_rows, clip_truth, clip_groups, _ = of_clips(rows, truth, groups, clips)
+    columns = ("probabilities", "truth", "groups", "clips")
+    whole = Judgements(tuple(runs[0]["labels"]), *(np.concatenate([run[name] for run in runs]) for name in columns))
     return {
         "family": family,
         "about": FAMILIES[family].about,
@@ -126,8 +129,8 @@ def _row(family: str, folds: Sequence[Request], runs: Sequence[dict[str, Any]]) 
         "file_bytes": runs[0]["file_bytes"],
         "train_seconds": round(sum(run["train_seconds"] for run in runs) / len(runs), 1),
         "milliseconds_per_window": float(np.median([run["milliseconds_per_window"] for run in runs])),
-        "clips": figures_of(clip_rows, clip_truth, clip_groups, labels),
-        "windows": figures_of(rows, truth, groups, labels),
+        "clips": whole.by_clip(),
+        "windows": whole.by_window(),
         "protocol": "random split" if folds[0].division.by_clip else "grouped",
     }
 

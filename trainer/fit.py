@@ -29,7 +29,7 @@ Event = Callable[[dict[str, Any]], None]
 
 
 SCHEDULES = ("one_cycle", "plateau", "constant")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Recipe:
     epoch is kept; 0: never, and the last is. balance: labels alike by ``sampling``, by ``weights`` in the loss, or
     ``none``. reason_weight: of why a child cries beside whether it does. mixup, mask: shares of a batch. smoothing: of
     the targets. precision: of the products while training; the weights are float32 always. Bfloat16 is twice as quick
-    for dense convolutions where the processor knows it (AVX-512 BF16, AMX, CUDA), slower for separable ones, and very
-    slow elsewhere. average: how much the averaged weights, which are what is kept, remember at each step.
+    for dense convolutions where the processor knows it, slower for separable ones, and very slow elsewhere; ``auto``,
+    which families of dense convolutions have, takes it where it is known. average: how much the averaged weights, which are what is kept, remember at each step.
     workers: processes that draw ahead; no part of the run's identity, for they draw the same.
     """
 
@@ -188,6 +188,7 @@ def fit(
     if resume and checkpoint.is_file():
         run.restore(checkpoint)
     shared = world.share(network)
+    half = recipe.precision == "bfloat16" or (recipe.precision == "auto" and world.knows_bfloat16)
     progress = Progress(recipe.epochs * steps, run.epoch * steps, shown=world.leads)
     size = steps * batch
     features, targets, drawn = torch.empty(0), torch.empty(0), -1
@@ -210,7 +211,7 @@ def fit(
                 seen, wanted = mixed(seen, wanted, recipe.mixup, spec)
                 wanted = (1 - recipe.smoothing) * wanted + recipe.smoothing / len(labels)
                 seen = masked(seen, recipe.mask, spec)
-                with torch.autocast(world.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+                with torch.autocast(world.device.type, torch.bfloat16, enabled=half):
                     logits = shared(seen)
                 loss = two_level.loss(logits.float(), wanted, recipe.reason_weight, weights)
                 run.optimiser.zero_grad(set_to_none=True)

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from babymonitor.core.labels import label
-from trainer import augment
+from trainer import augment, torch_file
 from trainer.batches import WindowMaker, Windows, fixed_windows
 from trainer.calibrate import PRIOR, calibrate, group_weights, thresholds
-from trainer.corpora import SIDES, DataSet, Division, Waves, closed, load, split
+from trainer.corpora import SIDES, DataError, DataSet, Division, Waves, closed, load, split
 from trainer.export import take_over, write_model
 from trainer.fit import Event, Recipe, fit, logits_of, windows_of
 from trainer.networks import FAMILIES
@@ -31,7 +31,7 @@ class Request:
     """What is to be trained. checkpoint and cache: where the run keeps what it can continue from.
 
     augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
-    to start from. weights: of a family that has pretrained ones, see `Family.network`.
+    to start from; an estimator's body is taken from it as it is. weights: of a family that has pretrained ones, see `Family.network`.
     """
 
     data: Path
@@ -115,7 +115,10 @@ def _train(request: Request, world: World, event: Event | None) -> dict[str, Any
     torch.manual_seed(recipe.seed)
     network = family.network(labels, request.weights)
     if request.begin_from is not None:
-        take_over(request.begin_from, network, labels)
+        begun = network.body if isinstance(network, Estimator) else network
+        if begun is None:
+            raise DataError(f"The family {family.name} is fitted at once: there is nothing to begin from.")
+        take_over(request.begin_from, begun, labels)
     if isinstance(network, Estimator):
         known = fixed_windows(data.side("train"), waves, labels, front)
         _fit_estimator(network, known, maker, plain, request, world, event)
@@ -149,7 +152,10 @@ def _train(request: Request, world: World, event: Event | None) -> dict[str, Any
         "metrics": {"validation": metrics},
         "licence": request.licence,
     }
-    write_model(request.output, trained, front, calibration, card)
+    written = write_model(request.output, trained, front, calibration, card)
+    if family.weights and isinstance(trained, Network):
+        # What was fine-tuned from somebody's weights is kept as torch has it too, for whoever goes on from it.
+        torch_file.save(request.output.with_suffix(".pt"), trained, family.name, written)
     return metrics
 
 
@@ -157,12 +163,10 @@ def _fit_estimator(
     estimator: Estimator, known: Windows, maker: WindowMaker, plain: Windows,
     request: Request, world: World, event: Event | None,
 ) -> None:  # fmt: skip
-    """Fit on the training side's plain windows and about as many altered ones; its body, if it has one, first."""
+    """Fit on the training side's plain windows and about as many altered ones; its body, if it needs one, first."""
     recipe = request.recipe
-    if estimator.body is not None:
-        body = fit(
-            estimator.body, maker.labels, maker, plain, recipe, request.checkpoint, request.resume, event, world
-        )
+    if estimator.body is not None and request.begin_from is None:
+        body = fit(estimator.body, maker.labels, maker, plain, recipe, request.checkpoint, request.resume, event, world)
         estimator.body = cast("Network", body)  # averaged, of the best epoch, back on the processor
     drawn = maker.pool(0, recipe.epoch_windows or windows_of(maker.clips))
     vectors = np.concatenate((estimator.describe_all(known.mels), estimator.describe_all(drawn.mels)))

@@ -345,7 +345,9 @@ class XGBoost(Trees):
         return graph
 
 
-_EMBEDDED = FAMILIES[resnet.resnet18.__name__]
+BODY = resnet.resnet18.__name__
+"""The family whose embedding is used."""
+_EMBEDDED = FAMILIES[BODY]
 
 
 def _body(labels: tuple[str, ...], front: Front) -> Network:

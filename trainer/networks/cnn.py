@@ -92,7 +92,7 @@ class BaseCnn(Network):
         return torch.cat((maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))), dim=1)
 
 
-@family(SPEECH)
+@family(SPEECH, recipe={"precision": "auto"})
 def base_cnn(labels: tuple[str, ...], front: Front) -> nn.Module:
     """Four-block CNN (32, 64, 128, 256; 0.4 M parameters) on 3 s of log-mel."""
     return BaseCnn(len(labels))

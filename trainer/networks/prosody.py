@@ -110,7 +110,7 @@ class HybridProsody(Network):
 PROSODY = FeatureSpec(kind="log_mel_prosody", n_fft=1024, hop_length=512, n_mels=128, fmin_hz=50.0, fmax_hz=8000.0)
 
 
-@family(Front(PROSODY, window_frames=92, hop_frames=8), recipe={"learning_rate": 2e-3})
+@family(Front(PROSODY, window_frames=92, hop_frames=8), recipe={"learning_rate": 2e-3, "precision": "auto"})
 def hybrid_prosody(labels: tuple[str, ...], front: Front) -> nn.Module:
     """CNN on 3 s of log-mel beside 13 prosodic figures (pitch, jitter, shimmer, energy; 1.1 M parameters)."""
     return HybridProsody(len(labels))

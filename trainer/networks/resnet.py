@@ -73,13 +73,13 @@ class ImageNetwork(Network):
         return maps.mean(dim=(2, 3))
 
 
-@family(SPEECH)
+@family(SPEECH, recipe={"precision": "auto"})
 def resnet_mel(labels: tuple[str, ...], front: Front) -> nn.Module:
     """Small ResNet (16, 32, 64; 0.19 M parameters) on 3 s of log-mel."""
     return ResNetMel(len(labels), front)
 
 
-@family(SPEECH, needs="transformers", recipe={"learning_rate": 1e-3})
+@family(SPEECH, needs="transformers", recipe={"learning_rate": 1e-3, "precision": "auto"})
 def resnet18(labels: tuple[str, ...], front: Front) -> nn.Module:
     """ResNet-18 (11 M parameters) on 3 s of log-mel, from random weights."""
     from transformers import ResNetConfig, ResNetModel
@@ -89,7 +89,7 @@ def resnet18(labels: tuple[str, ...], front: Front) -> nn.Module:
     return ImageNetwork(ResNetModel(config), sizes[-1], len(labels))
 
 
-@family(SPEECH, needs="transformers", recipe={"learning_rate": 1e-3})
+@family(SPEECH, needs="transformers", recipe={"learning_rate": 1e-3, "precision": "auto"})
 def resnet50(labels: tuple[str, ...], front: Front) -> nn.Module:
     """ResNet-50 (24 M parameters) on 3 s of log-mel, from random weights."""
     from transformers import ResNetConfig, ResNetModel

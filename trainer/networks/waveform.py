@@ -61,7 +61,7 @@ class SimpleCnnAudio(Network):
 WAVE = FeatureSpec(kind="wave", n_fft=1, hop_length=1, n_mels=1, fmin_hz=0.0, fmax_hz=8000.0)
 
 
-@family(Front(WAVE, window_frames=48000, hop_frames=4096), recipe={"learning_rate": 1e-3})
+@family(Front(WAVE, window_frames=48000, hop_frames=4096), recipe={"learning_rate": 1e-3, "precision": "auto"})
 def simple_cnn_audio(labels: tuple[str, ...], front: Front) -> nn.Module:
     """Multi-scale 1-D CNN (4.5 M parameters) on 3 s of the raw wave."""
     return SimpleCnnAudio(len(labels))
