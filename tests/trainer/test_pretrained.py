@@ -239,13 +239,15 @@ def test_int8_is_smaller_close_and_has_its_own_golden_pair(folder: Path, tmp_pat
     assert main(f"export {model.with_suffix('.pt')} --format onnx --int8 --output {tmp_path / 'a.onnx'}".split()) == 0
     assert main(f"export {model} --format onnx --int8 --output {tmp_path / 'b.onnx'}".split()) == 0
     plain, small, same = (Classifier(path) for path in (model, tmp_path / "a.onnx", tmp_path / "b.onnx"))
-    assert small.path.stat().st_size < 0.5 * model.stat().st_size
+    assert small.path.stat().st_size < 0.6 * model.stat().st_size
     assert small.card.golden["wave"] == plain.card.golden["wave"]
     assert small.card == same.card
     assert main(f"export {small.path} --format onnx --int8 --output {tmp_path / 'c.onnx'}".split()) == 2
     assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".onnx"] * 3 + [".pt"]
     for seed in range(3):
-        assert np.abs(small.probabilities(noise(seed)) - plain.probabilities(noise(seed))).max() < 0.03
+        click = noise(seed)
+        click[0, 100] = 1.0 + 20 * seed  # beside it the rest is quiet, and is to be heard all the same
+        assert np.abs(small.probabilities(click) - plain.probabilities(click)).max() < 0.01
 
 
 def test_default_stem_is_of_the_weights_or_the_family() -> None:
