@@ -302,9 +302,12 @@ def split(data: DataSet, division: Division | None = None) -> DataSet:
     pooled: dict[tuple[str, str], list[str]] = defaultdict(list)
     for (source, name), some in strata.items():
         pooled[source if len(some) >= 6 else "", name].extend(some)
-    side_of = dict(given)
     for some in pooled.values():
         some.sort(key=lambda group: _draw(group, division.salt))
+    # Folds are dealt round and round through all strata: each gets its part of every stratum, and as many groups.
+    side_of = dict(given)
+    dealt = [[group for some in pooled.values() for group in some]] if division.folds else list(pooled.values())
+    for some in dealt:
         side_of.update(zip(some, _deal(len(some), division), strict=True))
     placed = tuple(replace(clip, side=side_of[clip.group]) for clip in data.clips)
     for side in SIDES:
@@ -319,14 +322,13 @@ def split(data: DataSet, division: Division | None = None) -> DataSet:
 def _deal(count: int, division: Division) -> list[str]:
     """Sides for `count` groups in order: one for validation and test first if there are three, then by share."""
     if division.folds:
-        folds = ["test" if at % division.folds == division.fold else "" for at in range(count)]
-        rest = count - folds.count("test")
-        held = max(1, round(rest * division.shares[1])) if rest > 1 else 0
-        # The next fold's first groups, so that validation moves along with the test side.
-        order = sorted((at for at in range(count) if not folds[at]), key=lambda at: (at - division.fold) % count)
-        for place, at in enumerate(order):
-            folds[at] = "validation" if place < held else "train"
-        return folds
+        sides = ["test" if at % division.folds == division.fold else "train" for at in range(count)]
+        rest = [at for at in range(count) if sides[at] == "train"]
+        held = max(1, round(len(rest) * division.shares[1])) if len(rest) > 1 else 0
+        for place in range(held):
+            # Spread over the strata, and others in each fold.
+            sides[rest[(place * len(rest) // held + division.fold) % len(rest)]] = "validation"
+        return sides
     held, out = (
         max(1, round(count * share)) if count >= FEWEST_GROUPS else 0 for share in reversed(division.shares[1:])
     )

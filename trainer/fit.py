@@ -41,10 +41,11 @@ class Recipe:
     validation stands still, or constant. patience: epochs without a better validation after which it ends and the best
     epoch is kept; 0: never, and the last is. balance: labels alike by ``sampling``, by ``weights`` in the loss, or
     ``none``. reason_weight: of why a child cries beside whether it does. mixup, mask: shares of a batch. smoothing: of
-    the targets. precision: of the products while training; the weights are float32 always. Bfloat16 is twice as quick
-    for dense convolutions where the processor knows it, slower for separable ones, and very slow elsewhere; ``auto``,
-    which families of dense convolutions have, takes it where it is known. average: how much the averaged weights, which are what is kept, remember at each step.
-    workers: processes that draw ahead; no part of the run's identity, for they draw the same.
+    the targets. average: how much the averaged weights, which are what is kept, remember at each step.
+    precision: of the products while training; the weights are float32 always. ``bfloat16`` is twice as quick for dense
+    convolutions where the processor knows it, slower for separable ones, and very slow elsewhere; ``auto``, which
+    families of dense convolutions have, takes it where it is known. workers: processes that draw ahead; no part of the
+    run's identity, for they draw the same.
     """
 
     epochs: int = 12

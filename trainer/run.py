@@ -31,7 +31,8 @@ class Request:
     """What is to be trained. checkpoint and cache: where the run keeps what it can continue from.
 
     augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
-    to start from; an estimator's body is taken from it as it is. weights: of a family that has pretrained ones, see `Family.network`.
+    to start from; an estimator's body is taken from it as it is. weights: of a family that has pretrained ones, see
+    `Family.network`.
     """
 
     data: Path
