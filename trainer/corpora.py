@@ -294,9 +294,7 @@ def split(data: DataSet, division: Division | None = None) -> DataSet:
         if sides:
             given[group] = sides.pop()
             continue
-        rarest = min(
-            {span.label for clip in clips for span in clip.spans}, key=lambda name: (len(of_label[name]), name)
-        )
+        rarest = min(_labels_of(clips), key=lambda name: (len(of_label[name]), name))
         strata[clips[0].source, rarest].append(group)
     # Strata too small to be dealt out are pooled by label, else all of a small source would land on one side.
     pooled: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -304,11 +302,13 @@ def split(data: DataSet, division: Division | None = None) -> DataSet:
         pooled[source if len(some) >= 6 else "", name].extend(some)
     for some in pooled.values():
         some.sort(key=lambda group: _draw(group, division.salt))
-    # Folds are dealt round and round through all strata: each gets its part of every stratum, and as many groups.
     side_of = dict(given)
-    dealt = [[group for some in pooled.values() for group in some]] if division.folds else list(pooled.values())
-    for some in dealt:
-        side_of.update(zip(some, _deal(len(some), division), strict=True))
+    if division.folds:
+        order = [group for some in pooled.values() for group in some]
+        side_of.update(_fold(order, {group: _labels_of(groups[group]) for group in order}, division))
+    else:
+        for some in pooled.values():
+            side_of.update(zip(some, _deal(len(some), division), strict=True))
     placed = tuple(replace(clip, side=side_of[clip.group]) for clip in data.clips)
     for side in SIDES:
         for label in of_label:
@@ -321,18 +321,34 @@ def split(data: DataSet, division: Division | None = None) -> DataSet:
 
 def _deal(count: int, division: Division) -> list[str]:
     """Sides for `count` groups in order: one for validation and test first if there are three, then by share."""
-    if division.folds:
-        sides = ["test" if at % division.folds == division.fold else "train" for at in range(count)]
-        rest = [at for at in range(count) if sides[at] == "train"]
-        held = max(1, round(len(rest) * division.shares[1])) if len(rest) > 1 else 0
-        for place in range(held):
-            # Spread over the strata, and others in each fold.
-            sides[rest[(place * len(rest) // held + division.fold) % len(rest)]] = "validation"
-        return sides
     held, out = (
         max(1, round(count * share)) if count >= FEWEST_GROUPS else 0 for share in reversed(division.shares[1:])
     )
     return ["test"] * held + ["validation"] * out + ["train"] * (count - held - out)
+
+
+def _labels_of(clips: Sequence[Clip]) -> set[str]:
+    return {span.label for clip in clips for span in clip.spans}
+
+
+def _fold(order: Sequence[str], labels: Mapping[str, set[str]], division: Division) -> dict[str, str]:
+    """Sides for groups in the order of their strata: dealt round and round, so that each fold gets its part of every
+    stratum and all have as many groups. Of the others, validation gets what it needs to hold every label, then its
+    share; in each fold others.
+    """
+    sides = {group: "test" if at % division.folds == division.fold else "train" for at, group in enumerate(order)}
+    rest = [group for group in order if sides[group] == "train"]
+    turn = len(rest) * division.fold // division.folds
+    rest = rest[turn:] + rest[:turn]
+    held: list[str] = []
+    for label in sorted(set().union(*labels.values())):
+        if not any(label in labels[group] for group in held):
+            held += [group for group in rest if label in labels[group] and group not in held][:1]
+    wanted = round(len(rest) * division.shares[1])
+    others = [group for group in rest if group not in held]
+    # Spread over the strata.
+    held += [others[place * len(others) // (wanted - len(held))] for place in range(wanted - len(held))]
+    return {**sides, **dict.fromkeys(held, "validation")}
 
 
 def _with_sides(data: DataSet, path: Path) -> DataSet:

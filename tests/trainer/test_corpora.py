@@ -13,7 +13,7 @@ from made_data import REPOSITORY, SHARED_DATA, read_manifest, write_manifest
 
 from babymonitor.core.labels import LABELS
 from trainer.__main__ import main
-from trainer.corpora import SIDES, DataError, Waves, closed, load, read_segments, split
+from trainer.corpora import SIDES, DataError, Division, Waves, closed, load, read_segments, split
 
 SEGMENTS = REPOSITORY / "trainer" / "labels" / "segments.csv"
 
@@ -163,3 +163,64 @@ def test_segments_that_end_before_they_begin_are_refused(tmp_path: Path) -> None
     path.write_text("path,start_seconds,end_seconds,label\na.wav,2,1,crying\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"a\.wav"):
         read_segments(path)
+
+
+def test_folds_hold_every_group_once_and_never_on_two_sides(data_set: Path) -> None:
+    data, met = load(data_set), []
+    for fold in range(3):
+        placed = split(data, Division(folds=3, fold=fold))
+        sides = {side: {clip.group for clip in placed.side(side)} for side in SIDES}
+        assert not sides["train"] & sides["validation"] | sides["train"] & sides["test"]
+        assert not sides["validation"] & sides["test"]
+        met += sorted(sides["test"])
+    assert sorted(met) == sorted({clip.group for clip in data.clips})
+
+
+def test_a_random_split_puts_a_group_on_several_sides(data_set: Path) -> None:
+    """It is there to show what that is worth: it must really do it."""
+    groups = {clip.path: clip.group for clip in load(data_set).clips}
+    placed = split(load(data_set), Division(by_clip=True))
+    sides: dict[str, set[str]] = {}
+    for clip in placed.clips:
+        sides.setdefault(groups[clip.path], set()).add(clip.side)
+    assert any(len(found) > 1 for found in sides.values())
+
+
+def sides_file(path: Path, rows: dict[str, str]) -> Path:
+    path.write_text("group,split\n" + "".join(f"{group},{side}\n" for group, side in rows.items()), encoding="utf-8")
+    return path
+
+
+def test_sides_from_a_file(data_set: Path, tmp_path: Path) -> None:
+    sides = ("test", "val", "train", "train")
+    labels = ("crying", "babbling", "background")
+    given = {f"{label}-{group}": sides[group] for label in labels for group in range(4)}
+    placed = split(load(data_set), Division(sides=sides_file(tmp_path / "sides.csv", given)))
+    for clip in placed.clips:
+        assert clip.side == {"val": "validation"}.get(given[clip.group], given[clip.group])
+
+
+def test_a_sides_file_that_does_not_fit_is_refused(data_set: Path, tmp_path: Path) -> None:
+    for rows, said in (({"nobody": "test"}, "nobody"), ({"crying-0": "elsewhere"}, "elsewhere")):
+        with pytest.raises(DataError, match=said):
+            split(load(data_set), Division(sides=sides_file(tmp_path / "sides.csv", rows)))
+
+
+def test_labels_that_count_as_another(data_set: Path) -> None:
+    assert load(data_set, merged={"natural": "background"}).labels == ("sad", "background")
+
+
+def test_a_copy_of_a_file_is_not_decoded_again(own_data_set: Path, tmp_path: Path) -> None:
+    """Sound is kept by its content: under another name it is known already, and changed it is not."""
+    first = Waves(load(own_data_set), tmp_path / "cache", codecs=False)
+    (store,) = (tmp_path / "cache").glob("*.i16")
+    size = store.stat().st_size
+    rows = read_manifest(own_data_set)
+    copy = own_data_set / "crying" / "copy.wav"
+    copy.write_bytes((own_data_set / rows[0]["path"]).read_bytes())
+    write_manifest(own_data_set, [*rows, {**rows[0], "path": "crying/copy.wav"}])
+    again = Waves(load(own_data_set), tmp_path / "cache", codecs=False)
+    assert store.stat().st_size == size
+    assert np.array_equal(again.read("crying/copy.wav"), first.read(rows[0]["path"]))
+    soundfile.write(copy, np.zeros(8000, np.float32), 16000)
+    assert Waves(load(own_data_set), tmp_path / "cache", codecs=False).samples("crying/copy.wav") == 8000

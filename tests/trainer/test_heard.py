@@ -1,4 +1,4 @@
-"""From a folder of sound to a monitor that hears with what was made of it: one family of each kind, on real recordings."""
+"""From a folder of sound to a monitor that hears with what was made of it: a family of each kind, real recordings."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def command(data: Path, output: Path, cache: Path, *more: str) -> list[str]:
     """Two epochs of a small network, on few windows."""
     return [
         *f"train --family cnn_tiny --data {data} --output {output} --cache {cache} --no-codecs --json".split(),
-        *"--epochs 3 --epoch-windows 64 --batch 16 --reuse 1 --seed 4".split(),
+        *("--epochs", "3", "--epoch-windows", "64", "--batch", "16", "--reuse", "1", "--seed", "4"),
         *more,
     ]
 

@@ -1,0 +1,96 @@
+"""What is done to sound and to batches does what it says, each by its own switch."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+
+from babymonitor.core.features import FeatureSpec, log_mel
+from trainer import augment
+from trainer.blend import masked, mixed
+
+RATE = 16000
+
+
+def tone(hz: float, seconds: float = 2.0) -> np.ndarray:
+    return np.asarray(0.3 * np.sin(2 * np.pi * hz * np.arange(int(seconds * RATE)) / RATE), np.float32)
+
+
+def pitch(wave: np.ndarray) -> float:
+    return float(np.abs(np.fft.rfft(wave * np.hanning(wave.size))).argmax() * RATE / wave.size)
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.25])
+def test_stretching_changes_the_length_and_not_the_pitch(factor: float) -> None:
+    stretched = augment.stretch(tone(440), factor)
+    assert stretched.size == pytest.approx(32000 * factor, abs=2)
+    assert pitch(stretched) == pytest.approx(440, abs=2)
+    assert augment.rms(stretched) == pytest.approx(augment.rms(tone(440)), rel=0.15)
+
+
+@pytest.mark.parametrize("semitones", [-2.5, 1.0, 2.5])
+def test_shifting_changes_the_pitch_and_not_the_length(semitones: float) -> None:
+    shifted = augment.shift_pitch(tone(440), semitones)
+    assert shifted.size == pytest.approx(32000, abs=2)
+    assert pitch(shifted) == pytest.approx(440 * 2 ** (semitones / 12), rel=0.005)
+
+
+def test_every_augmentation_is_a_switch() -> None:
+    names = {field.name for field in fields(augment.Strength)}
+    for name in names:
+        switched = augment.strength_of(f"none,{name}=0.5")
+        assert {other for other in names if getattr(switched, other)} == {name}
+    assert augment.strength_of("night") == augment.NIGHT
+
+
+@pytest.mark.parametrize(("text", "said"), [("day", "day"), ("night,echo=1", "echo"), ("night,room=2", "room")])
+def test_an_augmentation_that_does_not_exist_is_named(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        augment.strength_of(text)
+
+
+def test_noise_is_as_loud_as_it_was_asked_to_be() -> None:
+    rng = np.random.default_rng(0)
+    under = np.asarray(rng.standard_normal(32000), np.float32)
+    for snr_db in (20.0, 0.0):
+        left = augment.add(tone(440), under, snr_db) - tone(440)
+        assert 20 * np.log10(augment.rms(tone(440)) / augment.rms(left)) == pytest.approx(snr_db, abs=0.1)
+
+
+def test_mixup_of_log_mels_is_mixup_of_sound() -> None:
+    """Two tones overlaid: each stands where it stood, and the targets say how much of each there is."""
+    torch.manual_seed(0)
+    spec = FeatureSpec()
+    mels = torch.from_numpy(np.stack([log_mel(tone(hz), spec) for hz in (400.0, 3000.0)]))
+    features, targets = mixed(mels, torch.eye(2), 1.0, spec)
+    assert torch.allclose(targets.sum(1), torch.ones(2))
+    assert 0.7 <= float(targets[0, 0]) <= 1.0
+    loud = features[0].mean(1) > mels[0].mean(1) + 3
+    assert bool(loud.any())
+    assert set(loud.nonzero().flatten().tolist()) <= set(
+        (mels[1].mean(1) > mels[0].mean(1)).nonzero().flatten().tolist()
+    )
+    assert torch.allclose(features[0].amax(), mels[0].amax(), atol=0.4)
+
+
+@pytest.mark.parametrize("kind", ["log_mel", "wave", "log_mel_prosody"])
+def test_masks_hide_a_little_and_nothing_else(kind: str) -> None:
+    torch.manual_seed(1)
+    spec = (
+        FeatureSpec(kind="wave", n_fft=1, hop_length=1, n_mels=1, fmin_hz=0.0, fmax_hz=8000.0)
+        if kind == "wave"
+        else FeatureSpec(kind=kind, n_fft=1024, hop_length=512)
+    )
+    features = torch.randn(16, spec.rows, 8000 if kind == "wave" else 90)
+    hidden = (masked(features, 1.0, spec) != features).float().mean((1, 2))
+    assert 0 < float(hidden.mean()) < 0.35
+    assert torch.equal(masked(features, 0.0, spec), features)
+    if kind == "log_mel_prosody":
+        # Pitch and harmonicity are no bands: they are hidden with whole frames only.
+        by_row = (masked(features, 1.0, spec) != features)[:, spec.n_mels :].all(1) | ~(
+            masked(features, 0.0, spec) != features
+        )[:, spec.n_mels :].any(1)
+        assert bool(by_row.all())
