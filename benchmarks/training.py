@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/training.py DATA [--clips 192] [--threads 1]
 
-The plain loop: for each batch, each clip is decoded and resampled by librosa, altered (time stretch, pitch shift, noise:
-librosa's own), turned into a log-mel by librosa, then one step of the network. Ours: `trainer.fit`'s way, with the same
-kinds of alteration at the same rate. Both train the same network on the same clips, one after the other in one run, so
+The plain loop: for each batch, each clip is decoded and resampled by librosa, altered (librosa's own time stretch and
+pitch shift, and noise), turned into a log-mel by librosa, then one step of the network. Ours: `trainer.fit`'s way, with
+the same kinds of alteration as often. Both train the same network on the same clips, one after the other in one run, so
 that their ratio says something whatever the machine does. The limit: steps alone, on features that are there already.
 """
 
@@ -119,8 +119,8 @@ def main() -> None:
     print(f"decoding all {len(whole.clips)} clips, once: {decoding:.1f} s")
     for name, figure in figures.items():
         print(
-            f"{name:28} {figure:7.1f} clips/s   {figure / figures['plain loop, altered']:6.1f} × the plain altered loop  "
-            f" {figure / figures['plain loop, as recorded']:5.1f} × the plain loop"
+            f"{name:28} {figure:7.1f} clips/s  {figure / figures['plain loop, altered']:6.1f} × plain, altered"
+            f"  {figure / figures['plain loop, as recorded']:5.1f} × plain, as recorded"
         )
 
 

@@ -60,12 +60,11 @@ def _event(values: dict[str, Any]) -> None:
 
 
 def _families(arguments: argparse.Namespace) -> int:
+    from babymonitor.core.labels import LABELS
     from trainer.networks import FAMILIES
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for family in FAMILIES.values():
-        from babymonitor.core.labels import LABELS
-
         network = family.network(tuple(LABELS), "random" if family.weights else None)  # nothing is fetched for it
         front = family.front
         rows.append(
@@ -81,8 +80,9 @@ def _families(arguments: argparse.Namespace) -> int:
         _event({"families": rows})
     else:
         for row in rows:
-            print(f"{row['name']:14} {row['parameters']:>9,} parameters  {row['input']}  needs {row['needs']}")
-            print(f"{'':14} {row['about']}")
+            size = f"{row['parameters']:>11,} parameters" if row["parameters"] else f"{'fitted at once':>22}"
+            print(f"{row['name']:18} {size}  {row['input']}  needs {row['needs']}")
+            print(f"{'':18} {row['about']}")
     return 0
 
 

@@ -156,7 +156,7 @@ def _body(kind: str, title: str, weights: str | Mapping[str, Any]) -> Any:
             ) from error
         raise DataError(
             f"The weights {weights} are not on this computer and cannot be fetched now; fetch them where there is a "
-            "network (huggingface-cli download), and name their folder with --weights FOLDER."
+            f"network (hf download), and name their folder with --weights {kind}=FOLDER."
         ) from error
     lacking = [name for name in found["missing_keys"] if name != "masked_spec_embed"]
     if lacking:
