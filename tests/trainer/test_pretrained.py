@@ -160,7 +160,7 @@ def test_no_network_no_weights_and_what_to_do(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: pytest.fail("it asked the network"))
-    with pytest.raises(DataError, match=r"facebook/hubert-base-ls960 are not on this computer.*--weights hubert=FOLDER\.$"):
+    with pytest.raises(DataError, match=r"hubert-base-ls960 are not on this computer.*--weights hubert=FOLDER\.$"):
         FAMILIES["hubert"].network(LABELS)
 
 
