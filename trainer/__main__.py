@@ -143,7 +143,10 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
         "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup mask smoothing "
         "precision average reuse seed workers"
     )
-    weights = dict(part.partition("=")[::2] for part in arguments.weights)
+    weights = dict(arguments.weights)
+    unknown = [name for name in weights if name not in FAMILIES or not FAMILIES[name].weights]
+    if unknown:
+        raise DataError(f"The family '{unknown[0]}' takes no weights; --weights wants FAMILY=FROM.")
     return Request(
         data=arguments.data,
         family=family,
@@ -407,8 +410,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--average", type=float, help="how slowly the averaged weights follow")
         sub.add_argument("--reuse", type=_positive, help="epochs that share the windows drawn")
         sub.add_argument("--seed", type=int)
-        sub.add_argument("--weights", action="append", default=[], metavar="FAMILY=FROM", help="a hub name, a folder, "
-                         "a file, or 'random', for a family with pretrained weights")  # fmt: skip
+        where = "a hub name, a folder, a file, or 'random', for a family with pretrained weights"
+        sub.add_argument("--weights", action="append", default=[], type=_pair, metavar="FAMILY=FROM", help=where)
         sub.add_argument("--resume", action="store_true", help="go on after the last whole epoch of the same command")
         sub.add_argument("--no-codecs", action="store_true", help="leave out the copies through phone codecs")
         sub.add_argument("--threads", type=_positive, default=1, help="threads of the network's arithmetic")

@@ -4,12 +4,16 @@ exact, and it needs no state but two numbers.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import multiprocessing
+import os
 import signal
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,6 +110,10 @@ class WindowMaker:
         if balance == "weights":
             self.weights = (natural.sum() / (len(labels) * natural)).astype(np.float32)
         self._bank: dict[tuple[str, int], Wave] = {}
+        drawn_from = [[waves.content(clip.path), clip.group, clip.source, repr(clip.spans)] for clip in clips]
+        told = [drawn_from, labels, repr(front.features), front.window_frames, repr(strength), seed, balance]
+        self.identity = hashlib.sha256(json.dumps([*told, waves.kinds]).encode()).hexdigest()[:16]
+        """What every window drawn here depends on."""
 
     def draw(self, epoch: int, index: int) -> tuple[Mel, npt.NDArray[np.float32]]:
         """One window: (rows, frames) and its target (labels,)."""
@@ -245,14 +253,15 @@ class WindowMaker:
 
 class Drawer:
     """Draws pools of windows ahead of their use, in other processes where that is to be had; `first` is where this
-    training process's part of a pool begins.
+    training process's part of a pool begins. With a folder `kept`, pools lie there and are drawn once for all families
+    that hear alike.
 
     Windows are drawn by forked processes (Linux, not in a bundle, where a new process would be a second window);
     elsewhere in this one, when they are asked for. Both give the same windows.
     """
 
-    def __init__(self, maker: WindowMaker, size: int, workers: int, first: int = 0) -> None:
-        self._maker, self._size, self._first = maker, size, first
+    def __init__(self, maker: WindowMaker, size: int, workers: int, first: int = 0, kept: Path | None = None) -> None:
+        self._maker, self._size, self._first, self._kept = maker, size, first, kept
         self._ahead: dict[int, Any] = {}
         forking = sys.platform == "linux" and not getattr(sys, "frozen", False) and workers > 0
         self._processes = None
@@ -260,18 +269,35 @@ class Drawer:
             # Inherited by the fork: handed over as an argument, all of the sound would be copied with every chunk.
             self._processes = multiprocessing.get_context("fork").Pool(workers, _inherit, (maker,))
 
+    def _place(self, number: int) -> Path | None:
+        name = f"{self._maker.identity}-{number}-{self._first}-{self._size}.npz"
+        return None if self._kept is None else self._kept / name
+
     def ahead(self, number: int) -> None:
         """Begin to draw a pool that will be wanted."""
-        if self._processes is not None and number not in self._ahead:
+        place = self._place(number)
+        if self._processes is not None and number not in self._ahead and not (place and place.is_file()):
             parts = [(number, self._first + at, min(_CHUNK, self._size - at)) for at in range(0, self._size, _CHUNK)]
             self._ahead[number] = self._processes.map_async(_inherited_chunk, parts, chunksize=1)
 
     def take(self, number: int) -> Batch:
         """The pool of a number; waits until it is drawn."""
+        place = self._place(number)
+        if place is not None and place.is_file() and number not in self._ahead:
+            with np.load(place) as stored:
+                return Batch(stored["mels"], stored["targets"])
         if self._processes is None:
-            return self._maker.pool(number, self._size, self._first)
-        self.ahead(number)
-        return _gathered(self._ahead.pop(number).get())
+            pool = self._maker.pool(number, self._size, self._first)
+        else:
+            self.ahead(number)
+            pool = _gathered(self._ahead.pop(number).get())
+        if place is not None:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            partial = place.with_suffix(f".{os.getpid()}.part")
+            with partial.open("wb") as file:
+                np.savez(file, mels=pool.mels, targets=pool.targets)
+            partial.replace(place)
+        return pool
 
     def close(self) -> None:
         if self._processes is not None:

@@ -65,7 +65,7 @@ def compare(requests: Sequence[Request], work: Path, title: str, command: str, e
 def _identity(request: Request) -> str:
     """What a run depends on, but for where it lies and how many processes drew for it."""
     values = {**asdict(request), "recipe": {**asdict(request.recipe), "workers": 0}}
-    for name in ("output", "resume", "cache", "device"):
+    for name in ("output", "resume", "cache", "device", "kept"):
         del values[name]
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
@@ -78,7 +78,9 @@ def _run(request: Request, work: Path, event: Event | None) -> dict[str, Any]:
         before: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
         return before
     begin_from = request.begin_from or _body_of(request, work)
-    request = replace(request, output=work / f"{stem}.onnx", name=request.family, begin_from=begin_from)
+    request = replace(
+        request, output=work / f"{stem}.onnx", name=request.family, begin_from=begin_from, kept=work / "pools"
+    )
     request = replace(request, resume=request.checkpoint.is_file())
     began = time.monotonic()
     train(request, event)

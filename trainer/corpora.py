@@ -381,11 +381,12 @@ class Waves:
     """
 
     def __init__(self, data: DataSet, cache: Path, codecs: bool = True, notice: Notice = _to_stderr) -> None:
-        takes = ("plain", "codec") if codecs else ("plain",)
+        takes = self.kinds = ("plain", "codec") if codecs else ("plain",)
         key = hashlib.sha256(json.dumps([2, takes, str(data.root.resolve())]).encode()).hexdigest()[:16]
         store, index = cache / f"{key}.i16", cache / f"{key}.json"
         cache.mkdir(parents=True, exist_ok=True)
         self._at: dict[str, list[tuple[int, int]]] = {}
+        self._contents: dict[str, str] = {}
         self.skipped: list[tuple[str, str]] = []
         self._decode(data, takes, store, index)
         self._samples = np.memmap(store, np.int16, "r") if store.stat().st_size else np.zeros(0, np.int16)
@@ -439,9 +440,14 @@ class Waves:
                 self.skipped.append((clip.path, reason))
             else:
                 self._at[clip.path] = [(start, stop) for start, stop in places]
+                self._contents[clip.path] = seen[clip.path][2]
 
     def __contains__(self, path: object) -> bool:
         return path in self._at
+
+    def content(self, path: str) -> str:
+        """The hash of the file's bytes."""
+        return self._contents[path]
 
     def samples(self, path: str) -> int:
         start, stop = self._at[path][0]

@@ -173,9 +173,11 @@ def fit(
     resume: bool = False,
     event: Event | None = None,
     world: World | None = None,
+    kept: Path | None = None,
 ) -> nn.Module:
-    """Train and give back the averaged network. Killed at any moment and called again with `resume`, it ends with the
-    very same weights: the checkpoint holds all that the next epoch depends on, and windows depend on the seed alone.
+    """Train and give back the averaged network (kept: see `Drawer`). Killed at any moment and called again with
+    `resume`, it ends with the very same weights: the checkpoint holds all that the next epoch depends on, and windows
+    depend on the seed alone.
     """
     world = world or World()
     # Channels last is about twice as quick for separable convolutions on a processor.
@@ -193,7 +195,7 @@ def fit(
     progress = Progress(recipe.epochs * steps, run.epoch * steps, shown=world.leads)
     size = steps * batch
     features, targets, drawn = torch.empty(0), torch.empty(0), -1
-    with closing(Drawer(maker, size, recipe.workers, first=world.rank * size)) as drawer:
+    with closing(Drawer(maker, size, recipe.workers, world.rank * size, kept)) as drawer:
         drawer.ahead(run.epoch // recipe.reuse)
         while not run.over:
             if drawn != run.epoch // recipe.reuse:
@@ -248,11 +250,13 @@ def _average(averaged: nn.Module, network: nn.Module, keep: float) -> None:
 
 
 @torch.no_grad()
-def logits_of(network: nn.Module, windows: Windows, batch: int = 256) -> Tensor:
+def logits_of(network: nn.Module, windows: Windows) -> Tensor:
     """(N, labels) raw logits over all windows."""
     network.eval()
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     count = len(windows.mels)
+    # Of a raw wave's windows fewer at a time: what a large network makes of them takes gigabytes.
+    batch = 32 if windows.mels.shape[1] == 1 else 256
     parts = [network(torch.from_numpy(windows.mels[at : at + batch]).to(device)).cpu() for at in range(0, count, batch)]
     return torch.cat(parts)
 

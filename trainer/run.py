@@ -32,7 +32,7 @@ class Request:
 
     augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
     to start from; an estimator's body is taken from it as it is. weights: of a family that has pretrained ones, see
-    `Family.network`.
+    `Family.network`. kept: where drawn windows lie for other families, see `Drawer`.
     """
 
     data: Path
@@ -49,6 +49,7 @@ class Request:
     resume: bool = False
     codecs: bool = True
     device: str = "auto"
+    kept: Path | None = None
     licence: str = "as the data it was trained on"
     name: str = ""
 
@@ -125,7 +126,9 @@ def _train(request: Request, world: World, event: Event | None) -> dict[str, Any
         _fit_estimator(network, known, maker, plain, request, world, event)
         trained: nn.Module = network
     else:
-        trained = fit(network, labels, maker, plain, recipe, request.checkpoint, request.resume, event, world)
+        trained = fit(
+            network, labels, maker, plain, recipe, request.checkpoint, request.resume, event, world, request.kept
+        )
     if not world.leads:
         return {}
 
