@@ -1,6 +1,6 @@
 """How quickly `resnet_mel` is trained, beside the loop that most published notebooks have, and beside its arithmetic.
 
-    .venv/bin/python benchmarks/training.py DATA [--clips 192] [--threads 1]
+    python -m benchmarks.training DATA [--clips 192] [--threads 1]
 
 The plain loop: for each batch, each clip is decoded and resampled by librosa, altered (librosa's own time stretch and
 pitch shift, and noise), turned into a log-mel by librosa, then one step of the network. Ours: `trainer.fit`'s way, with

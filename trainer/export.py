@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnx.numpy_helper
 import torch
 from torch import nn
 
 from babymonitor.core.classifier import GOLDEN_TOLERANCE, METADATA_KEY, Classifier, ModelCard, encode_golden, seal
 from babymonitor.core.features import Mel, Wave, fit_frames, front_end
 from trainer import synthetic
-from trainer.corpora import DataError
 from trainer.networks import Front, graphs
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibrated, Calibration
@@ -102,32 +100,6 @@ def write_model(
     finally:
         partial.unlink(missing_ok=True)
     return whole
-
-
-def take_over(path: Path, network: nn.Module, labels: tuple[str, ...]) -> None:
-    """Begin from a model file of the same family: its weights by name, the head too where the labels are the same.
-
-    DataError for one whose graph does not carry them by name (estimators, quantised files, files of before).
-    """
-    classifier = Classifier(path)
-    stored = {
-        one.name.removeprefix("network."): onnx.numpy_helper.to_array(one)
-        for one in onnx.load_from_string(path.read_bytes()).graph.initializer
-    }
-    state = network.state_dict()
-    same_head = classifier.labels == labels
-    wanted = {
-        name
-        for name in state
-        if not name.endswith("num_batches_tracked") and (same_head or not name.startswith("head."))
-    }
-    lacking = sorted(name for name in wanted if name not in stored or stored[name].shape != tuple(state[name].shape))
-    if lacking:
-        raise DataError(
-            f"The weights in {path.name} ({classifier.card.family}) do not fit this family: {lacking[0]} is not there "
-            "or of another shape."
-        )
-    network.load_state_dict({name: torch.from_numpy(stored[name].copy()) for name in wanted}, strict=False)
 
 
 def rewrite_card(path: Path, **changes: Any) -> ModelCard:

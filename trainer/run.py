@@ -17,7 +17,7 @@ from trainer import augment, torch_file
 from trainer.batches import WindowMaker, Windows, fixed_windows
 from trainer.calibrate import PRIOR, calibrate, group_weights, thresholds
 from trainer.corpora import SIDES, DataError, DataSet, Division, Waves, closed, load, split
-from trainer.export import take_over, write_model
+from trainer.export import write_model
 from trainer.fit import Event, Recipe, fit, logits_of, windows_of
 from trainer.networks import FAMILIES
 from trainer.networks.classical import Estimator
@@ -120,7 +120,7 @@ def _train(request: Request, world: World, event: Event | None) -> dict[str, Any
         begun = network.body if isinstance(network, Estimator) else network
         if begun is None:
             raise DataError(f"The family {family.name} is fitted at once: there is nothing to begin from.")
-        take_over(request.begin_from, begun, labels)
+        torch_file.take_over(request.begin_from, begun, labels)
     if isinstance(network, Estimator):
         known = fixed_windows(data.side("train"), waves, labels, front)
         _fit_estimator(network, known, maker, plain, request, world, event)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from babymonitor.core.classifier import Classifier, ModelCard, ModelError, decode_golden
 from babymonitor.core.features import fit_frames, front_end
@@ -162,6 +163,42 @@ def beside(model: Path) -> Loaded:
     if not _reproduces_golden(loaded):
         raise DataError(f"What lies beside {model} is of another network: it does not reproduce its golden output.")
     return loaded
+
+
+def take_over(path: Path, network: nn.Module, labels: tuple[str, ...]) -> None:
+    """Begin from a trained model of the same family, .pt or .onnx: its weights by name, the head too where the labels
+    are the same. DataError where they do not fit, and for a graph that does not carry them by name (estimators,
+    quantised files, some recurrent layers) and has no .pt beside it.
+    """
+    state = network.state_dict()
+    known, stored = _weights(path)
+    wanted = {
+        name: tensor
+        for name, tensor in state.items()
+        if not name.endswith("num_batches_tracked") and (known == labels or not name.startswith("head."))
+    }
+    lacking = [name for name, tensor in wanted.items() if stored.get(name, tensor[None]).shape != tensor.shape]
+    if lacking and path.suffix != ".pt" and path.with_suffix(".pt").is_file():
+        take_over(path.with_suffix(".pt"), network, labels)
+        return
+    if lacking:
+        raise DataError(f"The weights in {path.name} do not fit this family: {lacking[0]} is not there, or another.")
+    network.load_state_dict({name: stored[name] for name in wanted}, strict=False)
+
+
+def _weights(path: Path) -> tuple[tuple[str, ...], dict[str, torch.Tensor]]:
+    """The labels and the weights by name that a file carries."""
+    import onnx
+    from onnx import numpy_helper
+
+    if path.suffix == ".pt":
+        loaded = load(path)
+        return loaded.card.labels, loaded.network.state_dict()
+    labels = Classifier(path).labels
+    carried = onnx.load_from_string(path.read_bytes()).graph.initializer
+    return labels, {
+        one.name.removeprefix("network."): torch.from_numpy(numpy_helper.to_array(one).copy()) for one in carried
+    }
 
 
 def _of_checkpoint(path: Path, card: ModelCard) -> Loaded | None:

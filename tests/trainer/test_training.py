@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from trainer.fit import Recipe
 from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel
 from trainer.run import Request, train
+from trainer.torch_file import take_over
 
 TINY = Recipe(epochs=2, epoch_windows=32, batch=8, seed=3)
 
@@ -106,7 +108,7 @@ def test_evaluate_tells_every_label_with_its_interval(
     report = json.loads(capsys.readouterr().out)
     assert report["labels"] == ["sad", "natural", "background"]
     for entry in report["per_label"]:
-        assert {"precision", "recall", "f1", "windows", "groups"} <= entry.keys()
+        assert {"precision", "recall", "f1", "items", "groups"} <= entry.keys()
     assert report["balanced_accuracy"]["low"] <= report["balanced_accuracy"]["high"]
     assert sum(map(sum, report["confusion"])) == report["windows"]
     assert main(arguments) == 0
@@ -147,3 +149,36 @@ def test_probabilities_sum_to_one_in_the_labels_order(labels: tuple[str, ...]) -
     rows = TwoLevel(labels).probabilities(logits, Calibration())
     assert torch.allclose(rows.sum(1), torch.ones(len(labels)))
     assert rows.argmax(1).tolist() == list(range(len(labels)))
+
+
+def test_a_training_begins_from_a_models_weights(trained: tuple[Path, Path], data_set: Path, tmp_path: Path) -> None:
+    """From the .onnx alone: what one step leaves is next to where it began, and far from a fresh network."""
+    lone = tmp_path / "given.onnx"
+    lone.write_bytes(trained[0].read_bytes())
+    family = FAMILIES["cnn_tiny"]
+    labels = Classifier(lone).labels
+    network = family.network(labels)
+    take_over(lone, network, labels)
+    state = torch.load(trained[0].with_suffix(".checkpoint"), weights_only=True)["best"]
+    for name, values in network.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            assert torch.equal(values, state[name]), name
+    # Other labels: the body is taken over, the head is new.
+    other = family.network(("rain", "wind"))
+    take_over(lone, other, ("rain", "wind"))
+    assert torch.equal(other.state_dict()["stem.0.weight"], state["stem.0.weight"])
+    output = tmp_path / "on.onnx"
+    few = replace(TINY, epochs=1, epoch_windows=8, learning_rate=1e-5)
+    train(request_for(data_set, trained[1], output, recipe=few, begin_from=lone))
+    mel = np.random.default_rng(0).normal(-8, 3, (64, 124)).astype(np.float32)
+    with torch.no_grad():
+        near = network.eval()(torch.from_numpy(mel[None]))
+        state = torch.load(output.with_suffix(".checkpoint"), weights_only=True)["best"]
+        network.load_state_dict(state)
+        assert torch.allclose(network(torch.from_numpy(mel[None])), near, atol=0.2)
+
+
+def test_weights_of_another_family_are_refused(trained: tuple[Path, Path], data_set: Path, capsys: Any) -> None:
+    words = f"train --data {data_set} --cache {trained[1]} --family base_cnn --no-codecs --from {trained[0]}"
+    assert main([*words.split(), "--output", str(trained[0].with_name("other.onnx"))]) == 2
+    assert "do not fit" in capsys.readouterr().err
