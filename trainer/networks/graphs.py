@@ -38,7 +38,24 @@ def traced(module: nn.Module, example: Tensor, given: str, answer: str) -> onnx.
             do_constant_folding=False,
             dynamo=False,
         )
-    return onnx.load_from_string(memory.getvalue())
+    model = onnx.load_from_string(memory.getvalue())
+    _name_twins(model, module)
+    return model
+
+
+def _name_twins(model: onnx.ModelProto, module: nn.Module) -> None:
+    """Put back the weights that the exporter dropped because another has the very same values.
+
+    The last biases of a residual block and of its shortcut are added up, so that they learn the same and stay the same.
+    """
+    from onnx import numpy_helper
+
+    carried = {one.name: one for one in model.graph.initializer}
+    by_values = {(tuple(one.dims), numpy_helper.to_array(one).tobytes()) for one in carried.values()}
+    for name, values in module.state_dict().items():
+        array = values.detach().cpu().numpy()
+        if name not in carried and (array.shape, array.tobytes()) in by_values:
+            model.graph.initializer.append(numpy_helper.from_array(array, name))
 
 
 def only(model: onnx.ModelProto, answer: str) -> onnx.ModelProto:
