@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         return _refuse(arguments, f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")
     except KeyboardInterrupt:
-        print("Stopped; --resume goes on from the last whole epoch.", file=sys.stderr)
+        resumable = arguments.command is _train
+        print("Stopped; --resume goes on from the last whole epoch." if resumable else "Stopped.", file=sys.stderr)
         return 130
     return status
 
@@ -87,16 +89,19 @@ def _families(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from trainer.run import train
+    from trainer.run import default_output, train
 
     _prepare_arithmetic(arguments)
-    metrics = train(_request(arguments, arguments.family, arguments.output), _teller(arguments))
+    request = _request(arguments, arguments.family, arguments.output or Path("unnamed.onnx"))
+    if arguments.output is None:
+        request = replace(request, output=default_output(request))
+    metrics = train(request, _teller(arguments))
     if not metrics:
         return 0  # one of several processes, and not the one that speaks
     if arguments.json:
-        _event({"event": "finished", "model": str(arguments.output), "metrics": metrics})
+        _event({"event": "finished", "model": str(request.output), "metrics": metrics})
     else:
-        print(f"{arguments.output}: " + ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
+        print(f"{request.output}: " + ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
     return 0
 
 
@@ -151,7 +156,7 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
         data=arguments.data,
         family=family,
         output=output,
-        recipe=recipe_of(family, **{name: getattr(arguments, name) for name in names.split()}),
+        recipe=recipe_of(family, **{name: getattr(arguments, name, None) for name in names.split()}),
         cache=arguments.cache,
         segments=arguments.segments,
         merged=dict(arguments.merge),
@@ -159,21 +164,22 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
         augmentation=arguments.augment,
         begin_from=getattr(arguments, "begin_from", None),
         weights=weights.get(family),
-        resume=arguments.resume,
+        resume=getattr(arguments, "resume", False),
         codecs=not arguments.no_codecs,
         device=arguments.device,
         licence=arguments.licence,
-        name=arguments.name,
+        name=getattr(arguments, "name", ""),
     )
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from dataclasses import replace
-
     from trainer.compare import compare
     from trainer.comparison import write_comparison
+    from trainer.corpora import DataError
     from trainer.networks import FAMILIES
 
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise DataError("A comparison is one process; start `train` with torchrun instead.")
     _prepare_arithmetic(arguments)
     families = list(FAMILIES) if arguments.families == "all" else arguments.families.split(",")
     requests = [_request(arguments, family, Path("unnamed.onnx")) for family in families]
@@ -181,19 +187,23 @@ def _compare(arguments: argparse.Namespace) -> int:
         requests = [
             replace(request, division=replace(request.division, fold=fold))
             for request in requests
-            for fold in range(arguments.folds)
+            for fold in range(max(2, arguments.folds))
         ]
+    if arguments.beside_random_split:
+        requests += [replace(one, division=replace(one.division, by_clip=True, sides=None)) for one in requests]
     words = " ".join(shlex.quote(word) for word in arguments.words)
     command = f"python -m trainer {words}"
     told = compare(requests, arguments.work or arguments.report / "work", arguments.title, command, _teller(arguments))
     page = write_comparison(arguments.report, [told], arguments.title)
-    best = max(told["rows"], key=lambda row: row["clips"]["balanced_accuracy"]["value"])
+    rows = sorted(told["rows"], key=lambda row: -row[row["judged_by"]]["balanced_accuracy"]["value"])
     if arguments.json:
-        _event({"event": "finished", "report": str(page), "best": best["family"]})
+        _event({"event": "finished", "report": str(page), "best": rows[0]["family"]})
     else:
-        for row in sorted(told["rows"], key=lambda row: -row["clips"]["balanced_accuracy"]["value"]):
-            entry = row["clips"]["balanced_accuracy"]
+        for row in rows:
+            entry = row[row["judged_by"]]["balanced_accuracy"]
             print(f"{row['family']:18} {entry['value']:.3f} [{entry['low']}, {entry['high']}]")
+        for one in told["left_out"]:
+            print(f"{one['family']:18} left out: {one['why']}")
         print(page)
     return 0
 
@@ -311,7 +321,16 @@ def _nights(arguments: argparse.Namespace) -> int:
         print(f"{arguments.hours:g} h of {name} …", file=sys.stderr, flush=True)
 
     _keep_memory()
-    report = nights(arguments.model, arguments.data, wish, arguments.segments, arguments.cache, progress)
+    report = nights(
+        arguments.model,
+        arguments.data,
+        wish,
+        arguments.segments,
+        arguments.cache,
+        progress,
+        _division(arguments),
+        dict(arguments.merge),
+    )
     if arguments.report:
         write(report, arguments.report)
     if arguments.json:
@@ -331,18 +350,27 @@ def _label(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from trainer.evaluate import predict
+    from babymonitor.core.audio import sound_files
+    from babymonitor.core.classifier import Classifier
+    from babymonitor.core.settings import replace_file
+    from babymonitor.core.verdict import entry_of
 
-    broken = 0
-    for entry in predict(arguments.model, arguments.paths):
-        broken += "error" in entry
-        if arguments.json:
-            _event(entry)
-        elif "error" in entry:
-            print(entry["error"], file=sys.stderr)
-        else:
-            print(f"{entry['path']}: {entry['label']} {entry['confidence']:.0%} (crying {entry['crying']:.0%})")
-    return 2 if broken else 0
+    classifier = Classifier(arguments.model)
+    found = (file for path in arguments.paths for file in sound_files(path))
+    entries = [entry_of(file, classifier) for file in found]
+    told = {"files": entries}
+    if arguments.output:
+        replace_file(arguments.output, json.dumps(told, indent=2, ensure_ascii=False).encode(errors="backslashreplace"))
+    if arguments.json:
+        _event(told)
+    else:
+        for entry in entries:
+            if "error" in entry:
+                print(entry["error"], file=sys.stderr)
+            else:
+                word = f"{entry['label']} {entry['confidence']:.0%} (crying {entry['crying']:.0%})"
+                print(f"{entry['path']}: {word}")
+    return 0 if any("error" not in entry for entry in entries) else 2
 
 
 def _default_cache() -> Path:
@@ -392,52 +420,57 @@ def _parser() -> argparse.ArgumentParser:
     )
     importing.add_argument("--json", action="store_true", help="as JSON")
 
-    def training_options(sub: argparse.ArgumentParser) -> None:
+    def training_options(sub: argparse.ArgumentParser, searched: bool = False) -> None:
+        """searched: those that a search tries out are left away."""
         division_options(sub)
         sub.add_argument("--epochs", type=_positive, help="how often (default: the family's)")
         sub.add_argument("--epoch-windows", type=_positive, help="windows of one epoch (default: four for each clip)")
-        sub.add_argument("--batch", type=_positive)
-        sub.add_argument("--learning-rate", type=float)
-        sub.add_argument("--weight-decay", type=float)
+        sub.add_argument("--augment", default="", metavar="NAME[,THING=SHARE…]", help="night, speech or none, changed")
+        if not searched:
+            sub.add_argument("--batch", type=_positive)
+            sub.add_argument("--learning-rate", type=float)
+            sub.add_argument("--weight-decay", type=float)
+            sub.add_argument("--mixup", type=float, metavar="SHARE")
+            sub.add_argument("--mask", type=float, metavar="SHARE", help="SpecAugment")
+            sub.add_argument("--smoothing", type=float, help="of the labels")
         sub.add_argument("--schedule", choices=("one_cycle", "plateau", "constant"))
         sub.add_argument("--patience", type=int, help="epochs without a better validation before it ends; 0: never")
         sub.add_argument("--balance", choices=("sampling", "weights", "none"), help="how rare labels are made to count")
-        sub.add_argument("--augment", default="", metavar="NAME[,THING=SHARE…]", help="night, speech or none, changed")
-        sub.add_argument("--mixup", type=float, metavar="SHARE")
-        sub.add_argument("--mask", type=float, metavar="SHARE", help="SpecAugment")
-        sub.add_argument("--smoothing", type=float, help="of the labels")
         sub.add_argument("--precision", choices=("float32", "bfloat16", "auto"), help="of the products while training")
         sub.add_argument("--average", type=float, help="how slowly the averaged weights follow")
         sub.add_argument("--reuse", type=_positive, help="epochs that share the windows drawn")
         sub.add_argument("--seed", type=int)
         where = "a hub name, a folder, a file, or 'random', for a family with pretrained weights"
         sub.add_argument("--weights", action="append", default=[], type=_pair, metavar="FAMILY=FROM", help=where)
-        sub.add_argument("--resume", action="store_true", help="go on after the last whole epoch of the same command")
         sub.add_argument("--no-codecs", action="store_true", help="leave out the copies through phone codecs")
         sub.add_argument("--threads", type=_positive, default=1, help="threads of the network's arithmetic")
         sub.add_argument("--workers", type=int, help="processes that draw windows")
         sub.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-        sub.add_argument("--name", default="", help="what the model calls itself")
         sub.add_argument("--licence", default="as the data it was trained on")
 
     train = command("train", _train, "train a model file from a data set")
     data_options(train)
     training_options(train)
     train.add_argument("--family", required=True, metavar="NAME", help="see `trainer families`")
-    train.add_argument("--output", type=Path, required=True, metavar="FILE.onnx")
-    train.add_argument("--from", dest="begin_from", type=Path, metavar="FILE.onnx", help="begin with its weights")
+    train.add_argument("--output", type=Path, metavar="FILE.onnx", help="default: by the family's name in models/")
+    train.add_argument("--name", default="", help="what the model calls itself")
+    train.add_argument("--from", dest="begin_from", type=Path, metavar="FILE", help="begin with its weights")
+    train.add_argument("--resume", action="store_true", help="go on after the last whole epoch of the same command")
 
     compare = command("compare", _compare, "train families on the same sides and set them side by side")
     data_options(compare)
     training_options(compare)
     compare.add_argument("--families", default="all", metavar="A,B,…", help="default: all of them")
+    compare.add_argument(
+        "--beside-random-split", action="store_true", help="each family on a split by clips too: what leakage is worth"
+    )
     compare.add_argument("--report", type=Path, required=True, metavar="DIR")
     compare.add_argument("--work", type=Path, metavar="DIR", help="where models and judgements are kept")
     compare.add_argument("--title", default="Families compared")
 
     tune = command("tune", _tune, "search for a family's best settings; many workers may share one study")
     data_options(tune)
-    training_options(tune)
+    training_options(tune, searched=True)
     tune.add_argument("--family", required=True, metavar="NAME", help="see `trainer families`")
     tune.add_argument("--study", type=Path, required=True, metavar="FILE.sqlite", help="kept, and gone on with")
     tune.add_argument("--trials", type=_positive, default=20, help="of this worker")
@@ -455,6 +488,7 @@ def _parser() -> argparse.ArgumentParser:
 
     nights = command("nights", _nights, "whole nights through detector and alarm: cries caught, delay, false alarms")
     data_options(nights)
+    division_options(nights)
     nights.add_argument("--model", type=Path, required=True, metavar="FILE.onnx")
     nights.add_argument("--split", default="test", choices=("train", "validation", "test", "evaluation-only", "all"))
     nights.add_argument("--hours", type=_above_zero, default=10.0, help="of each background")
@@ -487,7 +521,8 @@ def _parser() -> argparse.ArgumentParser:
     predict = command("predict", _predict, "what a model says of files")
     predict.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     predict.add_argument("--model", type=Path, required=True, metavar="FILE.onnx")
-    predict.add_argument("--json", action="store_true", help="one JSON object a line")
+    predict.add_argument("--json", action="store_true", help="one JSON object instead of words")
+    predict.add_argument("--output", type=Path, metavar="FILE", help="write the JSON there")
     return parser
 
 

@@ -23,7 +23,8 @@ class Strength:
     codec: a copy that went through a phone's codec. speed: faster and higher, or slower and lower. stretch: slower or
     faster at the same pitch. pitch: higher or lower at the same pace. room, tone, band_limit: see `Channel`. bed: other
     sound of the data set underneath. noise: made noise underneath. mulaw: telephone coding. volume: any loudness, and
-    16 bit. onset: the sound has only just begun. mirror: the stream has only just begun. laid: a piece shorter than the
+    16 bit. shift: a piece begins or ends up to a fifth of its length later or earlier; pieces longer than the window
+    begin anywhere as it is. onset: the sound has only just begun. mirror: the stream has only just begun. laid: a piece shorter than the
     window is laid on a quiet bed; else it is mirrored, as the app does it with the start of a stream.
     """
 
@@ -38,6 +39,7 @@ class Strength:
     band_limit: float = 0.5
     mulaw: float = 0.06
     volume: float = 0.9
+    shift: float = 0.0
     onset: float = 0.22
     mirror: float = 0.08
     laid: float = 1.0
@@ -47,10 +49,10 @@ NIGHT = Strength()
 """A phone or laptop in a nursery: whatever may lie between the child and the model."""
 SPEECH = Strength(
     codec=0.1, speed=0.35, stretch=0.15, pitch=0.15, room=0.25, bed=0.0, noise=0.35, tone=0.45, band_limit=0.15,
-    mulaw=0.0, volume=0.5, onset=0.0, mirror=0.0, laid=0.0,
+    mulaw=0.0, volume=0.5, shift=0.5, onset=0.0, mirror=0.0, laid=0.0,
 )  # fmt: skip
 """Clips recorded in studios and judged whole: other voices and other rooms, but nobody talks over them."""
-PLAIN = Strength(*([0.0] * 14))
+PLAIN = Strength(*([0.0] * 15))
 PRESETS = {"night": NIGHT, "speech": SPEECH, "none": PLAIN}
 
 

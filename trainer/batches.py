@@ -4,6 +4,7 @@ exact, and it needs no state but two numbers.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import multiprocessing
@@ -12,9 +13,12 @@ import signal
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +27,17 @@ from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.features import Mel, Wave, fit_frames, front_end
 from babymonitor.core.labels import label
 from trainer import augment, synthetic
-from trainer.augment import Strength
+from trainer.augment import PLAIN, Strength
 from trainer.corpora import Clip, DataError, Span, Waves
 from trainer.networks import Front
+from trainer.networks.heads import TwoLevel
 
 BALANCES = ("sampling", "weights", "none")
 SHORTEST_EVENT = 0.40
 """Seconds of an event that make a window its own: with less of it, nobody could say what it is."""
 _CHUNK = 64
+_DRAWING = 1
+"""To be counted up when windows come to be drawn otherwise: kept pools are then drawn anew."""
 _BANK = 40
 """Sounds of each kind made from nothing."""
 SYNTHETIC_SHARES = {"background": 0.2, "natural": 0.4, "happy": 0.3}
@@ -81,7 +88,8 @@ class WindowMaker:
         self.clips = len(clips)
         self.waves = waves
         self.window = front.features.samples(front.window_frames)
-        self.synthetic_shares = synthetic_shares if "background" in labels else {}
+        self.cries = TwoLevel(labels).two_sided
+        self.synthetic_shares = synthetic_shares if "background" in labels and strength != PLAIN else {}
         found: dict[str, dict[str, dict[str, list[tuple[Clip, list[Span], Span]]]]] = {}
         for clip in clips:
             for run in stretches(clip):
@@ -110,9 +118,12 @@ class WindowMaker:
         if balance == "weights":
             self.weights = (natural.sum() / (len(labels) * natural)).astype(np.float32)
         self._bank: dict[tuple[str, int], Wave] = {}
-        drawn_from = [[waves.content(clip.path), clip.group, clip.source, repr(clip.spans)] for clip in clips]
-        told = [drawn_from, labels, repr(front.features), front.window_frames, repr(strength), seed, balance]
-        self.identity = hashlib.sha256(json.dumps([*told, waves.kinds]).encode()).hexdigest()[:16]
+        drawn_from = [
+            [waves.content(clip.path), clip.group, f"{clip.source}/{_kind(clip)}", repr(clip.spans)] for clip in clips
+        ]
+        told = [_DRAWING, drawn_from, labels, repr(front), repr(strength), seed, balance, waves.kinds]
+        made = [self.synthetic_shares, HARD_KINDS]
+        self.identity = hashlib.sha256(json.dumps([*told, *made]).encode()).hexdigest()[:16]
         """What every window drawn here depends on."""
 
     def draw(self, epoch: int, index: int) -> tuple[Mel, npt.NDArray[np.float32]]:
@@ -179,13 +190,17 @@ class WindowMaker:
 
     def _through_the_world(self, rng: np.random.Generator, piece: Wave, name: str) -> Wave:
         strength = self.strength
-        quietest = -5.0 if label(name).crying else 0.0
+        # A cry is to be found under louder noise; among other labels the noise must not give one away.
+        quietest = -5.0 if self.cries and label(name).crying else 0.0
         if piece.size and rng.random() < strength.speed:
             piece = augment.change_speed(piece, rng.uniform(0.9, 1.1))[: self.window]
         if piece.size and rng.random() < strength.stretch:
             piece = augment.stretch(piece, rng.uniform(0.8, 1.25))[: self.window]
         if piece.size and rng.random() < strength.pitch:
             piece = augment.shift_pitch(piece, rng.uniform(-2.5, 2.5))[: self.window]
+        if 6400 < piece.size < self.window and rng.random() < strength.shift:
+            cut = int(rng.uniform(0, 0.2) * piece.size)
+            piece = piece[cut:] if rng.random() < 0.5 else piece[: piece.size - cut]
         length = self.window
         if piece.size > 8000 and rng.random() < strength.mirror:
             # The start of a stream: less than a window is there, and the features will be mirrored.
@@ -198,7 +213,7 @@ class WindowMaker:
             keep = int(rng.uniform(SHORTEST_EVENT, 1.0) * SAMPLE_RATE)
             piece = self._loudest(piece, keep)
         wave = self._placed(rng, piece, length)
-        if strength is augment.PLAIN:
+        if strength == PLAIN:
             return wave
         channel = augment.Channel(rng, strength)
         device = augment.Channel(rng, augment.Strength(room=0.0, tone=strength.tone, band_limit=strength.band_limit))
@@ -262,12 +277,12 @@ class Drawer:
 
     def __init__(self, maker: WindowMaker, size: int, workers: int, first: int = 0, kept: Path | None = None) -> None:
         self._maker, self._size, self._first, self._kept = maker, size, first, kept
-        self._ahead: dict[int, Any] = {}
-        forking = sys.platform == "linux" and not getattr(sys, "frozen", False) and workers > 0
-        self._processes = None
-        if forking:
+        self._ahead: dict[int, list[Future[Batch]]] = {}
+        self._processes: ProcessPoolExecutor | None = None
+        if sys.platform == "linux" and not getattr(sys, "frozen", False) and workers > 0:
             # Inherited by the fork: handed over as an argument, all of the sound would be copied with every chunk.
-            self._processes = multiprocessing.get_context("fork").Pool(workers, _inherit, (maker,))
+            fork = multiprocessing.get_context("fork")
+            self._processes = ProcessPoolExecutor(workers, fork, _inherit, (maker,))
 
     def _place(self, number: int) -> Path | None:
         name = f"{self._maker.identity}-{number}-{self._first}-{self._size}.npz"
@@ -278,19 +293,23 @@ class Drawer:
         place = self._place(number)
         if self._processes is not None and number not in self._ahead and not (place and place.is_file()):
             parts = [(number, self._first + at, min(_CHUNK, self._size - at)) for at in range(0, self._size, _CHUNK)]
-            self._ahead[number] = self._processes.map_async(_inherited_chunk, parts, chunksize=1)
+            self._ahead[number] = [self._processes.submit(_inherited_chunk, part) for part in parts]
 
     def take(self, number: int) -> Batch:
         """The pool of a number; waits until it is drawn."""
         place = self._place(number)
-        if place is not None and place.is_file() and number not in self._ahead:
-            with np.load(place) as stored:
+        if place is not None and number not in self._ahead:
+            # One that is damaged, or that another comparison has cleared away meanwhile, is drawn again.
+            with suppress(OSError, ValueError, KeyError, BadZipFile), np.load(place) as stored:
                 return Batch(stored["mels"], stored["targets"])
         if self._processes is None:
             pool = self._maker.pool(number, self._size, self._first)
         else:
             self.ahead(number)
-            pool = _gathered(self._ahead.pop(number).get())
+            if number not in self._ahead:  # it was kept, and is not any more
+                pool = self._maker.pool(number, self._size, self._first)
+            else:
+                pool = self._drawn(number)
         if place is not None:
             place.parent.mkdir(parents=True, exist_ok=True)
             partial = place.with_suffix(f".{os.getpid()}.part")
@@ -299,10 +318,18 @@ class Drawer:
             partial.replace(place)
         return pool
 
+    def _drawn(self, number: int) -> Batch:
+        try:
+            return _gathered([part.result() for part in self._ahead.pop(number)])
+        except BrokenProcessPool as error:
+            raise DataError(
+                "A process that draws windows was ended by the system, most likely for want of memory: fewer "
+                "--epoch-windows need less."
+            ) from error
+
     def close(self) -> None:
         if self._processes is not None:
-            self._processes.terminate()
-            self._processes.join()
+            self._processes.shutdown(wait=True, cancel_futures=True)
 
 
 _inherited: list[WindowMaker] = []
@@ -310,8 +337,10 @@ _inherited: list[WindowMaker] = []
 
 def _inherit(maker: WindowMaker) -> None:
     _inherited[:] = [maker]
-    # Ctrl-C is for the trainer to answer; it ends its helpers itself.
+    # Ctrl-C is for the trainer to answer; it ends its helpers itself. Killed, it cannot: then the system does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _inherited_chunk(what: tuple[int, int, int]) -> Batch:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -16,45 +17,53 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
-from babymonitor.core.classifier import Classifier
+from babymonitor.core.classifier import Classifier, ModelError
 from trainer.corpora import DataError
 from trainer.cost import cost_of
+from trainer.figures import two_sided
 from trainer.fit import Event
 from trainer.judge import Judgements, judge
 from trainer.networks import FAMILIES
 from trainer.networks.classical import BODY
-from trainer.run import Request, prepared, train
+from trainer.run import Request, origin_of, prepared, train
+
+_FORMAT = 1
+"""To be counted up when trainings come out otherwise with the same settings: judgements of before do not count then."""
 
 
 def compare(requests: Sequence[Request], work: Path, title: str, command: str, event: Event | None) -> dict[str, Any]:
-    """One comparison, as `report.write_comparison` takes it; the requests of one family are its folds.
+    """One comparison, as `comparison.write_comparison` takes it; the requests of one family are its folds.
 
-    A family that cannot be trained here (weights that cannot be had, say) becomes a row that says why.
+    A family that cannot be trained here (weights that cannot be had, a package that is missing) is named with the
+    reason. Judged by windows where the labels are the monitor's, whose clips hold several; by whole clips elsewhere.
     """
     work.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
-    labels: list[str] = []
     left_out: list[dict[str, str]] = []
-    for family in dict.fromkeys(request.family for request in requests):
-        folds = [request for request in requests if request.family == family]
+    contents = {request.division: _content_of(request) for request in requests}
+    labels: list[str] = []
+    # A family's grouped folds are one row, those of a random split beside them another.
+    for family, leaks in dict.fromkeys((request.family, request.division.by_clip) for request in requests):
+        folds = [one for one in requests if one.family == family and one.division.by_clip == leaks]
         try:
-            runs = [_run(request, work, event) for request in folds]
-        except DataError as error:
-            if not FAMILIES[family].weights:
-                raise
+            runs = [_run(request, contents[request.division], work, event) for request in folds]
+        except (DataError, ModelError, ImportError) as error:
             left_out.append({"family": family, "why": str(error)})
             continue
         rows.append(_row(family, folds, runs))
         labels = runs[0]["labels"]
     if not rows:
         raise DataError(f"Not one of the families could be trained: {left_out[0]['why']}")
+    for content in contents.values():
+        shutil.rmtree(_pools(work, content), ignore_errors=True)
     return {
         "title": title,
         "data": requests[0].data.name,
         "labels": labels,
         "chance": round(1 / len(labels), 4),
-        "protocol": _protocol(requests[0], len({request.division for request in requests})),
+        "protocol": _protocol(requests[0]) + f"; judged by {rows[0]['judged_by']}",
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "rows": rows,
@@ -62,43 +71,75 @@ def compare(requests: Sequence[Request], work: Path, title: str, command: str, e
     }
 
 
-def _identity(request: Request) -> str:
-    """What a run depends on, but for where it lies and how many processes drew for it."""
-    values = {**asdict(request), "recipe": {**asdict(request.recipe), "workers": 0}}
-    for name in ("output", "resume", "cache", "device", "kept"):
-        del values[name]
-    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:12]
+def _content_of(request: Request) -> str:
+    """The data as it is divided: what is heard in every clip, whose it is and where it stands."""
+    data, _, waves = prepared(request)
+    clips = [[waves.content(clip.path), clip.group, clip.side, repr(clip.spans)] for clip in data.clips]
+    return hashlib.sha256(json.dumps([clips, waves.kinds]).encode()).hexdigest()[:12]
 
 
-def _run(request: Request, work: Path, event: Event | None) -> dict[str, Any]:
+def _pools(work: Path, content: str) -> Path:
+    return work / f"pools-{content}"
+
+
+def _identity(request: Request, content: str) -> str:
+    """What a run depends on: its settings, the data, and the files that it begins from."""
+    recipe = {**asdict(request.recipe), "workers": 0}
+    told = [_FORMAT, content, origin_of(request), recipe, request.augmentation]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _run(request: Request, content: str, work: Path, event: Event | None) -> dict[str, Any]:
     """Train and judge, or read what was judged before. The model file stays in `work`."""
-    stem = f"{request.family}-{_identity(request)}"
+    stem = f"{request.family}-{_identity(request, content)}"
     told = work / f"{stem}.json"
-    if told.is_file():
-        before: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
-        return before
-    begin_from = request.begin_from or _body_of(request, work)
-    request = replace(
-        request, output=work / f"{stem}.onnx", name=request.family, begin_from=begin_from, kept=work / "pools"
-    )
-    request = replace(request, resume=request.checkpoint.is_file())
-    began = time.monotonic()
-    train(request, event)
-    result = judged(request) | {"train_seconds": round(time.monotonic() - began, 1)}
-    request.checkpoint.unlink(missing_ok=True)
-    partial = told.with_suffix(".part")
-    partial.write_text(json.dumps(result), encoding="utf-8")
-    partial.replace(told)
+    with FileLock(work / f"{stem}.lock"):  # the same comparison may run twice at once
+        if told.is_file():
+            before: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
+            return before
+        begin_from = request.begin_from or _body_of(request, content, work)
+        request = replace(
+            request, output=work / f"{stem}.onnx", name=request.family, begin_from=begin_from,
+            kept=_pools(work, content),
+        )  # fmt: skip
+        seconds = _trained(request, event)
+        result = judged(request) | {"train_seconds": round(seconds, 1)}
+        request.checkpoint.unlink(missing_ok=True)
+        partial = told.with_suffix(".part")
+        partial.write_text(json.dumps(result), encoding="utf-8")
+        partial.replace(told)
     return result
 
 
-def _body_of(request: Request, work: Path) -> Path | None:
+def _trained(request: Request, event: Event | None) -> float:
+    """Train, going on from a checkpoint if there is one of this run; → seconds of its epochs, or of it all."""
+    spent = 0.0
+
+    def watch(values: dict[str, Any]) -> None:
+        nonlocal spent
+        spent = values.get("seconds", spent)
+        if event:
+            event(values)
+
+    began = time.monotonic()
+    try:
+        train(replace(request, resume=request.checkpoint.is_file()), watch)
+    except DataError:
+        if not request.checkpoint.is_file():
+            raise
+        # Damaged, or of a version of before.
+        request.checkpoint.unlink()
+        train(replace(request, resume=False), watch)
+    return spent or time.monotonic() - began
+
+
+def _body_of(request: Request, content: str, work: Path) -> Path | None:
     """The model file of the network whose embedding a family is built on, if it was trained here on the same sides:
     trained again it would come out the same.
     """
     if not request.family.endswith("_embeddings"):
         return None
-    body = work / f"{BODY}-{_identity(replace(request, family=BODY))}.onnx"
+    body = work / f"{BODY}-{_identity(replace(request, family=BODY), content)}.onnx"
     return body if body.is_file() else None
 
 
@@ -106,8 +147,7 @@ def judged(request: Request) -> dict[str, Any]:
     """What the model file says of the test side: probabilities, truth, group and clip of each window, and its cost."""
     classifier = Classifier(request.output)
     data, _, waves = prepared(request)
-    clips = data.side("test")
-    judgements = judge(classifier, clips, waves, data.labels)
+    judgements = judge(classifier, data.side("test"), waves, data.labels)
     cost = cost_of(classifier, memory=False)
     return {
         "labels": list(judgements.labels),
@@ -123,6 +163,8 @@ def _row(family: str, folds: Sequence[Request], runs: Sequence[dict[str, Any]]) 
     """A family's folds, judged together."""
     columns = ("probabilities", "truth", "groups", "clips")
     whole = Judgements(tuple(runs[0]["labels"]), *(np.concatenate([run[name] for run in runs]) for name in columns))
+    by_window, by_clip = whole.by_window(), whole.by_clip()
+    judged_by = "windows" if two_sided(whole.labels) or by_clip is None else "clips"
     return {
         "family": family,
         "about": FAMILIES[family].about,
@@ -131,8 +173,9 @@ def _row(family: str, folds: Sequence[Request], runs: Sequence[dict[str, Any]]) 
         "file_bytes": runs[0]["file_bytes"],
         "train_seconds": round(sum(run["train_seconds"] for run in runs) / len(runs), 1),
         "milliseconds_per_window": float(np.median([run["milliseconds_per_window"] for run in runs])),
-        "clips": whole.by_clip(),
-        "windows": whole.by_window(),
+        "judged_by": judged_by,
+        "clips": by_clip,
+        "windows": by_window,
         "protocol": "random split" if folds[0].division.by_clip else "grouped",
     }
 
@@ -142,18 +185,16 @@ def _note(request: Request) -> str:
     if not family.weights:
         return ""
     weights = request.weights or family.weights
-    return (
-        "a small configuration from random weights, not the published one"
-        if weights == "random" and "published" in family.needs
-        else f"weights: {Path(weights).name}"
-    )
+    if weights != "random":
+        return f"weights: {Path(weights).name}"
+    return "from random weights" if family.weights == "random" else "a small configuration from random weights"
 
 
-def _protocol(request: Request, folds: int) -> str:
+def _protocol(request: Request) -> str:
     division = request.division
     who = "clips, whoever speaks in them" if division.by_clip else "groups (babies, speakers, recordings)"
     if division.folds:
-        return f"{folds} of {division.folds} folds over {who}"
+        return f"{division.folds} folds over {who}, each judged by a model that met none of it"
     if division.sides is not None:
         return f"given sides ({division.sides.name}), no group on two of them"
     return f"{' / '.join(f'{share:.0%}' for share in division.shares)} of {who}"

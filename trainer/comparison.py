@@ -81,8 +81,14 @@ def _grouped(one: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _head_of(row: Mapping[str, Any]) -> Entry:
-    entry: Entry = row["clips"]["balanced_accuracy"]
+    entry: Entry = _judged(row)["balanced_accuracy"]
     return entry
+
+
+def _judged(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The figures that count: of whole clips, or of windows where clips hold several labels."""
+    figures: Mapping[str, Any] = row[row.get("judged_by", "clips")]
+    return figures
 
 
 def _weak(entry: Entry, chance: float) -> bool:
@@ -182,7 +188,7 @@ def _of_data(one: Mapping[str, Any], notes: _Notes) -> str:
         return tag("p", escape(one["protocol"])) + tag("p", "Nothing was measured without leakage here.", class_="note")
     body = []
     for at, row in enumerate(rows):
-        figures, windows = row["clips"], row.get("windows")
+        figures, windows = _judged(row), row.get("windows")
         cells = _family_cell(row, notes.mark(row["note"])) + _figure_cell(_head_of(row), chance, 150, told=True)
         for entry in (figures["macro_f1"], figures["accuracy"]):
             cells += number_cell(percent(entry["value"]) + tag("small", span_of(entry)), entry["value"])
@@ -199,8 +205,9 @@ def _of_data(one: Mapping[str, Any], notes: _Notes) -> str:
     for left in one.get("left_out", []):
         cells = tag("th", escape(left["family"]), scope="row", class_="family", data_v=left["family"])
         body.append(tag("tr", cells + tag("td", escape(left["why"]), colspan=9, class_="note")))
-    figures = rows[0]["clips"]
-    size = f" {figures['items']} clips of {figures['groups']} groups, {len(one['labels'])} labels: "
+    figures = _judged(rows[0])
+    what = f"{figures['items']} {rows[0].get('judged_by', 'clips')} of {figures['groups']} groups"
+    size = f". {what}, {len(one['labels'])} labels: "
     parts = [tag("p", escape(one["protocol"] + size + ", ".join(one["labels"]) + "."))]
     parts.append(data_table(head, body, f"Families on {one['title']}"))
     points = [
@@ -219,7 +226,7 @@ def _of_data(one: Mapping[str, Any], notes: _Notes) -> str:
         tag(
             "figure",
             tag("figcaption", tag("strong", escape(row["family"])) + tag("span", percent(_head_of(row)["value"])))
-            + drawing.confusion(row["clips"]["confusion"], row["clips"]["labels"], compact=True),
+            + drawing.confusion(_judged(row)["confusion"], _judged(row)["labels"], compact=True),
         )
         for row in rows[:_BEST]
     )

@@ -133,9 +133,12 @@ def _rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
-    lacking = [name for name in needed if not rows or rows[0].get(name) is None]
+    lacking = [name for name in needed if not rows or name not in rows[0]]
     if lacking:
         raise DataError(f"{path} lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}.")
+    for line, row in enumerate(rows, start=2):
+        if any(value is None for value in row.values()) or None in row:
+            raise DataError(f"Line {line} of {path} has more or fewer fields than the first line names.")
     return rows
 
 
@@ -263,6 +266,10 @@ def split(data: DataSet, division: Division | None = None) -> DataSet:
     on every side.
     """
     division = division or Division()
+    if division.folds and not (division.folds >= 2 and 0 <= division.fold < division.folds):
+        raise DataError(f"There is no fold {division.fold} of {division.folds}: folds are two or more, counted from 0.")
+    if division.folds and division.sides is not None:
+        raise DataError("Either folds or given sides: a group with a given side would be tested in every fold.")
     if division.by_clip:
         data = replace(data, clips=tuple(replace(clip, group=clip.path) for clip in data.clips))
     if division.folds or division.by_clip:
@@ -401,17 +408,22 @@ class Waves:
         from tqdm import tqdm
 
         with FileLock(index.with_suffix(".lock")):  # several trainings may begin at once
-            known = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else {"seen": {}, "sounds": {}}
+            known = _index(index, store)
             seen: dict[str, list[Any]] = known["seen"]  # path → size, time of change, content
             sounds: dict[str, list[Any]] = known["sounds"]  # content → places in the store, why it has none
             changed = False
+            unread: dict[str, str] = {}
             for clip in data.clips:
-                stamp = _stamp(data.root / clip.path)
-                if seen.get(clip.path, [])[:2] != stamp:
-                    seen[clip.path] = [*stamp, _content(data.root / clip.path)]
-                    changed = True
-            new = {seen[clip.path][2]: clip for clip in data.clips if seen[clip.path][2] not in sounds}
-            position = max((stop for places, _ in sounds.values() for _, stop in places), default=0)
+                try:
+                    stamp = _stamp(data.root / clip.path)
+                    if seen.get(clip.path, [])[:2] != stamp:
+                        seen[clip.path] = [*stamp, _content(data.root / clip.path)]
+                        changed = True
+                except OSError as error:
+                    unread[clip.path] = f"it cannot be read: {error.strerror}."
+            readable = [clip for clip in data.clips if clip.path not in unread]
+            new = {seen[clip.path][2]: clip for clip in readable if seen[clip.path][2] not in sounds}
+            position = _end(sounds)
             with store.open("r+b" if store.is_file() else "w+b") as file:
                 file.truncate(2 * position)
                 file.seek(2 * position)
@@ -434,7 +446,8 @@ class Waves:
                 partial = index.with_suffix(".part")
                 partial.write_text(json.dumps(known), encoding="utf-8")
                 partial.replace(index)
-        for clip in data.clips:
+        self.skipped += unread.items()
+        for clip in readable:
             places, reason = sounds[seen[clip.path][2]]
             if reason:
                 self.skipped.append((clip.path, reason))
@@ -464,6 +477,24 @@ class Waves:
         return piece.astype(np.float32) / np.float32(32767.0)
 
 
+def _index(index: Path, store: Path) -> dict[str, Any]:
+    """What the store holds; nothing, where the index is damaged or the store is shorter than it says: a store that
+    somebody's clean-up took away would else be filled up with silence.
+    """
+    try:
+        known: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))
+        if store.stat().st_size >= 2 * _end(known["sounds"]):
+            return known
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return {"seen": {}, "sounds": {}}
+
+
+def _end(sounds: Mapping[str, list[Any]]) -> int:
+    """Where the last sound in the store ends, in samples."""
+    return max((stop for places, _ in sounds.values() for _, stop in places), default=0)
+
+
 def _stamp(path: Path) -> list[int]:
     """Size and time of change: while they stay, the content is not read again."""
     status = path.stat()
@@ -473,6 +504,27 @@ def _stamp(path: Path) -> list[int]:
 def _content(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def group_hash(group: str) -> str:
+    """A group as a model's card names it: whether it was learnt from can be asked, who it is cannot be read."""
+    return hashlib.sha256(group.encode()).hexdigest()[:10]
+
+
+def united(clips: Sequence[Clip], waves: Waves) -> list[Clip]:
+    """The clips, groups that share a file of the same content made one: a copy must not stand on another side."""
+    name: dict[str, str] = {}
+
+    def found(group: str) -> str:
+        while name.get(group, group) != group:
+            group = name[group]
+        return group
+
+    first: dict[str, str] = {}
+    for clip in clips:
+        one, other = found(clip.group), found(first.setdefault(waves.content(clip.path), clip.group))
+        name[max(one, other)] = min(one, other)
+    return [replace(clip, group=found(clip.group)) for clip in clips]
 
 
 def closed(clips: Iterable[Clip], waves: Waves) -> list[Clip]:

@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,16 @@ from trainer.batches import BALANCES, Drawer, WindowMaker, Windows
 from trainer.blend import masked, mixed
 from trainer.corpora import DataError
 from trainer.metrics import roc_area
+from trainer.networks import Front
 from trainer.networks.heads import Calibration, TwoLevel
 from trainer.networks.network import Network
 from trainer.world import World
 
 Event = Callable[[dict[str, Any]], None]
+
+
+class DivergedError(DataError):
+    """A training whose weights ran away; the message is one sentence for a person."""
 
 
 SCHEDULES = ("one_cycle", "plateau", "constant")
@@ -67,26 +72,40 @@ class Recipe:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        if self.schedule not in SCHEDULES:
-            raise DataError(f"There is no schedule '{self.schedule}'; there is {', '.join(SCHEDULES)}.")
-        if self.precision not in PRECISIONS:
-            raise DataError(f"There is no precision '{self.precision}'; there is {', '.join(PRECISIONS)}.")
-        if self.balance not in BALANCES:
-            raise DataError(f"There is no balance '{self.balance}'; there is {', '.join(BALANCES)}.")
-        if not 0 < self.batch <= max(self.batch, self.epoch_windows) or self.epochs < 1:
-            raise DataError("A run needs at least one epoch of at least one window.")
+        for name, known in (("schedule", SCHEDULES), ("precision", PRECISIONS), ("balance", BALANCES)):
+            if getattr(self, name) not in known:
+                raise DataError(f"There is no {name} '{getattr(self, name)}'; there is {', '.join(known)}.")
+        least = {"epochs": 1, "batch": 2, "reuse": 1, "epoch_windows": 0, "patience": 0, "seed": 0, "workers": 0}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise DataError(f"The setting {name} must be at least {low}, not {getattr(self, name)}.")
+        most = {"mixup": 1.0, "mask": 1.0, "smoothing": 0.5, "average": 0.99999, "weight_decay": 10.0}
+        for name, high in most.items():
+            if not 0.0 <= getattr(self, name) <= high:
+                raise DataError(f"The setting {name} must be between 0 and {high:g}, not {getattr(self, name)}.")
+        if not 0.0 < self.learning_rate <= 1.0:
+            raise DataError(f"The learning rate must be above 0 and at most 1, not {self.learning_rate}.")
 
 
-def windows_of(clips: int) -> int:
-    """Windows of an epoch where the recipe leaves it open."""
-    return int(np.clip(4 * clips, 1024, 24576))
+_POOL_BYTES = 512 * 2**20
+
+
+def windows_of(clips: int, front: Front) -> int:
+    """Windows of an epoch where the recipe leaves it open; of those that are large, only what half a GB holds."""
+    most = _POOL_BYTES // (2 * front.features.rows * front.window_frames)
+    return int(min(np.clip(4 * clips, 1024, 24576), most))
 
 
 class Run:
-    """The state of one training: what a checkpoint holds, all that the next epoch depends on."""
+    """The state of one training: what a checkpoint holds, all that the next epoch depends on.
 
-    def __init__(self, network: nn.Module, labels: tuple[str, ...], recipe: Recipe, steps: int) -> None:
-        self.recipe, self.labels = recipe, labels
+    origin: what else makes this run what it is (data, family, first weights, …); a checkpoint of another is refused.
+    """
+
+    def __init__(
+        self, network: nn.Module, labels: tuple[str, ...], recipe: Recipe, steps: int, origin: Sequence[Any]
+    ) -> None:
+        self.recipe, self.labels, self.origin = recipe, labels, origin
         self.network = network
         groups = (
             network.parameter_groups(recipe.learning_rate)
@@ -124,7 +143,7 @@ class Run:
 
     def describe(self) -> str:
         values = {name: getattr(self.recipe, name) for name in Recipe.__slots__ if name != "workers"}
-        return json.dumps([values, self.labels])
+        return json.dumps([values, self.labels, self.origin])
 
     def save(self, path: Path) -> None:
         """Write to a temporary, then replace: a kill in between leaves the old checkpoint whole."""
@@ -148,18 +167,18 @@ class Run:
         """Put everything back as it was saved; DataError for what is damaged or of another run."""
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            run = state["run"]
+            run, numbers = state["run"], state["numbers"]
         except Exception as error:  # torch has no one exception for a damaged file
             raise DataError(f"The checkpoint {path} cannot be read; begin anew without --resume.") from error
         if run != self.describe():
-            raise DataError(f"The checkpoint {path} is of another run (labels or settings differ).")
+            raise DataError(f"The checkpoint {path} is of another run (data, labels or settings differ).")
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self.best = state["best"]
         self.optimiser.load_state_dict(state["optimiser"])
         if self.schedule:
             self.schedule.load_state_dict(state["schedule"])
-        epoch, self.spent, self.best_figure, waited = state["numbers"]
+        epoch, self.spent, self.best_figure, waited = numbers
         self.epoch, self.waited = int(epoch), int(waited)
 
 
@@ -174,22 +193,29 @@ def fit(
     event: Event | None = None,
     world: World | None = None,
     kept: Path | None = None,
+    origin: Sequence[Any] = (),
 ) -> nn.Module:
-    """Train and give back the averaged network (kept: see `Drawer`). Killed at any moment and called again with
-    `resume`, it ends with the very same weights: the checkpoint holds all that the next epoch depends on, and windows
-    depend on the seed alone.
+    """Train and give back the averaged network. Killed at any moment and called again with `resume`, it ends with the
+    very same weights (on a processor): the checkpoint holds all that the next epoch depends on, and windows depend on
+    the seed alone. kept: see `Drawer`; origin: see `Run`.
     """
     world = world or World()
     # Channels last is about twice as quick for separable convolutions on a processor.
     network = network.to(world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     two_level = TwoLevel(labels).to(world.device)
     spec = maker.front.features
-    batch = max(1, recipe.batch // world.size)
-    steps = max(1, (recipe.epoch_windows or windows_of(maker.clips)) // recipe.batch)
+    batch = recipe.batch // world.size
+    if batch < 2:
+        raise DataError(f"A batch of {recipe.batch} is too small to be shared by {world.size} processes.")
+    steps = max(1, (recipe.epoch_windows or windows_of(maker.clips, maker.front)) // recipe.batch)
     weights = torch.from_numpy(maker.weights).to(world.device)
-    run = Run(network, labels, recipe, steps)
+    run = Run(network, labels, recipe, steps, [*origin, maker.identity, world.size])
     if resume and checkpoint.is_file():
         run.restore(checkpoint)
+    elif resume:
+        print(f"There is no checkpoint {checkpoint}: it begins anew.", file=sys.stderr)
+    if world.agree(run.epoch) != run.epoch:
+        raise DataError("The processes do not go on from the same epoch: each needs to see the checkpoint.")
     shared = world.share(network)
     half = recipe.precision == "bfloat16" or (recipe.precision == "auto" and world.knows_bfloat16)
     progress = Progress(recipe.epochs * steps, run.epoch * steps, shown=world.leads)
@@ -227,6 +253,8 @@ def fit(
                 total += loss.item()
                 progress.tell(done + step, total / step)
             run.spent += time.monotonic() - began
+            if not math.isfinite(total):
+                raise DivergedError("The loss is not a number any more: try a lower --learning-rate.")
             figures = validate(run.averaged, two_level, validation)
             run.judge(world.agree(sum(figures.values())))
             run.epoch += 1

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.classifier import Classifier
+from babymonitor.core.classifier import Classifier, ModelCard
 from trainer.batches import fixed_windows
-from trainer.corpora import Clip, DataError, Waves
+from trainer.corpora import Clip, DataError, DataSet, Division, Waves, closed, group_hash, split, united
 from trainer.figures import figures_of, of_clips
 from trainer.networks import Front
 
@@ -37,6 +37,30 @@ class Judgements:
         """See `figures_of`; of each clip with one label only, the mean of its windows. None where no clip is such."""
         rows, truth, groups, _ = of_clips(self.rows, self.truth, self.groups, self.clips)
         return figures_of(rows, truth, groups, self.labels, rounds) if len(rows) else None
+
+
+def chosen(whole: DataSet, waves: Waves, side: str, division: Division | None = None) -> list[Clip]:
+    """The clips of one side that could be decoded; DataError where there is none."""
+    decoded = united(closed(whole.clips, waves), waves)
+    usable = tuple(clip for clip in decoded if clip.usable)
+    if side == "evaluation-only":
+        clips = [clip for clip in decoded if not clip.usable]
+    elif side == "all":
+        clips = list(usable)
+    else:
+        clips = list(split(replace(whole, clips=usable), division).side(side))
+    if not clips:
+        raise DataError(f"{whole.root} holds no clip on the side '{side}'.")
+    return clips
+
+
+def met(card: ModelCard, clips: Sequence[Clip]) -> dict[str, int] | None:
+    """How many of the clips' groups the model learnt from or was calibrated on; None where its card does not say."""
+    known = card.training.get("groups")
+    if not isinstance(known, dict):
+        return None
+    groups = {group_hash(clip.group) for clip in clips}
+    return {side: len(groups.intersection(known.get(side, []))) for side in ("train", "validation")}
 
 
 def judge(

@@ -104,6 +104,12 @@ def _cards(evaluation: Mapping[str, Any], main: Mapping[str, Any]) -> str:
 def _bad(evaluation: Mapping[str, Any], main: Mapping[str, Any]) -> str:
     """What speaks against the model or against the figures, said as plainly as what speaks for them."""
     chance, head, said = main["chance"], main["balanced_accuracy"], []
+    met = evaluation.get("met") or {}
+    if sum(met.values()):
+        said.append(
+            f"The model has learnt from {met['train']} of these groups and was calibrated on {met['validation']}: the "
+            "figures are too good."
+        )
     if head["low"] is None or head["low"] <= chance:
         said.append(f"Its balanced accuracy cannot be told from guessing ({percent(chance)}).")
     if main["groups"] < 10:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +18,18 @@ from babymonitor.core.labels import label
 from trainer import augment, torch_file
 from trainer.batches import WindowMaker, Windows, fixed_windows
 from trainer.calibrate import PRIOR, calibrate, group_weights, thresholds
-from trainer.corpora import SIDES, DataError, DataSet, Division, Waves, closed, load, split
+from trainer.corpora import (
+    SIDES,
+    DataError,
+    DataSet,
+    Division,
+    Waves,
+    closed,
+    group_hash,
+    load,
+    split,
+    united,
+)
 from trainer.export import write_model
 from trainer.fit import Event, Recipe, fit, logits_of, windows_of
 from trainer.networks import FAMILIES
@@ -58,6 +71,11 @@ class Request:
         return self.output.with_suffix(".checkpoint")
 
 
+def default_output(request: Request) -> Path:
+    """Where a model goes if nobody says: named after the weights it was fine-tuned from, or after its family."""
+    return Path("models") / f"{torch_file.default_stem(FAMILIES[request.family], request.weights)}.onnx"
+
+
 def recipe_of(family: str, **given: Any) -> Recipe:
     """The family's own recipe, but for what is given (None: not given)."""
     known = {**FAMILIES[family].recipe, **{name: value for name, value in given.items() if value is not None}}
@@ -67,9 +85,10 @@ def recipe_of(family: str, **given: Any) -> Recipe:
 def prepared(request: Request) -> tuple[DataSet, DataSet, Waves]:
     """→ the usable part, split; the rows for evaluation only; and the decoded sound of both."""
     whole = load(request.data, request.segments, request.merged)
-    split(DataSet(whole.root, tuple(clip for clip in whole.clips if clip.usable)), request.division)  # refuse early
+    known = tuple(clip for clip in whole.clips if clip.usable and clip.spans)
+    split(DataSet(whole.root, known), request.division)  # what cannot be divided is refused before hours of decoding
     waves = Waves(whole, request.cache, request.codecs)
-    clips = closed(whole.clips, waves)
+    clips = united(closed(whole.clips, waves), waves)
     usable = split(DataSet(whole.root, tuple(clip for clip in clips if clip.usable)), request.division)
     return usable, DataSet(whole.root, tuple(clip for clip in clips if not clip.usable)), waves
 
@@ -105,13 +124,16 @@ def train(request: Request, event: Event | None = None) -> dict[str, Any]:
 
 def _train(request: Request, world: World, event: Event | None) -> dict[str, Any]:
     family = FAMILIES[request.family]
+    _check_output(request.output)
+    strength = strength_for(request)
     data, _, waves = prepared(request)
     labels, front, recipe = data.labels, family.front, request.recipe
     if event:
         sides = {side: len({clip.group for clip in data.side(side)}) for side in SIDES}
         event({"event": "started", "family": family.name, "labels": list(labels), "groups": sides})
     two_level = TwoLevel(labels)
-    strength = augment.strength_of(request.augmentation or ("night" if two_level.two_sided else "speech"))
+    if strength is None:
+        strength = augment.NIGHT if two_level.two_sided else augment.SPEECH
     maker = WindowMaker(data.side("train"), waves, labels, front, strength, recipe.seed, balance=recipe.balance)
     plain = fixed_windows(data.side("validation"), waves, labels, front)
     torch.manual_seed(recipe.seed)
@@ -127,16 +149,27 @@ def _train(request: Request, world: World, event: Event | None) -> dict[str, Any
         trained: nn.Module = network
     else:
         trained = fit(
-            network, labels, maker, plain, recipe, request.checkpoint, request.resume, event, world, request.kept
+            network,
+            labels,
+            maker,
+            plain,
+            recipe,
+            request.checkpoint,
+            request.resume,
+            event,
+            world,
+            request.kept,
+            origin_of(request),
         )
     if not world.leads:
         return {}
 
     judged = plain
     if strength.bed or strength.noise > 0.4:
-        # Calibrated for the world as it is: rooms, noise and devices of the validation groups too.
-        held_out = WindowMaker(data.side("validation"), waves, labels, front, strength, recipe.seed + 1)
-        count = min(3072, recipe.epoch_windows or windows_of(maker.clips))
+        # Calibrated for the world as it is: rooms, noise and devices of the validation groups too. But no made sounds:
+        # their makers were learnt from.
+        held_out = WindowMaker(data.side("validation"), waves, labels, front, strength, recipe.seed + 1, {})
+        count = min(3072, recipe.epoch_windows or windows_of(maker.clips, front))
         judged = joined(plain, altered_windows(held_out, count))
     logits, truth = logits_of(trained, judged), torch.from_numpy(judged.labels)
     calibration = calibrate(logits, truth, judged.groups, two_level)
@@ -163,6 +196,33 @@ def _train(request: Request, world: World, event: Event | None) -> dict[str, Any
     return metrics
 
 
+def strength_for(request: Request) -> augment.Strength | None:
+    """How sound is altered; None: by what the labels are. DataError for what there is not."""
+    if not request.augmentation:
+        return None
+    try:
+        return augment.strength_of(request.augmentation)
+    except ValueError as error:
+        raise DataError(f"--augment: {error}.") from error
+
+
+def origin_of(request: Request) -> list[Any]:
+    """What, beside recipe and data, makes a run what it is."""
+    first = request.begin_from.read_bytes() if request.begin_from else b""
+    return [request.family, request.weights, hashlib.sha256(first).hexdigest()[:16]]
+
+
+def _check_output(path: Path) -> None:
+    """Refuse, before hours are spent, a file that could not be written in the end."""
+    if path.suffix != ".onnx":
+        raise DataError(f"A model file is called NAME.onnx; {path.name} is not.")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise DataError(f"Nothing can be written into {path.parent}.")
+
+
 def _fit_estimator(
     estimator: Estimator, known: Windows, maker: WindowMaker, plain: Windows,
     request: Request, world: World, event: Event | None,
@@ -172,7 +232,7 @@ def _fit_estimator(
     if estimator.body is not None and request.begin_from is None:
         body = fit(estimator.body, maker.labels, maker, plain, recipe, request.checkpoint, request.resume, event, world)
         estimator.body = cast("Network", body)  # averaged, of the best epoch, back on the processor
-    drawn = maker.pool(0, recipe.epoch_windows or windows_of(maker.clips))
+    drawn = maker.pool(0, recipe.epoch_windows or windows_of(maker.clips, maker.front))
     vectors = np.concatenate((estimator.describe_all(known.mels), estimator.describe_all(drawn.mels)))
     estimator.fit(vectors, np.concatenate((known.labels, drawn.targets.argmax(1))), None, recipe.seed)
 
@@ -223,4 +283,7 @@ def _training(
         "weights": FAMILIES[request.family].weights if request.weights is None else request.weights,
         "skipped": [path for path, _ in waves.skipped],
         "crying_labels": [name for name in data.labels if label(name).crying],
+        "division": {name: str(value) for name, value in asdict(request.division).items()},
+        "merged": dict(request.merged),
+        "groups": {side: sorted({group_hash(clip.group) for clip in data.side(side)}) for side in SIDES[:2]},
     }

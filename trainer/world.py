@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import distributed, nn
 
+from trainer.corpora import DataError
+
 _CPU = torch.device("cpu")
 
 
@@ -59,11 +61,17 @@ def join(device: str = "auto") -> World:
     and by gloo elsewhere.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device != "auto" and not there.get(device, False):
+        raise DataError(
+            f"There is no device '{device}' here; there is {', '.join(name for name in there if there[name])}."
+        )
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        device = "cuda" if there["cuda"] else "mps" if there["mps"] else "cpu"
     if device == "cuda":
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(device)
+        torch.backends.cudnn.deterministic = True  # else --resume would not end with the same weights
     if size > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return World(rank, size, torch.device(device))

@@ -52,9 +52,12 @@ def _name_twins(model: onnx.ModelProto, module: nn.Module) -> None:
 
     carried = {one.name: one for one in model.graph.initializer}
     by_values = {(tuple(one.dims), numpy_helper.to_array(one).tobytes()) for one in carried.values()}
+    copied = {node.output[0]: node for node in model.graph.node if node.op_type == "Identity"}
     for name, values in module.state_dict().items():
         array = values.detach().cpu().numpy()
         if name not in carried and (array.shape, array.tobytes()) in by_values:
+            if name in copied:
+                model.graph.node.remove(copied[name])
             model.graph.initializer.append(numpy_helper.from_array(array, name))
 
 

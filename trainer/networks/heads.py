@@ -64,8 +64,8 @@ class TwoLevel(nn.Module):
         if not self.two_sided:
             return -(targets * weights * F.log_softmax(logits, 1)).sum(1).mean()
         cries = targets[:, self.crying_at].sum(1)
-        first = F.binary_cross_entropy_with_logits(self.evidence(logits), 0.01 + 0.98 * cries)
         within = targets * weights
+        first = F.binary_cross_entropy_with_logits(self.evidence(logits), 0.01 + 0.98 * cries, within.sum(1))
         reasons = -(within[:, self.crying_at] * F.log_softmax(logits[:, self.crying_at], 1)).sum(1).mean()
         others = -(within[:, self.other_at] * F.log_softmax(logits[:, self.other_at], 1)).sum(1).mean()
         return first + 0.5 * others + reason_weight * reasons
