@@ -23,9 +23,9 @@ class Strength:
     codec: a copy that went through a phone's codec. speed: faster and higher, or slower and lower. stretch: slower or
     faster at the same pitch. pitch: higher or lower at the same pace. room, tone, band_limit: see `Channel`. bed: other
     sound of the data set underneath. noise: made noise underneath. mulaw: telephone coding. volume: any loudness, and
-    16 bit. shift: a piece begins or ends up to a fifth of its length later or earlier; pieces longer than the window
-    begin anywhere as it is. onset: the sound has only just begun. mirror: the stream has only just begun. laid: a piece shorter than the
-    window is laid on a quiet bed; else it is mirrored, as the app does it with the start of a stream.
+    16 bit. shift: a piece shorter than the window begins or ends up to a fifth later or earlier; a longer one begins
+    anywhere as it is. onset: the sound has only just begun. mirror: the stream has only just begun. laid: a piece
+    shorter than the window is laid on a quiet bed; else it is mirrored, as the app does it with the start of a stream.
     """
 
     codec: float = 0.35

@@ -166,8 +166,9 @@ class WindowMaker:
         last = max(first, min(span.end - event, high - length))
         start = rng.uniform(first, last)
         take = int(rng.random() < self.strength.codec) if self.waves.takes(clip.path) > 1 else 0
-        stop = min(high, start + length)
-        return self.waves.read(clip.path, int(start * SAMPLE_RATE), int(stop * SAMPLE_RATE), take)
+        begin = int(start * SAMPLE_RATE)
+        stop = min(int(high * SAMPLE_RATE), begin + self.window)
+        return self.waves.read(clip.path, begin, stop, take)
 
     def _bed(self, rng: np.random.Generator) -> Wave:
         """A window of background, looped where it is short."""
@@ -198,7 +199,7 @@ class WindowMaker:
             piece = augment.stretch(piece, rng.uniform(0.8, 1.25))[: self.window]
         if piece.size and rng.random() < strength.pitch:
             piece = augment.shift_pitch(piece, rng.uniform(-2.5, 2.5))[: self.window]
-        if 6400 < piece.size < self.window and rng.random() < strength.shift:
+        if 6400 < piece.size < 0.95 * self.window and rng.random() < strength.shift:
             cut = int(rng.uniform(0, 0.2) * piece.size)
             piece = piece[cut:] if rng.random() < 0.5 else piece[: piece.size - cut]
         length = self.window
@@ -386,7 +387,8 @@ def fixed_windows(
     clips: Sequence[Clip], waves: Waves, labels: tuple[str, ...], front: Front, per_span: int = 6
 ) -> Windows:
     """Unaltered windows on a grid over every span, at most `per_span` of each: for calibration and evaluation."""
-    window = front.features.samples(front.window_frames) / SAMPLE_RATE
+    samples = front.features.samples(front.window_frames)
+    window = samples / SAMPLE_RATE
     mels, targets, groups, names = [], [], [], []
     for clip in clips:
         for run in stretches(clip):
@@ -398,8 +400,9 @@ def fixed_windows(
                 last = max(first, min(high - window, span.end - SHORTEST_EVENT))
                 count = int(np.clip((last - first) // 0.768 + 1, 1, per_span))
                 for start in np.linspace(first, last, count):
-                    stop = min(high, start + window)
-                    wave = waves.read(clip.path, int(start * SAMPLE_RATE), int(stop * SAMPLE_RATE))
+                    begin = int(start * SAMPLE_RATE)
+                    stop = min(int(high * SAMPLE_RATE), begin + samples)
+                    wave = waves.read(clip.path, begin, stop)
                     if wave.size < front.features.n_fft:
                         continue
                     mels.append(fit_frames(front_end(wave, front.features), front.window_frames))
