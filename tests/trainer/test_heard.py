@@ -37,7 +37,7 @@ def test_trained_exported_and_heard_through_the_monitor(family: str, data_set: P
     words = [
         *f"train --family {family} --data {data_set} --output {model} --cache {tmp_path}/cache --no-codecs".split(),
         *f"--epochs 2 --epoch-windows {FAMILIES[family]} --batch 16 --reuse 1 --average 0.5".split(),
-        *("--weights", f"{family}=random", "--augment", "none,noise=0.5,volume=0.5"),
+        *("--augment", "none,noise=0.5,volume=0.5", *(("--weights", "hubert=random") if family == "hubert" else ())),
     ]
     assert main(words) == 0
     crying: dict[str, float] = {}

@@ -84,7 +84,7 @@ def test_everything_learns_from_nothing_and_loss_falls(family: str) -> None:
     network = FAMILIES[family].network(LABELS, "random").train()
     assert 200_000 < sum(values.numel() for values in network.parameters()) < 2_000_000
     two_level = TwoLevel(LABELS)
-    waves, targets = torch.randn(4, 1, 20000) * torch.linspace(0.1, 1, 32000), torch.eye(4)
+    waves, targets = torch.randn(4, 1, 20000) * torch.linspace(0.1, 1, 20000), torch.eye(4)
     waves[1::2] = torch.cumsum(waves[1::2], 2)
     optimiser = torch.optim.AdamW(network.parameter_groups(1e-4))  # type: ignore[operator]
     losses = []
