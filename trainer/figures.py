@@ -24,6 +24,7 @@ Names = npt.NDArray[np.str_]
 BINS = 10
 """Of the reliability diagram: equally wide, as most publications have it."""
 _RANKS = 2000
+_FEW = 10
 _ROC_POINTS = 40
 _MOST_CONFUSIONS = 10
 
@@ -114,7 +115,12 @@ def of_clips(
 
 
 class _Rounds:
-    """How often each group counts: (1 + rounds, groups), the first row as things are, the others as drawn."""
+    """How often each group counts: (1 + rounds, groups), the first row as things are, the others as drawn.
+
+    Of fewer than `_FEW` groups the items are drawn too, within the groups that were drawn (Davison and Hinkley, section
+    3.8): two speakers who happen to be told equally well would else make a figure look certain. Then it is counted for
+    each item: (1 + rounds, N).
+    """
 
     def __init__(self, groups: Names, rounds: int, seed: int) -> None:
         names, self._member = np.unique(groups, return_inverse=True)
@@ -126,10 +132,22 @@ class _Rounds:
         places = picks + count * np.arange(rounds)[:, None]
         drawn = np.bincount(places.ravel(), minlength=rounds * count).reshape(rounds, count)
         self._counts = np.vstack((np.ones((1, count)), drawn))
+        if 2 <= count < _FEW:
+            self._counts = np.vstack((np.ones((1, len(groups))), self._items_drawn(drawn, seed)))
+            self._member = np.arange(len(groups))
+
+    def _items_drawn(self, drawn: Indices, seed: int) -> Floats:
+        """(rounds, groups) → (rounds, N): of a group drawn k times, k times as many of its items as it has."""
+        rng = np.random.default_rng([seed, 1])
+        counts = np.zeros((len(drawn), len(self._member)))
+        for at in range(self.groups):
+            items = np.flatnonzero(self._member == at)
+            counts[:, items] = rng.multinomial(drawn[:, at] * len(items), np.full(len(items), 1 / len(items)))
+        return counts
 
     def sums(self, columns: Floats) -> Floats:
         """(N, K) of items → (1 + rounds, K): their sums over all that was drawn."""
-        of_group = np.zeros((self.groups, columns.shape[1]))
+        of_group = np.zeros((self._counts.shape[1], columns.shape[1]))
         np.add.at(of_group, self._member, columns)
         return np.asarray(self._counts @ of_group)
 
@@ -164,7 +182,7 @@ class _Rounds:
 
         def at_rank(chosen: npt.NDArray[np.bool_]) -> Floats:
             places = (ranks[chosen], self._member[chosen])
-            each = csr_array((np.ones(int(chosen.sum())), places), (steps, self.groups))
+            each = csr_array((np.ones(int(chosen.sum())), places), (steps, self._counts.shape[1]))
             result: Floats = each @ self._counts.T
             return result
 
