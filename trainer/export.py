@@ -79,6 +79,7 @@ def write_model(
     """
     labels = tuple(card["labels"])
     model = onnx.load_from_string(graph(network, labels, front, calibration))
+    onnx.checker.check_model(model)
     calibrated = Calibrated(network, labels, calibration).eval()
     wave, answer = golden_pair(calibrated, front, cries=20 if isinstance(network, Estimator) else 1)
     whole = ModelCard(
@@ -88,26 +89,17 @@ def write_model(
         golden={"wave": encode_golden(wave), "probabilities": answer},
         **{**card, "labels": labels, "calibration": {**card["calibration"], **calibration.to_dict()}},
     )
-    del model.metadata_props[:]
-    model.metadata_props.add(key=METADATA_KEY, value=whole.to_json())
-    onnx.checker.check_model(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part.onnx")
-    try:
-        partial.write_bytes(seal(model.SerializeToString()))
-        Classifier(partial)  # replays the golden pair through ONNX Runtime: a bad export never gets its name
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    publish(path, model, whole)
     return whole
 
 
-def rewrite_card(path: Path, **changes: Any) -> ModelCard:
-    """Put other words into a model's card (figures measured later, say), the network left as it is."""
-    card = replace(Classifier(path).card, **changes)
-    model = onnx.load_from_string(path.read_bytes())
+def publish(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:
+    """Write a graph with its card, sealed: to a temporary that has to open and to reproduce its golden pair, then
+    replace. A bad export never gets its name.
+    """
     del model.metadata_props[:]
     model.metadata_props.add(key=METADATA_KEY, value=card.to_json())
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part.onnx")
     try:
         partial.write_bytes(seal(model.SerializeToString()))
@@ -115,4 +107,10 @@ def rewrite_card(path: Path, **changes: Any) -> ModelCard:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def rewrite_card(path: Path, **changes: Any) -> ModelCard:
+    """Put other words into a model's card (figures measured later, say), the network left as it is."""
+    card = replace(Classifier(path).card, **changes)
+    publish(path, onnx.load_from_string(path.read_bytes()), card)
     return card

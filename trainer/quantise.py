@@ -18,9 +18,10 @@ import onnx
 import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from babymonitor.core.classifier import METADATA_KEY, Classifier, ModelCard, decode_golden, seal
+from babymonitor.core.classifier import Classifier, ModelCard, decode_golden
 from babymonitor.core.features import fit_frames, front_end
 from trainer.corpora import DataError
+from trainer.export import publish
 
 GOLDEN_TOLERANCE = 0.03
 """How far a quantised file's golden output may be off on another machine. A difference of rounding in the last bit can
@@ -46,15 +47,7 @@ def quantise_model(source: Path, output: Path) -> ModelCard:
         golden={**card.golden, "probabilities": np.asarray(answer[0]).tolist(), "tolerance": GOLDEN_TOLERANCE},
         training={**card.training, "quantised": "matrix products and 1-D convolutions in 8 bits"},
     )
-    model.metadata_props.add(key=METADATA_KEY, value=told.to_json())
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_suffix(".part.onnx")
-    try:
-        partial.write_bytes(seal(model.SerializeToString()))
-        Classifier(partial)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    publish(output, model, told)
     return told
 
 
