@@ -7,7 +7,7 @@ An `Entry` is one figure: ``{"value": …, "low": …, "high": …}``, each of t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -238,6 +238,17 @@ def reliability(diagram: Sequence[Mapping[str, Any]], label: str) -> str:
     return svg(width, base + depth + 52, "".join(parts), label, "plot")
 
 
+def _levels(left: float, right: float, y: Callable[[float], float]) -> list[str]:
+    """A line across for each tick of a share, with its per cent on the left."""
+    parts = []
+    for tick in _TICKS:
+        parts += [
+            _line(left, y(tick), right, y(tick), "grid"),
+            _text(left - 7, y(tick) + 4, f"{100 * tick:.0f}", "tick", "end"),
+        ]
+    return parts
+
+
 def decline(lines: Mapping[str, Sequence[Entry]], ticks: Sequence[str], chance: float, label: str) -> str:
     """Figures from the clean sound on the left to the worst on the right, one line per kind, named at its end."""
     width, height, left, right, top, bottom = 460.0, 280.0, 40.0, 110.0, 12.0, 44.0
@@ -248,12 +259,7 @@ def decline(lines: Mapping[str, Sequence[Entry]], ticks: Sequence[str], chance: 
     def y(value: float) -> float:
         return top + (1 - value) * (height - top - bottom)
 
-    parts = []
-    for tick in _TICKS:
-        parts += [
-            _line(left, y(tick), width - right, y(tick), "grid"),
-            _text(left - 7, y(tick) + 4, f"{100 * tick:.0f}", "tick", "end"),
-        ]
+    parts = _levels(left, width - right, y)
     parts.append(_line(left, y(chance), width - right, y(chance), "chance"))
     parts += [_text(x(at), height - bottom + 18, tick, "tick", "middle") for at, tick in enumerate(ticks)]
     names: list[tuple[float, str, int]] = []
@@ -290,12 +296,7 @@ def trade_off(families: Sequence[tuple[str, float, float]], chance: float, label
     def y(value: float) -> float:
         return top + (1 - value) * (height - top - bottom)
 
-    parts = []
-    for tick in _TICKS:
-        parts += [
-            _line(left, y(tick), width - right, y(tick), "grid"),
-            _text(left - 7, y(tick) + 4, f"{100 * tick:.0f}", "tick", "end"),
-        ]
+    parts = _levels(left, width - right, y)
     for power in range(first, last + 1):
         parts += [
             _line(x(10**power), top, x(10**power), height - bottom, "grid"),

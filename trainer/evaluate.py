@@ -20,7 +20,7 @@ from trainer.augment import add
 from trainer.corpora import Clip, DataError, Division, Waves, load
 from trainer.cost import cost_of
 from trainer.delay import onset_delays
-from trainer.figures import of_clips, two_sided
+from trainer.figures import of_clips, rounded, two_sided
 from trainer.judge import Judgements, chosen, judge, met
 from trainer.label import Teacher
 from trainer.robustness import robustness
@@ -161,8 +161,8 @@ def _worst(judged: Judgements, most: int = 20) -> list[dict[str, Any]]:
             "group": str(groups[at]),
             "was": judged.labels[truth[at]],
             "said": judged.labels[guess[at]],
-            "given": _round(given[at]),
-            "confidence": _round(rows[at].max()),
+            "given": rounded(given[at]),
+            "confidence": rounded(rows[at].max()),
         }
         for at in order[:most]
     ]
@@ -203,8 +203,8 @@ def _of_reasons(judged: Judgements, crying: npt.NDArray[np.bool_]) -> dict[str, 
     return {
         **told,
         "chance": round(1 / len(np.unique(truth)), 3),
-        "mean_confidence": _round(sure.mean()),
-        "highest_confidence": _round(sure.max()),
+        "mean_confidence": rounded(sure.mean()),
+        "highest_confidence": rounded(sure.max()),
         "labels": [judged.labels[at] for at in columns],
     }
 
@@ -213,7 +213,7 @@ def _told(names: Sequence[str], figures: Any, groups: npt.NDArray[np.str_]) -> d
     values = figures(np.arange(len(groups)))
     low, high = metrics.intervals(groups, figures)
     return {
-        name: {"value": _round(value), "low": _round(a), "high": _round(b)}
+        name: {"value": rounded(value), "low": rounded(a), "high": rounded(b)}
         for name, value, a, b in zip(names, values, low, high, strict=True)
     }
 
@@ -259,9 +259,9 @@ def _of_clips(classifier: Classifier, clips: Sequence[Clip], waves: Waves, yamne
 
 def _clip_scores(classifier: Classifier, teacher: Teacher | None, wave: Wave) -> dict[str, float]:
     rows = window_probabilities(classifier, wave)
-    scores = {"model": max(classifier.crying(row) for row in rows)}
-    # What an alert needs: to stay up for half a second, which is three windows in a row.
     each = [classifier.crying(row) for row in rows]
+    scores = {"model": max(each)}
+    # What an alert needs: to stay up for half a second, which is three windows in a row.
     held = min(3, len(each))
     scores["model_as_alert"] = max(min(each[at : at + held]) for at in range(len(each) - held + 1))
     if teacher is not None:
@@ -308,7 +308,7 @@ def _in_noise(
         for name, values in noisy.items():
             negatives = np.sort(np.array(clean[name])[~positive])[::-1]
             threshold = negatives[int(0.01 * negatives.size)]
-            report.setdefault(name, {})[f"{snr_db:g}_db"] = _round(np.mean(np.array(values) > threshold))
+            report.setdefault(name, {})[f"{snr_db:g}_db"] = rounded(np.mean(np.array(values) > threshold))
     return report
 
 
@@ -316,11 +316,6 @@ def _kind(clip: Clip) -> str:
     """A word for what a clip without crying is: its source, and what the source says of it."""
     detail = clip.detail.split(";")[0].split("=")[0] if "=" in clip.detail else clip.detail
     return f"{clip.source}: {detail}" if detail and clip.source.startswith(("esc", "deeply", "animal")) else clip.source
-
-
-def _round(value: Any) -> float | None:
-    number = float(value)
-    return None if np.isnan(number) else round(number, 4)
 
 
 def readable(report: dict[str, Any]) -> str:

@@ -61,13 +61,13 @@ def figures_of(
         "items": len(rows),
         "groups": drawn.groups,
         "rounds": rounds,
-        "chance": _round(1 / occurring.sum()),
+        "chance": rounded(1 / occurring.sum()),
         "accuracy": drawn.told(hits.sum(1) / was_sums.sum(1)),
         "balanced_accuracy": drawn.told(_mean(recall)),
         "macro_f1": drawn.told(_mean(f1)),
         "macro_auc": drawn.told(_mean(np.stack(areas, 1))),
         "calibration_error": drawn.told(error, error=True),
-        "mean_confidence": _round(sure.mean()),
+        "mean_confidence": rounded(sure.mean()),
         "per_label": [
             {
                 "label": name,
@@ -164,8 +164,8 @@ class _Rounds:
             low, high = np.percentile(some, self._tails)
             if error:
                 low, high = max(0.0, 2 * values[0] - high), max(values[0], 2 * values[0] - low)
-            low, high = _round(low), _round(high)
-        return {"value": _round(values[0]), "low": low, "high": high}
+            low, high = rounded(low), rounded(high)
+        return {"value": rounded(values[0]), "low": low, "high": high}
 
     def roc_area(self, scores: Floats, positive: npt.NDArray[np.bool_]) -> Floats:
         """(N,), (N,) → (1 + rounds,) areas under the ROC curve, NaN where one kind was not drawn.
@@ -223,7 +223,7 @@ def _reliability(sure: Floats, right: npt.NDArray[np.bool_], drawn: _Rounds) -> 
             "from": at / BINS,
             "to": (at + 1) / BINS,
             "items": int(count[0, at]),
-            "confidence": _round(confidence[0, at] / count[0, at]),
+            "confidence": rounded(confidence[0, at] / count[0, at]),
             "right": drawn.told(shares[:, at]),
         }
         for at in filled
@@ -247,7 +247,7 @@ def _confusions(table: Indices, labels: Sequence[str]) -> list[dict[str, Any]]:
     wrong = [(int(table[a, b]), a, b) for a in range(len(labels)) for b in range(len(labels)) if a != b and table[a, b]]
     wrong.sort(key=lambda one: (-one[0], one[1], one[2]))
     return [
-        {"was": labels[a], "said": labels[b], "items": items, "share": _round(items / table[a].sum())}
+        {"was": labels[a], "said": labels[b], "items": items, "share": rounded(items / table[a].sum())}
         for items, a, b in wrong[:_MOST_CONFUSIONS]
     ]
 
@@ -270,6 +270,7 @@ def roc_curve(scores: Floats, positive: npt.NDArray[np.bool_]) -> list[list[floa
     return [[round(float(alarms[at]), 4), round(float(hits[at]), 4)] for at in kept]
 
 
-def _round(value: Any) -> float | None:
+def rounded(value: Any) -> float | None:
+    """Four decimals, fit for JSON; None for what cannot be told."""
     number = float(value)
     return None if np.isnan(number) else round(number, 4)

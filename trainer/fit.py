@@ -255,7 +255,7 @@ def fit(
             run.spent += time.monotonic() - began
             if not math.isfinite(total):
                 raise DivergedError("The loss is not a number any more: try a lower --learning-rate.")
-            figures = validate(run.averaged, two_level, validation)
+            figures = validate(run.averaged, labels, validation)
             run.judge(world.agree(sum(figures.values())))
             run.epoch += 1
             if world.leads:
@@ -289,10 +289,9 @@ def logits_of(network: nn.Module, windows: Windows) -> Tensor:
     return torch.cat(parts)
 
 
-def validate(network: nn.Module, two_level: TwoLevel, windows: Windows) -> dict[str, float]:
+def validate(network: nn.Module, labels: tuple[str, ...], windows: Windows) -> dict[str, float]:
     """Loss-free figures of one epoch: balanced accuracy over the labels, and the ROC area of crying."""
-    logits = logits_of(network, windows)
-    two_level = TwoLevel(two_level.labels)
+    logits, two_level = logits_of(network, windows), TwoLevel(labels)
     guess = two_level.probabilities(logits, Calibration()).argmax(1).numpy()
     found = [float((guess[windows.labels == at] == at).mean()) for at in np.unique(windows.labels)]
     figures = {"balanced_accuracy": round(float(np.mean(found)), 4)}

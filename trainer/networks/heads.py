@@ -36,7 +36,6 @@ class TwoLevel(nn.Module):
 
     def __init__(self, labels: tuple[str, ...]) -> None:
         super().__init__()
-        self.labels = labels
         self.register_buffer("crying", torch.tensor([label(name).crying for name in labels]), persistent=False)
         self.two_sided = "background" in labels and bool(self.crying.any())
         self.crying_at = [at for at, name in enumerate(labels) if label(name).crying]
