@@ -108,9 +108,10 @@ def stretch(wave: Wave, factor: float, size: int = 1024) -> Wave:
     padded = np.pad(wave, size // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
     spectra = fft.rfft(frames * _hann(size), axis=1)
-    at = np.arange(0, len(spectra) - 1, 1 / factor, dtype=np.float32)
-    left = at.astype(int)
-    part = (at - left)[:, None]
+    at = np.arange(0, len(spectra) - 1, 1 / factor)
+    # A step that is no binary fraction may carry the last place a rounding beyond the last pair.
+    left = np.minimum(at.astype(int), len(spectra) - 2)
+    part = np.asarray(at - left, np.float32)[:, None]
     magnitude = np.abs(spectra)
     magnitude = (1 - part) * magnitude[left] + part * magnitude[left + 1]
     advance = np.angle(spectra[1:] * np.conj(spectra[:-1]))

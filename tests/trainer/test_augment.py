@@ -31,6 +31,11 @@ def test_stretching_changes_the_length_and_not_the_pitch(factor: float) -> None:
     assert augment.rms(stretched) == pytest.approx(augment.rms(tone(440)), rel=0.15)
 
 
+def test_stretching_ends_with_the_last_pair_of_frames_however_its_steps_are_rounded() -> None:
+    factor = 1.1280000127363234  # 141 steps of 1 / factor are 125 in single precision: one pair too many
+    assert augment.stretch(tone(440), factor).size == int(32000 * factor)
+
+
 @pytest.mark.parametrize("semitones", [-2.5, 1.0, 2.5])
 def test_shifting_changes_the_pitch_and_not_the_length(semitones: float) -> None:
     shifted = augment.shift_pitch(tone(440), semitones)
