@@ -15,14 +15,15 @@ from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.classifier import Classifier
 from babymonitor.core.features import Wave, fit_frames, front_end
 from babymonitor.core.labels import label
-from trainer import metrics, synthetic
+from trainer import synthetic
 from trainer.augment import add
 from trainer.corpora import Clip, DataError, Division, Waves, load
 from trainer.cost import cost_of
 from trainer.delay import onset_delays
-from trainer.figures import of_clips, rounded, two_sided
+from trainer.figures import figures_of, of_clips, two_sided
 from trainer.judge import Judgements, chosen, judge, met
 from trainer.label import Teacher
+from trainer.metrics import Rounds, rounded
 from trainer.robustness import robustness
 
 FALSE_SHARES = (0.02, 0.01, 0.003, 0.001)
@@ -107,10 +108,8 @@ def evaluate(
         "cost": cost,
         "milliseconds_per_window": cost["milliseconds_per_window"],
     }
-    crying = np.array([label(name).crying for name in labels])
     if two_sided(labels):
-        report["crying_windows"] = _of_crying(judged, crying)
-        report["reasons"] = _of_reasons(judged, crying)
+        report["reasons"] = _of_reasons(judged, np.array([label(name).crying for name in labels]))
         report["clips_crying"] = _of_clips(classifier, clips, waves, yamnet)
         report["delay"] = onset_delays(classifier, clips, waves)
     if robustness_clips:
@@ -168,54 +167,17 @@ def _worst(judged: Judgements, most: int = 20) -> list[dict[str, Any]]:
     ]
 
 
-def _of_crying(judged: Judgements, crying: npt.NDArray[np.bool_]) -> dict[str, dict[str, float | None]]:
-    cries, scores = crying[judged.truth], judged.rows[:, crying].sum(1)
-
-    def figures(chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:
-        some, truth = scores[chosen], cries[chosen]
-        return np.array(
-            [
-                metrics.roc_area(some, truth),
-                metrics.found_at(some, truth, 0.01),
-                metrics.calibration_error(some, truth),
-            ]
-        )
-
-    return _told(("auc", "found_at_1_percent", "calibration_error"), figures, judged.groups)
-
-
 def _of_reasons(judged: Judgements, crying: npt.NDArray[np.bool_]) -> dict[str, Any]:
     """Of the windows that are crying: how well the reason is told, and how honest its confidence is."""
-    rows = judged.rows
-    members = np.flatnonzero(crying[judged.truth])
-    columns = np.flatnonzero(crying)
+    members, columns = np.flatnonzero(crying[judged.truth]), np.flatnonzero(crying)
     if len(columns) < 2 or not members.size:
         return {}
-    given = rows[np.ix_(members, columns)] / rows[np.ix_(members, columns)].sum(1, keepdims=True)
-    truth = np.searchsorted(columns, judged.truth[members])
-    guess, sure = given.argmax(1), given.max(1)
-
-    def figures(chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:
-        table = metrics.confusion(truth[chosen], guess[chosen], len(columns))
-        return np.array([metrics.balanced_accuracy(table), metrics.macro_f1(table)])
-
-    told = _told(("balanced_accuracy", "macro_f1"), figures, judged.groups[members])
-    return {
-        **told,
-        "chance": round(1 / len(np.unique(truth)), 3),
-        "mean_confidence": rounded(sure.mean()),
-        "highest_confidence": rounded(sure.max()),
-        "labels": [judged.labels[at] for at in columns],
-    }
-
-
-def _told(names: Sequence[str], figures: Any, groups: npt.NDArray[np.str_]) -> dict[str, dict[str, float | None]]:
-    values = figures(np.arange(len(groups)))
-    low, high = metrics.intervals(groups, figures)
-    return {
-        name: {"value": rounded(value), "low": rounded(a), "high": rounded(b)}
-        for name, value, a, b in zip(names, values, low, high, strict=True)
-    }
+    given = judged.rows[np.ix_(members, columns)] + 1e-9
+    given = given / given.sum(1, keepdims=True)
+    names = [judged.labels[at] for at in columns]
+    told = figures_of(given, np.searchsorted(columns, judged.truth[members]), judged.groups[members], names)
+    kept = ("balanced_accuracy", "macro_f1", "chance", "mean_confidence", "labels")
+    return {**{name: told[name] for name in kept}, "highest_confidence": rounded(given.max())}
 
 
 def _of_clips(classifier: Classifier, clips: Sequence[Clip], waves: Waves, yamnet: Path | None) -> dict[str, Any]:
@@ -237,21 +199,17 @@ def _of_clips(classifier: Classifier, clips: Sequence[Clip], waves: Waves, yamne
         kinds.append("crying" if cries else _kind(clip))
         for name, score in _clip_scores(classifier, teacher, wave).items():
             scores.setdefault(name, []).append(score)
-    positive, group_names = np.array(truth, bool), np.array(groups)
+    positive = np.array(truth, bool)
     report: dict[str, Any] = {"cries": int(positive.sum()), "others": int((~positive).sum())}
     if not positive.any() or positive.all():
         report["false_alarms"] = _false_alarms(classifier, scores, kinds)
         return report
+    drawn = Rounds(np.array(groups))
     for name, values in scores.items():
         some = np.array(values)
-
-        def figures(chosen: npt.NDArray[np.int64], some: Any = some) -> npt.NDArray[np.floating]:
-            judged, cry = some[chosen], positive[chosen]
-            found = [metrics.found_at(judged, cry, share) for share in FALSE_SHARES]
-            return np.array([metrics.roc_area(judged, cry), *found])
-
-        names = ("auc", *(f"found_at_{share * 100:g}_percent" for share in FALSE_SHARES))
-        report[name] = _told(names, figures, group_names)
+        report[name] = {"auc": drawn.told(drawn.roc_area(some, positive))}
+        for share in FALSE_SHARES:
+            report[name][f"found_at_{share * 100:g}_percent"] = drawn.told(drawn.found_at(some, positive, share))
     report["false_alarms"] = _false_alarms(classifier, scores, kinds)
     report["in_white_noise"] = _in_noise(classifier, teacher, clips, waves, scores, positive)
     return report
@@ -353,9 +311,13 @@ def readable(report: dict[str, Any]) -> str:
     if "robustness" in report:
         lines += ["", f"balanced accuracy of {report['robustness']['clips']} clips"]
         lines += [f"  {one['name']:20} {shown(one['balanced_accuracy'])}" for one in report["robustness"]["conditions"]]
-    for part in ("crying_windows", "reasons", "clips_crying", "delay"):
-        if part in report:
-            lines += ["", part, *_indented(report[part], shown)]
+    parts = {name: report.get(name) for name in ("reasons", "clips_crying", "delay")}
+    if "crying" in report["by_window"]:
+        told = ("auc", "found_at_1_percent", "calibration_error")
+        parts = {"crying, by window": {name: report["by_window"]["crying"][name] for name in told}, **parts}
+    for part, values in parts.items():
+        if values is not None:
+            lines += ["", part, *_indented(values, shown)]
     if report["met"] and sum(report["met"].values()):
         lines += ["", f"Of these groups the model has learnt from {report['met']['train']} and was calibrated on "
                   f"{report['met']['validation']}: the figures are too good."]  # fmt: skip

@@ -1,8 +1,6 @@
 """What is said of a set of judgements: plain values fit for JSON, each with a 95 % interval over groups.
 
-Clips of one speaker, baby or recording resemble each other, so intervals come from drawing whole groups with
-replacement (the cluster bootstrap: Field, C. A. and Welsh, A. H. (2007), "Bootstrapping clustered data", J. R. Stat.
-Soc. B 69). A round is nothing but how often each group was drawn, so that all rounds are one product of matrices.
+All of it, and whatever else is told with an interval, comes from `metrics.Rounds`.
 """
 
 from __future__ import annotations
@@ -16,15 +14,10 @@ import numpy.typing as npt
 
 from babymonitor.core.labels import label
 from trainer import metrics
-
-Floats = npt.NDArray[np.floating]
-Indices = npt.NDArray[np.int64]
-Names = npt.NDArray[np.str_]
+from trainer.metrics import Floats, Indices, Names, Rounds, rounded
 
 BINS = 10
 """Of the reliability diagram: equally wide, as most publications have it."""
-_RANKS = 2000
-_FEW = 10
 _ROC_POINTS = 40
 _MOST_CONFUSIONS = 10
 
@@ -34,7 +27,7 @@ def figures_of(
     truth: Indices,
     groups: Names,
     labels: Sequence[str],
-    rounds: int = 1000,
+    rounds: int = metrics.ROUNDS,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Everything that can be told from judgements alone.
@@ -48,7 +41,7 @@ def figures_of(
     if rows.shape != (len(truth), count) or len(groups) != len(truth):
         raise ValueError(f"{rows.shape} probabilities, {len(truth)} truths and {len(groups)} groups do not go together")
     guess, sure = rows.argmax(1), rows.max(1)
-    drawn = _Rounds(groups, rounds, seed)
+    drawn = Rounds(groups, rounds, seed)
     was, said = _one_hot(truth, count), _one_hot(guess, count)
     sums = drawn.sums(np.hstack((was * said, said, was)))
     hits, said_sums, was_sums = sums[:, :count], sums[:, count : 2 * count], sums[:, 2 * count :]
@@ -114,88 +107,6 @@ def of_clips(
     return means[~mixed], truth[first][~mixed], groups[first][~mixed], names[~mixed]
 
 
-class _Rounds:
-    """How often each group counts: (1 + rounds, groups), the first row as things are, the others as drawn.
-
-    Of fewer than `_FEW` groups the items are drawn too, within the groups that were drawn (Davison and Hinkley, section
-    3.8): two speakers who happen to be told equally well would else make a figure look certain. Then it is counted for
-    each item: (1 + rounds, N).
-    """
-
-    def __init__(self, groups: Names, rounds: int, seed: int) -> None:
-        names, self._member = np.unique(groups, return_inverse=True)
-        self.groups = count = len(names)
-        self._tails = metrics.tails(count)
-        if count < 2:
-            rounds = 0  # the same group drawn over and over would pretend to be sure
-        picks = np.random.default_rng(seed).integers(count, size=(rounds, count))
-        places = picks + count * np.arange(rounds)[:, None]
-        drawn = np.bincount(places.ravel(), minlength=rounds * count).reshape(rounds, count)
-        self._counts = np.vstack((np.ones((1, count)), drawn))
-        if 2 <= count < _FEW:
-            self._counts = np.vstack((np.ones((1, len(groups))), self._items_drawn(drawn, seed)))
-            self._member = np.arange(len(groups))
-
-    def _items_drawn(self, drawn: Indices, seed: int) -> Floats:
-        """(rounds, groups) → (rounds, N): of a group drawn k times, k times as many of its items as it has."""
-        rng = np.random.default_rng([seed, 1])
-        counts = np.zeros((len(drawn), len(self._member)))
-        for at in range(self.groups):
-            items = np.flatnonzero(self._member == at)
-            counts[:, items] = rng.multinomial(drawn[:, at] * len(items), np.full(len(items), 1 / len(items)))
-        return counts
-
-    def sums(self, columns: Floats) -> Floats:
-        """(N, K) of items → (1 + rounds, K): their sums over all that was drawn."""
-        of_group = np.zeros((self._counts.shape[1], columns.shape[1]))
-        np.add.at(of_group, self._member, columns)
-        return np.asarray(self._counts @ of_group)
-
-    def told(self, values: Floats, error: bool = False) -> dict[str, float | None]:
-        """(1 + rounds,), the value itself first → value, low, high.
-
-        error: a mean of absolute differences, which chance alone makes larger, and drawing again larger once more. Its
-        interval is therefore mirrored at the value (the basic bootstrap: Davison, A. C. and Hinkley, D. V. (1997),
-        "Bootstrap methods and their application", chapter 5).
-        """
-        low = high = None
-        some = values[1:][~np.isnan(values[1:])]
-        if some.size and not np.isnan(values[0]):
-            low, high = np.percentile(some, self._tails)
-            if error:
-                low, high = max(0.0, 2 * values[0] - high), max(values[0], 2 * values[0] - low)
-            low, high = rounded(low), rounded(high)
-        return {"value": rounded(values[0]), "low": low, "high": high}
-
-    def roc_area(self, scores: Floats, positive: npt.NDArray[np.bool_]) -> Floats:
-        """(N,), (N,) → (1 + rounds,) areas under the ROC curve, NaN where one kind was not drawn.
-
-        The value is exact; the rounds tell at most 2,000 ranks apart, which moves an area by less than 0.0005.
-        """
-        from scipy.sparse import csr_array
-        from scipy.stats import rankdata
-
-        ranks = rankdata(scores, "dense").astype(int) - 1
-        steps = int(ranks.max()) + 1
-        if steps > _RANKS:
-            ranks, steps = ranks * _RANKS // steps, _RANKS
-
-        def at_rank(chosen: npt.NDArray[np.bool_]) -> Floats:
-            places = (ranks[chosen], self._member[chosen])
-            each = csr_array((np.ones(int(chosen.sum())), places), (steps, self._counts.shape[1]))
-            result: Floats = each @ self._counts.T
-            return result
-
-        above, below = at_rank(positive), at_rank(~positive)
-        pairs = above.sum(0) * below.sum(0)
-        beaten = np.cumsum(below, 0)
-        beaten -= below / 2  # a tie counts half
-        won = np.einsum("ij,ij->j", above, beaten)
-        areas: Floats = np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-        areas[0] = metrics.roc_area(scores, positive)
-        return areas
-
-
 def _one_hot(at: Indices, count: int) -> Floats:
     return np.eye(count)[at]
 
@@ -207,7 +118,7 @@ def _mean(per_label: Floats) -> Floats:
         return np.asarray(np.nanmean(per_label, 1))
 
 
-def _reliability(sure: Floats, right: npt.NDArray[np.bool_], drawn: _Rounds) -> tuple[list[dict[str, Any]], Floats]:
+def _reliability(sure: Floats, right: npt.NDArray[np.bool_], drawn: Rounds) -> tuple[list[dict[str, Any]], Floats]:
     """How often it was right for how sure it was: the bins that hold anything, and the expected calibration error.
 
     Guo, C. et al. (2017), "On calibration of modern neural networks", ICML.
@@ -231,10 +142,11 @@ def _reliability(sure: Floats, right: npt.NDArray[np.bool_], drawn: _Rounds) -> 
     return diagram, error
 
 
-def _of_crying(scores: Floats, cries: npt.NDArray[np.bool_], drawn: _Rounds) -> dict[str, Any]:
+def _of_crying(scores: Floats, cries: npt.NDArray[np.bool_], drawn: Rounds) -> dict[str, Any]:
     diagram, error = _reliability(np.clip(scores, 0, 1), cries, drawn)
     return {
         "auc": drawn.told(drawn.roc_area(scores, cries)),
+        "found_at_1_percent": drawn.told(drawn.found_at(scores, cries, 0.01)),
         "calibration_error": drawn.told(error, error=True),
         "reliability": diagram,
         "roc": roc_curve(scores, cries),
@@ -268,9 +180,3 @@ def roc_curve(scores: Floats, positive: npt.NDArray[np.bool_]) -> list[list[floa
         along = (hits + alarms)[kept]
         kept = kept[np.unique(np.searchsorted(along, np.linspace(0, 2, _ROC_POINTS)).clip(0, len(kept) - 1))]
     return [[round(float(alarms[at]), 4), round(float(hits[at]), 4)] for at in kept]
-
-
-def rounded(value: Any) -> float | None:
-    """Four decimals, fit for JSON; None for what cannot be told."""
-    number = float(value)
-    return None if np.isnan(number) else round(number, 4)

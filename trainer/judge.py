@@ -13,6 +13,7 @@ from babymonitor.core.classifier import Classifier, ModelCard
 from trainer.batches import fixed_windows
 from trainer.corpora import Clip, DataError, DataSet, Division, Waves, closed, group_hash, split, united
 from trainer.figures import figures_of, of_clips
+from trainer.metrics import ROUNDS
 from trainer.networks import Front
 
 _AT_ONCE = 32
@@ -29,11 +30,11 @@ class Judgements:
     groups: npt.NDArray[np.str_]
     clips: npt.NDArray[np.str_]
 
-    def by_window(self, rounds: int = 1000) -> dict[str, Any]:
+    def by_window(self, rounds: int = ROUNDS) -> dict[str, Any]:
         """See `figures_of`; every window counts for itself."""
         return figures_of(self.rows, self.truth, self.groups, self.labels, rounds)
 
-    def by_clip(self, rounds: int = 1000) -> dict[str, Any] | None:
+    def by_clip(self, rounds: int = ROUNDS) -> dict[str, Any] | None:
         """See `figures_of`; of each clip with one label only, the mean of its windows. None where no clip is such."""
         rows, truth, groups, _ = of_clips(self.rows, self.truth, self.groups, self.clips)
         return figures_of(rows, truth, groups, self.labels, rounds) if len(rows) else None

@@ -22,10 +22,10 @@ from babymonitor.core.classifier import Classifier, ModelError
 from babymonitor.core.detector import Detector, Score
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
-from trainer import metrics
 from trainer.composer import BACKGROUNDS, EPISODES_PER_HOUR, SNRS_DB, Background, Episode, Night, gathered
 from trainer.corpora import DataError, Division, Waves, load
 from trainer.judge import chosen, met
+from trainer.metrics import Rounds
 
 CAUGHT_SECONDS = 10.0
 """An alert that comes so long after the onset, or later while the crying lasts, has caught the episode."""
@@ -150,8 +150,11 @@ def _share(caught: npt.NDArray[np.bool_], groups: npt.NDArray[np.str_]) -> dict[
         return None
     low = float(beta.ppf(0.025, hits, count - hits + 1)) if hits else 0.0
     high = float(beta.ppf(0.975, hits + 1, count - hits)) if hits < count else 1.0
-    drawn = metrics.intervals(groups, lambda chosen: np.array([caught[chosen].mean()]))
-    low, high = min(low, float(drawn[0][0])), max(high, float(drawn[1][0]))
+    rounds = Rounds(groups)
+    hit, all_of_them = rounds.sums(np.stack((caught, np.ones(count)), 1)).T
+    drawn = rounds.told(hit / all_of_them)
+    if drawn["low"] is not None and drawn["high"] is not None:  # None of one baby alone
+        low, high = min(low, drawn["low"]), max(high, drawn["high"])
     return {"value": round(hits / count, 4), "low": round(low, 4), "high": round(high, 4)}
 
 

@@ -115,6 +115,18 @@ def test_rounds_are_the_bootstrap_written_out() -> None:
         assert (entry["low"], entry["high"]) == pytest.approx((low, high), abs=6e-4)
 
 
+@pytest.mark.parametrize("false_share", [0.0, 0.02, 0.3])
+def test_what_is_found_in_each_round_is_what_its_own_threshold_lets_through(false_share: float) -> None:
+    rows, truth, groups = drawn(4, 10, 50)
+    scores, positive = np.round(rows[:, 2], 2), truth == 2  # ties too
+    shares = metrics.Rounds(groups, 60, seed=5).found_at(scores, positive, false_share)
+    assert shares[0] == metrics.found_at(scores, positive, false_share)
+    names = np.unique(groups)
+    for share, pick in zip(shares[1:], np.random.default_rng(5).integers(10, size=(60, 10)), strict=True):
+        chosen = np.concatenate([np.flatnonzero(groups == names[at]) for at in pick])
+        assert share == pytest.approx(metrics.found_at(scores[chosen], positive[chosen], false_share))
+
+
 def test_one_group_gives_values_and_no_interval() -> None:
     told = figures_of(*drawn(3, 1, 30), LABELS)
     assert told["accuracy"]["value"] is not None
@@ -165,6 +177,8 @@ def test_crying_is_told_of_the_monitors_labels_alone() -> None:
     told = figures_of(rows, truth, groups, ("hungry", "sad", "happy", "background"), rounds=20)
     expected = reference.roc_auc_score(truth < 2, rows[:, :2].sum(1))
     assert told["crying"]["auc"]["value"] == pytest.approx(expected, abs=1e-4)
+    found = metrics.found_at(rows[:, :2].sum(1), truth < 2, 0.01)
+    assert told["crying"]["found_at_1_percent"]["value"] == pytest.approx(found, abs=1e-4)
     assert told["crying"]["items"] == int((truth < 2).sum())
     assert "crying" not in figures_of(rows, truth, groups, LABELS, rounds=5)
 
