@@ -1,18 +1,22 @@
 """How quickly `resnet_mel` is trained, beside the loop that most published notebooks have, and beside its arithmetic.
 
-    python -m benchmarks.training DATA [--clips 192] [--threads 1]
+    python -m benchmarks.training DATA [--clips 192] [--threads 1] [--rounds 3]
 
 The plain loop: for each batch, each clip is decoded and resampled by librosa, altered (librosa's own time stretch and
 pitch shift, and noise), turned into a log-mel by librosa, then one step of the network. Ours: `trainer.fit`'s way, with
-the same kinds of alteration as often. Both train the same network on the same clips, one after the other in one run, so
-that their ratio says something whatever the machine does. The limit: steps alone, on features that are there already.
+the same kinds of alteration as often. Both train the same network on the same clips, in turns in one run, so that
+their ratio says something whatever the machine does. The limit: steps alone, on features that are there already.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +32,8 @@ from trainer.networks import FAMILIES
 BATCH = 32
 ALTERED = 0.3
 """How often each of stretch, pitch and noise happens, in both."""
+POOLS = 4
+"""Of windows drawn in one training; while one is learnt from, the next is drawn by the other core."""
 
 
 def plain_clip(path: Path, samples: int, rng: np.random.Generator, altered: float) -> np.ndarray:
@@ -52,6 +58,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=192)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--reuse", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     _keep_memory()
     torch.set_num_threads(arguments.threads)
@@ -75,52 +82,66 @@ def main() -> None:
             loss.backward()
             optimiser.step()
 
-        figures: dict[str, float] = {}
-        clips = data.side("train")[: arguments.clips]
+        clips = data.side("train")[: arguments.clips // BATCH * BATCH]
         truth = torch.tensor([labels.index(clip.spans[0].label) for clip in clips])
         samples = family.front.features.samples(family.front.window_frames)
-        plain_clip(data.root / clips[0].path, samples, np.random.default_rng(0), 1.0)  # compiles what librosa compiles
-        for name, altered in (("plain loop, as recorded", 0.0), ("plain loop, altered", ALTERED)):
+        windows = 4 * len(clips)
+        light = augment.strength_of(f"none,stretch={ALTERED},pitch={ALTERED},noise={ALTERED}")
+
+        def plain(altered: float) -> int:
             rng = np.random.default_rng(1)
-            count = len(clips) if altered == 0 else max(BATCH, len(clips) // 4)
-            began = time.perf_counter()
-            for at in range(0, count - BATCH + 1, BATCH):
+            for at in range(0, len(clips), BATCH):
                 rows = [plain_clip(data.root / clip.path, samples, rng, altered) for clip in clips[at : at + BATCH]]
                 step(torch.from_numpy(np.stack(rows)), truth[at : at + BATCH])
-            figures[name] = count // BATCH * BATCH / (time.perf_counter() - began)
+            return len(clips)
 
-        light = augment.strength_of(f"none,stretch={ALTERED},pitch={ALTERED},noise={ALTERED}")
-        windows = 4 * arguments.clips // BATCH * BATCH
-        for name, strength, half in (
-            ("ours, as recorded", augment.PLAIN, False),
-            ("ours, altered", light, False),
-            ("ours, altered, bfloat16", light, True),
-        ):
-            maker = WindowMaker(clips, waves, labels, family.front, strength, 1)
-            drawer = Drawer(maker, windows, workers=1)
-            began = time.perf_counter()
-            drawer.ahead(0)
-            for pool in range(2):
-                drawn = drawer.take(pool)
-                if pool == 0:
-                    drawer.ahead(1)
-                features, targets = torch.from_numpy(drawn.mels), torch.from_numpy(drawn.targets).argmax(1)
-                for _ in range(arguments.reuse):
-                    for rows_of in torch.randperm(windows).split(BATCH):
-                        step(features[rows_of].float(), targets[rows_of], half)
-            figures[name] = 2 * arguments.reuse * windows / (time.perf_counter() - began)
-            drawer.close()
-        for name, half in (("arithmetic alone", False), ("arithmetic alone, bfloat16", True)):
-            began = time.perf_counter()
-            for _ in range(2):
-                for rows_of in torch.randperm(windows).split(BATCH):
-                    step(features[rows_of].float(), targets[rows_of], half)
-            figures[name] = 2 * windows / (time.perf_counter() - began)
-    print(f"decoding all {len(whole.clips)} clips, once: {decoding:.1f} s")
-    for name, figure in figures.items():
+        def epoch(features: torch.Tensor, targets: torch.Tensor, half: bool) -> int:
+            for rows in torch.randperm(len(features)).split(BATCH):
+                step(features[rows].float(), targets[rows], half)
+            return len(features)
+
+        def ours(strength: augment.Strength, half: bool) -> int:
+            seen = 0
+            with closing(Drawer(WindowMaker(clips, waves, labels, family.front, strength, 1), windows, 1)) as drawer:
+                drawer.ahead(0)
+                for pool in range(POOLS):
+                    drawn = drawer.take(pool)
+                    if pool + 1 < POOLS:
+                        drawer.ahead(pool + 1)
+                    features, targets = torch.from_numpy(drawn.mels), torch.from_numpy(drawn.targets).argmax(1)
+                    seen += sum(epoch(features, targets, half) for _ in range(arguments.reuse))
+            return seen
+
+        with closing(Drawer(WindowMaker(clips, waves, labels, family.front, light, 1), windows, 0)) as drawer:
+            pool = drawer.take(0)
+        there = torch.from_numpy(pool.mels), torch.from_numpy(pool.targets).argmax(1)
+        ways: dict[str, Callable[[], int]] = {
+            "plain loop, as recorded": lambda: plain(0.0),
+            "plain loop, altered": lambda: plain(ALTERED),
+            "ours, as recorded": lambda: ours(augment.PLAIN, False),
+            "ours, altered": lambda: ours(light, False),
+            "ours, altered, bfloat16": lambda: ours(light, True),
+            "arithmetic alone": lambda: epoch(*there, False),
+            "arithmetic alone, bfloat16": lambda: epoch(*there, True),
+        }
+        plain(1.0)  # librosa and numba compile at first use, torch chooses its kernels
+        for half in (False, True):
+            epoch(*there, half)
+        rates: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(arguments.rounds):
+            for name, way in ways.items():
+                began = time.perf_counter()
+                seen = way()
+                rates[name].append(seen / (time.perf_counter() - began))
+    print(f"decoding all {len(whole.clips)} clips, once: {decoding:.1f} s; load {os.getloadavg()[0]:.1f}")
+    for name, of_rounds in rates.items():
+        over = {
+            which: statistics.median(a / b for a, b in zip(of_rounds, rates[f"plain loop, {which}"], strict=True))
+            for which in ("altered", "as recorded")
+        }
         print(
-            f"{name:28} {figure:7.1f} clips/s  {figure / figures['plain loop, altered']:6.1f} × plain, altered"
-            f"  {figure / figures['plain loop, as recorded']:5.1f} × plain, as recorded"
+            f"{name:28} {statistics.median(of_rounds):7.1f} clips/s  {over['altered']:6.1f} × plain, altered"
+            f"  {over['as recorded']:6.1f} × plain, as recorded"
         )
 
 
