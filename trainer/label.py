@@ -9,6 +9,7 @@ Slots that stay open are left out: not knowing is better than guessing.
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +20,18 @@ import numpy.typing as npt
 from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
 from babymonitor.core.classifier import Classifier
 from babymonitor.core.features import Wave, log_mel
+from babymonitor.core.labels import LABELS
+from trainer.corpora import DataError, load
 
 SLOT = 4096
 """Samples of one slot: 0.256 s, the hop of the detector."""
 FRAME = 15600
 """Samples of one YAMNet frame: 0.975 s."""
 
-BABY_MANIFEST_LABELS = {"baby_cry", "baby_cry_candidate"}
-LAUGH_MANIFEST_LABELS = {"baby_laugh", "baby_laugh_over_music"}
-OPEN_MANIFEST_LABELS = {"baby_vocal_unsure"}
+# What a data set may promise: the vocabulary's words, and names that are none of its labels.
+CRY_PROMISES = {"baby_cry_candidate", *(name for name, known in LABELS.items() if known.crying)}
+LAUGH_PROMISES = {"baby_laugh_over_music", "happy"}
+OPEN_PROMISES = {"baby_vocal_unsure"}
 
 # donateacry's reasons; those not named here (discomfort, lonely, scared, hot or cold, don't know) are no reason known.
 REASONS = {"hu": "hungry", "bp": "pain", "bu": "pain", "ti": "tired"}
@@ -47,8 +51,11 @@ class Teacher:
     def __init__(self, model: Path) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self._interpreter = Interpreter(str(model), num_threads=1)
-        self._interpreter.allocate_tensors()
+        try:
+            self._interpreter = Interpreter(str(model), num_threads=1)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise DataError(f"{model} cannot be used as a teacher: it is not YAMNet's .tflite file.") from error
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
 
@@ -113,12 +120,12 @@ def _covering(track: Scores, slot: int) -> Scores:
 
 
 def teach(sound: Heard, promised: str) -> list[str]:
-    """A label per slot ("" where it stays open) by the teacher and loudness. promised: the manifest's label."""
+    """A label per slot ("" where it stays open) by the teacher and loudness. promised: the data set's label."""
     labels = [""] * len(sound.cry)
     sounding = sound.sounding
     for slot in range(len(labels)):
         cry, laugh, babble = sound.cry[slot], sound.laugh[slot], sound.babble[slot]
-        if promised in LAUGH_MANIFEST_LABELS:
+        if promised in LAUGH_PROMISES:
             # A recording of laughter throughout: the teacher only has to agree that it is not weeping here.
             if sounding[slot] and (laugh >= 0.15 or cry < 0.10):
                 labels[slot] = "happy"
@@ -195,8 +202,10 @@ def spans(labels: list[str], length: float) -> Iterator[tuple[float, float, str,
             start = slot
 
 
-def reason(detail: str) -> str:
-    """The label of a cry from what its uploader said: "sad" where the reason is none of ours or not known."""
+def reason(detail: str, promised: str = "") -> str:
+    """The label of a cry: the data set's, else what its uploader said; "sad" where that is none of ours or unknown."""
+    if promised in LABELS:
+        return promised
     told = dict(part.split("=", 1) for part in detail.split(";") if "=" in part)
     return REASONS.get(told.get("reason", ""), "sad")
 
@@ -209,27 +218,31 @@ def label_corpus(
 ) -> dict[str, float]:
     """Write the segments of the whole of the corpus in `root`; → seconds per label.
 
-    Rows of the manifest that promise no baby are background from end to end, by the manifest's word.
+    Clips that promise no baby are background from end to end, by the data set's word.
     cache: folder in which the teacher's scores are kept between rounds.
     """
     from tqdm import tqdm
 
     teacher: Teacher | None = None
     classifier = Classifier(student) if student else None
+    if classifier is not None and (lacking := set(LABELS) - set(classifier.labels)):
+        raise DataError(f"{student} cannot be a student: it does not know the label {min(lacking)}.")
     totals: dict[str, float] = {}
     rows: list[tuple[str, str, str, str, str, str]] = []
-    with (root / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        manifest = list(csv.DictReader(file))
-    for entry in tqdm(manifest, desc="labelling", unit="clip", disable=None):
-        path, promised = entry["path"], entry["label"]
-        if promised in OPEN_MANIFEST_LABELS:
+    clips = load(root).clips
+    if not yamnet.is_file():
+        raise DataError(f"There is no file {yamnet}.")
+    for clip in tqdm(clips, desc="labelling", unit="clip", disable=None):
+        path, promised = clip.path, clip.spans[0].label
+        if promised in OPEN_PROMISES:
             continue
-        if promised not in BABY_MANIFEST_LABELS | LAUGH_MANIFEST_LABELS:
+        if promised not in CRY_PROMISES | LAUGH_PROMISES:
             rows.append((path, "0", "", "background", "1", "manifest"))
             continue
         try:
             wave = read_wave(root / path)
-        except AudioError:
+        except AudioError as error:
+            tqdm.write(f"Skipped {path}: {error}", file=sys.stderr)
             continue
         kept = cache / (path.replace("/", "__") + ".npy") if cache else None
         if kept and kept.is_file():
@@ -243,10 +256,10 @@ def label_corpus(
         sound = heard(wave, views)
         labels = teach(sound, promised)
         by_student = [False] * len(labels)
-        if classifier is not None and promised in BABY_MANIFEST_LABELS:
+        if classifier is not None and promised in CRY_PROMISES:
             labels, by_student = consult(labels, sound, student_track(classifier, wave, len(labels)))
         for start, end, label, slots in spans(labels, wave.size / SAMPLE_RATE):
-            name = reason(entry["detail"]) if label == "crying" else label
+            name = reason(clip.detail, promised) if label == "crying" else label
             track = {"crying": sound.cry_steady, "happy": sound.laugh, "natural": sound.babble}.get(label)
             sure = 1.0 - float(sound.cry[slots].max()) if track is None else float(track[slots].mean())
             origin = "yamnet+student" if any(by_student[slot] for slot in slots) else "yamnet"
