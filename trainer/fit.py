@@ -204,10 +204,12 @@ def fit(
     network = network.to(world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     two_level = TwoLevel(labels).to(world.device)
     spec = maker.front.features
-    batch = recipe.batch // world.size
+    windows = recipe.epoch_windows or windows_of(maker.clips, maker.front)
+    whole = min(recipe.batch, windows)  # nobody is made to draw more than an epoch for one step
+    batch = whole // world.size
     if batch < 2:
-        raise DataError(f"A batch of {recipe.batch} is too small to be shared by {world.size} processes.")
-    steps = max(1, (recipe.epoch_windows or windows_of(maker.clips, maker.front)) // recipe.batch)
+        raise DataError(f"A batch of {whole} is too small to be shared by {world.size} processes.")
+    steps = windows // whole
     weights = torch.from_numpy(maker.weights).to(world.device)
     run = Run(network, labels, recipe, steps, [*origin, maker.identity, world.size])
     if resume and checkpoint.is_file():

@@ -30,6 +30,8 @@ FORMAT = "babymonitor-network-1"
 
 _GOLDEN_TOLERANCE = 5e-2
 """Between the network and the model file said to be made of it, which may be quantised; another one is off by more."""
+_UNNAMED = ("head.", "onnx::")
+"""What weights are called in a model file whose layers were folded into each other when it was written."""
 _CALIBRATION = tuple(asdict(Calibration()))
 _MADE_BY_EXPORT = ("features", "window_frames", "hop_frames", "golden")
 
@@ -181,6 +183,9 @@ def take_over(path: Path, network: nn.Module, labels: tuple[str, ...]) -> None:
     if lacking and path.suffix != ".pt" and path.with_suffix(".pt").is_file():
         take_over(path.with_suffix(".pt"), network, labels)
         return
+    if lacking and stored and all(name.startswith(_UNNAMED) for name in stored):
+        twin = path.with_suffix(".pt").name
+        raise DataError(f"{path.name} does not carry its weights by name: begin from a .pt; {twin} is not there.")
     if lacking:
         raise DataError(f"The weights in {path.name} do not fit this family: {lacking[0]} is not there, or another.")
     network.load_state_dict({name: stored[name] for name in wanted}, strict=False)
