@@ -111,6 +111,8 @@ def import_corpus(name: str, source: Path, target: Path, notice: Notice, keep_cl
     for path in found.misfits:
         notice(f"Skipped {path}: it is not named as in {name}, such as {CORPORA[name].example}.")
     _build(found.rows, source, target)
+    if name == "folders" and found.groups == len(found.rows) > len(found.labels):
+        notice("Each file counts as a voice of its own; if one is heard in several, sort them as LABEL/WHO/FILE.")
     return found
 
 

@@ -221,6 +221,19 @@ def test_folders_with_and_without_groups(tmp_path: Path) -> None:
     }
 
 
+def test_folders_where_nobody_is_named_are_told_so(tmp_path: Path) -> None:
+    source = make_files(tmp_path / "own", "crying/one.wav", "crying/two.wav", "dog/one.wav")
+    notices: list[str] = []
+    import_corpus("folders", source, tmp_path / "set", notices.append)
+    assert [notice for notice in notices if "LABEL/WHO/FILE" in notice] == notices != []
+    (source / "crying" / "anna").mkdir()
+    for name in ("one.wav", "two.wav"):
+        (source / "crying" / name).rename(source / "crying" / "anna" / name)
+    notices.clear()
+    import_corpus("folders", source, tmp_path / "named", notices.append)
+    assert notices == []
+
+
 def test_imported_sound_can_be_read_and_costs_no_space(tmp_path: Path) -> None:
     source = make_files(
         tmp_path / "corpus", *(f"{who}a01{letter}a.wav" for who in ("03", "08", "09") for letter in "WN")
