@@ -10,10 +10,14 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from trainer import options
 
 # Before numpy is imported: its matrices here are small, and threads that wait for each other take longer than the work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+_SPLITS = ("train", "validation", "test", "evaluation-only", "all")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -62,19 +66,26 @@ def _event(values: dict[str, Any]) -> None:
 
 
 def _families(arguments: argparse.Namespace) -> int:
+    import torch
+
     from babymonitor.core.labels import LABELS
     from trainer.networks import FAMILIES
+    from trainer.run import recipe_of
 
     rows: list[dict[str, Any]] = []
     for family in FAMILIES.values():
-        network = family.network(tuple(LABELS), "random" if family.weights else None)  # nothing is fetched for it
-        front = family.front
+        published = {} if "/" in family.weights else "random"  # {}: the base configuration
+        known: tuple[Any, ...] = (published,) if family.weights else ()
+        with torch.device("meta"):  # counted, not filled: nothing is fetched, and no memory taken
+            network = family.build(tuple(LABELS), family.front, *known)
+        front, recipe = family.front, recipe_of(family.name)
         rows.append(
             {
                 "name": family.name,
                 "parameters": sum(values.numel() for values in network.parameters()),
                 "input": f"{front.features.kind} {front.features.rows} × {front.window_frames} ({front.seconds:.1f} s)",
                 "needs": family.needs or "nothing more",
+                "recipe": {name: getattr(recipe, name) for name in recipe.__slots__},
                 "about": family.about,
             }
         )
@@ -85,6 +96,10 @@ def _families(arguments: argparse.Namespace) -> int:
             size = f"{row['parameters']:>11,} parameters" if row["parameters"] else f"{'fitted at once':>22}"
             print(f"{row['name']:18} {size}  {row['input']}  needs {row['needs']}")
             print(f"{'':18} {row['about']}")
+            if row["parameters"]:
+                told = row["recipe"]
+                text = f"{told['epochs']} epochs, batches of {told['batch']}, learning rate {told['learning_rate']:g}"
+                print(f"{'':18} {text}")
     return 0
 
 
@@ -101,7 +116,8 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _event({"event": "finished", "model": str(request.output), "metrics": metrics})
     else:
-        print(f"{request.output}: " + ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
+        figures = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics.items())
+        print(f"{request.output}: on validation groups {figures}")
     return 0
 
 
@@ -113,20 +129,28 @@ def _prepare_arithmetic(arguments: argparse.Namespace) -> None:
 
 
 def _teller(arguments: argparse.Namespace) -> Any:
-    """What is told while it trains: JSON lines, or (where no bar is drawn) a line for each epoch."""
+    """What is told while it trains: JSON lines, or who stands where and (where no bar is drawn) a line an epoch."""
 
     def tell(values: dict[str, Any]) -> None:
         if arguments.json:
             _event(values)
+        elif values["event"] == "started":
+            sides = ", ".join(f"{side} {count}" for side, count in values["groups"].items())
+            text = f"{values['family']}: labels {', '.join(values['labels'])}; groups {sides}"
+            print(text, file=sys.stderr, flush=True)
         elif values["event"] == "epoch" and not sys.stderr.isatty():
-            print(" ".join(f"{name}={value}" for name, value in values.items()), file=sys.stderr, flush=True)
+            left = {name: value for name, value in values.items() if name not in ("event", "epoch", "epochs")}
+            told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in left.items())
+            print(f"epoch {values['epoch']} of {values['epochs']}: {told}", file=sys.stderr, flush=True)
 
     return tell
 
 
 def _division(arguments: argparse.Namespace) -> Any:
-    from trainer.corpora import Division
+    from trainer.corpora import DataError, Division
 
+    if arguments.fold and not arguments.folds:
+        raise DataError(f"--fold {arguments.fold} is one of how many? Say it with --folds.")
     return Division(
         shares=arguments.shares,
         sides=arguments.sides,
@@ -152,6 +176,9 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
     unknown = [name for name in weights if name not in FAMILIES or not FAMILIES[name].weights]
     if unknown:
         raise DataError(f"The family '{unknown[0]}' takes no weights; --weights wants FAMILY=FROM.")
+    begin_from = getattr(arguments, "begin_from", None)
+    if begin_from and not begin_from.is_file():
+        raise DataError(f"There is no file {begin_from} to begin from.")
     return Request(
         data=arguments.data,
         family=family,
@@ -162,7 +189,7 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
         merged=dict(arguments.merge),
         division=_division(arguments),
         augmentation=arguments.augment,
-        begin_from=getattr(arguments, "begin_from", None),
+        begin_from=begin_from,
         weights=weights.get(family),
         resume=getattr(arguments, "resume", False),
         codecs=not arguments.no_codecs,
@@ -199,9 +226,12 @@ def _compare(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _event({"event": "finished", "report": str(page), "best": rows[0]["family"]})
     else:
+        print(f"balanced accuracy [95 % interval]; chance is {told['chance']:.3f}")
         for row in rows:
             entry = row[row["judged_by"]]["balanced_accuracy"]
-            print(f"{row['family']:18} {entry['value']:.3f} [{entry['low']}, {entry['high']}]")
+            span = "[one group]" if entry["low"] is None else f"[{entry['low']:.3f}–{entry['high']:.3f}]"
+            text = "  random split: too good" if row["protocol"] == "random split" else ""
+            print(f"{row['family']:18} {entry['value']:.3f} {span}{text}")
         for one in told["left_out"]:
             print(f"{one['family']:18} left out: {one['why']}")
         print(page)
@@ -346,6 +376,7 @@ def _label(arguments: argparse.Namespace) -> int:
     totals = label_corpus(arguments.data, arguments.yamnet, arguments.output, arguments.student, arguments.cache)
     for name, seconds in sorted(totals.items()):
         print(f"{name:12} {seconds:8.0f} s")
+    print(arguments.output)
     return 0
 
 
@@ -379,32 +410,42 @@ def _default_cache() -> Path:
     return Path(platformdirs.user_cache_dir("babymonitor", appauthor=False)) / "waves"
 
 
+class _Parser(argparse.ArgumentParser):
+    """What is wrong, in one sentence, and not the usage before it: of forty options that fills a screen."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="trainer", description="Trains and examines the models of Baby Monitor.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser = _Parser(prog="trainer", description="Trains and examines the models of Baby Monitor.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
+        sub = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         sub.set_defaults(command=run)
         return sub
 
     def data_options(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set folder")
         sub.add_argument("--segments", type=Path, metavar="FILE.csv", help="who is heard when; decides about labels")
-        sub.add_argument(
-            "--cache", type=Path, default=_default_cache(), metavar="DIR", help="where decoded sound is kept"
-        )
+        where = "where decoded sound is kept (default: the user's cache folder)"
+        sub.add_argument("--cache", type=Path, default=_default_cache(), metavar="DIR", help=where)
         sub.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
 
     def division_options(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument(
-            "--merge", action="append", default=[], type=_pair, metavar="LABEL=AS", help="count as another"
+        text = "which groups train, validate and test; a group never stands on two sides"
+        sides = sub.add_argument_group("labels and sides", text)
+        sides.add_argument("--merge", action="append", default=[], type=options.pair, metavar="LABEL=AS",
+                           help="let one label count as another; may be given again")  # fmt: skip
+        sides.add_argument("--shares", type=options.shares, default="70,15,15", metavar="A,B,C",
+                           help="per cent for training, validation and test (default: 70,15,15)")  # fmt: skip
+        sides.add_argument("--sides", type=Path, metavar="FILE.csv", help="columns group,split: where groups stand")
+        sides.add_argument("--folds", type=int, default=0, metavar="N", help="divide the groups into N parts")
+        sides.add_argument(
+            "--fold", type=int, default=0, metavar="K", help="the part that tests (default: 0, the first)"
         )
-        sub.add_argument("--shares", type=_shares, default="70,15,15", help="of training, validation and test")
-        sub.add_argument("--sides", type=Path, metavar="FILE.csv", help="group,split: where groups stand")
-        sub.add_argument("--folds", type=int, default=0, help="divide the groups into so many parts")
-        sub.add_argument("--fold", type=int, default=0, help="the part that is the test side, from 0")
-        sub.add_argument("--split-by-clip", action="store_true", help="let one speaker stand on all sides: too good")
+        sides.add_argument("--split-by-clip", action="store_true", help="let one speaker stand on all sides: too good")
 
     families = command("families", _families, "every family: name, parameters, input, what it needs")
     families.add_argument("--json", action="store_true", help="as JSON")
@@ -423,30 +464,44 @@ def _parser() -> argparse.ArgumentParser:
     def training_options(sub: argparse.ArgumentParser, searched: bool = False) -> None:
         """searched: those that a search tries out are left away."""
         division_options(sub)
-        sub.add_argument("--epochs", type=_positive, help="how often (default: the family's)")
-        sub.add_argument("--epoch-windows", type=_positive, help="windows of one epoch (default: four for each clip)")
-        sub.add_argument("--augment", default="", metavar="NAME[,THING=SHARE…]", help="night, speech or none, changed")
+        how = sub.add_argument_group("recipe", "what is not given is as `trainer families --json` shows for the family")
+        how.add_argument("--epochs", type=options.positive, metavar="N")
+        how.add_argument("--epoch-windows", type=options.positive, metavar="N",
+                         help="windows of one epoch (default: four for each clip, 1,024 to 24,576)")  # fmt: skip
         if not searched:
-            sub.add_argument("--batch", type=_positive)
-            sub.add_argument("--learning-rate", type=float)
-            sub.add_argument("--weight-decay", type=float)
-            sub.add_argument("--mixup", type=float, metavar="SHARE")
-            sub.add_argument("--mask", type=float, metavar="SHARE", help="SpecAugment")
-            sub.add_argument("--smoothing", type=float, help="of the labels")
-        sub.add_argument("--schedule", choices=("one_cycle", "plateau", "constant"))
-        sub.add_argument("--patience", type=int, help="epochs without a better validation before it ends; 0: never")
-        sub.add_argument("--balance", choices=("sampling", "weights", "none"), help="how rare labels are made to count")
-        sub.add_argument("--precision", choices=("float32", "bfloat16", "auto"), help="of the products while training")
-        sub.add_argument("--average", type=float, help="how slowly the averaged weights follow")
-        sub.add_argument("--reuse", type=_positive, help="epochs that share the windows drawn")
-        sub.add_argument("--seed", type=int)
-        where = "a hub name, a folder, a file, or 'random', for a family with pretrained weights"
-        sub.add_argument("--weights", action="append", default=[], type=_pair, metavar="FAMILY=FROM", help=where)
-        sub.add_argument("--no-codecs", action="store_true", help="leave out the copies through phone codecs")
-        sub.add_argument("--threads", type=_positive, default=1, help="threads of the network's arithmetic")
-        sub.add_argument("--workers", type=int, help="processes that draw windows")
-        sub.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-        sub.add_argument("--licence", default="as the data it was trained on")
+            how.add_argument("--batch", type=options.positive, metavar="N", help="windows a step")
+            how.add_argument("--learning-rate", type=float, metavar="RATE", help="the highest of the schedule")
+            how.add_argument("--weight-decay", type=float, metavar="RATE")
+            how.add_argument("--mixup", type=float, metavar="SHARE", help="of a batch, overlaid with other windows")
+            how.add_argument(
+                "--mask", type=float, metavar="SHARE", help="of a batch, with bands and frames masked (SpecAugment)"
+            )
+            how.add_argument("--smoothing", type=float, metavar="SHARE", help="of the labels")
+        how.add_argument("--schedule", choices=("one_cycle", "plateau", "constant"), help="of the learning rate")
+        how.add_argument("--patience", type=int, metavar="N",
+                         help="end after N epochs without a better validation; 0: never")  # fmt: skip
+        how.add_argument("--balance", choices=("sampling", "weights", "none"), help="how rare labels are made to count")
+        how.add_argument("--precision", choices=("float32", "bfloat16", "auto"), help="of the products while training")
+        how.add_argument(
+            "--average", type=float, metavar="SHARE", help="of the averaged weights that a step leaves (EMA)"
+        )
+        how.add_argument("--reuse", type=options.positive, metavar="N", help="epochs that share the windows drawn")
+        how.add_argument("--seed", type=int, metavar="N")
+        how.add_argument("--augment", default="", metavar="NAME[,THING=SHARE…]",
+                         help="night, speech or none, and changes to it (default: by the labels)")  # fmt: skip
+        how.add_argument("--no-codecs", action="store_true", help="leave out the copies through phone codecs")
+        how.add_argument("--weights", action="append", default=[], type=options.weights, metavar="FAMILY=FROM",
+                         help="pretrained ones: a hub name, a folder, a file, or 'random'")  # fmt: skip
+        machine = sub.add_argument_group("machine")
+        machine.add_argument(
+            "--device", default="auto", help="auto, cpu, cuda or mps (default: auto, the quickest there)"
+        )
+        machine.add_argument(
+            "--threads", type=options.positive, default=1, metavar="N", help="of the network (default: 1)"
+        )
+        machine.add_argument("--workers", type=int, metavar="N", help="processes that draw windows (default: 1)")
+        sub.add_argument("--licence", metavar="TEXT", help="of the model file (default: as the data it was trained on)",
+                         default="as the data it was trained on")  # fmt: skip
 
     train = command("train", _train, "train a model file from a data set")
     data_options(train)
@@ -464,46 +519,59 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--beside-random-split", action="store_true", help="each family on a split by clips too: what leakage is worth"
     )
-    compare.add_argument("--report", type=Path, required=True, metavar="DIR")
-    compare.add_argument("--work", type=Path, metavar="DIR", help="where models and judgements are kept")
-    compare.add_argument("--title", default="Families compared")
+    compare.add_argument("--report", type=Path, required=True, metavar="DIR", help="where the page goes")
+    compare.add_argument(
+        "--work", type=Path, metavar="DIR", help="where finished runs are kept (default: work in --report)"
+    )
+    compare.add_argument("--title", default="Families compared", help="of the page")
 
     tune = command("tune", _tune, "search for a family's best settings; many workers may share one study")
     data_options(tune)
     training_options(tune, searched=True)
     tune.add_argument("--family", required=True, metavar="NAME", help="see `trainer families`")
     tune.add_argument("--study", type=Path, required=True, metavar="FILE.sqlite", help="kept, and gone on with")
-    tune.add_argument("--trials", type=_positive, default=20, help="of this worker")
+    tune.add_argument("--trials", type=options.positive, default=20, metavar="N", help="of this worker (default: 20)")
 
     evaluate = command("evaluate", _evaluate, "how good a model is on groups it never met")
     data_options(evaluate)
-    evaluate.add_argument("--model", type=Path, required=True, metavar="FILE.onnx")
-    evaluate.add_argument("--split", default="test", choices=("train", "validation", "test", "evaluation-only", "all"))
+    evaluate.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx")
+    evaluate.add_argument("--split", default="test", choices=_SPLITS, help="the side (default: test)")
     division_options(evaluate)
     evaluate.add_argument("--shared-labels", action="store_true", help="compare on the labels that both know only")
-    evaluate.add_argument("--robustness-clips", type=_not_negative, default=100, metavar="N",
-                          help="clips to judge in noise, through codecs and so on; 0: none")  # fmt: skip
+    evaluate.add_argument("--robustness-clips", type=options.not_negative, default=100, metavar="N",
+                          help="clips to judge in noise, through codecs and so on (default: 100; 0: none)")  # fmt: skip
     evaluate.add_argument("--report", type=Path, metavar="DIR", help="write a page with plots there, and its values")
     evaluate.add_argument("--yamnet", type=Path, metavar="FILE.tflite", help="the peer, measured on the same clips")
 
     nights = command("nights", _nights, "whole nights through detector and alarm: cries caught, delay, false alarms")
     data_options(nights)
     division_options(nights)
-    nights.add_argument("--model", type=Path, required=True, metavar="FILE.onnx")
-    nights.add_argument("--split", default="test", choices=("train", "validation", "test", "evaluation-only", "all"))
-    nights.add_argument("--hours", type=_above_zero, default=10.0, help="of each background")
-    nights.add_argument("--episodes", type=_above_zero, default=12.0, metavar="N", help="of crying, an hour")
+    nights.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx")
+    nights.add_argument("--split", default="test", choices=_SPLITS, help="the side (default: test)")
     nights.add_argument(
-        "--snr", type=float, nargs="+", default=[20.0, 10.0, 0.0], metavar="DB", help="cries above the background"
+        "--hours", type=options.above_zero, default=10.0, metavar="N", help="of each background (default: 10)"
+    )
+    nights.add_argument(
+        "--episodes", type=options.above_zero, default=12.0, metavar="N", help="of crying, an hour (default: 12)"
+    )
+    nights.add_argument(
+        "--snr",
+        type=float,
+        nargs="+",
+        default=[20.0, 10.0, 0.0],
+        metavar="DB",
+        help="cries above the background (default: 20 10 0)",
     )
     nights.add_argument("--backgrounds", nargs="+", default=[], metavar="NAME", help="only these")
-    nights.add_argument("--seed", type=int, default=1)
+    nights.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="another one composes other nights (default: 1)"
+    )
     nights.add_argument("--report", type=Path, metavar="DIR", help="where nights.json and nights.txt are written")
 
     report = command("report", _report, "write the page of a comparison again, or of several as one")
     report.add_argument("files", nargs="+", type=Path, metavar="FILE.json", help="what compare or evaluate wrote")
     report.add_argument("--output", type=Path, required=True, metavar="DIR")
-    report.add_argument("--title", default="Families compared")
+    report.add_argument("--title", default="Families compared", help="of the page")
 
     label = command("label", _label, "who is heard when, in recordings that only promise a baby")
     label.add_argument("--data", type=Path, required=True, metavar="DIR")
@@ -520,45 +588,10 @@ def _parser() -> argparse.ArgumentParser:
 
     predict = command("predict", _predict, "what a model says of files")
     predict.add_argument("paths", nargs="+", type=Path, metavar="PATH")
-    predict.add_argument("--model", type=Path, required=True, metavar="FILE.onnx")
+    predict.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx")
     predict.add_argument("--json", action="store_true", help="one JSON object instead of words")
     predict.add_argument("--output", type=Path, metavar="FILE", help="write the JSON there")
     return parser
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, _, other = text.partition("=")
-    if not other:
-        raise argparse.ArgumentTypeError("it must read LABEL=AS")
-    return name, other
-
-
-def _shares(text: str) -> tuple[float, ...]:
-    shares = tuple(float(part) / 100 for part in text.split(","))
-    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
-        raise argparse.ArgumentTypeError("it must be three numbers that add up to 100, such as 70,15,15 or 80,10,10")
-    return shares
-
-
-def _not_negative(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("it must not be negative")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("it must be at least 1")
-    return value
-
-
-def _above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("it must be above 0")
-    return value
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("--device abacus", "abacus"),
         ("--folds 1", "two or more"),
         ("--folds 3 --fold 7", "no fold 7"),
+        ("--fold 1", "--folds"),
         ("--weights cnn_tiny=random", "takes no weights"),
         ("--sides nowhere.csv", "nowhere.csv"),
         ("--from nowhere.onnx", "nowhere.onnx"),
@@ -56,6 +57,31 @@ def test_options_that_cannot_be(
 ) -> None:
     base = f"train --family cnn_tiny --data {data_set} --cache {tmp_path}/cache --no-codecs --output {tmp_path}/m.onnx"
     assert said in refused([*base.split(), *words.split()], capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train", "--data, --family"),
+        ("tarin", "invalid choice: 'tarin'"),
+        ("train --epochs two", "a whole number, 1 or more, not two"),
+        ("train --epochs 0", "a whole number, 1 or more, not 0"),
+        ("train --shares 70,a,15", "three numbers"),
+        ("train --merge tired", "LABEL=AS, not tired"),
+        ("train --weights hubert", "FAMILY=FROM, not hubert"),
+        ("predict --model mine.pt night.wav", "trainer export mine.pt"),
+        ("nights --hours nan", "a number above 0, not nan"),
+    ],
+)
+def test_words_that_are_no_command_are_told_without_the_usage(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(words.split())
+    sentence = capsys.readouterr().err
+    assert left.value.code == 2
+    assert said in sentence
+    assert len(sentence.splitlines()) == 1
 
 
 def test_folds_and_given_sides_together(data_set: Path, tmp_path: Path) -> None:
@@ -93,6 +119,25 @@ def test_a_training_that_runs_away_ends_with_a_sentence(
         with pytest.raises(DataError, match="not a number"):
             train(request)
     assert not request.output.exists()
+
+
+def test_a_batch_is_at_most_an_epoch(data_set: Path, tmp_path: Path) -> None:
+    """A number typed wrong would else have a hundred thousand windows drawn for one step."""
+    recipe = Recipe(epochs=1, epoch_windows=16, batch=100_000)
+    output = tmp_path / "m.onnx"
+    assert train(Request(data_set, "cnn_tiny", output, recipe, tmp_path / "cache", codecs=False))
+
+
+def test_a_folded_model_file_says_why_it_is_no_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the exporter once wrote them: numbers where the layers' names were."""
+    from trainer import torch_file
+    from trainer.networks import FAMILIES
+
+    folded = {"head.weight": torch.zeros(2, 320), "head.bias": torch.zeros(2), "onnx::Conv_207": torch.zeros(24)}
+    monkeypatch.setattr(torch_file, "_weights", lambda path: (("rain", "wind"), folded))
+    network = FAMILIES["cnn_tiny"].network(("rain", "wind"))
+    with pytest.raises(DataError, match="does not carry its weights by name"):
+        torch_file.take_over(tmp_path / "old.onnx", network, ("rain", "wind"))
 
 
 def test_a_checkpoint_of_other_sides_is_refused(data_set: Path, tmp_path: Path) -> None:
