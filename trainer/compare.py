@@ -20,7 +20,7 @@ import numpy as np
 from filelock import FileLock
 
 from babymonitor.core.classifier import Classifier, ModelError
-from trainer.corpora import DataError
+from trainer.corpora import DataError, DataSet, Division, Waves
 from trainer.cost import cost_of
 from trainer.figures import two_sided
 from trainer.fit import Event
@@ -42,13 +42,16 @@ def compare(requests: Sequence[Request], work: Path, title: str, command: str, e
     work.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     left_out: list[dict[str, str]] = []
-    contents = {request.division: _content_of(request) for request in requests}
+    divided: dict[Division, _Divided] = {}
+    for request in requests:
+        if request.division not in divided:
+            divided[request.division] = _Divided(*prepared(request))
     labels: list[str] = []
     # A family's grouped folds are one row, those of a random split beside them another.
     for family, leaks in dict.fromkeys((request.family, request.division.by_clip) for request in requests):
         folds = [one for one in requests if one.family == family and one.division.by_clip == leaks]
         try:
-            runs = [_run(request, contents[request.division], work, event) for request in folds]
+            runs = [_run(request, divided[request.division], work, event) for request in folds]
         except (DataError, ModelError, ImportError) as error:
             left_out.append({"family": family, "why": str(error)})
             continue
@@ -56,8 +59,8 @@ def compare(requests: Sequence[Request], work: Path, title: str, command: str, e
         labels = runs[0]["labels"]
     if not rows:
         raise DataError(f"Not one of the families could be trained: {left_out[0]['why']}")
-    for content in contents.values():
-        shutil.rmtree(_pools(work, content), ignore_errors=True)
+    for one in divided.values():
+        shutil.rmtree(_pools(work, one), ignore_errors=True)
     return {
         "title": title,
         "data": requests[0].data.name,
@@ -71,39 +74,44 @@ def compare(requests: Sequence[Request], work: Path, title: str, command: str, e
     }
 
 
-def _content_of(request: Request) -> str:
-    """The data as it is divided: what is heard in every clip, whose it is and where it stands."""
-    data, _, waves = prepared(request)
-    clips = [[waves.content(clip.path), clip.group, clip.side, repr(clip.spans)] for clip in data.clips]
-    return hashlib.sha256(json.dumps([clips, waves.kinds]).encode()).hexdigest()[:12]
+class _Divided:
+    """The data as they are divided, with their sound: prepared once, for every family.
+
+    content: a hash of what is heard in every clip, whose it is and where it stands.
+    """
+
+    def __init__(self, data: DataSet, waves: Waves) -> None:
+        self.data, self.waves = data, waves
+        clips = [[waves.content(clip.path), clip.group, clip.side, repr(clip.spans)] for clip in data.clips]
+        self.content = hashlib.sha256(json.dumps([clips, waves.kinds]).encode()).hexdigest()[:12]
 
 
-def _pools(work: Path, content: str) -> Path:
-    return work / f"pools-{content}"
+def _pools(work: Path, divided: _Divided) -> Path:
+    return work / f"pools-{divided.content}"
 
 
-def _identity(request: Request, content: str) -> str:
+def _identity(request: Request, divided: _Divided) -> str:
     """What a run depends on: its settings, the data, and the files that it begins from."""
     recipe = {**asdict(request.recipe), "workers": 0}
-    told = [_FORMAT, content, origin_of(request), recipe, request.augmentation]
+    told = [_FORMAT, divided.content, origin_of(request), recipe, request.augmentation]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _run(request: Request, content: str, work: Path, event: Event | None) -> dict[str, Any]:
+def _run(request: Request, divided: _Divided, work: Path, event: Event | None) -> dict[str, Any]:
     """Train and judge, or read what was judged before. The model file stays in `work`."""
-    stem = f"{request.family}-{_identity(request, content)}"
+    stem = f"{request.family}-{_identity(request, divided)}"
     told = work / f"{stem}.json"
     with FileLock(work / f"{stem}.lock"):  # the same comparison may run twice at once
         if told.is_file():
             before: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
             return before
-        begin_from = request.begin_from or _body_of(request, content, work)
+        begin_from = request.begin_from or _body_of(request, divided, work)
         request = replace(
             request, output=work / f"{stem}.onnx", name=request.family, begin_from=begin_from,
-            kept=_pools(work, content),
+            kept=_pools(work, divided),
         )  # fmt: skip
-        seconds = _trained(request, event)
-        result = judged(request) | {"train_seconds": round(seconds, 1)}
+        seconds = _trained(request, divided, event)
+        result = _judged(request.output, divided) | {"train_seconds": round(seconds, 1)}
         request.checkpoint.unlink(missing_ok=True)
         partial = told.with_suffix(".part")
         partial.write_text(json.dumps(result), encoding="utf-8")
@@ -111,7 +119,7 @@ def _run(request: Request, content: str, work: Path, event: Event | None) -> dic
     return result
 
 
-def _trained(request: Request, event: Event | None) -> float:
+def _trained(request: Request, divided: _Divided, event: Event | None) -> float:
     """Train, going on from a checkpoint if there is one of this run; → seconds of its epochs, or of it all."""
     spent = 0.0
 
@@ -121,33 +129,32 @@ def _trained(request: Request, event: Event | None) -> float:
         if event:
             event(values)
 
-    began = time.monotonic()
+    began, ready = time.monotonic(), (divided.data, divided.waves)
     try:
-        train(replace(request, resume=request.checkpoint.is_file()), watch)
+        train(replace(request, resume=request.checkpoint.is_file()), watch, ready)
     except DataError:
         if not request.checkpoint.is_file():
             raise
         # Damaged, or of a version of before.
         request.checkpoint.unlink()
-        train(replace(request, resume=False), watch)
+        train(replace(request, resume=False), watch, ready)
     return spent or time.monotonic() - began
 
 
-def _body_of(request: Request, content: str, work: Path) -> Path | None:
+def _body_of(request: Request, divided: _Divided, work: Path) -> Path | None:
     """The model file of the network whose embedding a family is built on, if it was trained here on the same sides:
     trained again it would come out the same.
     """
     if not request.family.endswith("_embeddings"):
         return None
-    body = work / f"{BODY}-{_identity(replace(request, family=BODY), content)}.onnx"
+    body = work / f"{BODY}-{_identity(replace(request, family=BODY), divided)}.onnx"
     return body if body.is_file() else None
 
 
-def judged(request: Request) -> dict[str, Any]:
+def _judged(model: Path, divided: _Divided) -> dict[str, Any]:
     """What the model file says of the test side: probabilities, truth, group and clip of each window, and its cost."""
-    classifier = Classifier(request.output)
-    data, _, waves = prepared(request)
-    judgements = judge(classifier, data.side("test"), waves, data.labels)
+    classifier = Classifier(model)
+    judgements = judge(classifier, divided.data.side("test"), divided.waves, divided.data.labels)
     cost = cost_of(classifier, memory=False)
     return {
         "labels": list(judgements.labels),

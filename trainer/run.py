@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -82,15 +82,19 @@ def recipe_of(family: str, **given: Any) -> Recipe:
     return Recipe(**known)
 
 
-def prepared(request: Request) -> tuple[DataSet, DataSet, Waves]:
-    """→ the usable part, split; the rows for evaluation only; and the decoded sound of both."""
+Prepared = tuple[DataSet, Waves]
+
+
+def prepared(request: Request) -> Prepared:
+    """→ what may be trained on, divided into sides, and its decoded sound; the same for all requests of these data
+    and this division. DataError for what cannot be divided.
+    """
     whole = load(request.data, request.segments, request.merged)
     known = tuple(clip for clip in whole.clips if clip.usable and clip.spans)
-    split(DataSet(whole.root, known), request.division)  # what cannot be divided is refused before hours of decoding
+    split(replace(whole, clips=known), request.division)  # what cannot be divided is refused before hours of decoding
     waves = Waves(whole, request.cache, request.codecs)
-    clips = united(closed(whole.clips, waves), waves)
-    usable = split(DataSet(whole.root, tuple(clip for clip in clips if clip.usable)), request.division)
-    return usable, DataSet(whole.root, tuple(clip for clip in clips if not clip.usable)), waves
+    usable = tuple(clip for clip in united(closed(whole.clips, waves), waves) if clip.usable)
+    return split(replace(whole, clips=usable), request.division), waves
 
 
 def joined(first: Windows, second: Windows) -> Windows:
@@ -111,22 +115,25 @@ def altered_windows(maker: WindowMaker, count: int) -> Windows:
     return Windows(mels, labels, names, names)
 
 
-def train(request: Request, event: Event | None = None) -> dict[str, Any]:
-    """Train, calibrate, write the model file; → its metrics on validation groups (in the leading process, else {})."""
+def train(request: Request, event: Event | None = None, ready: Prepared | None = None) -> dict[str, Any]:
+    """Train, calibrate, write the model file; → its metrics on validation groups (in the leading process, else {}).
+
+    ready: what `prepared` gave of this request, if that is at hand already.
+    """
     world = join(request.device)
     try:
-        metrics = _train(request, world, event if world.leads else None)
+        metrics = _train(request, world, event if world.leads else None, ready)
         world.wait()
         return metrics
     finally:
         leave()
 
 
-def _train(request: Request, world: World, event: Event | None) -> dict[str, Any]:
+def _train(request: Request, world: World, event: Event | None, ready: Prepared | None) -> dict[str, Any]:
     family = FAMILIES[request.family]
     _check_output(request.output)
     strength = strength_for(request)
-    data, _, waves = prepared(request)
+    data, waves = ready or prepared(request)
     labels, front, recipe = data.labels, family.front, request.recipe
     if event:
         sides = {side: len({clip.group for clip in data.side(side)}) for side in SIDES}

@@ -52,11 +52,12 @@ def tune(request: Request, study: Path, trials: int, tell: Callable[[dict[str, A
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    data, _, _ = prepared(request)
-    if isinstance(FAMILIES[request.family].network(data.labels, "random"), Estimator):
+    ready = prepared(request)
+    labels = ready[0].labels
+    if isinstance(FAMILIES[request.family].network(labels, "random"), Estimator):
         raise DataError(f"The family '{request.family}' is fitted at once: there is nothing to search over.")
     if not request.augmentation:
-        request = replace(request, augmentation="night" if TwoLevel(data.labels).two_sided else "speech")
+        request = replace(request, augmentation="night" if TwoLevel(labels).two_sided else "speech")
     study.parent.mkdir(parents=True, exist_ok=True)
     try:
         shared = optuna.create_study(
@@ -67,7 +68,7 @@ def tune(request: Request, study: Path, trials: int, tell: Callable[[dict[str, A
             sampler=optuna.samplers.TPESampler(multivariate=True),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3),
         )
-        about = json.dumps([str(request.data.resolve()), data.labels, repr(request.division), request.recipe.epochs])
+        about = json.dumps([str(request.data.resolve()), labels, repr(request.division), request.recipe.epochs])
         if shared.user_attrs.setdefault("about", about) != about:
             raise DataError(f"{study} is a search over other data, sides or epochs: give another file.")
         shared.set_user_attr("about", about)
@@ -90,7 +91,7 @@ def tune(request: Request, study: Path, trials: int, tell: Callable[[dict[str, A
                 raise optuna.TrialPruned
 
         try:
-            train(replace(suggested(request, trial), output=folder / "trial.onnx", resume=False), watch)
+            train(replace(suggested(request, trial), output=folder / "trial.onnx", resume=False), watch, ready)
         except DivergedError as error:
             raise optuna.TrialPruned from error
         finally:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from trainer.__main__ import main
+from trainer.corpora import Waves
 
 
 @pytest.fixture
@@ -26,9 +27,18 @@ def told(report: Path) -> dict[str, Any]:
 
 
 def test_one_page_of_all_families_and_a_second_run_trains_nothing(
-    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    prepared: list[Waves] = []
+    prepare = Waves.__init__
+
+    def counted(self: Waves, *arguments: Any, **named: Any) -> None:
+        prepared.append(self)
+        prepare(self, *arguments, **named)
+
+    monkeypatch.setattr(Waves, "__init__", counted)
     assert main(words) == 0
+    assert len(prepared) == 2, "once for each fold, whatever the number of families"
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert events[-1]["event"] == "finished"
     comparison = told(tmp_path / "report")
