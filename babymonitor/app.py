@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import signal
 import sys
 import time
@@ -19,7 +20,7 @@ from babymonitor import __version__
 from babymonitor.core import paths
 from babymonitor.core.history import History, HistoryError
 from babymonitor.core.settings import LISTEN_AT_START, Settings
-from babymonitor.live.monitor import Monitor
+from babymonitor.live.monitor import Monitor, is_thread_left_behind
 from babymonitor.ui.main_window import MainWindow
 
 _log = logging.getLogger("babymonitor")
@@ -171,7 +172,13 @@ def run() -> int:
         # The monitor's timers let Python see the signal soon.
         signal.signal(number, lambda *_: application.end())
     application.show()
-    return qt.exec()
+    status = qt.exec()
+    if is_thread_left_behind():
+        # All is saved. Python's own end would wait for the thread, or take what it stands on from under it.
+        _log.warning("ended while a model was still at work")
+        logging.shutdown()
+        os._exit(status)
+    return status
 
 
 def _write_log() -> None:

@@ -38,6 +38,15 @@ from babymonitor.live.state import Activity, MonitorState
 _TICK_MS = 30
 _AWAKE_MS = 3000
 _PLAYBACK_RATE = 44100
+_LONGEST_END_MS = 5000
+
+_left_behind: list[tuple[QThread, DetectorWorker]] = []
+"""Detector threads that did not end in time. They are kept here: Qt aborts when one is destroyed while it runs."""
+
+
+def is_thread_left_behind() -> bool:
+    """Whether a detector thread still runs after its monitor was shut down: the process must then end without it."""
+    return any(thread.isRunning() for thread, _ in _left_behind)
 
 
 class Monitor(QObject):
@@ -167,7 +176,10 @@ class Monitor(QObject):
         self._set_state(MonitorState(Activity.STOPPED))
 
     def shut_down(self) -> None:
-        """End everything, in order; afterwards no thread of ours runs. The monitor cannot be started again."""
+        """End everything, in order. The monitor cannot be started again.
+
+        Afterwards no thread of ours runs, or else `is_thread_left_behind`: nothing interrupts the opening of a model.
+        """
         self.stop()
         self._is_shut_down = True
         self._tick_timer.stop()
@@ -175,9 +187,10 @@ class Monitor(QObject):
         if self._card is not None:
             self._alarm.stop()
         self._worker_stop_requested.emit()
-        if not self._thread.wait(5000):
-            self._thread.terminate()
-            self._thread.wait()
+        if not self._thread.wait(_LONGEST_END_MS):
+            # Never terminate(): a thread that dies with Python's lock in its hand leaves this one waiting for ever.
+            self._thread.setParent(None)
+            _left_behind.append((self._thread, self._worker))
         if self._conversions is not None:
             thread, worker = self._conversions
             worker.stop()
