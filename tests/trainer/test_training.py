@@ -119,28 +119,10 @@ def test_families_names_every_family_and_its_size(capsys: pytest.CaptureFixture[
     assert main(["families", "--json"]) == 0
     families = {family["name"]: family for family in json.loads(capsys.readouterr().out)["families"]}
     assert families.keys() == FAMILIES.keys()
-    family = families["cnn_tiny"]
-    assert 50_000 <= family["parameters"] <= 150_000
-
-
-def test_every_weight_learns_and_loss_falls() -> None:
-    family = FAMILIES["cnn_tiny"]
-    labels = ("hungry", "sad", "natural", "background")
-    torch.manual_seed(0)
-    network = family.network(labels).train()
-    two_level = TwoLevel(labels)
-    mels = torch.randn(8, 64, 124) * 3 - 8
-    targets = torch.eye(4)[torch.arange(8) % 4]
-    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
-    losses = []
-    for _ in range(8):
-        optimiser.zero_grad()
-        loss = two_level.loss(network(mels), targets, 0.1, torch.ones(4))
-        loss.backward()  # type: ignore[no-untyped-call]
-        assert all(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in network.parameters())
-        optimiser.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0]
+    assert 50_000 <= families["cnn_tiny"]["parameters"] <= 150_000
+    # What it fetches, not the small stand-in: the published body, and on it the layers' shares and the head.
+    for name in ("hubert", "wav2vec2"):
+        assert families[name]["parameters"] == 94_371_712 + 13 + 7 * 769
 
 
 @pytest.mark.parametrize("labels", [("sad", "happy", "background"), ("rain", "wind"), ("hungry", "tired")])
