@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,9 @@ from torch.nn import functional
 from trainer import augment
 from trainer.__main__ import _keep_memory
 from trainer.batches import Drawer, WindowMaker
-from trainer.corpora import DataSet, Waves, closed, load, split
+from trainer.corpora import load, split
 from trainer.networks import FAMILIES
+from trainer.waves import Waves, closed
 
 BATCH = 32
 ALTERED = 0.3
@@ -69,7 +71,7 @@ def main() -> None:
         began = time.perf_counter()
         waves = Waves(whole, Path(cache), codecs=False)
         decoding = time.perf_counter() - began
-        data = split(DataSet(whole.root, tuple(closed(whole.clips, waves))))
+        data = split(replace(whole, clips=tuple(closed(whole.clips, waves))))
         labels = data.labels
         network = family.network(labels).to(memory_format=torch.channels_last).train()
         optimiser = torch.optim.AdamW(network.parameters(), 1e-4)
@@ -91,7 +93,7 @@ def main() -> None:
         def plain(altered: float) -> int:
             rng = np.random.default_rng(1)
             for at in range(0, len(clips), BATCH):
-                rows = [plain_clip(data.root / clip.path, samples, rng, altered) for clip in clips[at : at + BATCH]]
+                rows = [plain_clip(data.file(clip.path), samples, rng, altered) for clip in clips[at : at + BATCH]]
                 step(torch.from_numpy(np.stack(rows)), truth[at : at + BATCH])
             return len(clips)
 

@@ -28,9 +28,10 @@ from babymonitor.core.features import Mel, Wave, fit_frames, front_end
 from babymonitor.core.labels import label
 from trainer import augment, synthetic
 from trainer.augment import PLAIN, Strength
-from trainer.corpora import Clip, DataError, Span, Waves
+from trainer.corpora import Clip, DataError, Span
 from trainer.networks import Front
 from trainer.networks.heads import TwoLevel
+from trainer.waves import Waves
 
 BALANCES = ("sampling", "weights", "none")
 SHORTEST_EVENT = 0.40

@@ -20,7 +20,7 @@ import numpy as np
 from filelock import FileLock
 
 from babymonitor.core.classifier import Classifier, ModelError
-from trainer.corpora import DataError, DataSet, Division, Waves
+from trainer.corpora import DataError, DataSet, Division
 from trainer.cost import cost_of
 from trainer.figures import two_sided
 from trainer.fit import Event
@@ -28,6 +28,7 @@ from trainer.judge import Judgements, judge
 from trainer.networks import FAMILIES
 from trainer.networks.classical import BODY
 from trainer.run import Request, origin_of, prepared, train
+from trainer.waves import Waves
 
 _FORMAT = 1
 """To be counted up when trainings come out otherwise with the same settings: judgements of before do not count then."""
@@ -63,7 +64,7 @@ def compare(requests: Sequence[Request], work: Path, title: str, command: str, e
         shutil.rmtree(_pools(work, one), ignore_errors=True)
     return {
         "title": title,
-        "data": requests[0].data.name,
+        "data": divided[requests[0].division].data.title,
         "labels": labels,
         "chance": round(1 / len(labels), 4),
         "protocol": _protocol(requests[0]) + f"; judged by {rows[0]['judged_by']}",

@@ -22,8 +22,9 @@ from babymonitor.core.labels import label
 from resources import synthesise
 from trainer import synthetic
 from trainer.batches import stretches
-from trainer.corpora import Clip, DataError, Waves
+from trainer.corpora import Clip, DataError
 from trainer.synthetic import Generator
+from trainer.waves import Waves
 
 EPISODES_PER_HOUR = 12.0
 SNRS_DB = (20.0, 10.0, 0.0)
@@ -173,7 +174,7 @@ def gathered(clips: Sequence[Clip], waves: Waves, backgrounds: Sequence[Backgrou
     beds: dict[str, dict[str, list[Piece]]] = defaultdict(lambda: defaultdict(list))
     cries: dict[str, list[Piece]] = defaultdict(list)
     for clip in clips:
-        text = f"{clip.path} {clip.detail}".lower()
+        text = f"{clip.path.removeprefix(clip.folder)} {clip.detail}".lower()
         for run in stretches(clip):
             for role, spans in groupby(run, lambda span: _role(span.label)):
                 some = list(spans)

@@ -1,9 +1,12 @@
-"""Data sets on disk: which clips, which labels, which group, which side of the split; and their sound, decoded once.
+"""Data sets on disk: which clips, which labels, which group, which side of the split.
 
 A data set is a folder with a `manifest.csv` (``path,label,group,…``), with a `train_metadata.json` and a
 `val_metadata.json` (``{id: {path, emotion, …}}``), or with one subfolder per label. A separate file of segments
 (``path,start_seconds,end_seconds,label,confidence,teacher``) may say more exactly what is heard when; then it alone
 decides about labels, and what it does not name is left out rather than guessed.
+
+Several folders may be one data set. Their groups and paths then begin with the folder's name, so that nobody is taken
+for somebody of another.
 """
 
 from __future__ import annotations
@@ -12,20 +15,13 @@ import csv
 import hashlib
 import json
 import os
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave, sound_files
-from babymonitor.core.features import Wave
+from babymonitor.core.audio import sound_files
 from babymonitor.core.labels import LABELS, canonical
-from trainer.codecs import codec_copy
 
 SIDES = ("train", "validation", "test")
 FEWEST_GROUPS = 3
@@ -33,6 +29,9 @@ FEWEST_GROUPS = 3
 
 _SIDE_NAMES = {"train": "train", "training": "train", "val": "validation", "valid": "validation"}
 _SIDE_NAMES |= {"validation": "validation", "dev": "validation", "test": "test", "testing": "test"}
+
+Notice = Callable[[str], None]
+"""Told in a sentence what was left out."""
 
 
 class DataError(Exception):
@@ -54,6 +53,7 @@ class Clip:
 
     path: relative to the data set. group: baby, speaker or recording; never on two sides. side: "" until split.
     spans: what is heard when; what no span covers is not known. usable: False for rows that must not be trained on.
+    folder: with which name path and group begin, where the data set is several folders.
     """
 
     path: str
@@ -63,6 +63,12 @@ class Clip:
     side: str = ""
     spans: tuple[Span, ...] = ()
     usable: bool = True
+    folder: str = ""
+
+    @property
+    def own_group(self) -> str:
+        """The group as its folder alone calls it."""
+        return self.group.partition("/")[2] if self.folder else self.group
 
     def seconds(self, label: str | None = None) -> float:
         """How long `label` (or anything known) is heard."""
@@ -89,10 +95,34 @@ class Division:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """The clips of one folder. labels: all that occur, in the vocabulary's order, others behind in alphabetical one."""
+    """The clips of one folder or of several. labels: all that occur, in the vocabulary's order, others behind in
+    alphabetical one.
+    """
 
-    root: Path
+    roots: tuple[Path, ...]
     clips: tuple[Clip, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.roots))
+
+    @property
+    def title(self) -> str:
+        """The folders' own names."""
+        return ", ".join(root.resolve().name for root in self.roots)
+
+    def file(self, path: str) -> Path:
+        """Where the clip of a path lies."""
+        if len(self.roots) == 1:
+            return self.roots[0] / path
+        folder, _, inside = path.partition("/")
+        return next(root for root in self.roots if _folder(root) == folder) / inside
+
+    def part(self, root: Path) -> dict[str, Clip]:
+        """The clips of one of the folders, by their path in it."""
+        if len(self.roots) == 1:
+            return {clip.path: clip for clip in self.clips}
+        folder = _folder(root)
+        return {clip.path.removeprefix(f"{folder}/"): clip for clip in self.clips if clip.folder == folder}
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -104,27 +134,58 @@ class DataSet:
         return tuple(clip for clip in self.clips if clip.side == side)
 
 
-def load(root: Path, segments: Path | None = None, merged: Mapping[str, str] | None = None) -> DataSet:
-    """Read a data set folder (no sound yet); DataError with one sentence for one that cannot be used.
+Roots = Path | Sequence[Path]
+"""A data set's folder, or those of several that are to be one."""
 
+
+def roots_of(data: Roots) -> tuple[Path, ...]:
+    return (data,) if isinstance(data, Path) else tuple(data)
+
+
+def load(data: Roots, segments: Path | None = None, merged: Mapping[str, str] | None = None) -> DataSet:
+    """Read a data set (no sound yet); DataError with one sentence for one that cannot be used.
+
+    segments: of several folders it decides about those of whose files it names any; the others keep their labels.
     merged: labels that are to count as another, as in ``{"hungry": "sad", "tired": "sad"}``.
     """
+    roots = roots_of(data)
+    folders = [_folder(root) for root in roots]
+    for root, folder in zip(roots, folders, strict=True):
+        if folders.count(folder) > 1:
+            raise DataError(
+                f"Two data sets are called {folder}, by which they are told apart: rename the folder {root}."
+            )
+    parts = {root: _clips_of(root) for root in roots}
+    if segments is not None:
+        parts = _with_segments(parts, segments)
+    whole: list[Clip] = []
+    for root, clips in parts.items():
+        if merged:
+            clips = [_with_labels(clip, merged) for clip in clips]
+        if not any(clip.spans for clip in clips):
+            raise DataError(f"{root} holds no labelled sound: it needs a manifest.csv or one subfolder per label.")
+        whole += clips if len(roots) == 1 else [_told_apart(clip, _folder(root)) for clip in clips]
+    return DataSet(roots, tuple(whole))
+
+
+def _folder(root: Path) -> str:
+    return Path(os.path.abspath(root)).name  # not resolved: it is called as it was named
+
+
+def _told_apart(clip: Clip, folder: str) -> Clip:
+    path, group = f"{folder}/{clip.path}", f"{folder}/{clip.group}"
+    return replace(clip, path=path, group=group, source=clip.source or folder, folder=folder)
+
+
+def _clips_of(root: Path) -> list[Clip]:
     if not root.is_dir():
         raise DataError(f"The data set folder {root} does not exist.")
     manifest = root / "manifest.csv"
     if manifest.is_file():
-        clips = _from_manifest(root, manifest)
-    elif any((root / name).is_file() for name in _METADATA.values()):
-        clips = _from_metadata(root)
-    else:
-        clips = _from_folders(root)
-    if segments is not None:
-        clips = _with_segments(clips, segments)
-    if merged:
-        clips = [_with_labels(clip, merged) for clip in clips]
-    if not any(clip.spans for clip in clips):
-        raise DataError(f"{root} holds no labelled sound: it needs a manifest.csv or one subfolder per label.")
-    return DataSet(root, tuple(clips))
+        return _from_manifest(root, manifest)
+    if any((root / name).is_file() for name in _METADATA.values()):
+        return _from_metadata(root)
+    return _from_folders(root)
 
 
 def _rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
@@ -193,7 +254,7 @@ def _from_metadata(root: Path) -> list[Clip]:
         return clips
     label_of = {clip.group: clip.spans[0].label for clip in clips if clip.side == "validation"}
     held: dict[str, list[str]] = defaultdict(list)
-    for group in sorted(label_of, key=lambda group: _draw(group, "metadata")):
+    for group in sorted(label_of, key=lambda group: draw(group, "metadata")):
         held[label_of[group]].append(group)
     test = {group for groups in held.values() for group in groups[1::2]}
     return [replace(clip, side="test") if clip.side == "validation" and clip.group in test else clip for clip in clips]
@@ -242,11 +303,16 @@ def read_segments(path: Path) -> dict[str, list[Span]]:
     return spans
 
 
-def _with_segments(clips: list[Clip], path: Path) -> list[Clip]:
+def _with_segments(parts: Mapping[Path, list[Clip]], path: Path) -> dict[Path, list[Clip]]:
     spans = read_segments(path)
-    if not spans.keys() & {clip.path for clip in clips}:
+    named = {root for root, clips in parts.items() if spans.keys() & {clip.path for clip in clips}}
+    if not named:
         raise DataError(f"{path} labels none of the data set's files.")
-    return [replace(clip, spans=tuple(sorted(spans.get(clip.path, []), key=lambda span: span.start))) for clip in clips]
+
+    def labelled(clip: Clip) -> Clip:
+        return replace(clip, spans=tuple(sorted(spans.get(clip.path, []), key=lambda span: span.start)))
+
+    return {root: [labelled(clip) for clip in clips] if root in named else clips for root, clips in parts.items()}
 
 
 def _with_labels(clip: Clip, merged: Mapping[str, str]) -> Clip:
@@ -254,7 +320,8 @@ def _with_labels(clip: Clip, merged: Mapping[str, str]) -> Clip:
     return replace(clip, spans=spans)
 
 
-def _draw(text: str, salt: str) -> int:
+def draw(text: str, salt: str) -> int:
+    """A number that looks drawn at random, of 64 bits, the same on every machine."""
     return int.from_bytes(hashlib.sha256(f"{salt}/{text}".encode()).digest()[:8], "big")
 
 
@@ -284,7 +351,7 @@ def split(data: DataSet, division: Division | None = None) -> DataSet:
         for span in clip.spans:
             of_label[span.label].add(clip.group)
     if len(of_label) < 2:
-        raise DataError(f"{data.root} holds one label only ({next(iter(of_label))}): there is nothing to tell apart.")
+        raise DataError(f"{data} holds one label only ({next(iter(of_label))}): there is nothing to tell apart.")
     for label, members in of_label.items():
         if len(members) < FEWEST_GROUPS:
             raise DataError(
@@ -308,7 +375,7 @@ def split(data: DataSet, division: Division | None = None) -> DataSet:
     for (source, name), some in strata.items():
         pooled[source if len(some) >= 6 else "", name].extend(some)
     for some in pooled.values():
-        some.sort(key=lambda group: _draw(group, division.salt))
+        some.sort(key=lambda group: draw(group, division.salt))
     side_of = dict(given)
     if division.folds:
         order = [group for some in pooled.values() for group in some]
@@ -369,173 +436,11 @@ def _with_sides(data: DataSet, path: Path) -> DataSet:
             raise DataError(f"{path} puts the group '{row['group']}' on both sides of the split.")
     unknown = given.keys() - {clip.group for clip in data.clips}
     if unknown:
-        raise DataError(f"{path} names a group that {data.root} does not have: {min(unknown)}.")
+        form = "" if len(data.roots) == 1 else "; of several data sets a group is called FOLDER/GROUP"
+        raise DataError(f"{path} names a group that {data} does not have: {min(unknown)}{form}.")
     return replace(data, clips=tuple(replace(clip, side=given.get(clip.group, clip.side)) for clip in data.clips))
-
-
-Notice = Callable[[str], None]
-
-
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
-class Waves:
-    """The decoded sound of a data set: 16-bit at 16 kHz in one file on disk, mapped, so that epochs cost no decoding.
-
-    Beside each clip lies a copy that went through a phone's or recorder's codec, so that a codec never gives a label
-    away. `skipped` lists the files that could not be decoded, with the reason.
-    """
-
-    def __init__(self, data: DataSet, cache: Path, codecs: bool = True, notice: Notice = _to_stderr) -> None:
-        takes = self.kinds = ("plain", "codec") if codecs else ("plain",)
-        key = hashlib.sha256(json.dumps([2, takes, str(data.root.resolve())]).encode()).hexdigest()[:16]
-        store, index = cache / f"{key}.i16", cache / f"{key}.json"
-        cache.mkdir(parents=True, exist_ok=True)
-        self._at: dict[str, list[tuple[int, int]]] = {}
-        self._contents: dict[str, str] = {}
-        self.skipped: list[tuple[str, str]] = []
-        self._decode(data, takes, store, index)
-        self._samples = np.memmap(store, np.int16, "r") if store.stat().st_size else np.zeros(0, np.int16)
-        for path, reason in self.skipped:
-            notice(f"Skipped {path}: {reason}")
-
-    def _decode(self, data: DataSet, takes: Sequence[str], store: Path, index: Path) -> None:
-        """Append what is not in the store yet. What a file is called by is its content: a copy under another name, or
-        the same file touched, costs nothing. The index is written last: it alone counts.
-        """
-        from filelock import FileLock
-        from tqdm import tqdm
-
-        with FileLock(index.with_suffix(".lock")):  # several trainings may begin at once
-            known = _index(index, store)
-            seen: dict[str, list[Any]] = known["seen"]  # path → size, time of change, content
-            sounds: dict[str, list[Any]] = known["sounds"]  # content → places in the store, why it has none
-            changed = False
-            unread: dict[str, str] = {}
-            for clip in data.clips:
-                try:
-                    stamp = _stamp(data.root / clip.path)
-                    if seen.get(clip.path, [])[:2] != stamp:
-                        seen[clip.path] = [*stamp, _content(data.root / clip.path)]
-                        changed = True
-                except OSError as error:
-                    unread[clip.path] = f"it cannot be read: {error.strerror}."
-            readable = [clip for clip in data.clips if clip.path not in unread]
-            new = {seen[clip.path][2]: clip for clip in readable if seen[clip.path][2] not in sounds}
-            position = _end(sounds)
-            with store.open("r+b" if store.is_file() else "w+b") as file:
-                file.truncate(2 * position)
-                file.seek(2 * position)
-                shown = None if new else True
-                for content, clip in tqdm(new.items(), desc="decoding", unit="clip", file=sys.stderr, disable=shown):
-                    places: list[tuple[int, int]] = []
-                    reason = ""
-                    try:
-                        wave = read_wave(data.root / clip.path)
-                    except AudioError as error:
-                        wave, reason = np.zeros(0, np.float32), str(error)
-                    for take in takes if not reason else ():
-                        taken = wave if take == "plain" else codec_copy(wave, _draw(clip.path, "codec"))
-                        samples = np.clip(np.round(taken * 32767.0), -32768, 32767).astype(np.int16)
-                        file.write(samples.tobytes())
-                        places.append((position, position + samples.size))
-                        position += samples.size
-                    sounds[content] = [places, reason]
-            if changed or new:
-                partial = index.with_suffix(".part")
-                partial.write_text(json.dumps(known), encoding="utf-8")
-                partial.replace(index)
-        self.skipped += unread.items()
-        for clip in readable:
-            places, reason = sounds[seen[clip.path][2]]
-            if reason:
-                self.skipped.append((clip.path, reason))
-            else:
-                self._at[clip.path] = [(start, stop) for start, stop in places]
-                self._contents[clip.path] = seen[clip.path][2]
-
-    def __contains__(self, path: object) -> bool:
-        return path in self._at
-
-    def content(self, path: str) -> str:
-        """The hash of the file's bytes."""
-        return self._contents[path]
-
-    def samples(self, path: str) -> int:
-        start, stop = self._at[path][0]
-        return stop - start
-
-    def takes(self, path: str) -> int:
-        return len(self._at[path])
-
-    def read(self, path: str, start: int = 0, stop: int | None = None, take: int = 0) -> Wave:
-        """Samples [start, stop) of a clip, (samples,) float32 in [-1, 1]; fewer where the clip ends."""
-        first, last = self._at[path][take]
-        stop = last if stop is None else min(last, first + stop)
-        piece: npt.NDArray[np.int16] = self._samples[min(first + start, last) : stop]
-        return piece.astype(np.float32) / np.float32(32767.0)
-
-
-def _index(index: Path, store: Path) -> dict[str, Any]:
-    """What the store holds; nothing, where the index is damaged or the store is shorter than it says: a store that
-    somebody's clean-up took away would else be filled up with silence.
-    """
-    try:
-        known: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))
-        if store.stat().st_size >= 2 * _end(known["sounds"]):
-            return known
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return {"seen": {}, "sounds": {}}
-
-
-def _end(sounds: Mapping[str, list[Any]]) -> int:
-    """Where the last sound in the store ends, in samples."""
-    return max((stop for places, _ in sounds.values() for _, stop in places), default=0)
-
-
-def _stamp(path: Path) -> list[int]:
-    """Size and time of change: while they stay, the content is not read again."""
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns]
-
-
-def _content(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def group_hash(group: str) -> str:
     """A group as a model's card names it: whether it was learnt from can be asked, who it is cannot be read."""
     return hashlib.sha256(group.encode()).hexdigest()[:10]
-
-
-def united(clips: Sequence[Clip], waves: Waves) -> list[Clip]:
-    """The clips, groups that share a file of the same content made one: a copy must not stand on another side."""
-    name: dict[str, str] = {}
-
-    def found(group: str) -> str:
-        while name.get(group, group) != group:
-            group = name[group]
-        return group
-
-    first: dict[str, str] = {}
-    for clip in clips:
-        one, other = found(clip.group), found(first.setdefault(waves.content(clip.path), clip.group))
-        name[max(one, other)] = min(one, other)
-    return [replace(clip, group=found(clip.group)) for clip in clips]
-
-
-def closed(clips: Iterable[Clip], waves: Waves) -> list[Clip]:
-    """The clips that could be decoded, their spans cut to the sound's true length and empty ones dropped."""
-    kept = []
-    for clip in clips:
-        if clip.path not in waves:
-            continue
-        length = waves.samples(clip.path) / SAMPLE_RATE
-        cut = (replace(span, end=min(span.end, length)) for span in clip.spans)
-        spans = tuple(span for span in cut if span.end > span.start)
-        if spans:
-            kept.append(replace(clip, spans=spans))
-    return kept

@@ -16,7 +16,8 @@ from babymonitor.core.labels import label
 from trainer import synthetic
 from trainer.augment import add, rms
 from trainer.batches import stretches
-from trainer.corpora import Clip, Waves
+from trainer.corpora import Clip
+from trainer.waves import Waves
 
 _LEAD_SECONDS = 6.0
 _SHORTEST_CRY = 1.5

@@ -17,7 +17,7 @@ from babymonitor.core.features import Wave, fit_frames, front_end
 from babymonitor.core.labels import label
 from trainer import synthetic
 from trainer.augment import add
-from trainer.corpora import Clip, DataError, Division, Waves, load
+from trainer.corpora import Clip, DataError, DataSet, Division, Roots, load
 from trainer.cost import cost_of
 from trainer.delay import onset_delays
 from trainer.figures import figures_of, of_clips, two_sided
@@ -25,6 +25,7 @@ from trainer.judge import Judgements, chosen, judge, met
 from trainer.label import Teacher
 from trainer.metrics import Rounds, rounded
 from trainer.robustness import robustness
+from trainer.waves import Waves
 
 FALSE_SHARES = (0.02, 0.01, 0.003, 0.001)
 
@@ -43,7 +44,7 @@ def window_probabilities(classifier: Classifier, wave: Wave) -> npt.NDArray[np.f
 
 def evaluate(
     model: Path,
-    data: Path,
+    data: Roots,
     split_name: str = "test",
     segments: Path | None = None,
     cache: Path | None = None,
@@ -69,11 +70,11 @@ def evaluate(
     labels, shared = classifier.labels, None
     foreign = {span.label for clip in clips for span in clip.spans} - set(classifier.labels)
     if shared_labels:
-        clips, shared = _shared(clips, classifier.labels, model, data)
+        clips, shared = _shared(clips, classifier.labels, model, whole)
         labels = tuple(shared["labels"])
     elif foreign:
         raise DataError(
-            f"{model.name} does not know the label {', '.join(sorted(foreign))} of {data}; "
+            f"{model.name} does not know the label {', '.join(sorted(foreign))} of {whole}; "
             "--shared-labels compares on those that both know."
         )
     judged = judge(classifier, clips, waves, labels)
@@ -87,8 +88,8 @@ def evaluate(
         "family": classifier.card.family,
         "model": str(model),
         "model_created": classifier.card.created,
-        "data": str(data),
-        "data_name": data.resolve().name,
+        "data": str(whole),
+        "data_name": whole.title,
         "sources": sorted({clip.source or "folders" for clip in clips}),
         "split": split_name,
         "protocol": _protocol(split_name, division),
@@ -104,7 +105,7 @@ def evaluate(
         "by_window": by_window,
         "shared_labels": shared,
         "met": met(classifier.card, clips),
-        "worst": _worst(judged),
+        "worst": _worst(judged, whole),
         "cost": cost,
         "milliseconds_per_window": cost["milliseconds_per_window"],
     }
@@ -131,7 +132,7 @@ def _protocol(side: str, division: Division) -> str:
 
 
 def _shared(
-    clips: Sequence[Clip], known: tuple[str, ...], model: Path, data: Path
+    clips: Sequence[Clip], known: tuple[str, ...], model: Path, data: DataSet
 ) -> tuple[list[Clip], dict[str, Any]]:
     """→ the clips with only those spans that the model has a label for, and what that leaves out."""
     there = {span.label for clip in clips for span in clip.spans}
@@ -149,7 +150,7 @@ def _shared(
     }
 
 
-def _worst(judged: Judgements, most: int = 20) -> list[dict[str, Any]]:
+def _worst(judged: Judgements, data: DataSet, most: int = 20) -> list[dict[str, Any]]:
     """The wrongly classified clips whose true label was given the least."""
     rows, truth, groups, clips = of_clips(judged.rows, judged.truth, judged.groups, judged.clips)
     given, guess = rows[np.arange(len(rows)), truth], rows.argmax(1)
@@ -157,6 +158,7 @@ def _worst(judged: Judgements, most: int = 20) -> list[dict[str, Any]]:
     return [
         {
             "path": str(clips[at]),
+            "file": str(data.file(str(clips[at]))),
             "group": str(groups[at]),
             "was": judged.labels[truth[at]],
             "said": judged.labels[guess[at]],

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from babymonitor.core.classifier import Classifier, ModelCard
 from trainer.batches import fixed_windows
-from trainer.corpora import Clip, DataError, DataSet, Division, Waves, closed, group_hash, split, united
+from trainer.corpora import Clip, DataError, DataSet, Division, group_hash, split
 from trainer.figures import figures_of, of_clips
 from trainer.metrics import ROUNDS
 from trainer.networks import Front
+from trainer.waves import Waves, closed, united
 
 _AT_ONCE = 32
 """Clips whose windows are held at a time: those of a raw wave are large."""
@@ -51,7 +52,7 @@ def chosen(whole: DataSet, waves: Waves, side: str, division: Division | None = 
     else:
         clips = list(split(replace(whole, clips=usable), division).side(side))
     if not clips:
-        raise DataError(f"{whole.root} holds no clip on the side '{side}'.")
+        raise DataError(f"{whole} holds no clip on the side '{side}'.")
     return clips
 
 
@@ -60,7 +61,9 @@ def met(card: ModelCard, clips: Sequence[Clip]) -> dict[str, int] | None:
     known = card.training.get("groups")
     if not isinstance(known, dict):
         return None
-    groups = {group_hash(clip.group) for clip in clips}
+    # Learnt from among others, a folder's groups are known by both names: by the longer they are told from the others'.
+    folders = card.training.get("folders", [])
+    groups = {group_hash(clip.group if clip.folder in folders else clip.own_group) for clip in clips}
     return {side: len(groups.intersection(known.get(side, []))) for side in ("train", "validation")}
 
 

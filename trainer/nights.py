@@ -23,9 +23,10 @@ from babymonitor.core.detector import Detector, Score
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
 from trainer.composer import BACKGROUNDS, EPISODES_PER_HOUR, SNRS_DB, Background, Episode, Night, gathered
-from trainer.corpora import DataError, Division, Waves, load
+from trainer.corpora import DataError, Division, Roots, load
 from trainer.judge import chosen, met
 from trainer.metrics import Rounds
+from trainer.waves import Waves
 
 CAUGHT_SECONDS = 10.0
 """An alert that comes so long after the onset, or later while the crying lasts, has caught the episode."""
@@ -181,7 +182,7 @@ class Wish:
 
 def nights(
     model: Path,
-    data: Path,
+    data: Roots,
     wish: Wish,
     segments: Path | None = None,
     cache: Path | None = None,
@@ -199,7 +200,7 @@ def nights(
     backgrounds = _wanted(wish.backgrounds)
     whole = load(data, segments, merged)
     if not any(label(name).crying for name in whole.labels):
-        raise DataError(f"{data} has no label that means crying ({', '.join(whole.labels)}): nights need cries.")
+        raise DataError(f"{whole} has no label that means crying ({', '.join(whole.labels)}): nights need cries.")
     waves = Waves(whole, cache or model.parent, codecs=False)
     clips = chosen(whole, waves, wish.split_name, division)  # without cries, false alarms alone are told
     stock = gathered(clips, waves)
@@ -235,12 +236,12 @@ def nights(
             }
         )
     if not made:
-        raise DataError(f"{data} has nothing on the side '{wish.split_name}' for these backgrounds to sound of.")
+        raise DataError(f"{whole} has nothing on the side '{wish.split_name}' for these backgrounds to sound of.")
     spent = time.process_time() - began
     return {
         "event": "nights",
         "model": str(model),
-        "data": str(data),
+        "data": str(whole),
         "split": wish.split_name,
         "met": met(classifier.card, clips),
         "seed": wish.seed,

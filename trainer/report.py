@@ -318,7 +318,7 @@ def _crying(evaluation: Mapping[str, Any]) -> str:
 def _worst(evaluation: Mapping[str, Any], folder: Path) -> str:
     rows = []
     for one in evaluation["worst"]:
-        file = Path(evaluation["data"]) / one["path"]
+        file = Path(one.get("file") or Path(evaluation["data"]) / one["path"])  # none in reports of before
         try:
             link = quote(Path(os.path.relpath(file, folder)).as_posix())
         except ValueError:  # another drive

@@ -18,9 +18,10 @@ from babymonitor.core.labels import label
 from trainer import synthetic
 from trainer.augment import add, rms
 from trainer.codecs import through
-from trainer.corpora import Clip, Waves
+from trainer.corpora import Clip
 from trainer.figures import two_sided
 from trainer.judge import Judgements, judge
+from trainer.waves import Waves
 
 SNRS_DB = (20.0, 10.0, 0.0)
 LONGEST_SECONDS = 60.0

@@ -18,24 +18,14 @@ from babymonitor.core.labels import label
 from trainer import augment, torch_file
 from trainer.batches import WindowMaker, Windows, fixed_windows
 from trainer.calibrate import PRIOR, calibrate, group_weights, thresholds
-from trainer.corpora import (
-    SIDES,
-    DataError,
-    DataSet,
-    Division,
-    Waves,
-    closed,
-    group_hash,
-    load,
-    split,
-    united,
-)
+from trainer.corpora import SIDES, DataError, DataSet, Division, Roots, group_hash, load, split
 from trainer.export import write_model
 from trainer.fit import Event, Recipe, fit, logits_of, windows_of
 from trainer.networks import FAMILIES
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibration, TwoLevel
 from trainer.networks.network import Network
+from trainer.waves import Waves, closed, united
 from trainer.world import World, join, leave
 
 
@@ -48,7 +38,7 @@ class Request:
     `Family.network`. kept: where drawn windows lie for other families, see `Drawer`.
     """
 
-    data: Path
+    data: Roots
     family: str
     output: Path
     recipe: Recipe
@@ -292,5 +282,9 @@ def _training(
         "crying_labels": [name for name in data.labels if label(name).crying],
         "division": {name: str(value) for name, value in asdict(request.division).items()},
         "merged": dict(request.merged),
-        "groups": {side: sorted({group_hash(clip.group) for clip in data.side(side)}) for side in SIDES[:2]},
+        "folders": sorted({clip.folder for clip in data.clips} - {""}),
+        "groups": {
+            side: sorted({group_hash(name) for clip in data.side(side) for name in (clip.group, clip.own_group)})
+            for side in SIDES[:2]
+        },
     }

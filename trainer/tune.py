@@ -68,7 +68,8 @@ def tune(request: Request, study: Path, trials: int, tell: Callable[[dict[str, A
             sampler=optuna.samplers.TPESampler(multivariate=True),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3),
         )
-        about = json.dumps([str(request.data.resolve()), labels, repr(request.division), request.recipe.epochs])
+        where = " ".join(str(root.resolve()) for root in ready[0].roots)
+        about = json.dumps([where, labels, repr(request.division), request.recipe.epochs])
         if shared.user_attrs.setdefault("about", about) != about:
             raise DataError(f"{study} is a search over other data, sides or epochs: give another file.")
         shared.set_user_attr("about", about)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from trainer.__main__ import main
-from trainer.corpora import Waves
+from trainer.waves import Waves
 
 
 @pytest.fixture

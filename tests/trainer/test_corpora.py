@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,9 +13,11 @@ import pytest
 import soundfile
 from made_data import REPOSITORY, SHARED_DATA, read_manifest, write_manifest
 
+from babymonitor.core.classifier import Classifier
 from babymonitor.core.labels import LABELS
 from trainer.__main__ import main
-from trainer.corpora import SIDES, DataError, Division, Waves, closed, load, read_segments, split
+from trainer.corpora import SIDES, DataError, Division, Span, load, read_segments, split
+from trainer.waves import Waves, closed, united
 
 SEGMENTS = REPOSITORY / "trainer" / "labels" / "segments.csv"
 
@@ -149,7 +153,7 @@ def test_committed_segments_fit_the_shared_corpus() -> None:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"the shared corpus is not at {SHARED_DATA.parent.name}/{SHARED_DATA.name}: did not run")
     data = load(SHARED_DATA, SEGMENTS)
-    usable = type(data)(data.root, tuple(clip for clip in data.clips if clip.usable and clip.spans))
+    usable = replace(data, clips=tuple(clip for clip in data.clips if clip.usable and clip.spans))
     placed = split(usable)
     sides: dict[str, set[str]] = {}
     for clip in placed.clips:
@@ -224,3 +228,98 @@ def test_a_copy_of_a_file_is_not_decoded_again(own_data_set: Path, tmp_path: Pat
     assert np.array_equal(again.read("crying/copy.wav"), first.read(rows[0]["path"]))
     soundfile.write(copy, np.zeros(8000, np.float32), 16000)
     assert Waves(load(own_data_set), tmp_path / "cache", codecs=False).samples("crying/copy.wav") == 8000
+
+
+@pytest.fixture
+def two_sets(data_set: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """The usual one, and a small one of other clips whose groups bear the same names; it laughs, and never babbles."""
+    other = tmp_path / "other"
+    rng = np.random.default_rng(8)
+    rows = []
+    for label in ("baby_cry", "laughter", "silence"):
+        for group in range(4):
+            path = f"{label}-{group}.wav"
+            other.mkdir(exist_ok=True)
+            soundfile.write(other / path, rng.uniform(-0.3, 0.3, 16000), 16000)
+            rows.append(
+                {"path": path, "label": label, "group": f"{'crying' if label == 'baby_cry' else label}-{group}"}
+            )
+    write_manifest(other, rows)
+    return data_set, other
+
+
+def test_several_data_sets_are_one_whose_groups_are_told_apart(two_sets: tuple[Path, Path], tmp_path: Path) -> None:
+    alone, both = [load(root) for root in two_sets], load(two_sets)
+    assert both.labels == ("sad", "happy", "natural", "background")
+    assert len({clip.group for clip in both.clips}) == sum(len({clip.group for clip in one.clips}) for one in alone)
+    assert {f"{two_sets[0].name}/crying-0", "other/crying-0"} <= {clip.group for clip in both.clips}
+    assert all(both.file(clip.path).is_file() for clip in both.clips)
+    for side in SIDES:
+        assert {span.label for clip in split(both).side(side) for span in clip.spans} == set(both.labels)
+    # What was decoded for one alone is not decoded again, and sounds the same.
+    waves = [Waves(one, tmp_path / "cache") for one in alone]
+    sizes = {path: path.stat().st_size for path in (tmp_path / "cache").glob("*.i16")}
+    together = Waves(both, tmp_path / "cache")
+    assert {path: path.stat().st_size for path in (tmp_path / "cache").glob("*.i16")} == sizes
+    for take in range(2):
+        expected = waves[1].read("silence-3.wav", 10, 500, take)
+        assert np.array_equal(together.read("other/silence-3.wav", 10, 500, take), expected)
+    assert {clip.own_group for clip in both.clips} == {clip.group for one in alone for clip in one.clips}
+
+
+def test_a_copy_in_another_data_set_is_of_the_same_group(two_sets: tuple[Path, Path], tmp_path: Path) -> None:
+    first, other = two_sets
+    (other / "silence-0.wav").write_bytes((first / "background" / "0-0.wav").read_bytes())
+    both = load(two_sets)
+    waves = Waves(both, tmp_path / "cache", codecs=False)
+    group = {clip.path: clip.group for clip in united(closed(both.clips, waves), waves)}
+    assert group["other/silence-0.wav"] == group[f"{first.name}/background/0-0.wav"]
+    assert group["other/silence-1.wav"] == "other/silence-1"
+
+
+def test_sides_and_segments_of_several_data_sets(two_sets: tuple[Path, Path], tmp_path: Path) -> None:
+    given = sides_file(tmp_path / "sides.csv", {"other/crying-0": "test"})
+    placed = split(load(two_sets), Division(sides=given))
+    assert {clip.side for clip in placed.clips if clip.group == "other/crying-0"} == {"test"}
+    with pytest.raises(DataError, match=r"crying-0; of several data sets a group is called FOLDER/GROUP\."):
+        split(load(two_sets), Division(sides=sides_file(tmp_path / "sides.csv", {"crying-0": "test"})))
+    segments = tmp_path / "segments.csv"
+    segments.write_text("path,start_seconds,end_seconds,label\nbaby_cry-0.wav,0.1,0.6,hungry\n", encoding="utf-8")
+    spans = {clip.path: clip.spans for clip in load(two_sets, segments).clips}
+    assert spans["other/baby_cry-0.wav"] == (Span(0.1, 0.6, "hungry"),)
+    assert spans["other/silence-0.wav"] == (), "not named, so not known"
+    assert spans[f"{two_sets[0].name}/background/0-0.wav"], "of another data set, of which nothing is named"
+
+
+def test_data_sets_that_cannot_be_told_apart_are_refused(two_sets: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match=f"Two data sets are called {two_sets[0].name}"):
+        load([two_sets[0], two_sets[1], two_sets[0] / ".." / two_sets[0].name])
+
+
+def test_commands_take_several_data_sets(
+    two_sets: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a training learnt from among others is met where it stands alone."""
+    first, other = two_sets
+    model = tmp_path / "both.onnx"
+    cache = f"--cache {tmp_path / 'cache'}"
+    data = f"--data {first} --data {other} {cache}"
+    few = "--family cnn_tiny --no-codecs --epochs 1 --epoch-windows 16 --batch 8"
+    assert main(f"train {data} {few} --output {model}".split()) == 0
+    assert Classifier(model).card.training["sources"] == sorted([first.name, "other"])
+    capsys.readouterr()
+    words = f"evaluate --model {model} --robustness-clips 0 --json"
+    assert main(f"{words} {data} --report {tmp_path / 'report'}".split()) == 0
+    assert main(f"{words} {cache} --split all --data {other}".split()) == 0
+    both, alone = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert both["data_name"] == f"{first.name}, other"
+    assert all(Path(one["file"]).is_file() for one in both["worst"])
+    assert both["met"] == {"train": 0, "validation": 0}
+    placed = split(load(two_sets))
+    for side in ("train", "validation"):
+        # By its name alone, "crying-0" may be that of either.
+        learnt = {clip.own_group for clip in placed.side(side)}
+        assert alone["met"][side] == len(learnt & {clip.group for clip in load(other).clips})
+    words = f"nights --model {model} {data} --hours 0.05 --backgrounds other --split all --json"
+    assert main(words.split()) == 0
+    assert json.loads(capsys.readouterr().out)["all"]["episodes"] == 1

@@ -16,8 +16,9 @@ from made_data import SHARED_DATA, read_manifest
 
 from babymonitor.core.labels import LABELS, canonical
 from trainer.__main__ import main
-from trainer.corpora import SIDES, DataError, Waves, load, split
+from trainer.corpora import SIDES, DataError, load, split
 from trainer.importers import CORPORA, Imported, import_corpus
+from trainer.waves import Waves
 
 UUID = "0D1AD73E-4C5E-45F3-85C4-9A3CB71E8856"
 

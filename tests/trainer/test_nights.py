@@ -20,8 +20,9 @@ from babymonitor.core.features import FeatureSpec, Wave, fit_frames, log_mel
 from trainer import synthetic
 from trainer.__main__ import main
 from trainer.composer import BACKGROUNDS, Background, Episode, Night, Stock, gathered, loudness
-from trainer.corpora import Waves, closed, load
+from trainer.corpora import load
 from trainer.nights import Heard, alerts_of, curve, figures, judge, listen
+from trainer.waves import Waves, closed
 
 STILL = Background("still", -70, {"pink": lambda rng, n: synthetic.coloured(rng, n, 1.0)}, nearer_db=40)
 BURSTS = Background("bursts", -10, {"burst": lambda rng, n: synthetic.coloured(rng, n // 4, 0.0)}, gap_seconds=20)

@@ -140,6 +140,20 @@ def test_a_folded_model_file_says_why_it_is_no_beginning(tmp_path: Path, monkeyp
         torch_file.take_over(tmp_path / "old.onnx", network, ("rain", "wind"))
 
 
+def test_what_is_fitted_is_neither_quantised_nor_a_pt(
+    data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import onnx
+
+    output = tmp_path / "m.onnx"
+    train(Request(data_set, "svm", output, Recipe(epoch_windows=16), tmp_path / "cache", codecs=False))
+    assert "8 bits are too few" in refused(["export", str(output), "--format", "onnx", "--int8"], capsys)
+    assert "has no .pt: it is fitted" in refused(["export", str(output), "--format", "pt"], capsys)
+    assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".onnx"]
+    declared = [one.domain for one in onnx.load(output).opset_import]
+    assert len(declared) == len(set(declared))
+
+
 def test_a_checkpoint_of_other_sides_is_refused(data_set: Path, tmp_path: Path) -> None:
     """Going on from it would be learning from the test side."""
     recipe = Recipe(epochs=1, epoch_windows=16, batch=8)

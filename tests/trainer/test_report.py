@@ -23,12 +23,13 @@ from babymonitor.core.classifier import Classifier
 from trainer import report
 from trainer.__main__ import main
 from trainer.augment import active_rms, rms
-from trainer.corpora import DataError, Waves, closed, load
+from trainer.corpora import DataError, load
 from trainer.cost import cost_of
 from trainer.drawing import decimal, percent, points, span_of
 from trainer.evaluate import evaluate
 from trainer.figures import figures_of
 from trainer.robustness import choose, conditions
+from trainer.waves import Waves, closed
 
 EMOTIONS = ("angry", "calm", "fearful", "happy")
 VOID = {"meta", "link", "br", "img", "input", "hr"}

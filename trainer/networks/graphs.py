@@ -79,6 +79,7 @@ def only(model: onnx.ModelProto, answer: str) -> onnx.ModelProto:
 
 def chained(first: onnx.ModelProto, *others: onnx.ModelProto) -> onnx.ModelProto:
     """One graph of several, each one's only output being the next one's only input; the ends keep their names."""
+    import onnx
     from onnx import compose
 
     whole, prefix, answer = first, "", first.graph.output[0].name
@@ -91,4 +92,7 @@ def chained(first: onnx.ModelProto, *others: onnx.ModelProto) -> onnx.ModelProto
     for node in whole.graph.node:
         node.output[:] = [answer if name == prefix + answer else name for name in node.output]
     whole.graph.output[0].name = answer
+    declared = {one.domain: one.version for one in whole.opset_import}  # merging declares the same operators twice
+    del whole.opset_import[:]
+    whole.opset_import.extend(onnx.helper.make_opsetid(domain, version) for domain, version in declared.items())
     return whole
