@@ -427,7 +427,8 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     def data_options(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set folder")
+        text = "a data set folder; more than one --data make one data set"
+        sub.add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help=text)
         sub.add_argument("--segments", type=Path, metavar="FILE.csv", help="who is heard when; decides about labels")
         where = "where decoded sound is kept (default: the user's cache folder)"
         sub.add_argument("--cache", type=Path, default=_default_cache(), metavar="DIR", help=where)
