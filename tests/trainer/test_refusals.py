@@ -14,10 +14,11 @@ import torch
 from made_data import read_manifest, write_manifest
 
 from trainer.__main__ import main
-from trainer.corpora import DataError, Division, Waves, closed, load, split, united
+from trainer.corpora import DataError, Division, load, split
 from trainer.fit import Recipe
 from trainer.networks.heads import TwoLevel
 from trainer.run import Request, train
+from trainer.waves import Waves, closed, united
 
 
 def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
