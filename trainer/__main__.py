@@ -502,7 +502,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         machine.add_argument("--workers", type=int, metavar="N", help="processes that draw windows (default: 1)")
         sub.add_argument("--licence", metavar="TEXT", help="of the model file (default: as the data it was trained on)",
-                         default="as the data it was trained on")  # fmt: skip
+                         default="")  # fmt: skip
 
     train = command("train", _train, "train a model file from a data set")
     data_options(train)

@@ -53,7 +53,8 @@ class Clip:
 
     path: relative to the data set. group: baby, speaker or recording; never on two sides. side: "" until split.
     spans: what is heard when; what no span covers is not known. usable: False for rows that must not be trained on.
-    folder: with which name path and group begin, where the data set is several folders.
+    licence: of its sound, "" where nobody says. folder: with which name path and group begin, where the data set is
+    several folders.
     """
 
     path: str
@@ -63,6 +64,7 @@ class Clip:
     side: str = ""
     spans: tuple[Span, ...] = ()
     usable: bool = True
+    licence: str = ""
     folder: str = ""
 
     @property
@@ -228,6 +230,7 @@ def _from_rows(root: Path, manifest: Path, rows: Sequence[Mapping[str, str]]) ->
                 side=_SIDE_NAMES.get(given, ""),
                 spans=(span,),
                 usable=(row.get("use") or "train") == "train",
+                licence=(row.get("licence") or "").strip(),
             )
         )
     return clips

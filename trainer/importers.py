@@ -56,7 +56,11 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the manifest."""
+    """A line of the manifest.
+
+    use: all corpora here allow research, so all may be trained on. Whether the model may be passed on is for the
+    licence to say, which training writes into the model's card.
+    """
 
     path: str
     label: str

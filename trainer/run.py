@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +36,8 @@ class Request:
 
     augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
     to start from; an estimator's body is taken from it as it is. weights: of a family that has pretrained ones, see
-    `Family.network`. kept: where drawn windows lie for other families, see `Drawer`.
+    `Family.network`. kept: where drawn windows lie for other families, see `Drawer`. licence: of the model; "": as its
+    data, whose licences the card names.
     """
 
     data: Roots
@@ -53,7 +55,7 @@ class Request:
     codecs: bool = True
     device: str = "auto"
     kept: Path | None = None
-    licence: str = "as the data it was trained on"
+    licence: str = ""
     name: str = ""
 
     @property
@@ -184,7 +186,7 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
         "calibration": {"prior_of_crying": PRIOR, "prior_of_reasons": "each alike", "on": "validation groups"},
         "training": _training(request, data, waves, strength, trained),
         "metrics": {"validation": metrics},
-        "licence": request.licence,
+        "licence": request.licence or _as_the_data(licences_of(data)),
     }
     written = write_model(request.output, trained, front, calibration, card)
     if family.weights and isinstance(trained, Network):
@@ -255,6 +257,25 @@ def _figures(
     return {name: round(value, 4) for name, value in figures.items()}
 
 
+def licences_of(data: DataSet) -> dict[str, list[str]]:
+    """What each source of a data set may be used for, as its manifest says it; nothing of a source that is silent."""
+    found: dict[str, set[str]] = {}
+    for clip in data.clips:
+        if clip.licence:
+            found.setdefault(clip.source or "folders", set()).add(clip.licence)
+    return {source: sorted(found[source]) for source in sorted(found)}
+
+
+def _as_the_data(licences: Mapping[str, Sequence[str]]) -> str:
+    """What a card says of the licence where nobody chose one."""
+    text = "as the data it was trained on"
+    told = [f"{source}: {', '.join(some)}" for source, some in licences.items()]
+    text += f" ({'; '.join(told)})" if told else ""
+    if any(re.search(r"\bND\b", one) for some in licences.values() for one in some):
+        text += "; part of it permits no derivatives, so the model is not to be passed on"
+    return text
+
+
 def _training(
     request: Request, data: DataSet, waves: Waves, strength: augment.Strength, trained: nn.Module
 ) -> dict[str, Any]:
@@ -274,6 +295,7 @@ def _training(
     return {
         **told,
         "sources": sorted({clip.source or "folders" for clip in data.clips}),
+        "licences": licences_of(data),
         "sides": sides,
         "recipe": recipe,
         "augmentation": asdict(strength),

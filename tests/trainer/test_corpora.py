@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -230,6 +231,9 @@ def test_a_copy_of_a_file_is_not_decoded_again(own_data_set: Path, tmp_path: Pat
     assert Waves(load(own_data_set), tmp_path / "cache", codecs=False).samples("crying/copy.wav") == 8000
 
 
+FEW = "--family cnn_tiny --no-codecs --epochs 1 --epoch-windows 16 --batch 8"
+
+
 @pytest.fixture
 def two_sets(data_set: Path, tmp_path: Path) -> tuple[Path, Path]:
     """The usual one, and a small one of other clips whose groups bear the same names; it laughs, and never babbles."""
@@ -304,8 +308,7 @@ def test_commands_take_several_data_sets(
     model = tmp_path / "both.onnx"
     cache = f"--cache {tmp_path / 'cache'}"
     data = f"--data {first} --data {other} {cache}"
-    few = "--family cnn_tiny --no-codecs --epochs 1 --epoch-windows 16 --batch 8"
-    assert main(f"train {data} {few} --output {model}".split()) == 0
+    assert main(f"train {data} {FEW} --output {model}".split()) == 0
     assert Classifier(model).card.training["sources"] == sorted([first.name, "other"])
     capsys.readouterr()
     words = f"evaluate --model {model} --robustness-clips 0 --json"
@@ -323,3 +326,30 @@ def test_commands_take_several_data_sets(
     words = f"nights --model {model} {data} --hours 0.05 --backgrounds other --split all --json"
     assert main(words.split()) == 0
     assert json.loads(capsys.readouterr().out)["all"]["episodes"] == 1
+
+
+@pytest.mark.parametrize("chosen", ["", "MIT"])
+def test_a_models_card_names_the_licences_of_all_that_it_learnt_from(
+    two_sets: tuple[Path, Path], own_data_set: Path, tmp_path: Path, chosen: str
+) -> None:
+    other, model = two_sets[1], tmp_path / "model.onnx"
+    write_manifest(own_data_set, [
+        {**row, "source": "actors", "licence": "CC BY-NC-SA 4.0"} for row in read_manifest(own_data_set)
+    ])  # fmt: skip
+    write_manifest(other, [
+        {**row, "licence": ("CC0", "CC BY-NC-ND 4.0")[at % 2]} for at, row in enumerate(read_manifest(other))
+    ])  # fmt: skip
+    words = f"train --data {own_data_set} --data {other} --cache {tmp_path / 'cache'} {FEW} --output {model}".split()
+    assert main([*words, "--licence", chosen] if chosen else words) == 0
+    card = Classifier(model).card
+    assert card.training["licences"] == {"actors": ["CC BY-NC-SA 4.0"], "other": ["CC BY-NC-ND 4.0", "CC0"]}
+    sources = "actors: CC BY-NC-SA 4.0; other: CC BY-NC-ND 4.0, CC0"
+    told = f"as the data it was trained on ({sources}); part of it permits no derivatives, so the model is not to be "
+    told += "passed on"
+    assert card.licence == (chosen or told)
+
+
+def test_no_model_that_is_shipped_learnt_from_what_permits_no_derivatives() -> None:
+    for model in sorted((REPOSITORY / "models").glob("*.onnx")):
+        card = Classifier(model).card
+        assert not re.search(r"\bND\b", f"{card.licence} {card.training.get('licences')}"), model.name
