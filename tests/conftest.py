@@ -27,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     missing = virtual_hardware.missing_programs()
     if missing and os.environ.get("CI"):
         pytest.exit(f"CI must run everything, and these programs are missing: {', '.join(missing)}.", returncode=4)
+    if config.getoption("numprocesses", None):
+        return  # this process only deals the tests out to others
     if missing or config.option.collectonly:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         return

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,9 +32,7 @@ class VirtualScreen:
     def __init__(self) -> None:
         read_end, write_end = os.pipe()
         command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
-        self._process = subprocess.Popen(
-            command, pass_fds=[write_end], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self._process = _begin(command, pass_fds=[write_end])
         os.close(write_end)
         with os.fdopen(read_end) as numbers:
             os.environ["DISPLAY"] = f":{numbers.readline().strip()}"
@@ -64,7 +63,7 @@ class VirtualSoundCard:
         modules = "module-native-protocol-unix", "module-cli-protocol-unix"
         speaker = "module-null-sink sink_name=speaker rate=44100 channels=1"
         loads = [word for module in (*modules, speaker) for word in ("-L", module)]
-        self._daemon = subprocess.Popen([*daemon, *loads], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._daemon = _begin([*daemon, *loads])
         deadline = time.monotonic() + 20
         while subprocess.run(["pactl", "info"], capture_output=True, check=False).returncode:
             if time.monotonic() > deadline:
@@ -132,6 +131,13 @@ class VirtualSoundCard:
     @staticmethod
     def _pactl(*words: str) -> str:
         return subprocess.run(["pactl", *words], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def _begin(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a server that ends with us even if we are killed, as pytest does with a process whose test hangs."""
+    if shutil.which("setpriv"):
+        command = ["setpriv", "--pdeathsig", "TERM", *command]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
 
 
 def missing_programs() -> list[str]:

@@ -30,7 +30,7 @@ from babymonitor.core.settings import (
 from babymonitor.live.state import Activity
 from resources import synthesise
 
-pytestmark = [pytest.mark.window, pytest.mark.sound_card, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.window, pytest.mark.sound_card]
 
 ROOM_DB = -62.0
 Measured = Callable[[str, str], None]
