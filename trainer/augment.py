@@ -141,14 +141,17 @@ def add(wave: Wave, other: Wave, snr_db: float) -> Wave:
     return wave + other * np.float32(signal / under * 10 ** (-snr_db / 20))
 
 
-def room_response(rng: np.random.Generator) -> Wave:
-    """A made-up room: the direct sound, then noise that dies away in 0.1 to 0.8 s; near or far."""
+def room_response(rng: np.random.Generator, tail_db: tuple[float, float] = (-15.0, 6.0)) -> Wave:
+    """A made-up room: the direct sound, then noise that dies away in 0.1 to 0.8 s.
+
+    tail_db: energy of the tail relative to the direct sound, within these: near (negative) or far.
+    """
     decay = rng.uniform(0.1, 0.8)
     size = int(min(decay, 0.6) * SAMPLE_RATE)
     tail = rng.standard_normal(size, dtype=np.float32)
     tail *= np.exp(np.arange(size, dtype=np.float32) * np.float32(-6.9 / (decay * SAMPLE_RATE)))
     tail[: int(rng.uniform(0.001, 0.012) * SAMPLE_RATE)] = 0
-    tail *= np.float32(10 ** (-rng.uniform(-6, 15) / 20) / (rms(tail) * np.sqrt(size) + 1e-9))
+    tail *= np.float32(10 ** (-rng.uniform(-tail_db[1], -tail_db[0]) / 20) / (rms(tail) * np.sqrt(size) + 1e-9))
     tail[0] = 1.0
     return tail
 

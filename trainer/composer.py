@@ -1,7 +1,9 @@
 """The night composer: beds of sound with cries laid in at known samples, at known loudness.
 
 A night has one background. Its sound comes from the clips of one side of the split, as far as there are any of its
-kind, and is made from nothing beside them; its cries are of that side alone, each episode of one baby.
+kind, and is made from nothing beside them; its cries are of that side alone, each episode of one baby, near the
+microphone or across the room. The night is divided into as many shares as it has episodes: each is heard by one of the
+devices, at a volume of its own.
 """
 
 from __future__ import annotations
@@ -15,12 +17,15 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from scipy import signal
 
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
 from resources import synthesise
 from trainer import synthetic
+from trainer.augment import room_response
 from trainer.batches import stretches
 from trainer.corpora import Clip, DataError
 from trainer.synthetic import Generator
@@ -34,6 +39,9 @@ _MADE_KINDS = 10
 """What is made counts as so many real groups: the more real ones there are, the less is made."""
 _BANK = 24
 _MADE_SECONDS = 10.0
+VOLUME_DB = (-12.0, 6.0)
+"""What is turned up or down from one share of a night to the next, relative to the background's own level."""
+_CHANGE = SAMPLE_RATE // 2
 _BLOCK = 1 << 16
 _FADE = 320
 _SHORTEST_PIECE, _SHORTEST_CRY, _LEAST_CRYING = 0.5, 0.4, 3.0
@@ -147,6 +155,28 @@ BACKGROUNDS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """What hears: a band-pass, 24 dB an octave; None for no limit on that side."""
+
+    name: str
+    low_hz: float | None = None
+    high_hz: float | None = None
+
+    def sections(self) -> npt.NDArray[np.float64]:
+        """Second-order sections (sections, 6), none for a device without limits."""
+        parts = [
+            signal.butter(4, hz, kind, fs=SAMPLE_RATE, output="sos")
+            for hz, kind in ((self.low_hz, "highpass"), (self.high_hz, "lowpass"))
+            if hz is not None
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, 6))
+
+
+DEVICES = (Device("studio"), Device("laptop", 120.0, 7000.0), Device("phone", 250.0, 3700.0))
+"""An odd number of them, so that each hears both near and far: these take turns."""
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """Samples [start, stop) of a clip, all of one kind."""
 
@@ -223,12 +253,17 @@ def _sounding(waves: Waves, piece: Piece) -> Wave:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One baby cries from sample `onset` to `end`, its loud parts `snr_db` above the background's."""
+    """One baby cries from sample `onset` to `end`, its loud parts `snr_db` above the background's before any device.
+
+    far: across the room, what the walls throw back is as loud as what comes straight, or up to 6 dB louder.
+    """
 
     onset: int
     end: int
     group: str
     snr_db: float
+    far: bool = False
+    device: str = "studio"
 
 
 class Night:
@@ -246,8 +281,12 @@ class Night:
         seed: int,
         snrs_db: Sequence[float] = SNRS_DB,
         per_hour: float = EPISODES_PER_HOUR,
+        devices: Sequence[Device] = DEVICES,
+        volume_db: tuple[float, float] = VOLUME_DB,
     ) -> None:
         self.background, self.samples = background, round(hours * 3600 * SAMPLE_RATE)
+        self.devices, self.volume_db = devices, volume_db
+        self._shares = max(1, round(self.samples / SAMPLE_RATE / 3600 * per_hour))
         self._stock = stock
         self._pieces = stock.beds.get(background.name, [])
         self._key = [seed, zlib.crc32(background.name.encode())]
@@ -255,7 +294,7 @@ class Night:
         self._bank: dict[int, Wave] = {}
         self.heard: list[tuple[int, str]] = []
         self._babies: list[int] = []
-        self.episodes = self._planned(per_hour) if stock.cries else ()
+        self.episodes = self._planned() if stock.cries else ()
 
     @property
     def possible(self) -> bool:
@@ -267,10 +306,17 @@ class Night:
         """Real clips of the background."""
         return len({piece.path for group in self._pieces for piece in group})
 
-    def _planned(self, per_hour: float) -> tuple[Episode, ...]:
-        """One episode at a random time of each of as many equal shares of the night as there are to be episodes."""
+    def _device(self, share: int) -> int:
+        """Which device hears a share of the night: with each of them, every SNR comes in turn."""
+        return share // len(self._snrs) % len(self.devices)
+
+    def _far(self, share: int) -> bool:
+        return share // len(self._snrs) % 2 == 1
+
+    def _planned(self) -> tuple[Episode, ...]:
+        """One episode at a random time of each share of the night."""
         rng = np.random.default_rng([*self._key, 1])
-        count = max(1, round(self.samples / SAMPLE_RATE / 3600 * per_hour))
+        count = self._shares
         share, margin = self.samples // count, int(_MARGIN_SECONDS * SAMPLE_RATE)
         order: list[int] = []
         episodes = []
@@ -287,7 +333,8 @@ class Night:
                     f"minute; give more hours or fewer episodes."
                 )
             onset = number * share + margin + int(rng.integers(room + 1))
-            episodes.append(Episode(onset, onset + length, self._stock.cries[group][0].group, snr_db))
+            device, baby = self.devices[self._device(number)].name, self._stock.cries[group][0].group
+            episodes.append(Episode(onset, onset + length, baby, snr_db, self._far(number), device))
             self._babies.append(group)
         return tuple(episodes)
 
@@ -311,6 +358,10 @@ class Night:
                 if crying >= _LEAST_CRYING * SAMPLE_RATE and total >= length:
                     break
         wave = np.concatenate(parts)
+        if self._far(number):
+            # The direct sound comes first: the onset is where it was. What still rings at the end is cut off there.
+            wave = np.asarray(signal.fftconvolve(wave, room_response(rng, (0.0, 6.0)))[: wave.size], np.float32)
+            wave[-80:] *= ramp[::-1]
         return wave / np.float32(max(loudness(wave), 1e-9))
 
     def blocks(self, cries: bool = True) -> Iterator[Wave]:
@@ -318,7 +369,7 @@ class Night:
         self.heard = []
         tone = synthetic.coloured(np.random.default_rng([*self._key, 3]), 1 << 20, 1.0)
         tone *= np.float32(10 ** (_ROOM_TONE_DB / 20) / loudness(tone))
-        bed = self._bed()
+        bed, microphone = self._bed(), _Microphone(self)
         rest = np.zeros(0, np.float32)
         waiting = list(enumerate(self.episodes)) if cries else []
         sounding: list[tuple[Episode, Wave]] = []
@@ -339,7 +390,7 @@ class Night:
                 block[first - start : last - start] += cry[first - episode.onset : last - episode.onset]
             sounding = [one for one in sounding if one[0].end > start + size]
             # A microphone can hear no louder than this.
-            yield np.clip(block, -1.0, 1.0)
+            yield np.clip(microphone(block, start), -1.0, 1.0)
 
     def _bed(self) -> Iterator[Wave]:
         """Sounds of the background, each faded into the next, without end."""
@@ -376,3 +427,29 @@ class Night:
         """What sounded of the background at a time, as far as it was heard."""
         at = np.searchsorted([start for start, _ in self.heard], seconds * SAMPLE_RATE, side="right") - 1
         return self.heard[at][1] if at >= 0 else ""
+
+
+class _Microphone:
+    """What the devices of a night make of its sound, block by block: each hears all of it, one is listened to."""
+
+    def __init__(self, night: Night) -> None:
+        rng = np.random.default_rng([*night._key, 6])
+        self._filters = [device.sections() for device in night.devices]
+        self._states = [np.zeros((len(one), 2)) for one in self._filters]
+        share = night.samples // night._shares
+        heard_by = np.array([night._device(at) for at in range(night._shares)])
+        volume_db = rng.uniform(*night.volume_db, night._shares)
+        # From one share to the next within a second; the cries stay clear of it.
+        ends = share * np.arange(1, night._shares)
+        self._at = np.concatenate(([0], np.stack((ends - _CHANGE, ends + _CHANGE), 1).ravel(), [night.samples]))
+        self._gains = [np.repeat((heard_by == at) * 10 ** (volume_db / 20), 2) for at in range(len(night.devices))]
+
+    def __call__(self, block: Wave, start: int) -> Wave:
+        at = start + np.arange(block.size)
+        out = np.zeros(block.size)
+        for number, (sections, gains) in enumerate(zip(self._filters, self._gains, strict=True)):
+            wave = np.asarray(block, np.float64)
+            if len(sections):
+                wave, self._states[number] = signal.sosfilt(sections, wave, zi=self._states[number])
+            out += wave * np.interp(at, self._at, gains)
+        return np.asarray(out, np.float32)

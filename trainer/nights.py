@@ -121,16 +121,26 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     times = np.array([delay for delay in delays if delay is not None])
     false, hours = sum(len(one.false) for one in outcomes), sum(one.quiet_hours for one in outcomes)
     rate = _poisson(false, hours)
-    by_snr: dict[str, dict[str, int]] = {}
-    for snr_db in sorted({episode.snr_db for episode in episodes}, reverse=True):
-        members = [at for at, episode in enumerate(episodes) if episode.snr_db == snr_db]
-        by_snr[f"{snr_db:g}"] = {"episodes": len(members), "caught": int(caught[members].sum())}
+
+    def by(kind: Callable[[Episode], Any]) -> dict[str, dict[str, int]]:
+        kinds = [kind(episode) for episode in episodes]
+        told = {}
+        for one in sorted(set(kinds)):
+            members = [at for at, other in enumerate(kinds) if other == one]
+            name = f"{one:g}" if isinstance(one, float) else str(one)
+            told[name] = {"episodes": len(members), "caught": int(caught[members].sum())}
+        return told
+
     return {
         "episodes": len(episodes),
         "babies": len({episode.group for episode in episodes}),
         "caught": int(caught.sum()),
         "caught_share": _share(caught, np.array([episode.group for episode in episodes])),
-        "by_snr_db": by_snr,
+        "by_snr_db": {
+            f"{float(snr_db):g}": one for snr_db, one in reversed(by(lambda episode: episode.snr_db).items())
+        },
+        "by_distance": by(lambda episode: "far" if episode.far else "near"),
+        "by_device": by(lambda episode: episode.device),
         "missed_for_a_false_alert": sum(one.already for one in outcomes),
         "delay_seconds": {
             "median": round(float(np.median(times)), 2) if times.size else None,
@@ -313,6 +323,9 @@ def readable(report: dict[str, Any]) -> str:
     for night in [*report["nights"], {"background": "all", **report["all"]}]:
         some = [f"{snr} dB: {one['caught']} of {one['episodes']}" for snr, one in night["by_snr_db"].items()]
         lines.append(f"{night['background']:18} {', '.join(some) or '—'}")
+    for title, kinds in (("distance", report["all"]["by_distance"]), ("device", report["all"]["by_device"])):
+        some = [f"{kind}: {one['caught']} of {one['episodes']}" for kind, one in kinds.items()]
+        lines.append(f"{'by ' + title:18} {', '.join(some) or '—'}")
     lines += ["", "false alarms were set off by"]
     for night in report["nights"]:
         if night["set_off_by"]:

@@ -19,7 +19,7 @@ from babymonitor.core.detector import Detector
 from babymonitor.core.features import FeatureSpec, Wave, fit_frames, log_mel
 from trainer import synthetic
 from trainer.__main__ import main
-from trainer.composer import BACKGROUNDS, Background, Episode, Night, Stock, gathered, loudness
+from trainer.composer import BACKGROUNDS, DEVICES, Background, Episode, Night, Stock, gathered, loudness
 from trainer.corpora import load
 from trainer.nights import Heard, alerts_of, curve, figures, judge, listen
 from trainer.waves import Waves, closed
@@ -42,9 +42,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model.write(tmp_path_factory.mktemp("model") / "tiny.onnx")
 
 
-def night(stock: Stock, background: Background = STILL, seed: int = 1, snrs_db: tuple[float, ...] = (20.0,)) -> Night:
+def night(
+    stock: Stock,
+    background: Background = STILL,
+    seed: int = 1,
+    snrs_db: tuple[float, ...] = (20.0,),
+    **options: Any,
+) -> Night:
     """Six minutes with three episodes."""
-    return Night(background, stock, HOURS, seed, snrs_db, per_hour=30)
+    return Night(background, stock, HOURS, seed, snrs_db, per_hour=30, **options)
+
+
+AS_IT_IS: dict[str, Any] = {"devices": DEVICES[:1], "volume_db": (0.0, 0.0)}
 
 
 def sound(of: Night, cries: bool = True) -> Wave:
@@ -63,7 +72,7 @@ def without_cries(stock: Stock) -> Stock:
 
 
 def test_cries_are_where_the_truth_says_and_as_loud(stock: Stock) -> None:
-    made = night(stock, snrs_db=(10.0, 0.0))
+    made = night(stock, snrs_db=(10.0, 0.0), **AS_IT_IS)
     whole, bed = sound(made), sound(made, cries=False)
     assert whole.size == bed.size == made.samples == round(HOURS * 3600 * SAMPLE_RATE)
     assert len(made.episodes) == 3
@@ -80,6 +89,52 @@ def test_cries_are_where_the_truth_says_and_as_loud(stock: Stock) -> None:
         cries[episode.onset : episode.end] = 0
     assert not cries.any()
     assert 20 * np.log10(loudness(bed)) == pytest.approx(-66, abs=6), "the bed, and the room tone under it"
+
+
+def test_each_share_is_heard_by_one_device_at_one_volume(stock: Stock) -> None:
+    hiss = Background("hiss", -30, {"white": lambda rng, n: synthetic.coloured(rng, n, 0.0)})
+    made = night(stock, hiss)
+    wave, share = sound(made, cries=False), int(HOURS * 3600 / 3) * SAMPLE_RATE
+    assert [episode.device for episode in made.episodes] == ["studio", "laptop", "phone"]
+
+    def band(at: int, low: float, high: float) -> float:
+        spectrum = np.abs(np.fft.rfft(wave[at : at + SAMPLE_RATE])) ** 2
+        return float(10 * np.log10(spectrum[int(low) : int(high)].mean()))
+
+    studio, laptop, phone = (number * share + share // 2 for number in range(3))
+    assert band(studio, 7500, 7900) == pytest.approx(band(studio, 1000, 2000), abs=3)
+    assert band(laptop, 20, 60) < band(laptop, 1000, 2000) - 20
+    assert band(laptop, 5000, 6000) == pytest.approx(band(laptop, 1000, 2000), abs=3)
+    assert band(phone, 6000, 7900) < band(phone, 1000, 2000) - 20
+    volumes = [band(at, 1000, 2000) for at in (studio, laptop, phone)]
+    assert np.ptp(volumes) > 1
+    for number in range(2):
+        end = (number + 1) * share
+        for at, volume in ((end - 2 * SAMPLE_RATE, volumes[number]), (end + SAMPLE_RATE, volumes[number + 1])):
+            assert band(at, 1000, 2000) == pytest.approx(volume, abs=1.5), "it changes within a second"
+
+
+def test_near_and_far_each_snr_and_each_device_meet(stock: Stock) -> None:
+    made = Night(STILL, stock, 18 / 30, 1, (10.0, 0.0, -5.0), per_hour=30)
+    kinds = {(episode.snr_db, episode.device, episode.far) for episode in made.episodes}
+    assert len(made.episodes) == len(kinds) == 18
+
+
+def test_from_afar_the_room_fills_the_pauses_and_the_onset_stays(stock: Stock) -> None:
+    made = night(stock, **AS_IT_IS)
+    cries = sound(made) - sound(made, cries=False)
+    near, far = made.episodes[:2]
+    assert (near.far, far.far) == (False, True)
+    quiet = []
+    for episode in (near, far):
+        part = cries[episode.onset : episode.end]
+        assert np.abs(part[:160]).max() > 0, "it begins where the truth says"
+        blocks = part[: part.size // 800 * 800].reshape(-1, 800)
+        # How loud the quietest twentieth of a second is that follows a louder one at once: the end of a cry.
+        power = np.sqrt(np.mean(blocks**2, axis=1))
+        ends = np.flatnonzero((power[:-1] > 0.1 * power.max()) & (power[1:] < 0.1 * power.max()))
+        quiet.append(float(np.median(power[np.minimum(ends + 2, power.size - 1)] / power.max())))
+    assert quiet[1] > 5 * quiet[0]
 
 
 def test_same_seed_same_night(stock: Stock) -> None:
@@ -133,7 +188,7 @@ def test_silence_gives_no_alarm(stock: Stock, model: Path) -> None:
 
 
 def test_an_alarm_without_a_cry_is_false(stock: Stock, model: Path) -> None:
-    made = night(without_cries(stock), BURSTS)
+    made = night(without_cries(stock), BURSTS, **AS_IT_IS)
     outcome = judge(alerts_of(listen(Classifier(model), made.blocks()), RULES), made.episodes, made.samples)
     assert len(outcome.false) >= 3
     assert {made.what(seconds - 1) for seconds in outcome.false} == {"made burst"}
