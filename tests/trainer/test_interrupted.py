@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,28 @@ def command(data: Path, output: Path, cache: Path, *more: str) -> list[str]:
     ]
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What was made of the sounds once, for every training that is no other test's subject."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def in_one_go(
+    data_set: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[tuple[str, ...]], Path]:
+    """The model of one process that nobody interrupts, trained once for the same words."""
+    folder = tmp_path_factory.mktemp("in_one_go")
+
+    @functools.cache
+    def train(more: tuple[str, ...]) -> Path:
+        output = folder / f"{'-'.join(more) or 'plain'}.onnx"
+        assert main(command(data_set, output, cache, *more)) == 0
+        return output
+
+    return train
+
+
 def weights(output: Path) -> dict[str, torch.Tensor]:
     state: dict[str, torch.Tensor] = torch.load(output.with_suffix(".checkpoint"), weights_only=True)["averaged"]
     return state
@@ -36,10 +60,9 @@ def weights(output: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("more", [(), ("--schedule", "plateau", "--patience", "2", "--mixup", "0.5")])
 def test_kill_in_the_middle_of_an_epoch_then_resume_ends_with_the_same_weights(
-    data_set: Path, tmp_path: Path, more: tuple[str, ...]
+    data_set: Path, cache: Path, in_one_go: Callable[[tuple[str, ...]], Path], tmp_path: Path, more: tuple[str, ...]
 ) -> None:
-    whole, killed, cache = tmp_path / "whole.onnx", tmp_path / "killed.onnx", tmp_path / "cache"
-    assert main(command(data_set, whole, cache, *more)) == 0
+    whole, killed = in_one_go(more), tmp_path / "killed.onnx"
     with subprocess.Popen(
         [sys.executable, "-m", "trainer", *command(data_set, killed, cache, *more)],
         cwd=REPOSITORY, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -59,7 +82,9 @@ def test_kill_in_the_middle_of_an_epoch_then_resume_ends_with_the_same_weights(
     assert Classifier(killed).card.metrics == Classifier(whole).card.metrics
 
 
-def test_two_processes_train_one_network(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_processes_train_one_network(
+    data_set: Path, in_one_go: Callable[[tuple[str, ...]], Path], tmp_path: Path
+) -> None:
     """DistributedDataParallel over gloo, started by torchrun: each draws its half of every batch."""
     output = tmp_path / "shared.onnx"
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "trainer"]
@@ -73,10 +98,7 @@ def test_two_processes_train_one_network(data_set: Path, tmp_path: Path, capsys:
     assert [event["event"] for event in events] == ["started", "epoch", "epoch", "epoch", "finished"]
     assert Classifier(output).labels == ("sad", "natural", "background")
     # The gradients were averaged: the network is another than either half alone would have made.
-    alone = tmp_path / "alone.onnx"
-    assert main(command(data_set, alone, tmp_path / "cache")) == 0
-    capsys.readouterr()
-    assert not torch.equal(weights(output)["head.weight"], weights(alone)["head.weight"])
+    assert not torch.equal(weights(output)["head.weight"], weights(in_one_go(()))["head.weight"])
 
 
 def test_workers_share_one_study(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
