@@ -42,10 +42,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests measured by the way, whichever process they ran in."""
+    """Print what tests measured by the way, whichever process they ran in, and what `run.py test` found before them."""
     for report in terminalreporter.getreports("passed"):
         for name, text in report.user_properties:
             terminalreporter.write_line(f"{name}: {text}")
+    if failed := os.environ.get("BABYMONITOR_CHECKS_FAILED"):
+        terminalreporter.write_line(f"Not in order: {failed} (see above).", red=True, bold=True)
 
 
 @pytest.fixture
