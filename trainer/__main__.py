@@ -191,6 +191,7 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
         augmentation=arguments.augment,
         begin_from=begin_from,
         weights=weights.get(family),
+        members=getattr(arguments, "members", 1),
         resume=getattr(arguments, "resume", False),
         codecs=not arguments.no_codecs,
         device=arguments.device,
@@ -493,6 +494,9 @@ def _parser() -> argparse.ArgumentParser:
         how.add_argument("--no-codecs", action="store_true", help="leave out the copies through phone codecs")
         how.add_argument("--weights", action="append", default=[], type=options.weights, metavar="FAMILY=FROM",
                          help="pretrained ones: a hub name, a folder, a file, or 'random'")  # fmt: skip
+        if not searched:
+            how.add_argument("--members", type=options.positive, default=1, metavar="N",
+                             help="networks from as many seeds that answer together (default: 1)")  # fmt: skip
         machine = sub.add_argument_group("machine")
         machine.add_argument(
             "--device", default="auto", help="auto, cpu, cuda or mps (default: auto, the quickest there)"

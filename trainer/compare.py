@@ -95,6 +95,8 @@ def _identity(request: Request, divided: _Divided) -> str:
     """What a run depends on: its settings, the data, and the files that it begins from."""
     recipe = {**asdict(request.recipe), "workers": 0}
     told = [_FORMAT, divided.content, origin_of(request), recipe, request.augmentation]
+    if request.members > 1:
+        told.append(request.members)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -113,7 +115,7 @@ def _run(request: Request, divided: _Divided, work: Path, event: Event | None) -
         )  # fmt: skip
         seconds = _trained(request, divided, event)
         result = _judged(request.output, divided) | {"train_seconds": round(seconds, 1)}
-        request.checkpoint.unlink(missing_ok=True)
+        _forget(request)
         partial = told.with_suffix(".part")
         partial.write_text(json.dumps(result), encoding="utf-8")
         partial.replace(told)
@@ -122,24 +124,29 @@ def _run(request: Request, divided: _Divided, work: Path, event: Event | None) -
 
 def _trained(request: Request, divided: _Divided, event: Event | None) -> float:
     """Train, going on from a checkpoint if there is one of this run; → seconds of its epochs, or of it all."""
-    spent = 0.0
+    spent: dict[int, float] = {}  # by member
 
     def watch(values: dict[str, Any]) -> None:
-        nonlocal spent
-        spent = values.get("seconds", spent)
+        if "seconds" in values:
+            spent[values.get("member", 1)] = values["seconds"]
         if event:
             event(values)
 
     began, ready = time.monotonic(), (divided.data, divided.waves)
     try:
-        train(replace(request, resume=request.checkpoint.is_file()), watch, ready)
+        train(replace(request, resume=request.checkpoints[0].is_file()), watch, ready)
     except DataError:
-        if not request.checkpoint.is_file():
+        if not request.checkpoints[0].is_file():
             raise
         # Damaged, or of a version of before.
-        request.checkpoint.unlink()
+        _forget(request)
         train(replace(request, resume=False), watch, ready)
-    return spent or time.monotonic() - began
+    return sum(spent.values()) or time.monotonic() - began
+
+
+def _forget(request: Request) -> None:
+    for path in request.checkpoints:
+        path.unlink(missing_ok=True)
 
 
 def _body_of(request: Request, divided: _Divided, work: Path) -> Path | None:
@@ -190,6 +197,8 @@ def _row(family: str, folds: Sequence[Request], runs: Sequence[dict[str, Any]]) 
 
 def _note(request: Request) -> str:
     family = FAMILIES[request.family]
+    if request.members > 1:
+        return f"{request.members} networks together"
     if not family.weights:
         return ""
     weights = request.weights or family.weights

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from trainer.fit import Event, Recipe, fit, logits_of, windows_of
 from trainer.networks import FAMILIES
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibration, TwoLevel
-from trainer.networks.network import Network
+from trainer.networks.network import Ensemble, Network
 from trainer.waves import Waves, closed, united
 from trainer.world import World, join, leave
 
@@ -36,8 +37,8 @@ class Request:
 
     augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
     to start from; an estimator's body is taken from it as it is. weights: of a family that has pretrained ones, see
-    `Family.network`. kept: where drawn windows lie for other families, see `Drawer`. licence: of the model; "": as its
-    data, whose licences the card names.
+    `Family.network`. members: networks that answer together, see `Ensemble`. kept: where drawn windows lie for other
+    families, see `Drawer`. licence: of the model; "": as its data, whose licences the card names.
     """
 
     data: Roots
@@ -51,6 +52,7 @@ class Request:
     augmentation: str = ""
     begin_from: Path | None = None
     weights: str | None = None
+    members: int = 1
     resume: bool = False
     codecs: bool = True
     device: str = "auto"
@@ -61,6 +63,28 @@ class Request:
     @property
     def checkpoint(self) -> Path:
         return self.output.with_suffix(".checkpoint")
+
+    @property
+    def pools(self) -> Path:
+        """Where members find the windows drawn for the first, if nothing is kept elsewhere."""
+        return self.output.with_suffix(".pools")
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """Of every member."""
+        return [self.member(number).checkpoint for number in range(self.members)]
+
+    def member(self, number: int) -> Request:
+        """The training of one network of several: a seed and a checkpoint of its own, the same windows."""
+        if self.members == 1:
+            return self
+        one = replace(
+            self,
+            recipe=replace(self.recipe, seed=self.recipe.seed + number),
+            output=self.output.with_suffix(f".{number}.onnx"),
+            kept=self.kept or self.pools,
+        )
+        return replace(one, resume=self.resume and (number == 0 or one.checkpoint.is_file()))
 
 
 def default_output(request: Request) -> Path:
@@ -135,31 +159,11 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
         strength = augment.NIGHT if two_level.two_sided else augment.SPEECH
     maker = WindowMaker(data.side("train"), waves, labels, front, strength, recipe.seed, balance=recipe.balance)
     plain = fixed_windows(data.side("validation"), waves, labels, front)
-    torch.manual_seed(recipe.seed)
-    network = family.network(labels, request.weights)
-    if request.begin_from is not None:
-        begun = network.body if isinstance(network, Estimator) else network
-        if begun is None:
-            raise DataError(f"The family {family.name} is fitted at once: there is nothing to begin from.")
-        torch_file.take_over(request.begin_from, begun, labels)
-    if isinstance(network, Estimator):
-        known = fixed_windows(data.side("train"), waves, labels, front)
-        _fit_estimator(network, known, maker, plain, request, world, event)
-        trained: nn.Module = network
-    else:
-        trained = fit(
-            network,
-            labels,
-            maker,
-            plain,
-            recipe,
-            request.checkpoint,
-            request.resume,
-            event,
-            world,
-            request.kept,
-            origin_of(request),
-        )
+    members = [
+        _trained(request.member(number), data, waves, maker, plain, world, _of_member(number, request.members, event))
+        for number in range(request.members)
+    ]
+    trained = members[0] if request.members == 1 else Ensemble(members)
     if not world.leads:
         return {}
 
@@ -189,10 +193,51 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
         "licence": request.licence or _as_the_data(licences_of(data)),
     }
     written = write_model(request.output, trained, front, calibration, card)
+    if request.members > 1 and request.kept is None:
+        shutil.rmtree(request.pools, ignore_errors=True)
     if family.weights and isinstance(trained, Network):
         # What was fine-tuned from somebody's weights is kept as torch has it too, for whoever goes on from it.
         torch_file.save(request.output.with_suffix(".pt"), trained, family.name, written)
     return metrics
+
+
+def _trained(
+    request: Request, data: DataSet, waves: Waves, maker: WindowMaker, plain: Windows, world: World, event: Event | None
+) -> nn.Module:
+    """One network of the family, trained or fitted."""
+    family, labels, recipe = FAMILIES[request.family], maker.labels, request.recipe
+    torch.manual_seed(recipe.seed)
+    network = family.network(labels, request.weights)
+    if request.begin_from is not None:
+        begun = network.body if isinstance(network, Estimator) else network
+        if begun is None:
+            raise DataError(f"The family {family.name} is fitted at once: there is nothing to begin from.")
+        torch_file.take_over(request.begin_from, begun, labels)
+    if isinstance(network, Estimator):
+        if request.members > 1:
+            raise DataError(f"The family {family.name} is fitted, the same for every seed: --members is for networks.")
+        known = fixed_windows(data.side("train"), waves, labels, family.front)
+        _fit_estimator(network, known, maker, plain, request, world, event)
+        return network
+    return fit(
+        network,
+        labels,
+        maker,
+        plain,
+        recipe,
+        request.checkpoint,
+        request.resume,
+        event,
+        world,
+        request.kept,
+        origin_of(request),
+    )
+
+
+def _of_member(number: int, members: int, event: Event | None) -> Event | None:
+    if event is None or members == 1:
+        return event
+    return lambda values: event({**values, "member": number + 1, "members": members})
 
 
 def strength_for(request: Request) -> augment.Strength | None:
@@ -298,6 +343,7 @@ def _training(
         "licences": licences_of(data),
         "sides": sides,
         "recipe": recipe,
+        "members": request.members,
         "augmentation": asdict(strength),
         "weights": FAMILIES[request.family].weights if request.weights is None else request.weights,
         "skipped": [path for path, _ in waves.skipped],
