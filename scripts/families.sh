@@ -2,7 +2,7 @@
 # Every family on real data: what docs/reports/families/ was made with. Hours on two cores; stopped, it goes on where it was.
 #
 #   scripts/families.sh import              # RAVDESS and Emo-DB from ../shared/data into data/
-#   scripts/families.sh ravdess | emodb | monitor | folds        # one comparison each; several may run at once
+#   scripts/families.sh ravdess | emodb | monitor | folds | together   # one comparison each; several may run at once
 #   scripts/families.sh report              # the page of all that are there
 #
 # Each family sees the same number of windows, so that an hour's difference in patience is not taken for one in hearing.
@@ -28,7 +28,7 @@ ravdess)
     ;;
 emodb)
     compare emodb --data data/emodb --folds 4 \
-        --title "Emo-DB, four folds over speakers" --epochs 5 --epoch-windows 1024 --reuse 1 --batch 16 --average 0.99
+        --title "Emo-DB, four folds over speakers" --epochs 4 --epoch-windows 512 --reuse 1 --batch 16 --average 0.99
     ;;
 monitor)
     compare monitor --data ../shared/data --segments trainer/labels/segments.csv \
@@ -38,7 +38,14 @@ monitor)
     ;;
 folds)
     compare folds --data data/ravdess --folds 6 --beside-random-split --families resnet_mel \
+        --augment speech,speed=0.6,pitch=0.25 \
         --title "RAVDESS, six folds over actors" --epochs 12 --epoch-windows 3360 --reuse 2 --batch 32 --average 0.995
+    ;;
+together)
+    compare together --data data/ravdess --folds 6 --families resnet_mel --members 3 \
+        --augment speech,speed=0.6,pitch=0.25 \
+        --title "RAVDESS, six folds over actors, three networks together" \
+        --epochs 8 --epoch-windows 3360 --reuse 2 --batch 32 --average 0.995
     ;;
 report)
     "$python" -m trainer report data/reports/*/report.json --output docs/reports/families --title "Every family on real data"
