@@ -19,7 +19,7 @@ def babymonitor(*words: str | Path, bare: bool = False, **options: Any) -> subpr
         for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "XDG_RUNTIME_DIR", "ALSA_CONFIG_PATH"):
             environment.pop(name, None)
     command = [sys.executable, "-m", "babymonitor", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, **options)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=250, **options)
 
 
 def wav(path: Path, wave: np.ndarray, rate: int = 16000) -> Path:

@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,16 +84,22 @@ class VirtualSoundCard:
         if not self._modules:
             self._modules = [self._pactl("load-module", *module) for module in _MICROPHONE]
 
-    def unplug(self) -> None:
-        """Pull the microphone out; what is being played into it ends too."""
+    def unplug(self) -> float:
+        """Pull the microphone out, and what is being played into it ends too; when (time.monotonic) it was pulled."""
         self.quiet()
         # Otherwise PulseAudio moves the stream to another source, and nothing dies as it does when a cable is pulled.
-        for line in self._pactl("list", "short", "source-outputs").splitlines():
-            if "protocol-native" in line:  # not the link between the two modules
-                subprocess.run(["pacmd", "kill-source-output", line.split()[0]], check=True, capture_output=True)
+        listening = [
+            line.split()[0]
+            for line in self._pactl("list", "short", "source-outputs").splitlines()
+            if "protocol-native" in line  # not the link between the two modules
+        ]
+        pulled = time.monotonic()
+        for number in listening:
+            subprocess.run(["pacmd", "kill-source-output", number], check=True, capture_output=True)
         for module in reversed(self._modules):
             self._pactl("unload-module", module)
         self._modules = []
+        return pulled
 
     def play(self, wave: npt.NDArray[np.float32], sample_rate: int = 16000) -> subprocess.Popen[bytes]:
         """Let the microphone hear (samples,); returns at once."""
@@ -120,13 +127,28 @@ class VirtualSoundCard:
 
     def loudspeaker(self, seconds: float) -> npt.NDArray[np.float32]:
         """What comes out of the loudspeakers in the next seconds, (samples,) at 44.1 kHz."""
+        with self._recorder() as recorder:
+            data = recorder.read(4 * int(44100 * seconds))
+        return np.frombuffer(data, np.float32)
+
+    def sounds(self, above: float, seconds: float = 10.0) -> bool:
+        """Whether anything louder comes out of the loudspeakers within so long; known as soon as it does."""
+        with self._recorder() as recorder:
+            for _ in range(int(10 * seconds)):
+                if np.abs(np.frombuffer(recorder.read(4 * 4410), np.float32)).max(initial=0.0) > above:
+                    return True
+        return False
+
+    @contextlib.contextmanager
+    def _recorder(self) -> Iterator[IO[bytes]]:
         command = ["parec", "--device=speaker.monitor", "--format=float32le", "--rate=44100", "--channels=1"]
         with subprocess.Popen([*command, "--latency-msec=50"], stdout=subprocess.PIPE) as recorder:
             assert recorder.stdout is not None
-            data = recorder.stdout.read(4 * int(44100 * seconds))
-            recorder.terminate()
-            recorder.stdout.close()
-        return np.frombuffer(data, np.float32)
+            try:
+                yield recorder.stdout
+            finally:
+                recorder.terminate()
+                recorder.stdout.close()
 
     @staticmethod
     def _pactl(*words: str) -> str:
