@@ -86,9 +86,12 @@ class Converter:
         if status == 0 and made.is_file():
             self._forget_earlier(path, made)
             return
-        _log.warning("conversion of %s ended with %s: %s", path, status, complaint.strip()[-2000:])
-        # What the trainer refuses it says in a sentence; anything else is a fault of ours, and in the log.
-        said = complaint.strip().splitlines()[-1:] if status == _REFUSED_STATUS else []
+        # What the trainer refuses it says in a sentence; anything else is a fault of ours, and in the log. In the
+        # terminal, which has no log, a warning is printed: the sentence is not to be read there twice.
+        refused = status == _REFUSED_STATUS
+        level = logging.INFO if refused else logging.WARNING
+        _log.log(level, "conversion of %s ended with %s: %s", path, status, complaint.strip()[-2000:])
+        said = complaint.strip().splitlines()[-1:] if refused else []
         raise ModelError(f"The model {path.name} cannot be used: {said[0] if said else 'its conversion failed.'}")
 
     def stop(self) -> None:

@@ -136,6 +136,17 @@ def test_a_broken_file_is_said_in_a_sentence_and_the_old_model_goes_on(
     assert said[2].startswith("The model gone.pt cannot be used: it cannot be read")
 
 
+@pytest.mark.slow
+def test_the_terminal_says_a_broken_file_once(original: Path, tmp_path: Path) -> None:
+    path = tmp_path / "broken.pt"
+    path.write_bytes(original.read_bytes()[:3000])
+    said = babymonitor("predict", wav(tmp_path / "night.wav", loud_night()[:16000]), "--model", path)
+    assert said.returncode == 2
+    first, second = said.stderr.splitlines()
+    assert first.endswith("that is done once.")
+    assert second.startswith("The model broken.pt cannot be used: ")
+
+
 def test_without_the_trainers_packages_it_says_what_is_missing(
     original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
