@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -258,6 +259,7 @@ def fit(
             if not math.isfinite(total):
                 raise DivergedError("The loss is not a number any more: try a lower --learning-rate.")
             figures = validate(run.averaged, labels, validation)
+            progress.judged(figures["balanced_accuracy"])
             run.judge(world.agree(sum(figures.values())))
             run.epoch += 1
             if world.leads:
@@ -309,6 +311,7 @@ class Progress:
     def __init__(self, total: int, done: int, shown: bool = True) -> None:
         self._total, self._first, self._done = total, done, done
         self._spent, self._began = 0.0, time.monotonic()
+        self._loss, self._validation = math.nan, ""
         self._shown = shown and sys.stderr.isatty()
 
     @property
@@ -327,20 +330,25 @@ class Progress:
         self._began = time.monotonic()
 
     def tell(self, done: int, loss: float) -> None:
-        self._done = done
+        self._done, self._loss = done, loss
         self._spent += time.monotonic() - self._began
         self._began = time.monotonic()
-        if self._shown:
-            filled = 30 * done // self._total
-            left = (
-                f"{self.seconds_left / 60:.0f} min left"
-                if self.seconds_left > 90
-                else f"{self.seconds_left:.0f} s left"
-            )
-            bar = "█" * filled + "░" * (30 - filled)
-            print(
-                f"\r{bar} {done}/{self._total} steps  loss {loss:.3f}  {left}   ", end="", file=sys.stderr, flush=True
-            )
+        self._draw()
+
+    def judged(self, balanced_accuracy: float) -> None:
+        """An epoch has ended; its figure stays in the line until the next one's is known."""
+        self._validation = f"  validation {balanced_accuracy:.2f}"
+        self._draw()
+
+    def _draw(self) -> None:
+        if not self._shown:
+            return
+        left = f"{self.seconds_left / 60:.0f} min" if self.seconds_left > 90 else f"{self.seconds_left:.0f} s"
+        told = f" {self._done}/{self._total} steps  loss {self._loss:.3f}{self._validation}  {left} left   "
+        # A line that the terminal breaks in two could not be written over.
+        width = max(5, min(30, shutil.get_terminal_size().columns - len(told) - 1))
+        filled = width * self._done // self._total
+        print(f"\r{'█' * filled}{'░' * (width - filled)}{told}", end="", file=sys.stderr, flush=True)
 
     def end(self) -> None:
         if self._shown:

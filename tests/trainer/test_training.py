@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import torch
 
 from babymonitor.core.classifier import Classifier
 from trainer.__main__ import main
-from trainer.fit import Recipe
+from trainer.fit import Progress, Recipe
 from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel
 from trainer.run import Request, train
@@ -98,6 +100,29 @@ def test_json_events_end_with_finished(trained: tuple[Path, Path], data_set: Pat
     assert [event["event"] for event in events] == ["started", "epoch", "finished"]
     assert events[-1]["model"] == str(output)
     assert 0 <= events[-1]["metrics"]["balanced_accuracy"] <= 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("columns", "widest"), [(80, 79), (200, 100)])
+def test_the_bar_shows_the_latest_validation_in_one_line(
+    columns: int, widest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("COLUMNS", str(columns))
+    progress = Progress(24_000, 0)
+    for epoch, figure in enumerate((0.5, 0.614), start=1):
+        progress.begin()
+        progress.tell(12_000 * epoch, 1.234)
+        progress.judged(figure)
+    progress.end()
+    lines = sys.stderr.getvalue().strip().split("\r")
+    assert ["validation" in line for line in lines] == [False, True, True, True]
+    assert "24000/24000 steps  loss 1.234  validation 0.61  0 s left" in lines[-1]
+    assert max(map(len, lines)) <= widest
 
 
 def test_evaluate_tells_every_label_with_its_interval(
