@@ -299,6 +299,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
+    from trainer.corpora import counted
     from trainer.importers import CORPORA, import_corpus
 
     def notice(sentence: str) -> None:
@@ -316,7 +317,7 @@ def _import(arguments: argparse.Namespace) -> int:
         _event({"event": "imported", "target": str(arguments.target), **counts, **words})
         return 0
     labels = ", ".join(f"{name} {count}" for name, count in done.labels.items())
-    print(f"{arguments.target}: {len(done.rows)} clips of {done.groups} groups; {labels}")
+    print(f"{arguments.target}: {counted(len(done.rows), 'clip')} of {counted(done.groups, 'group')}; {labels}")
     if done.copies:
         print(f"{done.copies} copies of files that were taken already were left out.")
     if done.licences:
@@ -405,12 +406,6 @@ def _predict(arguments: argparse.Namespace) -> int:
     return 0 if any("error" not in entry for entry in entries) else 2
 
 
-def _default_cache() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("babymonitor", appauthor=False)) / "waves"
-
-
 class _Parser(argparse.ArgumentParser):
     """What is wrong, in one sentence, and not the usage before it: of forty options that fills a screen."""
 
@@ -432,7 +427,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help=text)
         sub.add_argument("--segments", type=Path, metavar="FILE.csv", help="who is heard when; decides about labels")
         where = "where decoded sound is kept (default: the user's cache folder)"
-        sub.add_argument("--cache", type=Path, default=_default_cache(), metavar="DIR", help=where)
+        sub.add_argument("--cache", type=Path, default=options.default_cache(), metavar="DIR", help=where)
         sub.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
 
     def division_options(sub: argparse.ArgumentParser) -> None:

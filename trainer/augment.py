@@ -66,9 +66,12 @@ def strength_of(text: str) -> Strength:
         name, _, share = part.partition("=")
         if name not in Strength.__slots__:
             raise ValueError(f"there is no augmentation '{name}'; there is {', '.join(Strength.__slots__)}")
-        changes[name] = float(share)
+        try:
+            changes[name] = float(share)
+        except ValueError:
+            changes[name] = float("nan")  # between nothing
         if not 0 <= changes[name] <= 1:
-            raise ValueError(f"the share of '{name}' must be between 0 and 1")
+            raise ValueError(f"the share of '{name}' must be between 0 and 1, as in {name}=0.5")
     return replace(PRESETS[first], **changes)
 
 

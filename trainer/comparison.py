@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer import drawing
-from trainer.corpora import DataError
+from trainer.corpora import DataError, counted
 from trainer.drawing import Entry, decimal, percent, points, span_of, tag
 from trainer.page import (
     METHOD,
@@ -206,7 +206,7 @@ def _of_data(one: Mapping[str, Any], notes: _Notes) -> str:
         cells = tag("th", escape(left["family"]), scope="row", class_="family", data_v=left["family"])
         body.append(tag("tr", cells + tag("td", escape(left["why"]), colspan=9, class_="note")))
     figures = _judged(rows[0])
-    what = f"{figures['items']} {rows[0].get('judged_by', 'clips')} of {figures['groups']} groups"
+    what = f"{figures['items']} {rows[0].get('judged_by', 'clips')} of {counted(figures['groups'], 'group')}"
     size = f". {what}, {len(one['labels'])} labels: "
     parts = [tag("p", escape(one["protocol"] + size + ", ".join(one["labels"]) + "."))]
     parts.append(data_table(head, body, f"Families on {one['title']}"))

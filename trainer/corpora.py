@@ -38,6 +38,11 @@ class DataError(Exception):
     """A data set that cannot be used; the message is one sentence for a person."""
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 group``, ``2 groups``."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """`label` is heard from `start` to `end` (seconds)."""
@@ -148,7 +153,7 @@ def load(data: Roots, segments: Path | None = None, merged: Mapping[str, str] | 
     """Read a data set (no sound yet); DataError with one sentence for one that cannot be used.
 
     segments: of several folders it decides about those of whose files it names any; the others keep their labels.
-    merged: labels that are to count as another, as in ``{"hungry": "sad", "tired": "sad"}``.
+    merged: labels that are to count as another, as in ``{"hungry": "sad", "tired": "sad"}``; in any word for them.
     """
     roots = roots_of(data)
     folders = [_folder(root) for root in roots]
@@ -160,10 +165,10 @@ def load(data: Roots, segments: Path | None = None, merged: Mapping[str, str] | 
     parts = {root: _clips_of(root) for root in roots}
     if segments is not None:
         parts = _with_segments(parts, segments)
+    if merged:
+        parts = _with_merged(parts, merged)
     whole: list[Clip] = []
     for root, clips in parts.items():
-        if merged:
-            clips = [_with_labels(clip, merged) for clip in clips]
         if not any(clip.spans for clip in clips):
             raise DataError(f"{root} holds no labelled sound: it needs a manifest.csv or one subfolder per label.")
         whole += clips if len(roots) == 1 else [_told_apart(clip, _folder(root)) for clip in clips]
@@ -182,7 +187,7 @@ def _told_apart(clip: Clip, folder: str) -> Clip:
 def _clips_of(root: Path) -> list[Clip]:
     if not root.is_dir():
         raise DataError(f"The data set folder {root} does not exist.")
-    manifest = root / "manifest.csv"
+    manifest = root / _MANIFEST
     if manifest.is_file():
         return _from_manifest(root, manifest)
     if any((root / name).is_file() for name in _METADATA.values()):
@@ -191,10 +196,14 @@ def _clips_of(root: Path) -> list[Clip]:
 
 
 def _rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
+    if not path.is_file():
+        raise DataError(f"There is no file {path}.")
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
     lacking = [name for name in needed if not rows or name not in rows[0]]
     if lacking:
@@ -236,6 +245,7 @@ def _from_rows(root: Path, manifest: Path, rows: Sequence[Mapping[str, str]]) ->
     return clips
 
 
+_MANIFEST = "manifest.csv"
 _METADATA = {"train": "train_metadata.json", "validation": "val_metadata.json", "test": "test_metadata.json"}
 
 
@@ -283,7 +293,12 @@ def _metadata_rows(root: Path, file: Path) -> list[dict[str, str]]:
 def _from_folders(root: Path) -> list[Clip]:
     """One subfolder per label; the group is the folder between, if there is one, else the file."""
     clips = []
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    # Their names would else be taken for labels.
+    own = [one.name for one in folders if any((one / name).is_file() for name in (_MANIFEST, *_METADATA.values()))]
+    if own:
+        raise DataError(f"{root} is no data set but holds some ({', '.join(own)}): give --data for each.")
+    for folder in folders:
         for file in sound_files(folder):
             path = file.relative_to(root)
             group = str(Path(*path.parts[1:-1])) if len(path.parts) > 2 else str(path)
@@ -318,9 +333,17 @@ def _with_segments(parts: Mapping[Path, list[Clip]], path: Path) -> dict[Path, l
     return {root: [labelled(clip) for clip in clips] if root in named else clips for root, clips in parts.items()}
 
 
-def _with_labels(clip: Clip, merged: Mapping[str, str]) -> Clip:
-    spans = tuple(replace(span, label=merged.get(span.label, span.label)) for span in clip.spans)
-    return replace(clip, spans=spans)
+def _with_merged(parts: Mapping[Path, list[Clip]], merged: Mapping[str, str]) -> dict[Path, list[Clip]]:
+    there = {span.label for clips in parts.values() for clip in clips for span in clip.spans}
+    for name in merged:
+        if there and canonical(name) not in there:
+            raise DataError(f"There is no label '{name}' to merge; there is {', '.join(sorted(there))}.")
+    other = {canonical(name): canonical(into) for name, into in merged.items()}
+
+    def labelled(clip: Clip) -> Clip:
+        return replace(clip, spans=tuple(replace(one, label=other.get(one.label, one.label)) for one in clip.spans))
+
+    return {root: [labelled(clip) for clip in clips] for root, clips in parts.items()}
 
 
 def draw(text: str, salt: str) -> int:
@@ -358,8 +381,14 @@ def split(data: DataSet, division: Division | None = None) -> DataSet:
     for label, members in of_label.items():
         if len(members) < FEWEST_GROUPS:
             raise DataError(
-                f"The label '{label}' has {len(members)} group{'s' * (len(members) > 1)}; it needs at least "
-                f"{FEWEST_GROUPS} (babies, speakers or recordings), one for each side of the split."
+                f"The label '{label}' has {counted(len(members), 'group')}; it needs at least {FEWEST_GROUPS} (babies, "
+                "speakers or recordings), one for each side of the split: give more, or let it count as another label "
+                f"(--merge {label}=OTHER)."
+            )
+        if division.folds > len(members):
+            raise DataError(
+                f"{division.folds} folds need as many groups of each label, and '{label}' has {len(members)}: give "
+                f"fewer --folds, more groups, or let it count as another label (--merge {label}=OTHER)."
             )
 
     given: dict[str, str] = {}
@@ -391,7 +420,8 @@ def split(data: DataSet, division: Division | None = None) -> DataSet:
         for label in of_label:
             if not any(span.label == label for clip in placed if clip.side == side for span in clip.spans):
                 raise DataError(
-                    f"The {side} side of the split holds no '{label}': give more groups of it, or other splits."
+                    f"The {side} side of the split holds no '{label}': give more groups of it, let it count as another "
+                    f"label (--merge {label}=OTHER), or divide otherwise{' (fewer --folds)' * bool(division.folds)}."
                 )
     return replace(data, clips=placed)
 

@@ -17,7 +17,7 @@ from babymonitor.core.features import Wave, fit_frames, front_end
 from babymonitor.core.labels import label
 from trainer import synthetic
 from trainer.augment import add
-from trainer.corpora import Clip, DataError, DataSet, Division, Roots, load
+from trainer.corpora import Clip, DataError, DataSet, Division, Roots, counted, load
 from trainer.cost import cost_of
 from trainer.delay import onset_delays
 from trainer.figures import figures_of, of_clips, two_sided
@@ -62,6 +62,8 @@ def evaluate(
     (windows for the monitor's, whole clips for any other) stand at the top once more. shared_labels: leave out what
     the model or the data alone knows. robustness_clips: 0 leaves the altered sound out.
     """
+    if yamnet is not None and not yamnet.is_file():
+        raise DataError(f"There is no file {yamnet}.")
     classifier = Classifier(model)
     division = division or Division()
     whole = load(data, segments, merged)
@@ -74,7 +76,7 @@ def evaluate(
         labels = tuple(shared["labels"])
     elif foreign:
         raise DataError(
-            f"{model.name} does not know the label {', '.join(sorted(foreign))} of {whole}; "
+            f"{model.name} does not know the label{'s' * (len(foreign) > 1)} {', '.join(sorted(foreign))} of {whole}; "
             "--shared-labels compares on those that both know."
         )
     judged = judge(classifier, clips, waves, labels)
@@ -290,8 +292,8 @@ def readable(report: dict[str, Any]) -> str:
 
     cost, unit = report["cost"], report["judged_by"]
     lines = [
-        f"{report['model']} on {report['data']}, {report['protocol']}: {report['clips']} clips of {report['groups']} "
-        f"groups, {report['windows']} windows",
+        f"{report['model']} on {report['data']}, {report['protocol']}: {counted(report['clips'], 'clip')} of "
+        f"{counted(report['groups'], 'group')}, {counted(report['windows'], 'window')}",
         f"balanced accuracy {shown(report['balanced_accuracy'])}   macro-F1 {shown(report['macro_f1'])}   "
         f"accuracy {shown(report['accuracy'])}, by {unit}",
         f"{cost['features_ms']['median']} + {cost['network_ms']['median']} ms a window (features, network), "
@@ -311,7 +313,7 @@ def readable(report: dict[str, Any]) -> str:
         for name, row in zip(report["labels"], report["confusion"], strict=True)
     ]
     if "robustness" in report:
-        lines += ["", f"balanced accuracy of {report['robustness']['clips']} clips"]
+        lines += ["", f"balanced accuracy of {counted(report['robustness']['clips'], 'clip')}"]
         lines += [f"  {one['name']:20} {shown(one['balanced_accuracy'])}" for one in report["robustness"]["conditions"]]
     parts = {name: report.get(name) for name in ("reasons", "clips_crying", "delay")}
     if "crying" in report["by_window"]:

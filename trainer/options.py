@@ -1,4 +1,4 @@
-"""What the command line takes for a value: each a type for argparse, which says what it must be instead."""
+"""What the command line takes for a value: types for argparse, which say what it must be instead, and a default."""
 
 from __future__ import annotations
 
@@ -58,3 +58,9 @@ def positive(text: str) -> int:
 def above_zero(text: str) -> float:
     value: float = _number(text, float, "a number above 0", lambda value: 0 < value < float("inf"))
     return value
+
+
+def default_cache() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("babymonitor", appauthor=False)) / "waves"

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from babymonitor.core.labels import LABELS
 from trainer import drawing
 from trainer.comparison import write_comparison
-from trainer.corpora import DataError
+from trainer.corpora import DataError, counted
 from trainer.drawing import Entry, decimal, percent, points, span_of, tag
 from trainer.figures import two_sided
 from trainer.page import METHOD, data_table, figure, footer, headings, milliseconds, number_cell, page, size_of, written
@@ -42,19 +42,27 @@ def write(folder: Path, evaluation: Mapping[str, Any]) -> Path:
     lead = tag(
         "p",
         f"{escape(evaluation['family'])} on {escape(evaluation['data_name'])}, side “{escape(evaluation['split'])}”: "
-        f"{evaluation['clips']} clips of {evaluation['groups']} groups, judged by {evaluation['judged_by']}",
+        f"{_size(evaluation)}, judged by {evaluation['judged_by']}",
         class_="lead",
     )
     return written(folder, page(evaluation["name"], lead, sections, footer(evaluation["created"])), evaluation)
+
+
+def _size(measured: Mapping[str, Any]) -> str:
+    return f"{counted(measured['clips'], 'clip')} of {counted(measured['groups'], 'group')}"
 
 
 def render(files: Sequence[Path], folder: Path, title: str = "Families compared") -> Path:
     """Write the page again from JSON: one evaluation, or any number of comparisons."""
     comparisons: list[Mapping[str, Any]] = []
     for file in files:
+        if not file.is_file():
+            raise DataError(f"There is no file {file}.")
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, ValueError) as error:
+        except OSError as error:
+            raise DataError(f"{file} cannot be read: {error.strerror}.") from error
+        except ValueError as error:
             raise DataError(f"{file} cannot be read as JSON: {error}.") from error
         if isinstance(values, dict) and "by_window" in values:
             if len(files) > 1:
@@ -114,8 +122,8 @@ def _bad(evaluation: Mapping[str, Any], main: Mapping[str, Any]) -> str:
         said.append(f"Its balanced accuracy cannot be told from guessing ({percent(chance)}).")
     if main["groups"] < 10:
         said.append(
-            f"Only {main['groups']} group{'s' * (main['groups'] > 1)} stand behind these figures; the next speaker may "
-            "be quite another."
+            f"Only {counted(main['groups'], 'group')} stand{'s' * (main['groups'] == 1)} behind these figures; the "
+            "next speaker may be quite another."
         )
     elif head["high"] is not None and head["high"] - head["low"] > 0.15:
         said.append(f"The interval is {100 * (head['high'] - head['low']):.0f} points wide: a larger test is needed.")
@@ -160,8 +168,7 @@ def _bad(evaluation: Mapping[str, Any], main: Mapping[str, Any]) -> str:
 
 
 def _told_of(one: Mapping[str, Any], groups: bool) -> str:
-    count = one["groups"]
-    return f"{count} group{'s' * (count != 1)}" if groups else percent(one["recall"]["value"])
+    return counted(one["groups"], "group") if groups else percent(one["recall"]["value"])
 
 
 def _labels_table(main: Mapping[str, Any]) -> str:
@@ -254,7 +261,7 @@ def _robustness(values: Mapping[str, Any], chance: float) -> str:
             cells += number_cell(percent(one["cries_found"])) + number_cell(percent(one["others_raised"]))
         rows.append(tag("tr", cells))
     table = data_table("".join(head), rows, "Figures under each condition", "")
-    text = f"{values['clips']} clips of {values['groups']} groups, the same under every condition. {values['about']}"
+    text = f"{_size(values)}, the same under every condition. {values['about']}"
     return tag("p", escape(text), class_="note") + tag("div", plot + table, class_="side-by-side")
 
 
@@ -359,7 +366,7 @@ def _method(evaluation: Mapping[str, Any], main: Mapping[str, Any]) -> str:
         ("Model", f"{evaluation['model']} ({evaluation['family']}, made {evaluation['model_created']})"),
         ("Data", f"{evaluation['data_name']}: {', '.join(evaluation['sources'])}"),
         ("Side", evaluation["protocol"]),
-        ("Size", f"{evaluation['clips']} clips, {evaluation['windows']} windows, {evaluation['groups']} groups"),
+        ("Size", f"{_size(evaluation)}, {counted(evaluation['windows'], 'window')}"),
         ("Intervals", f"95 %, {main['rounds']} rounds over groups"),
     ]
     shared = evaluation.get("shared_labels")

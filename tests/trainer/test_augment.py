@@ -51,7 +51,16 @@ def test_every_augmentation_is_a_switch() -> None:
     assert augment.strength_of("night") == augment.NIGHT
 
 
-@pytest.mark.parametrize(("text", "said"), [("day", "day"), ("night,echo=1", "echo"), ("night,room=2", "room")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("day", "day"),
+        ("night,echo=1", "echo"),
+        ("night,room=2", "share of 'room'"),
+        ("night,room", "share of 'room'"),
+        ("night,room=nan", "share of 'room'"),
+    ],
+)
 def test_an_augmentation_that_does_not_exist_is_named(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         augment.strength_of(text)

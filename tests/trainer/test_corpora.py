@@ -85,6 +85,7 @@ def test_too_few_groups(own_data_set: Path, tmp_path: Path, capsys: pytest.Captu
     said = refusal(own_data_set, tmp_path, capsys)
     assert "'sad' has 1 group;" in said
     assert "at least 3" in said
+    assert "--merge sad=OTHER" in said
 
 
 def test_missing_file(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,6 +104,15 @@ def test_group_on_both_sides(own_data_set: Path, tmp_path: Path, capsys: pytest.
 def test_missing_column(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_manifest(own_data_set, [{"path": row["path"]} for row in read_manifest(own_data_set)])
     assert "column label" in refusal(own_data_set, tmp_path, capsys)
+
+
+def test_a_folder_of_data_sets(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their names would be taken for labels."""
+    other = own_data_set.with_name("other")
+    other.mkdir()
+    (other / "train_metadata.json").write_text("{}", encoding="utf-8")
+    said = refusal(tmp_path, tmp_path, capsys)
+    assert f"holds some ({own_data_set.name}, other): give --data for each." in said
 
 
 def test_unknown_family(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -212,7 +222,8 @@ def test_a_sides_file_that_does_not_fit_is_refused(data_set: Path, tmp_path: Pat
 
 
 def test_labels_that_count_as_another(data_set: Path) -> None:
-    assert load(data_set, merged={"natural": "background"}).labels == ("sad", "background")
+    for words in ({"natural": "background"}, {"babbling": "noise"}):
+        assert load(data_set, merged=words).labels == ("sad", "background")
 
 
 def test_a_copy_of_a_file_is_not_decoded_again(own_data_set: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_model
-from made_data import write_manifest
+from made_data import read_manifest, write_manifest
 from threadpoolctl import threadpool_limits
 
 from babymonitor.core.audio import SAMPLE_RATE
@@ -217,6 +217,11 @@ def test_values_that_are_none_are_refused_in_a_sentence(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_report_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(tmp_path / "a.json"), "--output", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.strip() == f"There is no file {tmp_path / 'a.json'}."
+
+
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory: pytest.TempPathFactory, data_set: Path) -> Path:
     """Loud and quiet voices: labels of no monitor, three speakers each."""
@@ -310,7 +315,7 @@ def test_labels_that_only_one_side_knows_are_refused_or_left_out(data_set: Path,
     model = tiny_model.write(tmp_path / "model.onnx", labels=("sad", "a", "b", "c", "d", "e", "background"))
     words = f"evaluate --model {model} --data {data_set} --cache {tmp_path} --split all --robustness-clips 0"
     assert main(words.split()) == 2
-    assert "does not know the label natural" in capsys.readouterr().err
+    assert "does not know the label natural of" in capsys.readouterr().err
     assert main([*words.split(), "--shared-labels", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["labels"] == ["sad", "background"]
@@ -319,8 +324,27 @@ def test_labels_that_only_one_side_knows_are_refused_or_left_out(data_set: Path,
     assert told["clips"] == 16
     assert "Left out of the data: natural (8 clips)" in Page(report.write(tmp_path / "page", told)).text
     other = tiny_model.write(tmp_path / "other.onnx", labels=("sad", *"abcdef"))
+    with pytest.raises(DataError, match="does not know the labels background, natural of"):
+        evaluate(other, data_set, "all", cache=tmp_path)
     with pytest.raises(DataError, match="share only one label"):
         evaluate(other, data_set, "all", cache=tmp_path, shared_labels=True)
+
+
+def test_one_group_is_one(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_manifest(own_data_set, [{**row, "group": "nobody else"} for row in read_manifest(own_data_set)])
+    model = tiny_model.write(tmp_path / "model.onnx", labels=("sad", "natural", *"abcd", "background"))
+    words = f"evaluate --model {model} --data {own_data_set} --cache {tmp_path} --split all --robustness-clips 0"
+    assert main([*words.split(), "--report", str(tmp_path / "page")]) == 0
+    assert "24 clips of 1 group, " in capsys.readouterr().out
+    page = Page(tmp_path / "page" / "report.html").text
+    assert "24 clips of 1 group, judged by" in page
+    assert "Only 1 group stands behind" in page
+
+
+def test_a_peer_that_is_not_there(data_set: Path, tmp_path: Path) -> None:
+    model = tiny_model.write(tmp_path / "model.onnx")
+    with pytest.raises(DataError, match=r"There is no file .*yamnet\.tflite\."):
+        evaluate(model, data_set, cache=tmp_path, yamnet=tmp_path / "yamnet.tflite")
 
 
 def test_the_monitors_own_figures_are_on_its_page(data_set: Path, tmp_path: Path) -> None:

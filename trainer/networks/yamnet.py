@@ -104,7 +104,9 @@ def published(weights: Path) -> dict[str, tuple[Tensor, Tensor]]:
     each with batch norm folded in, and ``"dense"``: YAMNet's own classes, (521, 1024) and (521,). Kernels of 8 bits are
     brought back to numbers by their scales. DataError for a file that is no such thing.
     """
-    if weights.suffix.lower() != ".tflite" or not weights.is_file():
+    if not weights.is_file():
+        raise DataError(f"There is no file {weights}: YAMNet's weights are read from its published .tflite file.")
+    if weights.suffix.lower() != ".tflite":
         raise DataError(f"{weights} is no file of YAMNet's weights: they are read from its published .tflite file.")
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
