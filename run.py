@@ -81,6 +81,7 @@ TEST_PROGRAMS: dict[str, str] = {
     "pulseaudio": "pulseaudio",
     "pactl": "pulseaudio-utils",
     "xdotool": "xdotool",
+    "chromium": "chromium",
 }
 FONT = "fonts-dejavu-core"  # any font will do; this one is small
 # The package that lets a program which knows only ALSA (PortAudio) reach PulseAudio, and the file that proves it.
