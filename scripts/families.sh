@@ -34,7 +34,7 @@ monitor)
     compare monitor --data ../shared/data --segments trainer/labels/segments.csv \
         --merge hungry=sad --merge pain=sad --merge tired=sad \
         --title "Crying, laughing, babbling, other" \
-        --epochs 3 --epoch-windows 3072 --reuse 1 --batch 32 --average 0.99
+        --epochs 2 --epoch-windows 3072 --reuse 1 --batch 32 --average 0.99
     ;;
 folds)
     # One studio, one gain: how loud somebody speaks is left as it is. Other voices are made of those that are there.
