@@ -43,9 +43,8 @@ PARAMETERS = {
 }
 """Without the head, whose size is the label set's."""
 
-HEARS_THE_VOLUME = {"yamnet", "resnet_mel"}
-"""YAMNet's published front end adds a fixed 0.001 to each band, and its weights belong to that. The other is told how
-loud it is, and has to learn by alterations where that means nothing."""
+HEARS_THE_VOLUME = {"yamnet"}
+"""Its published front end adds a fixed 0.001 to each band, and its weights belong to that."""
 
 
 def built(family: Family, labels: tuple[str, ...]) -> Network:

@@ -59,18 +59,6 @@ class LevelNormalised(nn.Module):
         return torch.stack((level, change), dim=1) * 0.4
 
 
-class WithLoudness(LevelNormalised):
-    """(B, mels, frames) → (B, 3, mels, frames): a third plane with the sound as loud as it came.
-
-    Much of an emotion is in how loudly somebody speaks, and can be told where everybody was recorded at one gain. Where
-    nobody was, `volume` among the alterations teaches a network to do without.
-    """
-
-    def forward(self, mel: Tensor) -> Tensor:
-        loudness = mel.clamp(min=-18.0) + 8.0  # around 0 for speech; below lies what 16 bits cannot hold
-        return torch.cat((super().forward(mel), 0.2 * loudness[:, None]), dim=1)
-
-
 class Ensemble(nn.Module):
     """Several networks of one family that answer together: (B, rows, frames) → (B, labels), the mean of their logits.
 
