@@ -28,7 +28,7 @@ ravdess)
     ;;
 emodb)
     compare emodb --data data/emodb --folds 4 \
-        --title "Emo-DB, four folds over speakers" --epochs 4 --epoch-windows 512 --reuse 1 --batch 16 --average 0.99
+        --title "Emo-DB, four folds over speakers" --epochs 3 --epoch-windows 512 --reuse 1 --batch 16 --average 0.99
     ;;
 monitor)
     compare monitor --data ../shared/data --segments trainer/labels/segments.csv \

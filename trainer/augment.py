@@ -115,14 +115,18 @@ def stretch(wave: Wave, factor: float, size: int = 1024) -> Wave:
     # A step that is no binary fraction may carry the last place a rounding beyond the last pair.
     left = np.minimum(at.astype(int), len(spectra) - 2)
     part = np.asarray(at - left, np.float32)[:, None]
-    magnitude = np.abs(spectra)
+    magnitude = np.sqrt(spectra.real**2 + spectra.imag**2)
+    turn = spectra[1:] * np.conj(spectra[:-1])
+    # Only where each bin's phase ends after a hop matters, not by how many whole turns it came there: phases are unit
+    # numbers, multiplied up, and neither angles nor exponentials are needed.
+    units = np.concatenate((spectra[:1], turn[left[:-1]]))
+    power = units.real**2 + units.imag**2
+    silent = power < 1e-30
+    units[silent], power[silent] = 1, 1
+    phase = np.cumprod(units / np.sqrt(power), axis=0)
+    phase /= np.sqrt(phase.real**2 + phase.imag**2)
     magnitude = (1 - part) * magnitude[left] + part * magnitude[left + 1]
-    advance = np.angle(spectra[1:] * np.conj(spectra[:-1]))
-    # How far a bin's phase turned in one hop is known up to whole turns only: the nearest to the bin's own pace.
-    own = np.asarray(2 * np.pi * hop / size * np.arange(spectra.shape[1]), np.float32)
-    advance = own + np.mod(advance - own + np.pi, 2 * np.pi) - np.pi
-    phase = np.cumsum(np.vstack((np.angle(spectra[:1]), advance[left[:-1]])), axis=0)
-    pieces = fft.irfft(magnitude * np.exp(1j * phase), size, axis=1) * _hann(size)
+    pieces = fft.irfft(magnitude * phase, size, axis=1) * _hann(size)
     out = np.zeros((len(pieces) + 3) * hop, np.float32)
     for quarter in range(4):
         part_of = out[quarter * hop : (quarter + len(pieces)) * hop]
