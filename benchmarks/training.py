@@ -25,11 +25,11 @@ import torch
 from torch.nn import functional
 
 from trainer import augment
-from trainer.__main__ import _keep_memory
 from trainer.batches import Drawer, WindowMaker
 from trainer.corpora import load, split
 from trainer.networks import FAMILIES
 from trainer.waves import Waves, closed
+from trainer.world import keep_memory
 
 BATCH = 32
 ALTERED = 0.3
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--reuse", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    _keep_memory()
+    keep_memory()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     family = FAMILIES["resnet_mel"]

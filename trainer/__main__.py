@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import shlex
@@ -40,18 +39,6 @@ def main(argv: list[str] | None = None) -> int:
         print("Stopped; --resume goes on from the last whole epoch." if resumable else "Stopped.", file=sys.stderr)
         return 130
     return status
-
-
-def _keep_memory() -> None:
-    """Tell glibc to keep what is freed: arrays of a window's size would else be mapped and unmapped for every window,
-    which costs five times as long as the arithmetic on them. Where there is no glibc, nothing happens.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return
-    for parameter, value in ((-3, 1 << 25), (-1, 1 << 28), (-2, 1 << 24)):  # mmap threshold, trim threshold, top pad
-        mallopt(parameter, value)
 
 
 def _refuse(arguments: argparse.Namespace, sentence: str) -> int:
@@ -124,7 +111,9 @@ def _train(arguments: argparse.Namespace) -> int:
 def _prepare_arithmetic(arguments: argparse.Namespace) -> None:
     import torch
 
-    _keep_memory()
+    from trainer.world import keep_memory
+
+    keep_memory()
     torch.set_num_threads(arguments.threads)
 
 
@@ -337,8 +326,16 @@ def _export(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _combine(arguments: argparse.Namespace) -> int:
+    from trainer.combine import combine
+
+    print(f"{arguments.output}: {combine(arguments.models, arguments.output, arguments.name).name}")
+    return 0
+
+
 def _nights(arguments: argparse.Namespace) -> int:
     from trainer.nights import Wish, nights, readable, write
+    from trainer.world import keep_memory
 
     wish = Wish(
         split_name=arguments.split,
@@ -352,7 +349,7 @@ def _nights(arguments: argparse.Namespace) -> int:
     def progress(name: str) -> None:
         print(f"{arguments.hours:g} h of {name} …", file=sys.stderr, flush=True)
 
-    _keep_memory()
+    keep_memory()
     report = nights(
         arguments.model,
         arguments.data,
@@ -585,6 +582,11 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--format", required=True, choices=("pt", "onnx"))
     export.add_argument("--output", type=Path, metavar="FILE", help="without it FILE.pt, FILE.onnx or FILE.int8.onnx")
     export.add_argument("--int8", action="store_true", help="smaller and quicker: matrices in 8 bits")
+
+    combining = command("combine", _combine, "one model file of several: it answers with the mean of what they say")
+    combining.add_argument("models", nargs="+", type=options.model_file, metavar="FILE.onnx", help="that see the same")
+    combining.add_argument("--output", type=options.model_file, required=True, metavar="FILE.onnx")
+    combining.add_argument("--name", default="", help="what the model calls itself")
 
     predict = command("predict", _predict, "what a model says of files")
     predict.add_argument("paths", nargs="+", type=Path, metavar="PATH")
