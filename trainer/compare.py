@@ -30,7 +30,7 @@ from trainer.networks.classical import BODY
 from trainer.run import Request, origin_of, prepared, train
 from trainer.waves import Waves
 
-_FORMAT = 1
+_FORMAT = 2
 """To be counted up when trainings come out otherwise with the same settings: judgements of before do not count then."""
 
 
