@@ -38,10 +38,10 @@ def combine(models: Sequence[Path], output: Path, name: str = "") -> ModelCard:
         for what in ("labels", "features", "window_frames", "hop_frames"):
             if getattr(card, what) != getattr(first, what):
                 raise DataError(f"{path.name} cannot be combined with {models[0].name}: their {what} differ.")
-    graph = _averaged([onnx.load_from_string(path.read_bytes()) for path in models], first)
-    answer = np.mean([card.golden["probabilities"] for card in cards], axis=0)
     if any(card.golden["wave"] != first.golden["wave"] for card in cards):
         raise DataError("These model files were checked with different sounds: train or export them again.")
+    graph = _averaged([onnx.load_from_string(path.read_bytes()) for path in models], first)
+    answer = np.mean([card.golden["probabilities"] for card in cards], axis=0)
     wider = [card.golden["tolerance"] for card in cards if "tolerance" in card.golden]
     golden = {"wave": first.golden["wave"], "probabilities": answer.tolist()}
     whole = replace(

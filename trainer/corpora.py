@@ -38,6 +38,13 @@ class DataError(Exception):
     """A data set that cannot be used; the message is one sentence for a person."""
 
 
+def existing(path: Path) -> Path:
+    """The path itself; DataError where no file is there."""
+    if not path.is_file():
+        raise DataError(f"There is no file {path}.")
+    return path
+
+
 def counted(count: int, noun: str) -> str:
     """``1 group``, ``2 groups``."""
     return f"{count} {noun}{'s' * (count != 1)}"
@@ -196,10 +203,8 @@ def _clips_of(root: Path) -> list[Clip]:
 
 
 def _rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise DataError(f"There is no file {path}.")
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with existing(path).open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error

@@ -17,7 +17,7 @@ from babymonitor.core.features import Wave, fit_frames, front_end
 from babymonitor.core.labels import label
 from trainer import synthetic
 from trainer.augment import add
-from trainer.corpora import Clip, DataError, DataSet, Division, Roots, counted, load
+from trainer.corpora import Clip, DataError, DataSet, Division, Roots, counted, existing, load
 from trainer.cost import cost_of
 from trainer.delay import onset_delays
 from trainer.figures import figures_of, of_clips, two_sided
@@ -62,8 +62,8 @@ def evaluate(
     (windows for the monitor's, whole clips for any other) stand at the top once more. shared_labels: leave out what
     the model or the data alone knows. robustness_clips: 0 leaves the altered sound out.
     """
-    if yamnet is not None and not yamnet.is_file():
-        raise DataError(f"There is no file {yamnet}.")
+    if yamnet is not None:
+        existing(yamnet)  # before hours of decoding
     classifier = Classifier(model)
     division = division or Division()
     whole = load(data, segments, merged)

@@ -21,7 +21,7 @@ from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
 from babymonitor.core.classifier import Classifier
 from babymonitor.core.features import Wave, log_mel
 from babymonitor.core.labels import LABELS
-from trainer.corpora import DataError, load
+from trainer.corpora import DataError, existing, load
 
 SLOT = 4096
 """Samples of one slot: 0.256 s, the hop of the detector."""
@@ -230,8 +230,7 @@ def label_corpus(
     totals: dict[str, float] = {}
     rows: list[tuple[str, str, str, str, str, str]] = []
     clips = load(root).clips
-    if not yamnet.is_file():
-        raise DataError(f"There is no file {yamnet}.")
+    existing(yamnet)
     for clip in tqdm(clips, desc="labelling", unit="clip", disable=None):
         path, promised = clip.path, clip.spans[0].label
         if promised in OPEN_PROMISES:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from babymonitor.core.labels import LABELS
 from trainer import drawing
 from trainer.comparison import write_comparison
-from trainer.corpora import DataError, counted
+from trainer.corpora import DataError, counted, existing
 from trainer.drawing import Entry, decimal, percent, points, span_of, tag
 from trainer.figures import two_sided
 from trainer.page import METHOD, data_table, figure, footer, headings, milliseconds, number_cell, page, size_of, written
@@ -56,10 +56,8 @@ def render(files: Sequence[Path], folder: Path, title: str = "Families compared"
     """Write the page again from JSON: one evaluation, or any number of comparisons."""
     comparisons: list[Mapping[str, Any]] = []
     for file in files:
-        if not file.is_file():
-            raise DataError(f"There is no file {file}.")
         try:
-            values = json.loads(file.read_text(encoding="utf-8"))
+            values = json.loads(existing(file).read_text(encoding="utf-8"))
         except OSError as error:
             raise DataError(f"{file} cannot be read: {error.strerror}.") from error
         except ValueError as error:

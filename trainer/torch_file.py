@@ -19,7 +19,7 @@ from torch import nn
 
 from babymonitor.core.classifier import Classifier, ModelCard, ModelError, decode_golden
 from babymonitor.core.features import fit_frames, front_end
-from trainer.corpora import DataError
+from trainer.corpora import DataError, existing
 from trainer.export import write_model
 from trainer.networks import FAMILIES, Family, Front
 from trainer.networks.classical import Estimator
@@ -246,6 +246,4 @@ def _reproduces_golden(loaded: Loaded) -> bool:
 
 def _is_torch(path: Path) -> bool:
     """Whether a file is torch's, by its name or by what is in it."""
-    if not path.is_file():
-        raise DataError(f"There is no file {path}.")
-    return path.suffix.lower() == ".pt" or zipfile.is_zipfile(path)
+    return existing(path).suffix.lower() == ".pt" or zipfile.is_zipfile(path)
