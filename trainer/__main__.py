@@ -198,7 +198,8 @@ def _compare(arguments: argparse.Namespace) -> int:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise DataError("A comparison is one process; start `train` with torchrun instead.")
     _prepare_arithmetic(arguments)
-    families = list(FAMILIES) if arguments.families == "all" else arguments.families.split(",")
+    named = [tuple(name.split("+")) for name in arguments.families.split(",")]
+    families = list(FAMILIES) if arguments.families == "all" else dict.fromkeys(sum(named, ()))
     requests = [_request(arguments, family, Path("unnamed.onnx")) for family in families]
     if arguments.folds:
         requests = [
@@ -210,7 +211,8 @@ def _compare(arguments: argparse.Namespace) -> int:
         requests += [replace(one, division=replace(one.division, by_clip=True, sides=None)) for one in requests]
     words = " ".join(shlex.quote(word) for word in arguments.words)
     command = f"python -m trainer {words}"
-    told = compare(requests, arguments.work or arguments.report / "work", arguments.title, command, _teller(arguments))
+    work, together = arguments.work or arguments.report / "work", [one for one in named if len(one) > 1]
+    told = compare(requests, work, arguments.title, command, _teller(arguments), together)
     page = write_comparison(arguments.report, [told], arguments.title)
     rows = sorted(told["rows"], key=lambda row: -row[row["judged_by"]]["balanced_accuracy"]["value"])
     if arguments.json:
@@ -436,9 +438,7 @@ def _parser() -> argparse.ArgumentParser:
                            help="per cent for training, validation and test (default: 70,15,15)")  # fmt: skip
         sides.add_argument("--sides", type=Path, metavar="FILE.csv", help="columns group,split: where groups stand")
         sides.add_argument("--folds", type=int, default=0, metavar="N", help="divide the groups into N parts")
-        sides.add_argument(
-            "--fold", type=int, default=0, metavar="K", help="the part that tests (default: 0, the first)"
-        )
+        sides.add_argument("--fold", type=int, default=0, metavar="K", help="the part that tests (default: the first)")
         sides.add_argument("--split-by-clip", action="store_true", help="let one speaker stand on all sides: too good")
 
     families = command("families", _families, "every family: name, parameters, input, what it needs")
@@ -512,7 +512,7 @@ def _parser() -> argparse.ArgumentParser:
     compare = command("compare", _compare, "train families on the same sides and set them side by side")
     data_options(compare)
     training_options(compare)
-    compare.add_argument("--families", default="all", metavar="A,B,…", help="default: all of them")
+    compare.add_argument("--families", default="all", metavar="A,B,C+D,…", help="default: all; C+D: also together")
     compare.add_argument(
         "--beside-random-split", action="store_true", help="each family on a split by clips too: what leakage is worth"
     )

@@ -7,8 +7,10 @@ stopped goes on where it stopped, and folds of one family can be judged together
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -20,6 +22,7 @@ import numpy as np
 from filelock import FileLock
 
 from babymonitor.core.classifier import Classifier, ModelError
+from trainer.combine import combine
 from trainer.corpora import DataError, DataSet, Division
 from trainer.cost import cost_of
 from trainer.figures import two_sided
@@ -34,11 +37,15 @@ _FORMAT = 2
 """To be counted up when trainings come out otherwise with the same settings: judgements of before do not count then."""
 
 
-def compare(requests: Sequence[Request], work: Path, title: str, command: str, event: Event | None) -> dict[str, Any]:
+def compare(
+    requests: Sequence[Request], work: Path, title: str, command: str, event: Event | None,
+    together: Sequence[tuple[str, ...]] = (),
+) -> dict[str, Any]:  # fmt: skip
     """One comparison, as `comparison.write_comparison` takes it; the requests of one family are its folds.
 
     A family that cannot be trained here (weights that cannot be had, a package that is missing) is named with the
     reason. Judged by windows where the labels are the monitor's, whose clips hold several; by whole clips elsewhere.
+    together: families among those requested whose model files, fold for fold, are judged as one too, see `combine`.
     """
     work.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
@@ -47,8 +54,8 @@ def compare(requests: Sequence[Request], work: Path, title: str, command: str, e
     for request in requests:
         if request.division not in divided:
             divided[request.division] = _Divided(*prepared(request))
-    labels: list[str] = []
     # A family's grouped folds are one row, those of a random split beside them another.
+    trained: dict[tuple[str, bool], list[dict[str, Any]]] = {}
     for family, leaks in dict.fromkeys((request.family, request.division.by_clip) for request in requests):
         folds = [one for one in requests if one.family == family and one.division.by_clip == leaks]
         try:
@@ -56,10 +63,24 @@ def compare(requests: Sequence[Request], work: Path, title: str, command: str, e
         except (DataError, ModelError, ImportError) as error:
             left_out.append({"family": family, "why": str(error)})
             continue
-        rows.append(_row(family, folds, runs))
-        labels = runs[0]["labels"]
+        trained[family, leaks] = runs
+        rows.append({"family": family, "about": FAMILIES[family].about, "note": _note(folds[0]), **_row(runs, leaks)})
     if not rows:
         raise DataError(f"Not one of the families could be trained: {left_out[0]['why']}")
+    for families, leaks in itertools.product(together, (False, True)):
+        parts = [trained[family, leaks] for family in families if (family, leaks) in trained]
+        if len(parts) < len(families):
+            continue  # not asked for, or named above as left out
+        name = " + ".join(families)
+        sides = [one for division, one in divided.items() if division.by_clip == leaks]
+        try:
+            runs = [_together(fold, side, work) for side, *fold in zip(sides, *parts, strict=True)]
+        except DataError as error:
+            left_out.append({"family": name, "why": str(error)})
+            continue
+        about = "one file that answers with the mean of theirs"
+        rows.append({"family": name, "about": about, "note": rows[0]["note"], **_row(runs, leaks)})
+    labels = next(iter(trained.values()))[0]["labels"]
     for one in divided.values():
         shutil.rmtree(_pools(work, one), ignore_errors=True)
     return {
@@ -107,7 +128,7 @@ def _run(request: Request, divided: _Divided, work: Path, event: Event | None) -
     with FileLock(work / f"{stem}.lock"):  # the same comparison may run twice at once
         if told.is_file():
             before: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
-            return before
+            return before | {"model": work / f"{stem}.onnx"}
         begin_from = request.begin_from or _body_of(request, divided, work)
         request = replace(
             request, output=work / f"{stem}.onnx", name=request.family, begin_from=begin_from,
@@ -119,7 +140,15 @@ def _run(request: Request, divided: _Divided, work: Path, event: Event | None) -
         partial = told.with_suffix(".part")
         partial.write_text(json.dumps(result), encoding="utf-8")
         partial.replace(told)
-    return result
+    return result | {"model": request.output}
+
+
+def _together(runs: Sequence[dict[str, Any]], divided: _Divided, work: Path) -> dict[str, Any]:
+    """Judge the model file that several families' files of the same fold become."""
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        whole = Path(folder) / "together.onnx"
+        combine([run["model"] for run in runs], whole)
+        return _judged(whole, divided) | {"train_seconds": sum(run["train_seconds"] for run in runs)}
 
 
 def _trained(request: Request, divided: _Divided, event: Event | None) -> float:
@@ -174,16 +203,13 @@ def _judged(model: Path, divided: _Divided) -> dict[str, Any]:
     }
 
 
-def _row(family: str, folds: Sequence[Request], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _row(runs: Sequence[dict[str, Any]], leaks: bool) -> dict[str, Any]:
     """A family's folds, judged together."""
     columns = ("probabilities", "truth", "groups", "clips")
     whole = Judgements(tuple(runs[0]["labels"]), *(np.concatenate([run[name] for run in runs]) for name in columns))
     by_window, by_clip = whole.by_window(), whole.by_clip()
     judged_by = "windows" if two_sided(whole.labels) or by_clip is None else "clips"
     return {
-        "family": family,
-        "about": FAMILIES[family].about,
-        "note": _note(folds[0]),
         "parameters": runs[0]["parameters"],
         "file_bytes": runs[0]["file_bytes"],
         "train_seconds": round(sum(run["train_seconds"] for run in runs) / len(runs), 1),
@@ -191,7 +217,7 @@ def _row(family: str, folds: Sequence[Request], runs: Sequence[dict[str, Any]]) 
         "judged_by": judged_by,
         "clips": by_clip,
         "windows": by_window,
-        "protocol": "random split" if folds[0].division.by_clip else "grouped",
+        "protocol": "random split" if leaks else "grouped",
     }
 
 

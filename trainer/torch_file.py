@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -115,10 +116,12 @@ def _built(family: Family, labels: tuple[str, ...], front: Front, config: dict[s
     return network
 
 
-def _is_fitted(card: ModelCard) -> bool:
-    family = FAMILIES.get(card.family)
+def _is_fitted(family: str, training: Mapping[str, Any]) -> bool:
+    """Whether a model file, or a part of what was combined in it, is an estimator; both as its card says."""
+    known = FAMILIES.get(family)
     # Nothing is fetched for it.
-    return family is not None and isinstance(family.network(card.labels, family.weights and "random"), Estimator)
+    network = known and known.network(("crying", "natural"), known.weights and "random")
+    return isinstance(network, Estimator) or any(_is_fitted(one["family"], one) for one in training.get("parts", []))
 
 
 def export(source: Path, format: str, output: Path, int8: bool = False) -> None:
@@ -147,8 +150,10 @@ def export(source: Path, format: str, output: Path, int8: bool = False) -> None:
                 whole.unlink(missing_ok=True)
     elif int8:
         told = Classifier(source).card
-        if _is_fitted(told):  # measured on an SVM: answers off by 0.27, and one in ten another label
-            raise DataError(f"{source} is not quantised: 8 bits are too few for what is fitted, as {told.family} is.")
+        if _is_fitted(
+            told.family, told.training
+        ):  # measured on an SVM: answers off by 0.27, and one in ten another label
+            raise DataError(f"{source} is not quantised: 8 bits are too few for SVMs and trees.")
         quantise_model(source, output)
     else:
         Classifier(source)  # what is no model file at all is told so
@@ -158,7 +163,7 @@ def export(source: Path, format: str, output: Path, int8: bool = False) -> None:
 def beside(model: Path) -> Loaded:
     """The network that a model file was made of, from the .pt or the checkpoint that lies beside it."""
     card = Classifier(model).card
-    if _is_fitted(card):
+    if _is_fitted(card.family, card.training):
         raise DataError(f"The family {card.family} has no .pt: it is fitted, not trained step by step.")
     twin, checkpoint = model.with_suffix(".pt"), model.with_suffix(".checkpoint")
     loaded = None

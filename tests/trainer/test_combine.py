@@ -41,6 +41,19 @@ def test_it_answers_with_the_mean(parts: list[Path], tmp_path: Path) -> None:
     assert card.training["groups"] == each[0].card.training["groups"], "whom it met is known"
 
 
+def test_a_part_that_is_fitted_keeps_the_whole_from_8_bits(
+    data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [tmp_path / f"{family}.onnx" for family in ("svm", "random_forest")]
+    for part in parts:
+        train(Request([data_set], part.stem, part, Recipe(epoch_windows=16), tmp_path / "cache", codecs=False))
+    whole = tmp_path / "both.onnx"
+    assert main(["combine", *map(str, parts), "--output", str(whole)]) == 0
+    assert main(["export", str(whole), "--format", "onnx", "--int8"]) == 2
+    assert "8 bits are too few" in capsys.readouterr().err
+    assert not whole.with_suffix(".int8.onnx").exists()
+
+
 def test_what_cannot_be_combined_is_refused(
     parts: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

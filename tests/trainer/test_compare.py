@@ -76,3 +76,21 @@ def test_a_random_split_is_called_one(words: list[str], tmp_path: Path, capsys: 
     (row,) = told(tmp_path / "report")["rows"]
     assert row["protocol"] == "random split"
     assert row["clips"]["groups"] == 24
+
+
+def test_families_are_judged_together(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        *f"compare --data {data_set} --cache {tmp_path}/cache --no-codecs --folds 2 --report {tmp_path}/report".split(),
+        *["--families", "lstm_mel+resnet_mel,svm+lstm_mel", "--epochs", "1", "--epoch-windows", "16", "--batch", "8"],
+    ]
+    assert main(words) == 0
+    assert "lstm_mel + resnet_mel" in capsys.readouterr().out
+    comparison = told(tmp_path / "report")
+    rows = {row["family"]: row for row in comparison["rows"]}
+    assert rows.keys() == {"lstm_mel", "resnet_mel", "svm", "lstm_mel + resnet_mel"}
+    both = rows["lstm_mel + resnet_mel"]
+    assert both["clips"]["items"] == rows["lstm_mel"]["clips"]["items"] == 24, "both folds"
+    assert both["parameters"] > max(rows[name]["parameters"] for name in ("lstm_mel", "resnet_mel"))
+    (refused,) = comparison["left_out"]
+    assert refused["family"] == "svm + lstm_mel"
+    assert "features differ" in refused["why"]
