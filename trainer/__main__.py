@@ -159,7 +159,7 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
         raise DataError(f"There is no family '{family}'; there is {', '.join(FAMILIES)}.")
     names = (
         "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup mask smoothing "
-        "precision average reuse seed workers"
+        "precision average reuse seed workers lesson_weight"
     )
     weights = dict(arguments.weights)
     unknown = [name for name in weights if name not in FAMILIES or not FAMILIES[name].weights]
@@ -180,6 +180,7 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
         augmentation=arguments.augment,
         begin_from=begin_from,
         weights=weights.get(family),
+        teacher=getattr(arguments, "teacher", None),
         members=getattr(arguments, "members", 1),
         resume=getattr(arguments, "resume", False),
         codecs=not arguments.no_codecs,
@@ -421,26 +422,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=run)
         return sub
 
-    def data_options(sub: argparse.ArgumentParser) -> None:
-        text = "a data set folder; more than one --data make one data set"
-        sub.add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help=text)
-        sub.add_argument("--segments", type=Path, metavar="FILE.csv", help="who is heard when; decides about labels")
-        where = "where decoded sound is kept (default: the user's cache folder)"
-        sub.add_argument("--cache", type=Path, default=options.default_cache(), metavar="DIR", help=where)
-        sub.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
-
-    def division_options(sub: argparse.ArgumentParser) -> None:
-        text = "which groups train, validate and test; a group never stands on two sides"
-        sides = sub.add_argument_group("labels and sides", text)
-        sides.add_argument("--merge", action="append", default=[], type=options.pair, metavar="LABEL=AS",
-                           help="let one label count as another; may be given again")  # fmt: skip
-        sides.add_argument("--shares", type=options.shares, default="70,15,15", metavar="A,B,C",
-                           help="per cent for training, validation and test (default: 70,15,15)")  # fmt: skip
-        sides.add_argument("--sides", type=Path, metavar="FILE.csv", help="columns group,split: where groups stand")
-        sides.add_argument("--folds", type=int, default=0, metavar="N", help="divide the groups into N parts")
-        sides.add_argument("--fold", type=int, default=0, metavar="K", help="the part that tests (default: the first)")
-        sides.add_argument("--split-by-clip", action="store_true", help="let one speaker stand on all sides: too good")
-
     families = command("families", _families, "every family: name, parameters, input, what it needs")
     families.add_argument("--json", action="store_true", help="as JSON")
 
@@ -455,63 +436,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     importing.add_argument("--json", action="store_true", help="as JSON")
 
-    def training_options(sub: argparse.ArgumentParser, searched: bool = False) -> None:
-        """searched: those that a search tries out are left away."""
-        division_options(sub)
-        how = sub.add_argument_group("recipe", "what is not given is as `trainer families --json` shows for the family")
-        how.add_argument("--epochs", type=options.positive, metavar="N")
-        how.add_argument("--epoch-windows", type=options.positive, metavar="N",
-                         help="windows of one epoch (default: four for each clip, 1,024 to 24,576)")  # fmt: skip
-        if not searched:
-            how.add_argument("--batch", type=options.positive, metavar="N", help="windows a step")
-            how.add_argument("--learning-rate", type=float, metavar="RATE", help="the highest of the schedule")
-            how.add_argument("--weight-decay", type=float, metavar="RATE")
-            how.add_argument("--mixup", type=float, metavar="SHARE", help="of a batch, overlaid with other windows")
-            how.add_argument(
-                "--mask", type=float, metavar="SHARE", help="of a batch, with bands and frames masked (SpecAugment)"
-            )
-            how.add_argument("--smoothing", type=float, metavar="SHARE", help="of the labels")
-        how.add_argument("--schedule", choices=("one_cycle", "plateau", "constant"), help="of the learning rate")
-        how.add_argument("--patience", type=int, metavar="N",
-                         help="end after N epochs without a better validation; 0: never")  # fmt: skip
-        how.add_argument("--balance", choices=("sampling", "weights", "none"), help="how rare labels are made to count")
-        how.add_argument("--precision", choices=("float32", "bfloat16", "auto"), help="of the products while training")
-        how.add_argument(
-            "--average", type=float, metavar="SHARE", help="of the averaged weights that a step leaves (EMA)"
-        )
-        how.add_argument("--reuse", type=options.positive, metavar="N", help="epochs that share the windows drawn")
-        how.add_argument("--seed", type=int, metavar="N")
-        how.add_argument("--augment", default="", metavar="NAME[,THING=SHARE…]",
-                         help="night, speech or none, and changes to it (default: by the labels)")  # fmt: skip
-        how.add_argument("--no-codecs", action="store_true", help="leave out the copies through phone codecs")
-        how.add_argument("--weights", action="append", default=[], type=options.weights, metavar="FAMILY=FROM",
-                         help="pretrained ones: a hub name, a folder, a file, or 'random'")  # fmt: skip
-        if not searched:
-            how.add_argument("--members", type=options.positive, default=1, metavar="N",
-                             help="networks from as many seeds that answer together (default: 1)")  # fmt: skip
-        machine = sub.add_argument_group("machine")
-        machine.add_argument(
-            "--device", default="auto", help="auto, cpu, cuda or mps (default: auto, the quickest there)"
-        )
-        machine.add_argument(
-            "--threads", type=options.positive, default=1, metavar="N", help="of the network (default: 1)"
-        )
-        machine.add_argument("--workers", type=int, metavar="N", help="processes that draw windows (default: 1)")
-        sub.add_argument("--licence", metavar="TEXT", help="of the model file (default: as the data it was trained on)",
-                         default="")  # fmt: skip
-
     train = command("train", _train, "train a model file from a data set")
-    data_options(train)
-    training_options(train)
+    options.add_data(train)
+    options.add_recipe(train)
     train.add_argument("--family", required=True, metavar="NAME", help="see `trainer families`")
     train.add_argument("--output", type=Path, metavar="FILE.onnx", help="default: by the family's name in models/")
     train.add_argument("--name", default="", help="what the model calls itself")
+    train.add_argument("--teacher", type=Path, metavar="FILE.tflite", help="learn YAMNet's word on each clip, too")
+    train.add_argument("--lesson-weight", type=float, metavar="N", help="of the teacher's word (default: 0.1)")
     train.add_argument("--from", dest="begin_from", type=Path, metavar="FILE", help="begin with its weights")
     train.add_argument("--resume", action="store_true", help="go on after the last whole epoch of the same command")
 
     compare = command("compare", _compare, "train families on the same sides and set them side by side")
-    data_options(compare)
-    training_options(compare)
+    options.add_data(compare)
+    options.add_recipe(compare)
     compare.add_argument("--families", default="all", metavar="A,B,C+D,…", help="default: all; C+D: also together")
     compare.add_argument(
         "--beside-random-split", action="store_true", help="each family on a split by clips too: what leakage is worth"
@@ -523,17 +461,17 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--title", default="Families compared", help="of the page")
 
     tune = command("tune", _tune, "search for a family's best settings; many workers may share one study")
-    data_options(tune)
-    training_options(tune, searched=True)
+    options.add_data(tune)
+    options.add_recipe(tune, searched=True)
     tune.add_argument("--family", required=True, metavar="NAME", help="see `trainer families`")
     tune.add_argument("--study", type=Path, required=True, metavar="FILE.sqlite", help="kept, and gone on with")
     tune.add_argument("--trials", type=options.positive, default=20, metavar="N", help="of this worker (default: 20)")
 
     evaluate = command("evaluate", _evaluate, "how good a model is on groups it never met")
-    data_options(evaluate)
+    options.add_data(evaluate)
     evaluate.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx")
     evaluate.add_argument("--split", default="test", choices=_SPLITS, help="the side (default: test)")
-    division_options(evaluate)
+    options.add_division(evaluate)
     evaluate.add_argument("--shared-labels", action="store_true", help="compare on the labels that both know only")
     evaluate.add_argument("--robustness-clips", type=options.not_negative, default=100, metavar="N",
                           help="clips to judge in noise, through codecs and so on (default: 100; 0: none)")  # fmt: skip
@@ -541,8 +479,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--yamnet", type=Path, metavar="FILE.tflite", help="the peer, measured on the same clips")
 
     nights = command("nights", _nights, "whole nights through detector and alarm: cries caught, delay, false alarms")
-    data_options(nights)
-    division_options(nights)
+    options.add_data(nights)
+    options.add_division(nights)
     nights.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx")
     nights.add_argument("--split", default="test", choices=_SPLITS, help="the side (default: test)")
     nights.add_argument(

@@ -26,6 +26,7 @@ class Strength:
     16 bit. shift: a piece shorter than the window begins or ends up to a fifth later or earlier; a longer one begins
     anywhere as it is. onset: the sound has only just begun. mirror: the stream has only just begun. laid: a piece
     shorter than the window is laid on a quiet bed; else it is mirrored, as the app does it with the start of a stream.
+    warp: what is no crying is made faster or slower by far: another animal, another voice.
     """
 
     codec: float = 0.35
@@ -43,6 +44,7 @@ class Strength:
     onset: float = 0.22
     mirror: float = 0.08
     laid: float = 1.0
+    warp: float = 0.0
 
 
 NIGHT = Strength()
@@ -52,7 +54,7 @@ SPEECH = Strength(
     mulaw=0.0, volume=0.5, shift=0.5, onset=0.0, mirror=0.0, laid=0.0,
 )  # fmt: skip
 """Clips recorded in studios and judged whole: other voices and other rooms, but nobody talks over them."""
-PLAIN = Strength(*([0.0] * 15))
+PLAIN = Strength(*([0.0] * 16))
 PRESETS = {"night": NIGHT, "speech": SPEECH, "none": PLAIN}
 
 

@@ -31,9 +31,11 @@ from trainer.augment import PLAIN, Strength
 from trainer.corpora import Clip, DataError, Span
 from trainer.networks import Front
 from trainer.networks.heads import TwoLevel
+from trainer.teacher import CLASSES, Lessons
 from trainer.waves import Waves
 
 BALANCES = ("sampling", "weights", "none")
+UNTOLD = -1.0
 SHORTEST_EVENT = 0.40
 """Seconds of an event that make a window its own: with less of it, nobody could say what it is."""
 _CHUNK = 64
@@ -44,15 +46,20 @@ _BANK = 40
 SYNTHETIC_SHARES = {"background": 0.2, "natural": 0.4, "happy": 0.3}
 HARD_KINDS = {"cat": 3.0, "rooster": 1.5, "chirping_birds": 1.5}
 """Kinds of background that are taken for a crying child, and are drawn so many times as often for it."""
+_WARP = np.log((0.65, 1.6))
 _FADE = np.linspace(0, 1, 80, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """mels (B, rows, frames), in half precision, and soft targets (B, labels)."""
+    """mels (B, rows, frames), in half precision, soft targets (B, labels), and what a teacher says (B, classes).
+
+    lessons: no classes where there is no teacher; `UNTOLD` throughout a window of sound that it was not asked about.
+    """
 
     mels: npt.NDArray[np.float16]
     targets: npt.NDArray[np.float32]
+    lessons: npt.NDArray[np.float16]
 
 
 def stretches(clip: Clip) -> list[list[Span]]:
@@ -84,8 +91,11 @@ class WindowMaker:
         seed: int,
         synthetic_shares: Mapping[str, float] = SYNTHETIC_SHARES,
         balance: str = "sampling",
+        lessons: Lessons | None = None,
     ) -> None:
         self.labels, self.front, self.strength, self.seed = labels, front, strength, seed
+        self.lessons = lessons
+        self._untold = np.full(CLASSES if lessons else 0, UNTOLD, np.float16)
         self.clips = len(clips)
         self.waves = waves
         self.window = front.features.samples(front.window_frames)
@@ -123,31 +133,31 @@ class WindowMaker:
             [waves.content(clip.path), clip.group, f"{clip.source}/{_kind(clip)}", repr(clip.spans)] for clip in clips
         ]
         told = [_DRAWING, drawn_from, labels, repr(front), repr(strength), seed, balance, waves.kinds]
-        made = [self.synthetic_shares, HARD_KINDS]
+        made = [self.synthetic_shares, HARD_KINDS, *([lessons.identity] if lessons else [])]
         self.identity = hashlib.sha256(json.dumps([*told, *made]).encode()).hexdigest()[:16]
         """What every window drawn here depends on."""
 
-    def draw(self, epoch: int, index: int) -> tuple[Mel, npt.NDArray[np.float32]]:
-        """One window: (rows, frames) and its target (labels,)."""
+    def draw(self, epoch: int, index: int) -> tuple[Mel, npt.NDArray[np.float32], npt.NDArray[np.float16]]:
+        """One window: (rows, frames), its target (labels,), and what the teacher says of its sound as it was."""
         rng = np.random.default_rng([self.seed, epoch, index])
         at = int(rng.choice(len(self.labels), p=self.shares))
         name = self.labels[at]
         if rng.random() < self.synthetic_shares.get(name, 0.0):
-            piece = self._made(rng, list(synthetic.OF_LABEL[name]), name)
+            piece, lesson = self._made(rng, list(synthetic.OF_LABEL[name]), name), self._untold
         else:
-            piece = self._piece(rng, name)
+            piece, lesson = self._piece(rng, name)
         target = np.zeros(len(self.labels), np.float32)
         target[at] = 1.0
         mel = front_end(self._through_the_world(rng, piece, name), self.front.features)
-        return fit_frames(mel, self.front.window_frames), target
+        return fit_frames(mel, self.front.window_frames), target, lesson
 
     def _item(self, rng: np.random.Generator, name: str) -> tuple[Clip, list[Span], Span]:
         source = self._items[name][rng.choice(len(self._source_share[name]), p=self._source_share[name])]
         group = source[rng.integers(len(source))]
         return group[rng.integers(len(group))]
 
-    def _piece(self, rng: np.random.Generator, name: str) -> Wave:
-        """Sound of one stretch, at most a window long, of which at least `SHORTEST_EVENT` is the label.
+    def _piece(self, rng: np.random.Generator, name: str) -> tuple[Wave, npt.NDArray[np.float16]]:
+        """Sound of one stretch, at most a window long, of which at least `SHORTEST_EVENT` is the label; its lesson.
 
         A crying child takes breath: what counts for a window is the voice in it. Windows of anything else hold no cry.
         """
@@ -169,13 +179,14 @@ class WindowMaker:
         take = int(rng.random() < self.strength.codec) if self.waves.takes(clip.path) > 1 else 0
         begin = int(start * SAMPLE_RATE)
         stop = min(int(high * SAMPLE_RATE), begin + self.window)
-        return self.waves.read(clip.path, begin, stop, take)
+        lesson = self.lessons.of(clip.path, begin, stop) if self.lessons else self._untold
+        return self.waves.read(clip.path, begin, stop, take), lesson
 
     def _bed(self, rng: np.random.Generator) -> Wave:
         """A window of background, looped where it is short."""
         if "background" not in self._items or rng.random() < 0.3:
             return self._made(rng, ["noise", "fan", "hum", "tones"])
-        wave = self._piece(rng, "background")
+        wave, _ = self._piece(rng, "background")
         return np.resize(wave, self.window) if wave.size else np.zeros(self.window, np.float32)
 
     def _made(self, rng: np.random.Generator, kinds: list[str], of: str = "background") -> Wave:
@@ -196,6 +207,8 @@ class WindowMaker:
         quietest = -5.0 if self.cries and label(name).crying else 0.0
         if piece.size and rng.random() < strength.speed:
             piece = augment.change_speed(piece, rng.uniform(0.9, 1.1))[: self.window]
+        if strength.warp and piece.size and not label(name).crying and rng.random() < strength.warp:
+            piece = augment.change_speed(piece, np.exp(rng.uniform(*_WARP)))[: self.window]
         if piece.size and rng.random() < strength.stretch:
             piece = augment.stretch(piece, rng.uniform(0.8, 1.25))[: self.window]
         if piece.size and rng.random() < strength.pitch:
@@ -264,8 +277,8 @@ class WindowMaker:
     def chunk(self, number: int, first: int, count: int) -> Batch:
         """Windows `first` to `first + count` of one epoch number."""
         drawn = [self.draw(number, first + at) for at in range(count)]
-        mels = np.stack([mel for mel, _ in drawn]).astype(np.float16)
-        return Batch(mels, np.stack([target for _, target in drawn]))
+        mels, targets, lessons = (np.stack(column) for column in zip(*drawn, strict=True))
+        return Batch(mels.astype(np.float16), targets, lessons)
 
 
 class Drawer:
@@ -303,7 +316,7 @@ class Drawer:
         if place is not None and number not in self._ahead:
             # One that is damaged, or that another comparison has cleared away meanwhile, is drawn again.
             with suppress(OSError, ValueError, KeyError, BadZipFile), np.load(place) as stored:
-                return Batch(stored["mels"], stored["targets"])
+                return Batch(stored["mels"], stored["targets"], stored["lessons"])
         if self._processes is None:
             pool = self._maker.pool(number, self._size, self._first)
         else:
@@ -316,7 +329,7 @@ class Drawer:
             place.parent.mkdir(parents=True, exist_ok=True)
             partial = place.with_suffix(f".{os.getpid()}.part")
             with partial.open("wb") as file:
-                np.savez(file, mels=pool.mels, targets=pool.targets)
+                np.savez(file, **{name: getattr(pool, name) for name in Batch.__slots__})
             partial.replace(place)
         return pool
 
@@ -350,7 +363,7 @@ def _inherited_chunk(what: tuple[int, int, int]) -> Batch:
 
 
 def _gathered(chunks: Sequence[Batch]) -> Batch:
-    return Batch(np.concatenate([one.mels for one in chunks]), np.concatenate([one.targets for one in chunks]))
+    return Batch(*(np.concatenate([getattr(one, name) for one in chunks]) for name in Batch.__slots__))
 
 
 def _kind(clip: Clip) -> str:

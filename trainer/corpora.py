@@ -2,8 +2,8 @@
 
 A data set is a folder with a `manifest.csv` (``path,label,group,…``), with a `train_metadata.json` and a
 `val_metadata.json` (``{id: {path, emotion, …}}``), or with one subfolder per label. A separate file of segments
-(``path,start_seconds,end_seconds,label,confidence,teacher``) may say more exactly what is heard when; then it alone
-decides about labels, and what it does not name is left out rather than guessed.
+(``path,start_seconds,end_seconds,label,sound,confidence,teacher``) may say more exactly what is heard when; then it
+alone decides about labels, and what it does not name is left out rather than guessed.
 
 Several folders may be one data set. Their groups and paths then begin with the folder's name, so that nobody is taken
 for somebody of another.
@@ -333,7 +333,14 @@ def _with_segments(parts: Mapping[Path, list[Clip]], path: Path) -> dict[Path, l
         raise DataError(f"{path} labels none of the data set's files.")
 
     def labelled(clip: Clip) -> Clip:
-        return replace(clip, spans=tuple(sorted(spans.get(clip.path, []), key=lambda span: span.start)))
+        told: list[Span] = []
+        for span in sorted(spans.get(clip.path, []), key=lambda span: span.start):
+            if told and told[-1].label == span.label and span.start - told[-1].end < 0.01:
+                # Segments tell more sounds apart than there are labels: speech, then silence, is one background.
+                told[-1] = replace(told[-1], end=max(told[-1].end, span.end))
+            else:
+                told.append(span)
+        return replace(clip, spans=tuple(told))
 
     return {root: [labelled(clip) for clip in clips] if root in named else clips for root, clips in parts.items()}
 

@@ -22,9 +22,9 @@ from trainer.cost import cost_of
 from trainer.delay import onset_delays
 from trainer.figures import figures_of, of_clips, two_sided
 from trainer.judge import Judgements, chosen, judge, met
-from trainer.label import Teacher
 from trainer.metrics import Rounds, rounded
 from trainer.robustness import robustness
+from trainer.teacher import Teacher
 from trainer.waves import Waves
 
 FALSE_SHARES = (0.02, 0.01, 0.003, 0.001)

@@ -16,15 +16,17 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.batches import BALANCES, Drawer, WindowMaker, Windows
+from trainer.batches import BALANCES, UNTOLD, Drawer, WindowMaker, Windows
 from trainer.blend import masked, mixed
 from trainer.corpora import DataError
 from trainer.metrics import roc_area
 from trainer.networks import Front
 from trainer.networks.heads import Calibration, TwoLevel
-from trainer.networks.network import Network
+from trainer.networks.network import Network, Taught
+from trainer.teacher import CLASSES
 from trainer.world import World
 
 Event = Callable[[dict[str, Any]], None]
@@ -46,8 +48,9 @@ class Recipe:
     drawn, for drawing costs more than learning. schedule: of the learning rate: one cycle up and down, halved when
     validation stands still, or constant. patience: epochs without a better validation after which it ends and the best
     epoch is kept; 0: never, and the last is. balance: labels alike by ``sampling``, by ``weights`` in the loss, or
-    ``none``. reason_weight: of why a child cries beside whether it does. mixup, mask: shares of a batch. smoothing: of
-    the targets. average: how much the averaged weights, which are what is kept, remember at each step.
+    ``none``. reason_weight: of why a child cries beside whether it does. lesson_weight: of a teacher's word
+    beside the labels, if there is a teacher. mixup, mask: shares of a batch. smoothing: of the targets. average: how
+    much the averaged weights, which are what is kept, remember at each step.
     precision: of the products while training; the weights are float32 always. ``bfloat16`` is twice as quick for dense
     convolutions where the processor knows it, slower for separable ones, and very slow elsewhere; ``auto``, which
     families of dense convolutions have, takes it where it is known. workers: processes that draw ahead; no part of the
@@ -63,6 +66,7 @@ class Recipe:
     patience: int = 0
     balance: str = "sampling"
     reason_weight: float = 0.1
+    lesson_weight: float = 0.1
     mixup: float = 0.15
     mask: float = 1.0
     smoothing: float = 0.0
@@ -84,6 +88,8 @@ class Recipe:
         for name, high in most.items():
             if not 0.0 <= getattr(self, name) <= high:
                 raise DataError(f"The setting {name} must be between 0 and {high:g}, not {getattr(self, name)}.")
+        if not 0.0 <= self.lesson_weight <= 10.0:
+            raise DataError(f"The setting lesson_weight must be between 0 and 10, not {self.lesson_weight}.")
         if not 0.0 < self.learning_rate <= 1.0:
             raise DataError(f"The learning rate must be above 0 and at most 1, not {self.learning_rate}.")
 
@@ -110,7 +116,7 @@ class Run:
         self.network = network
         groups = (
             network.parameter_groups(recipe.learning_rate)
-            if isinstance(network, Network)
+            if isinstance(network, Network | Taught)
             else [{"params": list(network.parameters()), "lr": recipe.learning_rate}]
         )
         self.optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
@@ -203,6 +209,11 @@ def fit(
     world = world or World()
     # Channels last is about twice as quick for separable convolutions on a processor.
     network = network.to(world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learner = network
+    if maker.lessons:
+        if not isinstance(network, Network):
+            raise DataError("This family has no embedding that a teacher's word could be learnt on.")
+        learner = Taught(network, CLASSES).to(world.device)
     two_level = TwoLevel(labels).to(world.device)
     spec = maker.front.features
     windows = recipe.epoch_windows or windows_of(maker.clips, maker.front)
@@ -212,25 +223,25 @@ def fit(
         raise DataError(f"A batch of {whole} is too small to be shared by {world.size} processes.")
     steps = windows // whole
     weights = torch.from_numpy(maker.weights).to(world.device)
-    run = Run(network, labels, recipe, steps, [*origin, maker.identity, world.size])
+    run = Run(learner, labels, recipe, steps, [*origin, maker.identity, world.size])
     if resume and checkpoint.is_file():
         run.restore(checkpoint)
     elif resume:
         print(f"There is no checkpoint {checkpoint}: it begins anew.", file=sys.stderr)
     if world.agree(run.epoch) != run.epoch:
         raise DataError("The processes do not go on from the same epoch: each needs to see the checkpoint.")
-    shared = world.share(network)
+    shared = world.share(learner)
     half = recipe.precision == "bfloat16" or (recipe.precision == "auto" and world.knows_bfloat16)
     progress = Progress(recipe.epochs * steps, run.epoch * steps, shown=world.leads)
     size = steps * batch
-    features, targets, drawn = torch.empty(0), torch.empty(0), -1
+    features, targets, lessons, drawn = torch.empty(0), torch.empty(0), torch.empty(0), -1
     with closing(Drawer(maker, size, recipe.workers, world.rank * size, kept)) as drawer:
         drawer.ahead(run.epoch // recipe.reuse)
         while not run.over:
             if drawn != run.epoch // recipe.reuse:
                 drawn = run.epoch // recipe.reuse
                 pool = drawer.take(drawn)
-                features, targets = torch.from_numpy(pool.mels), torch.from_numpy(pool.targets)
+                features, targets, lessons = (torch.from_numpy(one) for one in (pool.mels, pool.targets, pool.lessons))
                 if (drawn + 1) * recipe.reuse < recipe.epochs:
                     drawer.ahead(drawn + 1)
             # Order, dropout, mixup and masks of this epoch, in this process.
@@ -244,21 +255,26 @@ def fit(
                 wanted = (1 - recipe.smoothing) * wanted + recipe.smoothing / len(labels)
                 seen = masked(seen, recipe.mask, spec)
                 with torch.autocast(world.device.type, torch.bfloat16, enabled=half):
-                    logits = shared(seen)
+                    answer = shared(seen)
+                logits = answer[0] if maker.lessons else answer
                 loss = two_level.loss(logits.float(), wanted, recipe.reason_weight, weights)
+                if maker.lessons:
+                    # Of two sounds in one the teacher was not asked.
+                    lesson, first = lessons[rows].to(world.device).float(), int(len(rows) * recipe.mixup)
+                    loss = loss + recipe.lesson_weight * lesson_loss(answer[1][first:].float(), lesson[first:])
                 run.optimiser.zero_grad(set_to_none=True)
                 loss.backward()
-                nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+                nn.utils.clip_grad_norm_(learner.parameters(), 2.0)
                 run.optimiser.step()
                 if recipe.schedule == "one_cycle":
                     run.schedule.step()
-                _average(run.averaged, network, min(recipe.average, (done + step) / (done + step + 9)))
+                _average(run.averaged, learner, min(recipe.average, (done + step) / (done + step + 9)))
                 total += loss.item()
                 progress.tell(done + step, total / step)
             run.spent += time.monotonic() - began
             if not math.isfinite(total):
                 raise DivergedError("The loss is not a number any more: try a lower --learning-rate.")
-            figures = validate(run.averaged, labels, validation)
+            figures = validate(_without_lessons(run.averaged), labels, validation)
             progress.judged(figures["balanced_accuracy"])
             run.judge(world.agree(sum(figures.values())))
             run.epoch += 1
@@ -269,7 +285,21 @@ def fit(
                 event({**told, **figures, "seconds": round(run.spent, 1), "seconds_left": progress.rounded_left})
     progress.end()
     run.averaged.load_state_dict(run.best)
-    return run.averaged.cpu()
+    return _without_lessons(run.averaged).cpu()
+
+
+def _without_lessons(learner: nn.Module) -> nn.Module:
+    """The network that is to be kept: what only listened to the teacher goes."""
+    return learner.network if isinstance(learner, Taught) else learner
+
+
+def lesson_loss(logits: Tensor, lessons: Tensor) -> Tensor:
+    """Cross-entropy with the teacher's score of each class, (B, classes) each: the sum over classes, the mean over the
+    windows that the teacher was asked about.
+    """
+    asked = lessons[:, 0] != UNTOLD
+    each = F.binary_cross_entropy_with_logits(logits[asked], lessons[asked], reduction="sum")
+    return each / max(1, int(asked.sum()))
 
 
 @torch.no_grad()

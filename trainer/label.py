@@ -12,6 +12,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,7 @@ from babymonitor.core.classifier import Classifier
 from babymonitor.core.features import Wave, log_mel
 from babymonitor.core.labels import LABELS
 from trainer.corpora import DataError, existing, load
-
-SLOT = 4096
-"""Samples of one slot: 0.256 s, the hop of the detector."""
-FRAME = 15600
-"""Samples of one YAMNet frame: 0.975 s."""
+from trainer.teacher import SLOT, Scores, Teacher, levelled
 
 # What a data set may promise: the vocabulary's words, and names that are none of its labels.
 CRY_PROMISES = {"baby_cry_candidate", *(name for name, known in LABELS.items() if known.crying)}
@@ -37,38 +34,7 @@ OPEN_PROMISES = {"baby_vocal_unsure"}
 REASONS = {"hu": "hungry", "bp": "pain", "bu": "pain", "ti": "tired"}
 
 KEPT = [*range(82), 494]
-"""YAMNet's classes that are looked at: voices (0 to 66), animals (67 to 81), and last of all silence."""
-
-Scores = npt.NDArray[np.float32]
-
-
-class Teacher:
-    """YAMNet through LiteRT; never shipped.
-
-    (samples,) at 16 kHz → (frames, 83): the scores of the classes in `KEPT`, a frame every `hop` samples.
-    """
-
-    def __init__(self, model: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            self._interpreter = Interpreter(str(model), num_threads=1)
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise DataError(f"{model} cannot be used as a teacher: it is not YAMNet's .tflite file.") from error
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-
-    def scores(self, wave: Wave, hop: int = SLOT) -> Scores:
-        if wave.size < FRAME:
-            wave = np.pad(wave, (0, FRAME - wave.size))
-        starts = range(0, max(1, wave.size - FRAME + hop), hop)
-        return np.stack([self._frame(wave[min(start, wave.size - FRAME) :][:FRAME]) for start in starts])
-
-    def _frame(self, wave: Wave) -> Scores:
-        self._interpreter.set_tensor(self._input, np.ascontiguousarray(wave, np.float32))
-        self._interpreter.invoke()
-        return np.array(self._interpreter.get_tensor(self._output)[0][KEPT], np.float32)
+"""The teacher's classes that are looked at: voices (0 to 66), animals (67 to 81), and last of all silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +43,7 @@ class Heard:
 
     cry: Scores
     cry_steady: Scores
+    whimper: Scores
     laugh: Scores
     babble: Scores
     speech: Scores
@@ -98,6 +65,7 @@ def heard(wave: Wave, views: list[Scores]) -> Heard:
     cry = np.maximum.reduce([frames[:, 20], 0.9 * frames[:, 19], 0.8 * frames[:, 22]])
     tracks = {
         "cry": np.maximum(cry, 0.8 * frames[:, 21]),
+        "whimper": frames[:, 21],
         "laugh": frames[:, 13:19].max(axis=1),
         "babble": frames[:, 4],
         # Grown-up speech. Not "animal" nor "child speech": the teacher says both of babies.
@@ -184,22 +152,50 @@ def student_track(classifier: Classifier, wave: Wave, slots: int) -> Scores:
     return np.stack([np.median(coarse[max(0, slot - 5) : max(1, slot - 1)], axis=0) for slot in range(slots)])
 
 
-def spans(labels: list[str], length: float) -> Iterator[tuple[float, float, str, list[int]]]:
-    """Runs of equal labels as (start, end, label, slots); single-slot gaps within one label are closed.
+def finer(sound: Heard, labels: list[str]) -> list[str]:
+    """What is heard in each labelled slot, in more words than there are labels: crying or whimper, laughing, babbling,
+    and of the background speech, silence or noise.
+    """
+    sounding = sound.sounding
+    words = {"happy": "laughing", "natural": "babbling", "": ""}
+    told = []
+    for slot, name in enumerate(labels):
+        if name == "crying":
+            told.append("whimper" if sound.whimper[slot] >= 0.5 * sound.cry_steady[slot] else "crying")
+        elif name == "background":
+            silent = sound.silence[slot] >= 0.35 or not sounding[slot]
+            told.append("speech" if sound.speech[slot] >= 0.35 else "silence" if silent else "noise")
+        else:
+            told.append(words[name])
+    return told
 
-    A run of baby sound shorter than two slots is dropped: it is more often a click than a voice.
+
+def spans(labels: list[str], sounds: list[str], length: float) -> Iterator[tuple[float, float, str, str, list[int]]]:
+    """Runs of equal labels and sounds as (start, end, label, sound, slots).
+
+    Single-slot gaps within one label are closed. A run of baby sound shorter than two slots is dropped: it is more
+    often a click than a voice. A sound of one slot only counts as what was before it.
     """
     closed = list(labels)
     for slot in range(1, len(labels) - 1):
         if not labels[slot] and labels[slot - 1] == labels[slot + 1] != "background":
             closed[slot] = labels[slot - 1]
-    start = 0
-    for slot in range(1, len(closed) + 1):
-        if slot == len(closed) or closed[slot] != closed[start]:
-            if closed[start] and (slot - start >= 2 or closed[start] == "background"):
-                end = min(length, slot * SLOT / SAMPLE_RATE)
-                yield start * SLOT / SAMPLE_RATE, end, closed[start], list(range(start, slot))
-            start = slot
+    for name, run in groupby(range(len(closed)), key=closed.__getitem__):
+        slots = list(run)
+        if not name or (len(slots) < 2 and name != "background"):
+            continue
+        parts = [(sound, len(list(same))) for sound, same in groupby(slots, key=sounds.__getitem__)]
+        at = slots[0]
+        merged: list[tuple[str, int, int]] = []
+        for sound, count in parts:
+            if merged and (count < 2 or not sound or sound == merged[-1][0]):
+                merged[-1] = (merged[-1][0], merged[-1][1], at + count)
+            else:
+                merged.append((sound, at, at + count))
+            at += count
+        for sound, start, stop in merged:
+            end = min(length, stop * SLOT / SAMPLE_RATE)
+            yield start * SLOT / SAMPLE_RATE, end, name, sound, list(range(start, stop))
 
 
 def reason(detail: str, promised: str = "") -> str:
@@ -210,7 +206,7 @@ def reason(detail: str, promised: str = "") -> str:
     return REASONS.get(told.get("reason", ""), "sad")
 
 
-COLUMNS = ("path", "start_seconds", "end_seconds", "label", "confidence", "teacher")
+COLUMNS = ("path", "start_seconds", "end_seconds", "label", "sound", "confidence", "teacher")
 
 
 def label_corpus(
@@ -228,7 +224,7 @@ def label_corpus(
     if classifier is not None and (lacking := set(LABELS) - set(classifier.labels)):
         raise DataError(f"{student} cannot be a student: it does not know the label {min(lacking)}.")
     totals: dict[str, float] = {}
-    rows: list[tuple[str, str, str, str, str, str]] = []
+    rows: list[tuple[str, ...]] = []
     clips = load(root).clips
     existing(yamnet)
     for clip in tqdm(clips, desc="labelling", unit="clip", disable=None):
@@ -236,7 +232,7 @@ def label_corpus(
         if promised in OPEN_PROMISES:
             continue
         if promised not in CRY_PROMISES | LAUGH_PROMISES:
-            rows.append((path, "0", "", "background", "1", "manifest"))
+            rows.append((path, "0", "", "background", "", "1", "manifest"))
             continue
         try:
             wave = read_wave(root / path)
@@ -248,7 +244,7 @@ def label_corpus(
             views = list(np.load(kept).astype(np.float32))
         else:
             teacher = teacher or Teacher(yamnet)
-            views = [teacher.scores(wave), teacher.scores(_levelled(wave))]
+            views = [teacher.scores(one)[:, KEPT] for one in (wave, levelled(wave))]
             if kept:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 np.save(kept, np.stack(views).astype(np.float16))
@@ -257,12 +253,12 @@ def label_corpus(
         by_student = [False] * len(labels)
         if classifier is not None and promised in CRY_PROMISES:
             labels, by_student = consult(labels, sound, student_track(classifier, wave, len(labels)))
-        for start, end, label, slots in spans(labels, wave.size / SAMPLE_RATE):
+        for start, end, label, heard_as, slots in spans(labels, finer(sound, labels), wave.size / SAMPLE_RATE):
             name = reason(clip.detail, promised) if label == "crying" else label
             track = {"crying": sound.cry_steady, "happy": sound.laugh, "natural": sound.babble}.get(label)
             sure = 1.0 - float(sound.cry[slots].max()) if track is None else float(track[slots].mean())
             origin = "yamnet+student" if any(by_student[slot] for slot in slots) else "yamnet"
-            rows.append((path, f"{start:.3f}", f"{end:.3f}", name, f"{sure:.2f}", origin))
+            rows.append((path, f"{start:.3f}", f"{end:.3f}", name, heard_as, f"{sure:.2f}", origin))
             totals[name] = totals.get(name, 0.0) + end - start
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_suffix(".part")
@@ -272,9 +268,3 @@ def label_corpus(
         writer.writerows(rows)
     partial.replace(output)
     return totals
-
-
-def _levelled(wave: Wave) -> Wave:
-    """Brought to -20 dB: the teacher hears quiet recordings worse."""
-    rms = float(np.sqrt(np.mean(wave**2))) + 1e-6
-    return np.asarray(np.clip(wave * min(0.1 / rms, 30.0), -1.0, 1.0), np.float32)

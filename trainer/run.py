@@ -27,6 +27,7 @@ from trainer.networks import FAMILIES
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibration, TwoLevel
 from trainer.networks.network import Ensemble, Network
+from trainer.teacher import Lessons
 from trainer.waves import Waves, closed, united
 from trainer.world import World, join, leave
 
@@ -38,7 +39,8 @@ class Request:
     augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
     to start from; an estimator's body is taken from it as it is. weights: of a family that has pretrained ones, see
     `Family.network`. members: networks that answer together, see `Ensemble`. kept: where drawn windows lie for other
-    families, see `Drawer`. licence: of the model; "": as its data, whose licences the card names.
+    families, see `Drawer`. teacher: YAMNet's .tflite, whose word is learnt beside the labels. licence: of the
+    model; "": as its data, whose licences the card names.
     """
 
     data: Roots
@@ -57,6 +59,7 @@ class Request:
     codecs: bool = True
     device: str = "auto"
     kept: Path | None = None
+    teacher: Path | None = None
     licence: str = ""
     name: str = ""
 
@@ -157,7 +160,9 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
     two_level = TwoLevel(labels)
     if strength is None:
         strength = augment.NIGHT if two_level.two_sided else augment.SPEECH
-    maker = WindowMaker(data.side("train"), waves, labels, front, strength, recipe.seed, balance=recipe.balance)
+    known = data.side("train")
+    lessons = Lessons(request.teacher, known, waves, request.cache) if request.teacher else None
+    maker = WindowMaker(known, waves, labels, front, strength, recipe.seed, balance=recipe.balance, lessons=lessons)
     plain = fixed_windows(data.side("validation"), waves, labels, front)
     members = [
         _trained(request.member(number), data, waves, maker, plain, world, _of_member(number, request.members, event))
@@ -216,6 +221,8 @@ def _trained(
     if isinstance(network, Estimator):
         if request.members > 1:
             raise DataError(f"The family {family.name} is fitted, the same for every seed: --members is for networks.")
+        if request.teacher:
+            raise DataError(f"The family {family.name} is fitted, not trained step by step: a teacher is for networks.")
         known = fixed_windows(data.side("train"), waves, labels, family.front)
         _fit_estimator(network, known, maker, plain, request, world, event)
         return network
@@ -345,6 +352,7 @@ def _training(
         "recipe": recipe,
         "members": request.members,
         "augmentation": asdict(strength),
+        "teacher": request.teacher.name if request.teacher else "",
         "weights": FAMILIES[request.family].weights if request.weights is None else request.weights,
         "skipped": [path for path, _ in waves.skipped],
         "crying_labels": [name for name in data.labels if label(name).crying],

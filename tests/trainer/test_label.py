@@ -13,7 +13,8 @@ from trainer import label
 from trainer.__main__ import main
 from trainer.corpora import Division, load, split
 from trainer.importers import import_corpus
-from trainer.label import SLOT, Scores, label_corpus, reason
+from trainer.label import Heard, finer, label_corpus, reason, spans
+from trainer.teacher import CLASSES, SLOT, Scores
 
 UPLOAD = "0D1AD73E-4C5E-45F3-85C4-9A3CB71E8856-1430742{at}-1.0-m-04-{reason}.wav"
 
@@ -25,7 +26,7 @@ class AlwaysCrying:
         self.model = model
 
     def scores(self, wave: np.ndarray) -> Scores:
-        frames = np.zeros((max(1, wave.size // SLOT), len(label.KEPT)), np.float32)
+        frames = np.zeros((max(1, wave.size // SLOT), CLASSES), np.float32)
         frames[:, 20] = 0.9
         return frames
 
@@ -77,6 +78,46 @@ def test_the_data_sets_word_goes_before_the_uploaders() -> None:
     assert reason("reason=hu", "baby_cry_candidate") == "hungry"
     assert reason("reason=hu", "pain") == "pain"
     assert reason("", "baby_cry_candidate") == "sad"
+
+
+def said(**tracks: list[float]) -> Heard:
+    """What a teacher said, slot by slot; all of it equally loud."""
+    length = len(next(iter(tracks.values())))
+    names = ("cry", "cry_steady", "whimper", "laugh", "babble", "speech", "silence")
+    given = {name: np.array(tracks.get(name, [0.0] * length), np.float32) for name in names}
+    return Heard(level_db=np.full(length, -20.0, np.float32), **given)
+
+
+def test_what_is_heard_is_told_in_finer_words_than_the_labels() -> None:
+    sound = said(
+        cry_steady=[0.9, 0.6, 0, 0, 0, 0, 0],
+        whimper=[0.1, 0.4, 0, 0, 0, 0, 0],
+        speech=[0, 0, 0, 0, 0.8, 0, 0],
+        silence=[0, 0, 0, 0, 0, 0.9, 0],
+    )
+    labels = ["crying", "crying", "happy", "natural", "background", "background", "background"]
+    assert finer(sound, labels) == ["crying", "whimper", "laughing", "babbling", "speech", "silence", "noise"]
+
+
+def test_spans_are_cut_where_the_sound_changes_and_read_as_one_where_the_label_stays(tmp_path: Path) -> None:
+    labels = ["crying"] * 4 + [""] + ["background"] * 6
+    sounds = ["crying"] * 4 + [""] + ["speech"] * 3 + ["noise"] + ["silence"] * 2
+    slot = SLOT / 16000
+    found = list(spans(labels, sounds, 11 * slot))
+    # One slot of noise alone counts as what was before it.
+    assert [(name, sound, slots) for _, _, name, sound, slots in found] == [
+        ("crying", "crying", [0, 1, 2, 3]),
+        ("background", "speech", [5, 6, 7, 8]),
+        ("background", "silence", [9, 10]),
+    ]
+    write(tmp_path / "set" / "crying" / "anna" / "one.wav")
+    rows = [f"crying/anna/one.wav,{start},{end},{name},{sound},1,yamnet" for start, end, name, sound, _ in found]
+    (tmp_path / "segments.csv").write_text("\n".join([",".join(label.COLUMNS), *rows]), encoding="utf-8")
+    (clip,) = load(tmp_path / "set", tmp_path / "segments.csv").clips
+    assert [(span.label, round(span.start / slot), round(span.end / slot)) for span in clip.spans] == [
+        ("sad", 0, 4),
+        ("background", 5, 11),
+    ]
 
 
 @pytest.mark.parametrize("model", ["nowhere.tflite", "words.tflite"])

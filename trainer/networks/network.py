@@ -40,6 +40,30 @@ class Network(nn.Module):
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": learning_rate}]
 
 
+class Taught(nn.Module):
+    """A network for as long as it learns from a teacher: a second head on its embedding answers with the teacher's
+    classes, (B, rows, frames) → logits (B, labels), (B, classes).
+    """
+
+    def __init__(self, network: Network, classes: int) -> None:
+        super().__init__()
+        self.network = network
+        self.lesson = nn.Linear(network.head.in_features, classes)
+        # Of hundreds of sounds hardly any is there: to learn that first would drown all else.
+        nn.init.constant_(self.lesson.bias, -5.0)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.network.dropout(self.network.embed(features))
+        return self.network.head(embedding), self.lesson(embedding)
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """The network's, and its second head's."""
+        return [
+            *self.network.parameter_groups(learning_rate),
+            {"params": [*self.lesson.parameters()], "lr": learning_rate},
+        ]
+
+
 DYNAMIC_RANGE = 14.0
 """Natural-logarithm units (61 dB) below the loudest cell of a window under which nothing is told apart."""
 
