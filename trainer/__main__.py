@@ -337,6 +337,7 @@ def _combine(arguments: argparse.Namespace) -> int:
 
 
 def _nights(arguments: argparse.Namespace) -> int:
+    from trainer.export import rewrite_card
     from trainer.nights import Wish, nights, readable, write
     from trainer.world import keep_memory
 
@@ -365,6 +366,8 @@ def _nights(arguments: argparse.Namespace) -> int:
     )
     if arguments.report:
         write(report, arguments.report)
+    if arguments.tell_model:
+        rewrite_card(arguments.model, operating_curve=report["operating_curve"])
     if arguments.json:
         _event(report)
     else:
@@ -502,6 +505,10 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=1, metavar="N", help="another one composes other nights (default: 1)"
     )
     nights.add_argument("--report", type=Path, metavar="DIR", help="where nights.json and nights.txt are written")
+
+    nights.add_argument(
+        "--tell-model", action="store_true", help="write the operating curve into the model's card: the app shows it"
+    )
 
     report = command("report", _report, "write the page of a comparison again, or of several as one")
     report.add_argument("files", nargs="+", type=Path, metavar="FILE.json", help="what compare or evaluate wrote")

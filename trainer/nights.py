@@ -280,7 +280,10 @@ def _at(rules: AlertRules, start: float) -> AlertRules:
 
 
 def rungs(ladder: Sequence[float], climbed: Sequence[Sequence[Outcome]]) -> list[dict[str, Any]]:
-    """What each start threshold gives; caught and delay are None where there was nothing to catch, or nothing was."""
+    """What each start threshold gives; caught and delay are None where there was nothing to catch, or nothing was.
+
+    hours: in which false alarms could be given; none in a few hours is not none in a month.
+    """
     rows = []
     for start, outcomes in zip(ladder, climbed, strict=True):
         told = figures(outcomes)
@@ -290,6 +293,8 @@ def rungs(ladder: Sequence[float], climbed: Sequence[Sequence[Outcome]]) -> list
                 "false_alarms_per_hour": told["false_alarms_per_hour"]["value"],
                 "caught": told["caught_share"] and told["caught_share"]["value"],
                 "median_delay_seconds": told["delay_seconds"]["median"],
+                "p95_delay_seconds": told["delay_seconds"]["p95"],
+                "hours": told["quiet_hours"],
             }
         )
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -280,7 +281,9 @@ def test_command(data_set: Path, model: Path, tmp_path: Path, capsys: pytest.Cap
     assert [one["background"] for one in report["nights"]] == ["quiet room", "other"]
     assert report["all"]["episodes"] == 2
     for row in report["operating_curve"]:
-        assert set(row) == {"start_threshold", "false_alarms_per_hour", "caught", "median_delay_seconds"}
+        delays = {"median_delay_seconds", "p95_delay_seconds"}
+        assert set(row) == {"start_threshold", "false_alarms_per_hour", "caught", "hours", *delays}
+        assert row["hours"] == report["all"]["quiet_hours"]
     assert main(["nights", *arguments]) == 0
     said = capsys.readouterr().out
     assert "quiet room" in said
@@ -288,6 +291,11 @@ def test_command(data_set: Path, model: Path, tmp_path: Path, capsys: pytest.Cap
     kept = json.loads((tmp_path / "report" / "nights.json").read_text(encoding="utf-8"))
     kept.pop("times_real_time")
     assert kept == report, "the same seed, the same report"
+    told = tmp_path / "told.onnx"
+    shutil.copy(model, told)
+    run([*arguments, "--model", str(told), "--tell-model"], capsys)
+    assert Classifier(told).card.operating_curve == report["operating_curve"]
+    assert Classifier(model).card.operating_curve == [], "only where it is asked for"
 
 
 def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
