@@ -36,7 +36,7 @@ class AlertRules:
 class Alert:
     """One episode. Seconds are positions in the sound.
 
-    kind: ``crying``, or ``loud`` where no model was to be had. raised_seconds: when the alert was given.
+    kind: ``crying``, or ``loud`` where loudness raised it. raised_seconds: when the alert was given.
     ended_seconds: None while it lasts. reasons: the mean over the episode of what each score gave.
     """
 
@@ -82,8 +82,10 @@ class AlertPolicy:
         self._ids = count(1) if ids is None else ids
         self._alert: Alert | None = None
         self._up_since: float | None = None
+        self._is_up = False
         self._began = 0.0
         self._last_up = 0.0
+        self._held_until = 0.0
         self._alarmed_seconds = float("-inf")
         self._owed = False
         self._quiet_until = float("-inf")
@@ -98,11 +100,24 @@ class AlertPolicy:
         """The alert that lasts, if one does."""
         return self._alert
 
+    @property
+    def is_stirred(self) -> bool:
+        """Whether an alert lasts, or the last score may be the beginning of one."""
+        return self._alert is not None or self._is_up
+
+    def rest(self, until_seconds: float) -> None:
+        """Raise nothing before this second of the sound: another policy has only just let go."""
+        self._quiet_until = until_seconds
+
+    def hold(self, until_seconds: float) -> None:
+        """Up to this second of the sound nothing could be judged: an alert that lasts has its whole time to end."""
+        self._held_until = until_seconds
+
     def feed(self, score: Score) -> list[AlertEvent]:
         """Take one score; what changed by it, mostly nothing."""
         hop = max(0.0, score.seconds - self._last_seconds) if self._last_seconds else 0.0
         self._last_seconds = score.seconds
-        up = score.crying >= self.rules.start_threshold
+        up = self._is_up = score.crying >= self.rules.start_threshold
         if up and self._up_since is None:
             self._up_since = self._last_up = score.seconds
             self._begin_candidate(max(0.0, score.seconds - hop))
@@ -123,6 +138,7 @@ class AlertPolicy:
         """The sound stopped (microphone lost, monitor stopped): an alert that lasts ends where the sound did."""
         events = [self._end(self._last_seconds)] if self._alert is not None else []
         self._up_since = None
+        self._is_up = False
         # What comes after the gap is new: it may wake someone at once.
         self._quiet_until = float("-inf")
         return events
@@ -145,7 +161,9 @@ class AlertPolicy:
     def _current(self, alert: Alert) -> Alert:
         count = max(1, self._scores_up)
         reasons = {name: total / count for name, total in self._reason_sums.items()}
-        return replace(alert, peak_db=self._candidate_db, peak_crying=self._candidate_crying, reasons=reasons)
+        # Loudness says nothing of crying, though it comes as a score of one.
+        peak_crying = self._candidate_crying if self._kind == "crying" else 0.0
+        return replace(alert, peak_db=self._candidate_db, peak_crying=peak_crying, reasons=reasons)
 
     def _maybe_raise(self, score: Score) -> list[AlertEvent]:
         assert self._up_since is not None
@@ -162,7 +180,7 @@ class AlertPolicy:
         self._alert = self._current(self._alert)
         if score.crying >= self.rules.end_threshold:
             self._last_up = score.seconds
-        elif score.seconds - self._last_up >= self.rules.end_seconds:
+        elif score.seconds - max(self._last_up, self._held_until) >= self.rules.end_seconds:
             self._quiet_until = score.seconds + self.rules.cool_down_seconds
             self._up_since = None
             return [self._end(self._last_up)]

@@ -109,18 +109,45 @@ ALARM_SECONDS = Setting(
 )
 ALARM_VOLUME = Setting("alarm_volume", 80, _ALARM, "Volume", "Of the alarm, not of the computer.", "%", 1, 100)
 SNOOZE_MINUTES = Setting("snooze_minutes", 10, _ALARM, "Snooze for", "How long the snooze button lasts.", "min", 1, 240)
+LOUD_ALERTS = Setting(
+    "loud_alerts",
+    # Off: a dog, a door or a lorry is loud too, and what wakes people for nothing is switched off altogether.
+    False,
+    _ALARM,
+    "Any loud sound wakes me too",
+    "Beside the model: whatever stands out from the background and lasts, a dog or a vacuum cleaner too. "
+    "If the model fails, loudness wakes you in any case.",
+)
+LOUD_SECONDS = Setting(
+    # At least one: the end of our own alarm, which the microphone hears, must not be the next one's beginning.
+    "loud_seconds",
+    3.0,
+    _ALARM,
+    "… once it has lasted",
+    "A slammed door is over by then.",
+    "s",
+    1.0,
+    60.0,
+)
 LOUD_RISE_DB = Setting(
     "loud_rise_db",
     18.0,
     _ALARM,
     "Loud means above background by",
-    "Only where the model is silent: then loudness wakes you instead.",
+    "The background is the middle level of the last minute: a noise that goes on becomes a part of it.",
     "dB",
     3.0,
     60.0,
 )
 LOUD_LEVEL_DB = Setting(
-    "loud_level_db", -25.0, _ALARM, "… or louder than", "Whatever the background is.", "dB", -90.0, 0.0
+    "loud_level_db",
+    -25.0,
+    _ALARM,
+    "… or louder than",
+    "Whatever the background is; only where the model has failed.",
+    "dB",
+    -90.0,
+    0.0,
 )
 KEEP_CLIPS = Setting("keep_clips", True, _CLIPS, "Keep the sound of alerts", "On this computer only.")
 CLIP_BEFORE_SECONDS = Setting("clip_before_seconds", 5.0, _CLIPS, "From before", "", "s", 0.0, 30.0)

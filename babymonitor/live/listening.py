@@ -17,7 +17,16 @@ from babymonitor.core.alerts import AlertEvent, AlertPolicy, Change
 from babymonitor.core.audio import AudioError, RingBuffer, is_digital_silence
 from babymonitor.core.detector import LoudnessMeter, Score
 from babymonitor.core.health import Health, HealthRules, HealthWatch
-from babymonitor.core.settings import LOUD_LEVEL_DB, LOUD_RISE_DB, REPEAT_SECONDS, Settings
+from babymonitor.core.settings import (
+    ALARM_SECONDS,
+    COOL_DOWN_SECONDS,
+    LOUD_ALERTS,
+    LOUD_LEVEL_DB,
+    LOUD_RISE_DB,
+    LOUD_SECONDS,
+    REPEAT_SECONDS,
+    Settings,
+)
 from babymonitor.live.alarm import Alarm
 from babymonitor.live.night_record import NightRecord
 from babymonitor.live.sound_card import SoundCardError
@@ -116,9 +125,10 @@ class Listening:
         ids = count(1)
         self._policy = AlertPolicy(settings.alert_rules(), ids=ids)
         self._loud_policy = AlertPolicy(settings.alert_rules(), kind="loud", ids=ids)
-        self._loudness = LoudnessMeter(ring, settings[LOUD_RISE_DB], settings[LOUD_LEVEL_DB])
+        self._loudness = LoudnessMeter(ring, settings[LOUD_RISE_DB], None)
         self._scores = 0
         self._alert_since: float | None = None
+        self._woken_seconds: float | None = None
         self._fault_since: float | None = None
         self._open_error = ""
         self._model_error = ""
@@ -152,10 +162,21 @@ class Listening:
     def use_rules(self, thresholds: dict[str, float] | None) -> None:
         """Take the numbers from the settings anew; `thresholds` are the model's own."""
         self._policy.rules = self._settings.alert_rules(thresholds)
+        self._use_loud_rules()
+
+    def _use_loud_rules(self) -> None:
+        """Beside the model only what rises above the background and lasts counts.
+
+        Where the model has failed loudness stands in for it: as quick as the model, and by a fixed level too.
+        """
+        alone = self.health is Health.MODEL_FAILED
+        rules = self._settings.alert_rules()
+        if not alone:
+            rules = replace(rules, minimum_seconds=self._settings[LOUD_SECONDS])
         # Loudness is all or nothing: thresholds that suit a probability do not matter to it.
-        self._loud_policy.rules = replace(self._settings.alert_rules(), start_threshold=0.5, end_threshold=0.5)
+        self._loud_policy.rules = replace(rules, start_threshold=0.5, end_threshold=0.5)
         self._loudness.rise_db = self._settings[LOUD_RISE_DB]
-        self._loudness.level_db = self._settings[LOUD_LEVEL_DB]
+        self._loudness.level_db = self._settings[LOUD_LEVEL_DB] if alone else None
 
     def model_failed(self, sentence: str) -> None:
         """The detector's word on why there are no scores; said when the watch finds that there are none."""
@@ -166,7 +187,12 @@ class Listening:
         self._scores += 1
         self._model_error = ""
         self._policy.snoozed = self._is_snoozed()
-        happenings = self._alert_events(self._policy.feed(score))
+        events = self._policy.feed(score)
+        happenings = self._alert_events(self._with_loud_taken_over(events, score.seconds))
+        if any(event.change is Change.ENDED for event in events):
+            self._loud_policy.rest(score.seconds + self._settings[COOL_DOWN_SECONDS])
+        # After the model has spoken on the same moment, so that it does not matter which of the two is quicker.
+        happenings += self._loudness_alerts(score.end_sample)
         if self._record is not None:
             self._record.score(score, self._wall(score.seconds))
         return happenings
@@ -180,7 +206,8 @@ class Listening:
             self._look_at = now + _LOOK_SECONDS
             happenings += self._look_whether_it_slept(now)
             happenings += self._look(now)
-            happenings += self._loudness_alerts()
+            if self.health is Health.MODEL_FAILED:
+                happenings += self._loudness_alerts(self._ring.written)
         return happenings + self.kept()
 
     def kept(self) -> list[Happening]:
@@ -202,6 +229,7 @@ class Listening:
 
     def acknowledge(self) -> None:
         """Silence the alarm that sounds now."""
+        self._woken_seconds = None
         if self._alarm is not None:
             self._alarm.stop()
 
@@ -289,7 +317,10 @@ class Listening:
     def _health_changed(self, health: Health) -> list[Happening]:
         was_fault, is_fault = Activity(self.health.value).is_fault, Activity(health.value).is_fault
         changed = health is not self.health
+        if changed and self.health in (Health.DEAF, Health.MUTED) and not self.source.ends:
+            self._loudness.forget()
         self.health, self.detail = health, self._explain(health)
+        self._use_loud_rules()
         happenings: list[Happening] = []
         if changed and health in (Health.DEAF, Health.MODEL_FAILED):
             # Without sound or scores nothing would ever end it, and the fault would hide behind it.
@@ -307,7 +338,7 @@ class Listening:
                 self._record.begin_gap(health.value, self.detail)
             else:
                 self._record.end_gap()
-        if health is not Health.MODEL_FAILED:
+        if not self._loudness_wakes:
             happenings += self._alert_events(self._loud_policy.interrupt())
         return [*happenings, HealthChanged(health, self.detail)]
 
@@ -331,7 +362,8 @@ class Listening:
 
     def _look_for_the_wanted(self, now: float) -> None:
         """While another microphone is heard, see now and then whether the wanted one is back."""
-        if self.source.is_substitute and now >= self._return_at and self._policy.active is None:
+        lasts = self._policy.active is not None or self._loud_policy.active is not None
+        if self.source.is_substitute and now >= self._return_at and not lasts:
             self._return_at = now + _RETURN_SECONDS
             self._open(self.source.reopen)
 
@@ -365,23 +397,56 @@ class Listening:
             sentence = alarm()
         return self._complain(sentence)
 
-    def _loudness_alerts(self) -> list[Happening]:
-        score = self._loudness.poll()
-        if score is None or self.health is not Health.MODEL_FAILED:
-            return []
-        self._loud_policy.snoozed = self._is_snoozed()
-        return self._alert_events(self._loud_policy.feed(score))
-
     # Alerts
+
+    @property
+    def _loudness_wakes(self) -> bool:
+        beside = self.health is Health.LISTENING and self._settings[LOUD_ALERTS]
+        return beside or self.health is Health.MODEL_FAILED
+
+    def _loudness_alerts(self, stop: int) -> list[Happening]:
+        """What comes of the loudness of the sound up to sample `stop`.
+
+        Beside the model it stays out of the model's way: what may be crying is for the model to tell, and to forgive.
+        """
+        self._loud_policy.snoozed = self._is_snoozed()
+        # It may have been switched off while one lasts.
+        happenings = [] if self._loudness_wakes else self._alert_events(self._loud_policy.interrupt())
+        for score in self._loudness.poll(stop):
+            lasts = self._loud_policy.active is not None
+            hears_itself = self._alarm is not None and self._alarm.sounding and self.health is Health.LISTENING
+            if hears_itself and lasts:
+                # The alarm says nothing of the room: whether it is still loud is seen when it is over.
+                self._loud_policy.hold(score.seconds)
+                continue
+            is_heard = self._loudness_wakes and (lasts or not (self._policy.is_stirred or hears_itself))
+            heard = score if is_heard else replace(score, crying=0.0)
+            happenings += self._alert_events(self._loud_policy.feed(heard))
+        return happenings
+
+    def _with_loud_taken_over(self, events: list[AlertEvent], seconds: float) -> list[AlertEvent]:
+        """Crying that is found in what is already an alert for loudness ends that one and goes on in its place.
+
+        Whoever is being woken by it just now is not woken twice; who has silenced it, or slept through it, is.
+        """
+        if not any(event.change is Change.RAISED for event in events) or self._loud_policy.active is None:
+            return events
+        being_woken = self._woken_seconds is not None and seconds - self._woken_seconds < self._settings[ALARM_SECONDS]
+        taken = [replace(event, alarms=event.alarms and not being_woken) for event in events]
+        return [*self._loud_policy.interrupt(), *taken]
 
     def _alert_events(self, events: Iterable[AlertEvent]) -> list[Happening]:
         happenings: list[Happening] = []
         for event in events:
             if event.change is Change.RAISED:
                 self._alert_since = self._wall(event.alert.began_seconds)
+            if event.alarms:
+                self._woken_seconds = self._ring.written / self._ring.sample_rate
             if event.alarms and self._alarm is not None:
                 happenings += self._sound(self._alarm.crying)
-            if event.change is Change.ENDED and self._alarm is not None and self.health is Health.LISTENING:
+            lasts = self._policy.active is not None or self._loud_policy.active is not None
+            ended = event.change is Change.ENDED and not lasts
+            if ended and self._alarm is not None and self.health is Health.LISTENING:
                 self._alarm.stop()
             row = self._record.alert(event.alert, self._wall) if self._record is not None else None
             happenings.append(AlertHappened(event, row))

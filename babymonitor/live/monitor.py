@@ -215,6 +215,7 @@ class Monitor(QObject):
         if self._card is not None:
             self._alarm.stop()
         if self._listening is not None:
+            self._listening.acknowledge()
             self._set_state(self._listening.state)
 
     def test_alarm(self) -> None:

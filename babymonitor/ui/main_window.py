@@ -281,8 +281,8 @@ class MainWindow(QMainWindow):
     def _show_title(self, state: MonitorState, words: StateWords) -> None:
         """The task bar tells it too; without the seconds, which would make it flicker."""
         name = self.tr("Baby Monitor")
-        is_crying = state.activity in (Activity.CRYING, Activity.LOUD)
-        title = f"{self.tr('CRYING') if is_crying else words.headline} — {name}"
+        urgent = {Activity.CRYING: self.tr("CRYING"), Activity.LOUD: self.tr("LOUD")}
+        title = f"{urgent.get(state.activity, words.headline)} — {name}"
         if title != self.windowTitle():
             self.setWindowTitle(title)
 

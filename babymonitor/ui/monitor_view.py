@@ -13,9 +13,9 @@ from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from babymonitor.core.audio import level_db
-from babymonitor.core.detector import Score
+from babymonitor.core.detector import LoudnessMeter, Score
 from babymonitor.core.history import AlertRow, History, HistoryError
-from babymonitor.core.settings import LOUD_LEVEL_DB, LOUD_RISE_DB, SNOOZE_MINUTES, Settings
+from babymonitor.core.settings import LOUD_ALERTS, LOUD_LEVEL_DB, LOUD_RISE_DB, SNOOZE_MINUTES, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.alerts_model import AlertsModel, Column
@@ -251,10 +251,13 @@ class MonitorView(QWidget):
         self._show_loud()
 
     def _show_loud(self) -> None:
-        """Where loudness alone would wake: above the background, or above a fixed level, whichever comes first."""
-        fixed = self._settings[LOUD_LEVEL_DB]
-        risen = median(self._levels) + self._settings[LOUD_RISE_DB] if len(self._levels) >= 12 else fixed
-        self.level_view.set_loud(min(fixed, risen))
+        """Where loudness wakes, or would if the model failed: above the background, and then by a fixed level too."""
+        loud = self._settings[LOUD_LEVEL_DB]
+        if len(self._levels) >= LoudnessMeter.FEWEST_HOPS:
+            risen = median(self._levels) + self._settings[LOUD_RISE_DB]
+            alone = self._monitor.state.detail or not self._settings[LOUD_ALERTS]
+            loud = min(loud, risen) if alone else risen
+        self.level_view.set_loud(loud)
 
     def mean_score(self) -> Score | None:
         """The last scores as one: what the state line's word is chosen from."""
@@ -281,6 +284,8 @@ class MonitorView(QWidget):
             self.complained.emit(str(error))
             return
         self.alerts_model.set_alerts(alerts)
+        # Said only where not all of them are crying.
+        self.alerts_view.setColumnHidden(Column.KIND, all(alert.kind == "crying" for alert in alerts))
         self.alerts_view.setVisible(bool(alerts))
         self.no_alerts_label.setVisible(not alerts)
 

@@ -59,13 +59,15 @@ def state_words(state: MonitorState, score: Score | None, now: float) -> StateWo
     if activity in (Activity.CRYING, Activity.LOUD):
         lasted = duration_text(now - (state.since if state.since is not None else now))
         if activity is Activity.LOUD:
-            headline, parts = _tr("Loud for {duration}").format(duration=lasted), [_tr("the model is silent")]
+            headline = _tr("Loud for {duration}").format(duration=lasted)
+            parts = [_tr("the model is silent") if state.detail else _tr("the model does not hear crying")]
         else:
             headline = _tr("Crying for {duration}").format(duration=lasted)
             parts = [reason_hint(score.reasons if score is not None else {})]
         if snoozed:
             parts.insert(0, _tr("snoozed until {time}").format(time=snoozed))
-        return StateWords(headline, " · ".join(part for part in parts if part), Tone.CRY, "crying")
+        symbol = "bell" if activity is Activity.LOUD else "crying"
+        return StateWords(headline, " · ".join(part for part in parts if part), Tone.CRY, symbol)
     sound, is_voice = sound_word(score)
     if snoozed:
         detail = _tr("the alarm is silent until then") + (f" · {sound}" if sound else "")

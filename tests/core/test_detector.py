@@ -137,20 +137,57 @@ def test_loudness_is_relative_to_the_background_and_absolute() -> None:
     generator = np.random.default_rng(0)
 
     def hear(amplitude: float, seconds: float) -> list[float]:
-        out = []
-        for _ in range(round(seconds * 4)):
-            ring.write(np.asarray(generator.standard_normal(4000) * amplitude, np.float32))
-            score = meter.poll()
-            assert score is not None
-            out.append(score.crying)
-        return out
+        ring.write(np.asarray(generator.standard_normal(round(seconds * 16000)) * amplitude, np.float32))
+        return [score.crying for score in meter.poll(ring.written)]
 
-    assert set(hear(0.01, 20)) == {0.0}
+    assert hear(0.01, 20) == [0.0] * 80
     assert set(hear(0.1, 5)) == {1.0}, "20 dB above the background"
     assert set(hear(0.01, 5)) == {0.0}
     assert set(hear(0.03, 5)) == {0.0}, "9.5 dB above it"
+    assert set(hear(0.4, 5)) == {1.0}
     loud = LoudnessMeter(ring, rise_db=60.0, level_db=-25.0)
     ring.write(np.asarray(generator.standard_normal(4000) * 0.1, np.float32))
-    score = loud.poll()
-    assert score is not None
+    (score,) = loud.poll(ring.written)
     assert score.crying == 1.0, "loud from the first moment, before there is a background"
+
+
+def test_a_steady_noise_becomes_the_background_and_only_what_stands_out_of_it_is_loud() -> None:
+    ring = RingBuffer(180.0)
+    meter = LoudnessMeter(ring, rise_db=15.0, level_db=None)
+    generator = np.random.default_rng(0)
+
+    def hear(amplitude: float, seconds: float) -> float:
+        """The share of the hops that were loud."""
+        ring.write(np.asarray(generator.standard_normal(round(seconds * 16000)) * amplitude, np.float32))
+        return float(np.mean([score.crying for score in meter.poll(ring.written)]))
+
+    assert hear(0.001, 40) == 0.0
+    assert hear(0.1, 60) == pytest.approx(0.5, abs=0.05), "a white-noise machine is switched on"
+    assert hear(0.1, 60) == 0.0
+    assert hear(0.9, 5) == 1.0
+    ring.cut()
+    assert hear(0.9, 5) == 0.0, "another microphone, another background"
+
+
+def test_loudness_is_the_same_however_it_is_asked() -> None:
+    generator = np.random.default_rng(3)
+    amplitude = np.repeat(generator.choice([0.001, 0.002, 0.05], 50), 16000)
+    wave = np.asarray(generator.standard_normal(amplitude.size) * amplitude, np.float32)
+
+    def heard(sizes: tuple[int, int], seconds: float) -> list[Score]:
+        ring = RingBuffer(seconds)
+        meter, scores, at = LoudnessMeter(ring, 18.0, None), [], 0
+        while at < wave.size:
+            size = int(generator.integers(*sizes))
+            ring.write(wave[at : at + size])
+            at += size
+            scores += meter.poll(ring.written)
+        return scores
+
+    often = heard((100, 3000), 30.0)
+    assert len(often) == 200
+    assert {score.crying for score in often} == {0.0, 1.0}
+    assert heard((10000, 90000), 60.0) == often
+    assert len(heard((320000, 320001), 25.0)) == 200
+    late = heard((400000, 400001), 10.0)
+    assert [score.end_sample % 4000 for score in late] == [0] * len(late), "what is lost does not shift the grid"

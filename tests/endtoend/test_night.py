@@ -24,6 +24,7 @@ from babymonitor.core.settings import (
     CLIP_AFTER_SECONDS,
     COOL_DOWN_SECONDS,
     END_SECONDS,
+    LOUD_ALERTS,
     LOUD_LEVEL_DB,
     MODEL,
     Settings,
@@ -229,6 +230,23 @@ def test_a_model_that_fails_leaves_loudness_on_watch(night: Night, tmp_path: Pat
     night.until(Activity.LOUD, 10)
     assert night.alarms
     night.wait(lambda: any(row.kind == "loud" for row in night.monitor.history.alerts()))
+
+
+def test_any_loud_sound_wakes_where_that_is_wanted(night: Night) -> None:
+    night.monitor.settings[LOUD_ALERTS] = True
+    night.until(Activity.LISTENING)
+    night.listen_for(5)
+    noise = np.random.default_rng(2).standard_normal(16000 * 7) * 0.05
+    night.card.play(np.asarray(noise, np.float32))
+    night.until(Activity.LOUD)
+    assert "Loud for" in night.line
+    assert night.hears(above=0.1), "the alarm comes out of the loudspeakers"
+    night.until(Activity.LISTENING, 20)
+    night.wait(lambda: night.monitor.history.alerts()[0].clip is not None)
+    (row,) = night.monitor.history.alerts()
+    assert row.kind == "loud"
+    assert 3 <= (row.ended or 0) - row.began <= 9
+    assert len(night.alarms) == 1
 
 
 def test_a_broken_model_file_is_refused_and_the_shipped_one_serves(night: Night, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,16 @@ from babymonitor.core.audio import RingBuffer
 from babymonitor.core.detector import Score
 from babymonitor.core.health import Health
 from babymonitor.core.history import History
-from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, END_SECONDS, Settings
+from babymonitor.core.settings import (
+    ALARM_SECONDS,
+    CLIP_AFTER_SECONDS,
+    CLIP_BEFORE_SECONDS,
+    COOL_DOWN_SECONDS,
+    END_SECONDS,
+    LOUD_ALERTS,
+    MINIMUM_SECONDS,
+    Settings,
+)
 from babymonitor.live.clip_writer import ClipWriter
 from babymonitor.live.listening import (
     AlertHappened,
@@ -99,6 +109,11 @@ class Room:
     def changes(self) -> list[tuple[Change, bool]]:
         alerts = [happening.event for happening in self.happened if isinstance(happening, AlertHappened)]
         return [(event.change, event.alarms) for event in alerts]
+
+    def story(self) -> list[tuple[str, str, bool]]:
+        """What became of the alerts: kind, change, whether someone was to be woken by it."""
+        alerts = [happening.event for happening in self.happened if isinstance(happening, AlertHappened)]
+        return [(event.alert.kind, event.change.value, event.alarms) for event in alerts]
 
     def end(self) -> None:
         self.happened += self.listening.stop()
@@ -314,3 +329,258 @@ def test_a_clip_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     writer.close()
     assert [key for key, _, _ in writer.results] == [1, 2]
     assert all("could not be kept" in sentence for _, _, sentence in writer.results)
+
+
+@pytest.fixture
+def loud_room(room: Room) -> Iterator[Room]:
+    """A room in which any loud sound wakes, after its background is known."""
+    room.settings[LOUD_ALERTS] = True
+    room.run(40)
+    yield room
+    room.end()
+    room.history.close()
+
+
+LOUD_RAISED, LOUD_ENDED = ("loud", "raised", True), ("loud", "ended", False)
+CRYING_RAISED, CRYING_ENDED = ("crying", "raised", True), ("crying", "ended", False)
+
+
+def test_a_loud_sound_that_lasts_wakes_where_that_is_wanted(room: Room, tmp_path: Path) -> None:
+    room.settings[LOUD_ALERTS] = True
+    room.run(40)
+    room.microphone.amplitude = 0.05
+    room.run(2.5)
+    assert room.story() == [], "it must last"
+    room.run(1)
+    assert room.story() == [LOUD_RAISED]
+    room.run(5)
+    state = room.listening.state
+    assert (state.activity, state.detail) == (Activity.LOUD, "")
+    assert state.since is not None
+    room.microphone.amplitude = 1e-3
+    room.run(6)
+    assert room.story() == [LOUD_RAISED, LOUD_ENDED]
+    assert room.listening.state.activity is Activity.LISTENING
+    room.end()
+    (row,) = room.history.alerts()
+    assert (row.kind, row.peak_crying, row.reasons) == ("loud", 0.0, {})
+    assert row.peak_db == pytest.approx(-26, abs=0.5)
+    assert row.ended is not None
+    assert row.clip is not None
+    wave, rate = soundfile.read(tmp_path / "clips" / row.clip)
+    assert wave.size / rate == pytest.approx(2 + 8.5 + 1, abs=0.6)
+    room.history.close()
+
+
+def test_without_being_asked_loudness_leaves_it_to_the_model(room: Room) -> None:
+    room.run(40)
+    room.microphone.amplitude = 0.9
+    room.run(20)
+    assert room.story() == []
+    room.settings[LOUD_ALERTS] = True
+    room.run(3.5)
+    assert room.story() == [LOUD_RAISED], "it holds at once"
+    room.settings[LOUD_ALERTS] = False
+    room.run(0.5)
+    assert room.story() == [LOUD_RAISED, LOUD_ENDED]
+    room.end()
+    room.history.close()
+
+
+def test_what_is_brief_or_steady_wakes_nobody(loud_room: Room) -> None:
+    room = loud_room
+    for _ in range(10):  # a dog
+        room.microphone.amplitude = 0.2
+        room.run(0.5)
+        room.microphone.amplitude = 1e-3
+        room.run(2)
+    assert room.story() == []
+    room.microphone.amplitude = 0.1  # a white-noise machine: switched on it wakes, then it is the background
+    room.run(120)
+    assert room.story() == [LOUD_RAISED, LOUD_ENDED]
+    room.microphone.amplitude = 0.2
+    room.run(20)
+    assert len(room.story()) == 2, "6 dB more"
+    room.microphone.amplitude = 0.95
+    room.run(4)
+    assert room.story()[2:] == [LOUD_RAISED]
+
+
+def test_loud_crying_is_one_alert_and_one_alarm(loud_room: Room) -> None:
+    room = loud_room
+    room.microphone.amplitude = 0.3
+    room.run(20, crying=0.95)
+    room.microphone.amplitude = 1e-3
+    room.run(10)
+    assert room.story() == [CRYING_RAISED, CRYING_ENDED]
+
+
+def test_crying_found_in_a_loud_sound_takes_its_alert_over(loud_room: Room) -> None:
+    room = loud_room
+    room.microphone.amplitude = 0.3
+    room.run(5)
+    assert room.story() == [LOUD_RAISED]
+    room.run(5, crying=0.95)
+    assert room.listening.state.activity is Activity.CRYING
+    assert room.story() == [LOUD_RAISED, LOUD_ENDED, ("crying", "raised", False)], "woken once"
+    room.run(60, crying=0.95)
+    assert room.story()[3:] == [("crying", "repeated", True)]
+    room.microphone.amplitude = 1e-3
+    room.run(10)
+    assert room.story()[4:] == [CRYING_ENDED]
+    assert [row.kind for row in room.history.alerts()] == ["crying", "loud"]
+
+
+@pytest.mark.parametrize("why", ["silenced", "slept through"])
+def test_crying_wakes_anew_whom_the_loud_alert_does_not_wake_any_more(loud_room: Room, why: str) -> None:
+    room = loud_room
+    room.microphone.amplitude = 0.3
+    room.run(5)
+    if why == "silenced":
+        room.listening.acknowledge()
+    else:
+        room.run(room.settings[ALARM_SECONDS])
+    room.run(2, crying=0.95)
+    assert room.story() == [LOUD_RAISED, LOUD_ENDED, CRYING_RAISED]
+
+
+def test_what_is_still_loud_after_the_crying_waits_for_the_rest_between_two_alerts(loud_room: Room) -> None:
+    room = loud_room
+    room.microphone.amplitude = 0.3
+    room.run(5, crying=0.95)
+    room.run(3)
+    assert room.story() == [CRYING_RAISED, CRYING_ENDED]
+    room.run(room.settings[COOL_DOWN_SECONDS] - 0.5)
+    assert len(room.story()) == 2
+    room.run(1)
+    assert room.story()[2:] == [LOUD_RAISED]
+
+
+def test_who_wants_to_be_woken_only_by_long_crying_is_not_woken_by_its_loudness(loud_room: Room) -> None:
+    room = loud_room
+    room.settings[MINIMUM_SECONDS] = 10.0
+    room.listening.use_rules(None)
+    room.microphone.amplitude = 0.3
+    room.run(8, crying=0.95)
+    assert room.story() == []
+    room.run(3, crying=0.95)
+    assert room.story() == [CRYING_RAISED]
+
+
+def test_what_the_model_only_half_believes_to_be_crying_is_still_loud(loud_room: Room) -> None:
+    room = loud_room
+    room.microphone.amplitude = 0.3
+    room.run(0.25, crying=0.95)
+    room.run(4, crying=0.5)
+    assert room.story() == [LOUD_RAISED]
+
+
+def test_a_snoozed_loud_sound_is_kept_and_wakes_when_the_snooze_is_over(loud_room: Room) -> None:
+    room = loud_room
+    room.listening.snooze(10)
+    room.microphone.amplitude = 0.3
+    room.run(5)
+    assert room.story() == [("loud", "raised", False)]
+    room.listening.end_snooze()
+    room.run(0.5)
+    assert room.story()[1:] == [("loud", "repeated", True)]
+    room.listening.snooze(10)
+    room.run(2, crying=0.95)
+    assert room.story()[2:] == [LOUD_ENDED, ("crying", "raised", False)]
+    room.listening.end_snooze()
+    room.run(0.5, crying=0.95)
+    assert room.story()[4:] == [("crying", "repeated", True)], "the crying woke nobody yet"
+
+
+def test_a_sound_that_comes_and_goes_is_told_again(loud_room: Room) -> None:
+    room = loud_room
+    for seconds in [3.5] + 20 * [2.0]:  # less than half of the time, so that the background stays what it was
+        room.microphone.amplitude = 0.3
+        room.run(seconds)
+        room.microphone.amplitude = 1e-3
+        room.run(2.75)
+    assert room.story()[:2] == [LOUD_RAISED, ("loud", "repeated", True)]
+
+
+class SeenAlarm:
+    """An alarm that can be seen to sound."""
+
+    def __init__(self) -> None:
+        self.sounding = False
+
+    def crying(self) -> str:
+        self.sounding = True
+        return ""
+
+    health = crying
+
+    def stop(self) -> None:
+        self.sounding = False
+
+
+def test_our_own_alarm_is_not_taken_for_a_loud_sound(loud_room: Room) -> None:
+    room = loud_room
+    alarm = SeenAlarm()
+    room.listening._alarm = alarm  # type: ignore[assignment]
+    alarm.crying()  # somebody tries it
+    room.microphone.amplitude = 0.3
+    room.run(10)
+    assert room.story() == []
+    alarm.stop()
+    room.microphone.amplitude = 1e-3
+    room.run(5)
+    room.microphone.amplitude = 0.3
+    room.run(4)
+    assert room.story() == [LOUD_RAISED]
+    assert alarm.sounding
+    room.run(16)  # what is heard now is the alarm
+    assert room.story() == [LOUD_RAISED]
+    alarm.stop()  # its time is over
+    room.microphone.amplitude = 1e-3
+    room.run(2.5)
+    assert room.story() == [LOUD_RAISED], "it may only be drawing breath"
+    room.run(1)
+    assert room.story() == [LOUD_RAISED, LOUD_ENDED]
+    ended = [happening.event.alert for happening in room.happened if isinstance(happening, AlertHappened)][-1]
+    assert ended.ended_seconds is not None
+    assert ended.ended_seconds - ended.began_seconds == pytest.approx(3.25, abs=0.5), "as long as it was heard"
+
+
+def test_taking_over_leaves_the_alarm_sounding_and_the_end_silences_it(loud_room: Room) -> None:
+    room = loud_room
+    alarm = SeenAlarm()
+    room.listening._alarm = alarm  # type: ignore[assignment]
+    room.microphone.amplitude = 0.3
+    room.run(5)
+    room.run(2, crying=0.95)
+    assert room.story() == [LOUD_RAISED, LOUD_ENDED, ("crying", "raised", False)]
+    assert alarm.sounding
+    room.microphone.amplitude = 1e-3
+    room.run(5)
+    assert room.listening.state.activity is Activity.LISTENING
+    assert not alarm.sounding
+
+
+def test_a_microphone_that_is_no_longer_muted_has_to_learn_the_room_anew(loud_room: Room) -> None:
+    room = loud_room
+    room.microphone.amplitude = 0.0
+    room.run(60)
+    assert room.listening.state.activity is Activity.MUTED
+    room.microphone.amplitude = 1e-2
+    room.run(30)
+    assert room.story() == []
+    room.microphone.amplitude = 0.3
+    room.run(4)
+    assert room.story() == [LOUD_RAISED]
+
+
+def test_a_model_that_fails_beside_a_loud_sound_leaves_loudness_alone_on_watch(loud_room: Room) -> None:
+    room = loud_room
+    room.run(6, crying=None)
+    assert room.listening.state.activity is Activity.MODEL_FAILED
+    room.microphone.amplitude = 0.3
+    room.run(1, crying=None)
+    assert room.story() == [LOUD_RAISED], "as quickly as the model would"
+    room.run(1)
+    assert room.listening.state.activity is Activity.LOUD, "the model is back, and it is as loud as before"
+    assert room.story() == [LOUD_RAISED]

@@ -85,6 +85,45 @@ def test_fast_gives_the_same_alerts_as_time_does(tmp_path: Path, model: Path) ->
         assert line["crying"] == pytest.approx(by_time[line["seconds"]], abs=2e-3)
 
 
+def test_any_loud_sound_is_an_alert_where_that_is_wanted_fast_and_paced_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiny_model, "LOUD_LOG_POWER", 50.0)
+    words = ("--model", tiny_model.write(tmp_path / "hears_no_crying.onnx"), "--set", "end_seconds=1")
+    words += ("--set", "loud_seconds=2", "--set", "loud_alerts=on")
+    night = wav(tmp_path / "night.wav", loud_night()[15 * 16000 : 24 * 16000])
+    quiet_again = wav(tmp_path / "quiet.wav", loud_night()[: 3 * 16000])
+    fast, paced = (
+        events(babymonitor("watch", night, quiet_again, *words, "--json", *how)) for how in (("--fast",), ())
+    )
+    (alert,) = of("alert", fast)
+    assert alert == {
+        "event": "alert",
+        "seconds": 7.25,
+        "id": 1,
+        "kind": "loud",
+        "began_seconds": 5.0,
+        "reasons": {},
+    }
+    (ended,) = of("alert_ended", fast)
+    assert (ended["id"], set(ended)) == (1, {"event", "seconds", "id", "peak_db"})
+    assert 10.0 <= ended["seconds"] <= 10.5
+    assert -12 < ended["peak_db"] < -9
+    assert [of(kind, paced) for kind in ("alert", "alert_ended")] == [[alert], [ended]]
+    told = babymonitor("watch", night, quiet_again, *words, "--fast").stdout
+    assert "0:00:07.2  ALERT: loud sound since 0:00:05.0." in told
+    assert "Loud sound is over after 4 s" in told
+    without = babymonitor("watch", night, quiet_again, *words, "--set", "loud_alerts=off", "--fast", "--json")
+    assert of("alert", events(without)) == []
+
+
+def test_loud_crying_is_one_alert(tmp_path: Path, model: Path) -> None:
+    night = wav(tmp_path / "night.wav", loud_night())
+    words = ("--fast", "--json", "--model", model, "--set", "loud_alerts=on", "--set", "loud_seconds=1")
+    (alert,) = of("alert", events(babymonitor("watch", night, *words)))
+    assert alert["kind"] == "crying"
+
+
 def an_hour() -> np.ndarray:
     """Sixty minutes of room tone with synthesised cries, babble, a dog and a white-noise machine in it."""
     generator = np.random.default_rng(7)

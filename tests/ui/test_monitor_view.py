@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from babymonitor.core import paths
 from babymonitor.core.detector import Score
 from babymonitor.core.history import History
-from babymonitor.core.settings import LOUD_LEVEL_DB, LOUD_RISE_DB, SNOOZE_MINUTES, THEME, Settings
+from babymonitor.core.settings import LOUD_ALERTS, LOUD_LEVEL_DB, LOUD_RISE_DB, SNOOZE_MINUTES, THEME, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.alerts_model import Column
@@ -89,6 +89,30 @@ def test_the_level_mark_is_where_loudness_would_wake(window: MainWindow, monitor
     for _ in range(20):
         monitor.scored.emit(a_score(level_db=-60.0, background=1.0))
     assert level.loud_db == -42.0
+    for _ in range(40):
+        monitor.scored.emit(a_score(level_db=-35.0, background=1.0))
+    assert level.loud_db == -25.0, "a white-noise machine: should the model fail, the fixed level counts"
+    settings[LOUD_ALERTS] = True
+    assert level.loud_db == -17.0, "beside the model only what stands out from it"
+    be(monitor, Activity.MODEL_FAILED, detail="The model gives no answer.")
+    monitor.model_changed.emit()
+    assert level.loud_db == -25.0
+
+
+def test_a_loud_alert_is_told_and_listed_as_one(window: MainWindow, monitor: Monitor, history: History) -> None:
+    be(monitor, Activity.LOUD, since=time.time() - 12, alarm_sounding=True)
+    assert window.monitor_view.state_text == "Loud for 12 s — the model does not hear crying"
+    assert window.windowTitle().startswith("LOUD — ")
+    assert window.monitor_view.acknowledge_button.isVisible()
+    add_alert(history, time.time() - 600)
+    monitor.alerts_changed.emit()
+    assert window.monitor_view.alerts_view.isColumnHidden(Column.KIND), "all of them crying: that need not be said"
+    id = history.add_alert("loud", time.time() - 12, time.time() - 9, -14.0, 0.0)
+    history.update_alert(id, time.time(), -12.0, 0.0, {})
+    monitor.alerts_changed.emit()
+    model = window.monitor_view.alerts_model
+    assert model.index(0, Column.KIND).data() == "Loud"
+    assert not window.monitor_view.alerts_view.isColumnHidden(Column.KIND)
 
 
 def test_the_level_is_the_sounds(window: MainWindow, monitor: Monitor, qtbot: QtBot) -> None:

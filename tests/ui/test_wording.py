@@ -61,7 +61,11 @@ def test_snooze_stop_start_and_loudness() -> None:
     assert words(Activity.LISTENING, snoozed_until=NOW + 600).startswith("Snoozed until 02:40")
     assert words(Activity.STOPPED).startswith("Stopped")
     assert words(Activity.STARTING).startswith("Starting…")
-    assert words(Activity.LOUD, since=NOW - 3).startswith("Loud for 3 s")
+    assert words(Activity.LOUD, since=NOW - 12) == "Loud for 12 s — the model does not hear crying"
+    failed = words(Activity.LOUD, since=NOW - 3, detail="The model x cannot be used.")
+    assert failed == "Loud for 3 s — the model is silent"
+    asleep = words(Activity.LOUD, since=NOW - 3, snoozed_until=NOW + 600)
+    assert asleep == "Loud for 3 s — snoozed until 02:40 · the model does not hear crying"
     snoozed = words(Activity.CRYING, since=NOW - 3, snoozed_until=NOW + 600)
     assert snoozed == "Crying for 3 s — snoozed until 02:40"
 
