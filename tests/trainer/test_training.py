@@ -144,7 +144,7 @@ def test_families_names_every_family_and_its_size(capsys: pytest.CaptureFixture[
     assert main(["families", "--json"]) == 0
     families = {family["name"]: family for family in json.loads(capsys.readouterr().out)["families"]}
     assert families.keys() == FAMILIES.keys()
-    assert 50_000 <= families["cnn_tiny"]["parameters"] <= 150_000
+    assert 100_000 <= families["cnn_tiny"]["parameters"] <= 250_000
     # What it fetches, not the small stand-in: the published body, and on it the layers' shares and the head.
     for name in ("hubert", "wav2vec2"):
         assert families[name]["parameters"] == 94_371_712 + 13 + 7 * 769

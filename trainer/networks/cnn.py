@@ -32,30 +32,34 @@ class Separable(nn.Module):
 
 
 class CnnTiny(Network):
-    """Stem, separable blocks, one filter over all of the frequency axis, then mean and maximum over time."""
+    """Stem, separable blocks, one filter over all of the frequency axis, then mean and maximum over time.
 
-    def __init__(self, labels: int, front: Front) -> None:
-        super().__init__(320, labels, dropout=0.2)
+    widths: channels of the stem, of the four resolutions and of the last layer.
+    """
+
+    def __init__(self, labels: int, front: Front, widths: tuple[int, ...] = (24, 32, 64, 128, 192, 256)) -> None:
+        stem, first, second, third, fourth, last = widths
+        super().__init__(2 * last, labels, dropout=0.2)
         self.normalise = LevelNormalised()
-        self.stem = nn.Sequential(nn.Conv2d(2, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24), nn.ReLU())
+        self.stem = nn.Sequential(nn.Conv2d(2, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
         self.blocks = nn.Sequential(
-            Separable(24, 32),
-            Separable(32, 48, (2, 2)),
-            Separable(48, 48),
-            Separable(48, 80, (2, 2)),
-            Separable(80, 80),
-            Separable(80, 128, (2, 1)),
-            Separable(128, 128),
+            Separable(stem, first),
+            Separable(first, second, (2, 2)),
+            Separable(second, second),
+            Separable(second, third, (2, 2)),
+            Separable(third, third),
+            Separable(third, fourth, (2, 1)),
+            Separable(fourth, fourth),
         )
         rows = front.features.n_mels
         for _ in range(4):
             rows = (rows + 1) // 2
         # Where on the frequency axis something is matters: a cry's pitch is not a whistle's.
         self.over_frequency = nn.Sequential(
-            nn.Conv2d(128, 128, (rows, 1), groups=128, bias=False),
-            nn.BatchNorm2d(128),
-            nn.Conv2d(128, 160, 1, bias=False),
-            nn.BatchNorm2d(160),
+            nn.Conv2d(fourth, fourth, (rows, 1), groups=fourth, bias=False),
+            nn.BatchNorm2d(fourth),
+            nn.Conv2d(fourth, last, 1, bias=False),
+            nn.BatchNorm2d(last),
             nn.ReLU(),
         )
 
