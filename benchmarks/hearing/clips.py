@@ -1,0 +1,193 @@
+"""Single clips: how many cries are found at what price, bare and under noise, and what raises an alarm by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.hearing.kept import Kept
+from benchmarks.hearing.listeners import Listener, Ours
+from benchmarks.hearing.material import Item, Material, named_kind
+from trainer.figures import roc_curve
+from trainer.metrics import Rounds, rounded
+from trainer.nights import Heard, alerts_of
+
+Scores = npt.NDArray[np.float64]
+
+FALSE_SHARES = (0.01, 0.001)
+NOISES = ("white noise", "fan", "television", "music")
+SNRS_DB = (10.0, 0.0, -5.0)
+
+
+def highest(one: Heard, width: int = 1) -> float:
+    """The highest mean of so many scores in a row; of fewer, of those there are (as `core.verdict` has it)."""
+    width = min(len(one.crying), width)
+    sums = np.cumsum(np.concatenate(([0.0], one.crying)))
+    return float(((sums[width:] - sums[:-width]) / width).max())
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """One way to make a single score of what a listener said of a clip. width: scores in a row, see `highest`."""
+
+    name: str
+    listener: Listener
+    width: int = 1
+
+    def of(self, answers: Sequence[Heard]) -> Scores:
+        return np.array([highest(one, self.width) for one in answers])
+
+
+def scorings(listeners: Sequence[Listener]) -> list[Scoring]:
+    """A row for each listener; for ours the app's own verdict (its highest second) first, then its highest window."""
+    found = []
+    for one in listeners:
+        if isinstance(one, Ours):
+            found.append(Scoring(f"{one.name}, highest second", one, one.second))
+            found.append(Scoring(f"{one.name}, highest window", one))
+        else:
+            found.append(Scoring(f"{one.name}, highest score", one))
+    return found
+
+
+def bare(kept: Kept, material: Material, listeners: Sequence[Listener]) -> dict[str, Any]:
+    """The three sets of clips as they are: (a) test side, (b) cries by people's word against everything else."""
+    others = [*material.others, *material.foreign]
+    sets = {
+        "test side": (material.cries, material.others),
+        "cries by people's word, test side": (material.human, others),
+        "cries by people's word, validation side": (material.human_validation, others),
+    }
+    unique = list({item.path: item for cries, none in sets.values() for item in (*cries, *none)}.values())
+    answers = kept.hear("clips", [material.sound(item) for item in unique], listeners)
+    at = {item.path: number for number, item in enumerate(unique)}
+    report: dict[str, Any] = {}
+    for name, (cries, none) in sets.items():
+        items = [*cries, *none]
+        report[name] = {
+            "cries": len(cries),
+            "cry_groups": len({item.group for item in cries}),
+            "others": len(none),
+            "groups": len({item.group for item in items}),
+            "rows": [
+                row_of(scoring, items, [answers[scoring.listener.name][at[item.path]] for item in items])
+                for scoring in scorings(listeners)
+            ]
+            if cries and none
+            else [],
+        }
+    return report
+
+
+def row_of(scoring: Scoring, items: Sequence[Item], answers: Sequence[Heard]) -> dict[str, Any]:
+    """What one way of scoring gives on cries and others, with intervals over groups; see `trainer.metrics`."""
+    scores, positive = scoring.of(answers), np.array([item.cries for item in items])
+    drawn = Rounds(np.array([item.group for item in items]))
+    start = scoring.listener.rules.start_threshold
+    up = scores >= start
+    return {
+        "name": scoring.name,
+        "listener": scoring.listener.name,
+        "auc": drawn.told(drawn.roc_area(scores, positive)),
+        "found": {f"{share:g}": drawn.told(drawn.found_at(scores, positive, share)) for share in FALSE_SHARES},
+        "thresholds": {f"{share:g}": rounded(threshold(scores[~positive], share)) for share in FALSE_SHARES},
+        "start": start,
+        "found_at_start": share_of(drawn, up, positive),
+        "raised_at_start": share_of(drawn, up, ~positive),
+        "roc": roc_curve(scores, positive),
+        "roc_low": low_corner(scores, positive),
+    }
+
+
+def threshold(negatives: Scores, false_share: float) -> float:
+    """Above it is at most this share of them: what `trainer.metrics.found_at` compares with."""
+    ordered = np.sort(negatives)[::-1]
+    return float(ordered[min(int(false_share * ordered.size), ordered.size - 1)])
+
+
+def share_of(drawn: Rounds, hit: npt.NDArray[np.bool_], of: npt.NDArray[np.bool_]) -> dict[str, float | None]:
+    """The share of hits among some items, with its interval over groups."""
+    hits, all_of_them = drawn.sums(np.stack((hit & of, of), 1).astype(float)).T
+    return drawn.told(np.divide(hits, all_of_them, out=np.full_like(hits, np.nan), where=all_of_them > 0))
+
+
+def low_corner(scores: Scores, positive: npt.NDArray[np.bool_]) -> list[list[float]]:
+    """The left end of the ROC curve, where a monitor has to work: (false share, found share) for each number of false
+    ones up to a tenth of the others, at most 60 points.
+    """
+    negatives = np.sort(scores[~positive])[::-1]
+    some = np.unique(np.geomspace(1, max(1, negatives.size // 10), 60).astype(int)) - 1
+    points = [[at / negatives.size, float((scores[positive] > negatives[at]).mean())] for at in some]
+    return [[round(x, 5), round(y, 4)] for x, y in points]
+
+
+def under_noise(
+    kept: Kept, material: Material, listeners: Sequence[Listener], clean: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The test side's cries with something under them, at the threshold that 1 % of the clean other clips pass, and
+    at each listener's own. clean: what `bare` says of the test side.
+    """
+    cries, report = material.cries, []
+    drawn = Rounds(np.array([item.group for item in cries]))
+    every = np.ones(len(cries), bool)
+    for noise in NOISES:
+        for snr_db in SNRS_DB:
+            sounds = [material.mixed(item, noise, snr_db) for item in cries]
+            answers = kept.hear(f"cries under {noise} {snr_db:g} dB", sounds, listeners)
+            rows = []
+            for scoring, before in zip(scorings(listeners), clean["rows"], strict=True):
+                scores = scoring.of(answers[scoring.listener.name])
+                rows.append(
+                    {
+                        "name": scoring.name,
+                        "listener": scoring.listener.name,
+                        "found": share_of(drawn, scores > before["thresholds"]["0.01"], every),
+                        "found_at_start": share_of(drawn, scores >= before["start"], every),
+                    }
+                )
+            report.append({"noise": noise, "snr_db": snr_db, "rows": rows})
+    clean_rows = {row["name"]: row["found"]["0.01"] for row in clean["rows"]}
+    return {"cries": len(cries), "clean": clean_rows, "conditions": report}
+
+
+def alone(kept: Kept, material: Material, listeners: Sequence[Listener], made: Sequence[Item]) -> dict[str, Any]:
+    """Every sound that is no cry, played alone in a quiet room: how many raise an alert by each listener's own rule."""
+    items = [*material.others, *material.foreign, *made]
+    answers = kept.hear("played alone", [material.alone(item) for item in items], listeners)
+    alarmed = {
+        one.name: np.array([bool(alerts_of(said, one.rules)) for said in answers[one.name]]) for one in listeners
+    }
+    top = {one.name: np.array([highest(said) for said in answers[one.name]]) for one in listeners}
+
+    def told(members: Sequence[int]) -> dict[str, Any]:
+        drawn = Rounds(np.array([items[at].group for at in members]))
+        every = np.ones(len(members), bool)
+        return {
+            "sounds": len(members),
+            "groups": drawn.groups,
+            "alarms": {name: int(hit[list(members)].sum()) for name, hit in alarmed.items()},
+            "share": {name: share_of(drawn, hit[list(members)], every) for name, hit in alarmed.items()},
+            "highest": {name: rounded(some[list(members)].max()) for name, some in top.items()},
+        }
+
+    def by(kinds: Sequence[str | None]) -> dict[str, Any]:
+        names = sorted({name for name in kinds if name is not None})
+        return {name: told([at for at, kind in enumerate(kinds) if kind == name]) for name in names}
+
+    real = len(items) - len(made)
+    origins = ["test side"] * len(material.others) + ["evaluation only"] * len(material.foreign) + ["made"] * len(made)
+    return {
+        "named": by([named_kind(item) if at < real else None for at, item in enumerate(items)]),
+        "made": by([item.kind if at >= real else None for at, item in enumerate(items)]),
+        "kinds": by([item.kind if at < real else None for at, item in enumerate(items)]),
+        "origins": by(origins),
+        "worst": [
+            {"path": items[at].path, "kind": items[at].kind, "highest": rounded(top[listeners[0].name][at])}
+            for at in np.argsort(-top[listeners[0].name], kind="stable")[:15].tolist()
+            if alarmed[listeners[0].name][at]
+        ],
+    }

@@ -1,0 +1,346 @@
+"""The hearing benchmark: every listener hears, figures are what a hand works out, the page stands alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import tiny_model
+
+from babymonitor.core.audio import SAMPLE_RATE
+from babymonitor.core.features import Wave
+from benchmarks.hearing import clips, invariance, nights
+from benchmarks.hearing.__main__ import main
+from benchmarks.hearing.kept import Kept, Sound
+from benchmarks.hearing.listeners import Listener, Ours, Session, YamnetListener
+from benchmarks.hearing.material import Item, named_kind
+from benchmarks.hearing.voter import FEATURES, Voter, frame_features
+from benchmarks.yamnet import DEFAULT_FILE, missing
+from resources import synthesise
+from trainer import synthetic
+from trainer.nights import Heard
+
+MODEL = Path(__file__).resolve().parents[2] / "models" / "default.onnx"
+GROUPS = 8
+RMS_AT = 14  # after 13 cepstra and the zero-crossing rate
+
+
+@pytest.fixture(scope="module")
+def data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Crying, babble-like tones and noises, a clip a group, and two clips that must not be learnt from."""
+    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(5)
+    makers = {"crying": synthetic.cry, "babbling": synthetic.tones, "background": synthetic.noise}
+    rows = []
+    for name, maker in makers.items():
+        for group in range(GROUPS):
+            rows.append({"path": f"{name}-{group}.wav", "label": name, "group": f"{name}-{group}", "use": "train"})
+            soundfile.write(root / rows[-1]["path"], maker(rng, 6 * SAMPLE_RATE), SAMPLE_RATE)
+    for name in ("cat", "siren"):
+        rows.append({"path": f"{name}.wav", "label": "background", "group": name, "use": "evaluation-only"})
+        soundfile.write(root / rows[-1]["path"], 0.05 * synthetic.tones(rng, 3 * SAMPLE_RATE), SAMPLE_RATE)
+    with (root / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return root
+
+
+def machine(path: Path, loud: float, share: float) -> Path:
+    """A voter's file that looks at nothing but RMS: a window cries if `share` of it is a sound of RMS `loud`."""
+    deviation = np.full(FEATURES, 1e9)
+    deviation[RMS_AT] = 1.0
+    vectors = np.zeros((1, FEATURES))
+    vectors[0, RMS_AT] = loud
+    gamma = np.log(2) / ((1 - share) * loud) ** 2
+    np.savez(
+        path, mean=np.zeros(FEATURES), deviation=deviation, vectors=vectors, weights=[1.0], shift=-0.5, gamma=gamma,
+        about="{}",
+    )  # fmt: skip
+    return path
+
+
+@pytest.fixture(scope="module")
+def voter(tmp_path_factory: pytest.TempPathFactory) -> Voter:
+    return Voter(machine(tmp_path_factory.mktemp("voter") / "voter.npz", 0.2, 0.6))
+
+
+def steady(seconds: float, whole: float) -> Wave:
+    """A noise of RMS 0.2 for so long, then silence."""
+    rng = np.random.default_rng(0)
+    wave = np.zeros(int(whole * SAMPLE_RATE), np.float32)
+    loud = int(seconds * SAMPLE_RATE)
+    wave[:loud] = 0.2 * rng.choice([-1.0, 1.0], loud)
+    return wave
+
+
+def heard_in(listener: Listener, wave: Wave, block: int = 1 << 16) -> Heard:
+    session = listener.begin()
+    for start in range(0, wave.size, block):
+        session.push(wave[start : start + block])
+    return session.finish()
+
+
+# In 9 s, five windows of 5 s: sounding for 5.5 s leaves 100, 90, 70, 50, 30 % of them; for 4.5 s 90, 70, 50, 30, 10 %.
+@pytest.mark.parametrize(("seconds", "votes"), [(9.0, 5), (5.5, 3), (4.5, 2), (1.0, 0)])
+def test_the_majority_of_five_windows_decides(voter: Voter, seconds: float, votes: int) -> None:
+    wave = steady(seconds, 9.0)
+    counted, score = voter.vote(wave)
+    assert counted == votes
+    assert (score >= 0.5) == (votes >= 3)
+    streamed = heard_in(voter, wave)
+    assert streamed.end_samples.tolist() == [9 * SAMPLE_RATE]
+    assert streamed.crying[0] == pytest.approx(score, abs=1e-6), "what is kept from window to window changes nothing"
+
+
+def test_the_voter_judges_once_a_second_and_repeats_what_is_short(voter: Voter) -> None:
+    ends = heard_in(voter, steady(3.0, 12.3)).end_samples / SAMPLE_RATE
+    assert ends.tolist() == [9, 10, 11, 12]
+    short = heard_in(voter, steady(2.0, 2.0))
+    assert short.end_samples.tolist() == [2 * SAMPLE_RATE]
+    assert short.crying[0] > 0.5, "nine seconds of it would be crying"
+
+
+def test_the_voters_features_are_librosas() -> None:
+    import librosa
+
+    wave = synthesise.cry(2.0, np.random.default_rng(1))
+    ours = frame_features(wave)
+    options: dict[str, Any] = {"n_fft": 2048, "hop_length": 1000, "center": False}
+    power = librosa.feature.melspectrogram(y=wave, sr=SAMPLE_RATE, **options)
+    spectra = {"y": wave, "sr": SAMPLE_RATE, **options}
+    theirs = np.concatenate(
+        (
+            librosa.feature.mfcc(S=librosa.power_to_db(power, top_db=None), n_mfcc=13),
+            librosa.feature.zero_crossing_rate(wave, frame_length=2048, hop_length=1000, center=False),
+            librosa.feature.rms(y=wave, frame_length=2048, hop_length=1000, center=False),
+            librosa.feature.spectral_centroid(**spectra),
+            librosa.feature.spectral_bandwidth(**spectra),
+            librosa.feature.spectral_rolloff(**spectra),
+        )
+    ).T
+    assert ours.shape == theirs.shape
+    assert np.allclose(ours, theirs, rtol=0.01, atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def listeners(voter: Voter) -> list[Listener]:
+    there: list[Listener] = [Ours(MODEL), voter]
+    return there if missing(DEFAULT_FILE) else [*there, YamnetListener(DEFAULT_FILE)]
+
+
+def test_a_cry_ranks_above_a_noise(listeners: list[Listener]) -> None:
+    rng = np.random.default_rng(3)
+    cry = synthesise.cry(10.0, rng, level_db=-14.0)
+    noise = 0.02 * synthetic.coloured(rng, cry.size, 1.0)
+    for one in listeners:
+        assert clips.highest(heard_in(one, cry)) > clips.highest(heard_in(one, noise)), one.name
+
+
+def test_in_which_blocks_sound_comes_changes_nothing(listeners: list[Listener]) -> None:
+    wave = np.asarray(synthesise.cry(11.3, np.random.default_rng(2)), np.float32)
+    for one in listeners:
+        whole, pieces = heard_in(one, wave), heard_in(one, wave, 1700)
+        assert np.array_equal(whole.end_samples, pieces.end_samples), one.name
+        assert np.allclose(whole.crying, pieces.crying, atol=1e-4), one.name
+        assert np.allclose(whole.level_db, pieces.level_db, atol=0.1), one.name
+
+
+def test_every_listener_answers_to_the_shortest_sound(listeners: list[Listener]) -> None:
+    for one in listeners:
+        assert len(heard_in(one, steady(0.3, 0.3)).crying) == 1, one.name
+
+
+def said(*scores: float) -> Heard:
+    count = len(scores)
+    return Heard(4096 * np.arange(1, count + 1), np.array(scores), np.zeros(count))
+
+
+def test_the_highest_second() -> None:
+    assert clips.highest(said(0.1, 0.9, 0.5, 0.2)) == 0.9
+    assert clips.highest(said(0.1, 0.9, 0.5, 0.2), 2) == pytest.approx(0.7)
+    assert clips.highest(said(0.1, 0.9), 4) == pytest.approx(0.5), "of fewer, all there are"
+
+
+class Scripted:
+    """A listener whose answers are known."""
+
+    name, key, second, file = "Scripted", "scripted", 1, Path("none")
+    begun = 0
+
+    def __init__(self, voter: Voter) -> None:
+        self.rules = replace(voter.rules, start_threshold=0.6, end_threshold=0.3)
+
+    def begin(self) -> Session:
+        self.begun += 1
+        return _Scripted()
+
+
+class _Scripted:
+    def __init__(self) -> None:
+        self.top = 0.0
+
+    def push(self, block: Wave) -> None:
+        self.top = max(self.top, float(block.max(initial=0)))
+
+    def finish(self) -> Heard:
+        return said(self.top)
+
+
+def test_cries_found_by_hand(voter: Voter) -> None:
+    """Of 200 others, 1 % are two: the threshold is the third highest of them; 0.1 % are none: it is the highest."""
+    others = [*np.linspace(0.0, 0.595, 198).tolist(), 0.7, 0.8]
+    cries = [0.59, 0.65, 0.75, 0.9]
+    items = [Item(f"o{at}", f"o{at}", "", False) for at in range(200)] + [
+        Item(f"c{at}", f"c{at}", "", True) for at in range(4)
+    ]
+    row = clips.row_of(clips.Scoring("one", Scripted(voter)), items, [said(score) for score in others + cries])
+    assert row["thresholds"] == {"0.01": pytest.approx(0.595), "0.001": 0.8}
+    assert row["found"]["0.01"]["value"] == 0.75
+    assert row["found"]["0.001"]["value"] == 0.25
+    assert row["found_at_start"]["value"] == 0.75
+    assert row["raised_at_start"]["value"] == pytest.approx(2 / 200)
+    won = sum((cry > other) + 0.5 * (cry == other) for cry in cries for other in others)
+    assert row["auc"]["value"] == pytest.approx(won / 800, abs=1e-4)
+    assert row["roc_low"][0] == [0.0, 0.25], "without a single false one"
+
+
+def test_equal_false_alarms() -> None:
+    false_at = {0.1: 90, 0.3: 12, 0.5: 3, 0.6: 4, 0.7: 3, 0.9: 0}
+    assert nights.equal_start(false_at, 3) == 0.7, "0.5 gives as few by luck, and more a little above"
+    assert nights.equal_start(false_at, 100) == 0.1
+    assert nights.equal_start({0.5: 2}, 1) is None
+
+
+def test_a_sound_is_heard_once(voter: Voter, tmp_path: Path) -> None:
+    listener, kept = Scripted(voter), Kept(tmp_path)
+    made: list[str] = []
+
+    def sound(name: str, level: float) -> Sound:
+        def blocks() -> tuple[Wave, ...]:
+            made.append(name)
+            return (np.full(9, level, np.float32), np.zeros(9, np.float32))
+
+        return Sound(name, blocks)
+
+    some = [sound("a", 0.25), sound("b", 0.5)]
+    for _ in range(2):
+        answers = kept.hear("these", some, [listener])["Scripted"]
+        assert [one.crying.tolist() for one in answers] == [[0.25], [0.5]]
+    assert (listener.begun, made) == (2, ["a", "b"])
+    kept.hear("these", [*some, sound("c", 0.1)], [listener])
+    assert made == ["a", "b", "a", "b", "c"], "another batch is heard"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "expected"),
+    [
+        ("animals/kitten_1.ogg", "animal", "cats"),
+        ("x/y.wav", "adult nonverbal: coughing", "coughing"),
+        ("snap/laugh-male2.mp3", "adult laugh", "adult laughing"),
+        ("octavia/birds_singing.ogg", "animal", None),
+        ("esc50/503 - Siren/1.ogg", "env: siren", "sirens"),
+        ("more/barkeeper.wav", "speech", None),
+    ],
+)
+def test_the_kinds_that_the_aims_name(path: str, kind: str, expected: str | None) -> None:
+    assert named_kind(Item(path, "g", kind, False)) == expected
+
+
+def test_altered_sound_is_altered_as_it_says() -> None:
+    rng = np.random.default_rng(4)
+    wave = np.asarray(0.1 * synthetic.coloured(rng, 2 * SAMPLE_RATE, 0.0), np.float32)
+    same = invariance.as_file(wave, 16_000)
+    assert np.abs(same - wave).max() <= 1 / 32767
+    dull = np.asarray(0.1 * synthetic.coloured(rng, wave.size, 2.0), np.float32)
+    wide = invariance.as_file(dull, 48_000)
+    assert np.abs(wide[1000:-1000] - dull[1000 : wide.size - 1000]).max() < 0.002, "the same, and not later"
+    narrow = np.abs(np.fft.rfft(invariance.as_file(wave, 8_000)))
+    half = narrow.size // 2
+    assert narrow[int(1.1 * half) :].max() < 0.01 * narrow[: int(0.9 * half)].mean()
+    assert np.allclose(invariance.louder(wave, -20.0), wave / 10, atol=2e-5)
+    assert invariance.louder(wave, 40.0).max() <= 1.0
+    hum = np.abs(np.fft.rfft(invariance.with_hum(wave, 50.0) - wave))
+    assert hum.argmax() == 100, "50 Hz in two seconds"
+    far = invariance.in_room(wave, "x", (0.0, 6.0))
+    assert not np.allclose(far, wave, atol=0.01)
+    assert np.array_equal(far, invariance.in_room(wave, "x", (0.0, 6.0))), "the same room again"
+
+
+@pytest.fixture(scope="module")
+def run(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The whole command on made sound, with a model that takes loud for crying; without YAMNet."""
+    folder = tmp_path_factory.mktemp("hearing")
+    model = tiny_model.write(folder / "tiny.onnx")
+    arguments = f"--model {model} --data {data_set} --cache {folder / 'cache'} --hours 0.025 --clips 2".split()
+    arguments += ["--yamnet", str(folder / "none.tflite"), "--output", str(folder / "out")]
+    assert main(arguments) == 0
+    return folder / "out", arguments
+
+
+@pytest.mark.slow
+def test_the_page_stands_alone_and_says_what_the_values_say(run: tuple[Path, list[str]]) -> None:
+    folder, _ = run
+    values = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    html = (folder / "default-model.html").read_text(encoding="utf-8")
+    assert not re.findall(r"(?:src|href)=\"(?!#|data:|results\.json)[^\"]*\"|url\(|@import|https?:", html)
+    assert values["listeners"] == ["Baby Monitor", "SVM voter"]
+    assert values["skipped"] == ["YAMNet"]
+    assert "YAMNet is left out" in html
+    assert html.count("<tr>") > 60
+    assert {one["met"] for one in values["aims"]} <= {True, False, None}
+    missed = sum(one["met"] is False for one in values["aims"])
+    assert f"{missed} are not" in html
+    ours = values["nights"]["listeners"]["Baby Monitor"]["own"]
+    assert f">{ours['all_beds']['false_alarms']}</td>" in html
+    assert ours["dense"]["quiet room, dense"]["episodes"] == 1
+    assert values["nights"]["hours"] == pytest.approx(13 * 0.025, abs=0.1)
+    for row in values["clips"]["test side"]["rows"]:
+        assert len(row["found"]) == 2
+    assert set(values["alone"]["named"]) == {"cats", "sirens"}
+    assert values["voter"]["windows"] >= 20
+
+
+@pytest.mark.slow
+def test_a_rerun_listens_to_nothing_twice(
+    run: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder, arguments = run
+    before = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert main([*arguments, "--output", str(tmp_path), "--kept", str(folder / "kept")]) == 0
+    complaints = capsys.readouterr().err
+    assert not re.search(r"sounds? for", complaints), "every answer was kept"
+    after = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    for name in ("clips", "noise", "alone", "nights", "honesty", "invariance"):
+        assert after[name] == before[name], name
+
+
+def test_what_cannot_be_measured_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], data_set: Path) -> None:
+    assert main(["--model", str(tmp_path / "no.onnx"), "--data", str(data_set), "--output", str(tmp_path)]) == 2
+    assert "no.onnx" in capsys.readouterr().err
+    model = tiny_model.write(tmp_path / "tiny.onnx")
+    assert main(["--model", str(model), "--data", str(tmp_path / "gone"), "--output", str(tmp_path)]) == 2
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_delays_are_percentiles_of_what_was_caught() -> None:
+    from trainer.composer import Episode
+    from trainer.nights import Outcome
+
+    episodes = tuple(
+        Episode(at * SAMPLE_RATE, (at + 4) * SAMPLE_RATE, f"baby {at % 3}", 10.0) for at in range(0, 60, 10)
+    )
+    outcome = Outcome(episodes, (0.5, 1.0, None, 1.5, 2.0, 2.5), 0, (), 1.0)
+    told: dict[str, Any] = nights.delays([outcome])
+    assert (told["caught"], told["median"]["value"]) == (5, 1.5)
+    assert told["median"]["low"] <= 1.5 <= told["median"]["high"]
+    curve: list[list[float]] = nights.delay_curve([outcome])
+    at: Callable[[float], float] = dict(map(tuple, curve)).__getitem__
+    assert (at(0.25), at(1.0), at(10.0)) == (0.0, pytest.approx(2 / 6, abs=1e-3), pytest.approx(5 / 6, abs=1e-3))
