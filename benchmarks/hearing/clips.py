@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from benchmarks.hearing.kept import Kept
 from benchmarks.hearing.listeners import Listener, Ours
-from benchmarks.hearing.material import Item, Material, named_kind
+from benchmarks.hearing.material import NAMED_KINDS, Item, Material, named_kind
 from trainer.figures import roc_curve
 from trainer.metrics import Rounds, rounded
 from trainer.nights import Heard, alerts_of
@@ -86,18 +86,21 @@ def bare(kept: Kept, material: Material, listeners: Sequence[Listener]) -> dict[
 def row_of(scoring: Scoring, items: Sequence[Item], answers: Sequence[Heard]) -> dict[str, Any]:
     """What one way of scoring gives on cries and others, with intervals over groups; see `trainer.metrics`."""
     scores, positive = scoring.of(answers), np.array([item.cries for item in items])
-    drawn = Rounds(np.array([item.group for item in items]))
+    groups = np.array([item.group for item in items])
+    drawn, babies = Rounds(groups), len(np.unique(groups[positive]))
     start = scoring.listener.rules.start_threshold
     up = scores >= start
     return {
         "name": scoring.name,
         "listener": scoring.listener.name,
         "auc": drawn.told(drawn.roc_area(scores, positive)),
-        "found": {f"{share:g}": drawn.told(drawn.found_at(scores, positive, share)) for share in FALSE_SHARES},
+        "found": {
+            f"{share:g}": widened(drawn.told(drawn.found_at(scores, positive, share)), babies) for share in FALSE_SHARES
+        },
         "thresholds": {f"{share:g}": rounded(threshold(scores[~positive], share)) for share in FALSE_SHARES},
         "start": start,
-        "found_at_start": share_of(drawn, up, positive),
-        "raised_at_start": share_of(drawn, up, ~positive),
+        "found_at_start": share_of(drawn, groups, up, positive),
+        "raised_at_start": share_of(drawn, groups, up, ~positive),
         "roc": roc_curve(scores, positive),
         "roc_low": low_corner(scores, positive),
     }
@@ -109,10 +112,25 @@ def threshold(negatives: Scores, false_share: float) -> float:
     return float(ordered[min(int(false_share * ordered.size), ordered.size - 1)])
 
 
-def share_of(drawn: Rounds, hit: npt.NDArray[np.bool_], of: npt.NDArray[np.bool_]) -> dict[str, float | None]:
-    """The share of hits among some items, with its interval over groups."""
+def share_of(
+    drawn: Rounds, groups: npt.NDArray[np.str_], hit: npt.NDArray[np.bool_], of: npt.NDArray[np.bool_]
+) -> dict[str, float | None]:
+    """The share of hits among some items, with its interval over groups; see `widened`. groups: those of the items."""
     hits, all_of_them = drawn.sums(np.stack((hit & of, of), 1).astype(float)).T
-    return drawn.told(np.divide(hits, all_of_them, out=np.full_like(hits, np.nan), where=all_of_them > 0))
+    shares = np.divide(hits, all_of_them, out=np.full_like(hits, np.nan), where=all_of_them > 0)
+    return widened(drawn.told(shares), len(np.unique(groups[of])))
+
+
+def widened(entry: dict[str, float | None], groups: int) -> dict[str, float | None]:
+    """None or all of so many groups: drawing them again would pretend to be sure, so the interval is that of Clopper
+    and Pearson (1934), every group counted once.
+    """
+    edge = 1 - 0.025 ** (1 / groups) if groups else 1.0
+    if entry["value"] == 0.0:
+        return {"value": 0.0, "low": 0.0, "high": rounded(edge)}
+    if entry["value"] == 1.0:
+        return {"value": 1.0, "low": rounded(1 - edge), "high": 1.0}
+    return entry
 
 
 def low_corner(scores: Scores, positive: npt.NDArray[np.bool_]) -> list[list[float]]:
@@ -132,7 +150,8 @@ def under_noise(
     at each listener's own. clean: what `bare` says of the test side.
     """
     cries, report = material.cries, []
-    drawn = Rounds(np.array([item.group for item in cries]))
+    groups = np.array([item.group for item in cries])
+    drawn = Rounds(groups)
     every = np.ones(len(cries), bool)
     for noise in NOISES:
         for snr_db in SNRS_DB:
@@ -145,8 +164,8 @@ def under_noise(
                     {
                         "name": scoring.name,
                         "listener": scoring.listener.name,
-                        "found": share_of(drawn, scores > before["thresholds"]["0.01"], every),
-                        "found_at_start": share_of(drawn, scores >= before["start"], every),
+                        "found": share_of(drawn, groups, scores > before["thresholds"]["0.01"], every),
+                        "found_at_start": share_of(drawn, groups, scores >= before["start"], every),
                     }
                 )
             report.append({"noise": noise, "snr_db": snr_db, "rows": rows})
@@ -164,13 +183,14 @@ def alone(kept: Kept, material: Material, listeners: Sequence[Listener], made: S
     top = {one.name: np.array([highest(said) for said in answers[one.name]]) for one in listeners}
 
     def told(members: Sequence[int]) -> dict[str, Any]:
-        drawn = Rounds(np.array([items[at].group for at in members]))
+        groups = np.array([items[at].group for at in members])
+        drawn = Rounds(groups)
         every = np.ones(len(members), bool)
         return {
             "sounds": len(members),
             "groups": drawn.groups,
             "alarms": {name: int(hit[list(members)].sum()) for name, hit in alarmed.items()},
-            "share": {name: share_of(drawn, hit[list(members)], every) for name, hit in alarmed.items()},
+            "share": {name: share_of(drawn, groups, hit[list(members)], every) for name, hit in alarmed.items()},
             "highest": {name: rounded(some[list(members)].max()) for name, some in top.items()},
         }
 
@@ -179,9 +199,17 @@ def alone(kept: Kept, material: Material, listeners: Sequence[Listener], made: S
         return {name: told([at for at, kind in enumerate(kinds) if kind == name]) for name in names}
 
     real = len(items) - len(made)
+    kinds = [named_kind(item) for item in items]
+    named = {}
+    for kind in NAMED_KINDS:
+        members = [at for at, one in enumerate(kinds) if one == kind]
+        if some := [at for at in members if at < real]:
+            named[kind] = told(some)
+        elif members:
+            named[f"{kind} (made)"] = told(members)
     origins = ["test side"] * len(material.others) + ["evaluation only"] * len(material.foreign) + ["made"] * len(made)
     return {
-        "named": by([named_kind(item) if at < real else None for at, item in enumerate(items)]),
+        "named": named,
         "made": by([item.kind if at >= real else None for at, item in enumerate(items)]),
         "kinds": by([item.kind if at < real else None for at, item in enumerate(items)]),
         "origins": by(origins),

@@ -104,7 +104,8 @@ def measure(kept: Kept, material: Material, listeners: Sequence[Listener], most:
     ways = [one for one in scorings(listeners) if not one.name.endswith("window")]
     before = _scores(kept, material, items, listeners, AS_IT_IS)
     positive = np.array([item.cries for item in items])
-    drawn = Rounds(np.array([item.group for item in items]))
+    groups = np.array([item.group for item in items])
+    drawn = Rounds(groups)
     report: dict[str, Any] = {
         "clips": len(items),
         "cries": int(positive.sum()),
@@ -124,11 +125,11 @@ def measure(kept: Kept, material: Material, listeners: Sequence[Listener], most:
     for way in ways:
         start, name = way.listener.rules.start_threshold, way.listener.name
         first = way.of(before[name])
-        rows = [{"name": AS_IT_IS.name, **_raised(drawn, first, positive, start)}]
+        rows = [{"name": AS_IT_IS.name, **_raised(drawn, groups, first >= start, positive)}]
         for condition_name, answers in after.items():
             scores = way.of(answers[name])
             change = np.abs(scores - first)
-            flips = share_of(drawn, (scores >= start) != (first >= start), every)
+            flips = share_of(drawn, groups, (scores >= start) != (first >= start), every)
             sums = drawn.sums(np.stack((change, every.astype(float)), 1))
             mean = drawn.told(sums[:, 0] / np.maximum(sums[:, 1], 1e-9))
             within = float(change.mean()) <= TOLERANCE_CHANGE and (flips["value"] or 0) <= TOLERANCE_FLIPS
@@ -139,7 +140,7 @@ def measure(kept: Kept, material: Material, listeners: Sequence[Listener], most:
                     "p95_change": rounded(np.percentile(change, 95)),
                     "flips": flips,
                     "within": within,
-                    **_raised(drawn, scores, positive, start),
+                    **_raised(drawn, groups, scores >= start, positive),
                 }
             )
         report["listeners"][name] = {"score": way.name, "start": start, "rows": rows}
@@ -155,6 +156,8 @@ def _scores(
     return kept.hear(f"invariance {condition.name}", [sound_of(item) for item in items], listeners)
 
 
-def _raised(drawn: Rounds, scores: Any, positive: Any, start: float) -> dict[str, Any]:
-    up = scores >= start
-    return {"cries_found": share_of(drawn, up, positive), "others_raised": share_of(drawn, up, ~positive)}
+def _raised(drawn: Rounds, groups: Any, up: Any, positive: Any) -> dict[str, Any]:
+    return {
+        "cries_found": share_of(drawn, groups, up, positive),
+        "others_raised": share_of(drawn, groups, up, ~positive),
+    }

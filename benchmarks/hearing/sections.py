@@ -12,7 +12,7 @@ from trainer import drawing
 from trainer.drawing import Entry, decimal, percent, span_of, tag
 from trainer.page import data_table, figure, headings, milliseconds, number_cell, size_of
 
-HELD = "at its own threshold"
+HELD = "own threshold"
 NOTHING: Entry = {"value": None, "low": None, "high": None}
 
 
@@ -32,15 +32,12 @@ def nights_section(results: Mapping[str, Any]) -> str:
         "of them. Beside them dense nights tell what is caught: the quiet room, and white noise, fan and television "
         "with every episode at 0 dB."
     )
-    ours = equal["listener"]
     note = f"Each at its own threshold, and at the lowest that gives no more than the {equal['false_alarms']} false "
-    note += f"alarms that {ours} gives at its own."
+    note += f"alarms that {equal['listener']} gives at its own. Delays are of every episode caught, dense nights too."
     rows = []
     for name, one in listeners.items():
         for way, called in (("own", "own"), ("equal", "equal false alarms")):
             said = one[way]
-            if way == "equal" and name == ours:
-                continue
             cells = tag("th", escape(name) + tag("small", f"{called}: {_start(said)}"), scope="row")
             if said is None:
                 rows.append(tag("tr", cells + tag("td", "no threshold gives so few false alarms", colspan=7)))
@@ -67,6 +64,7 @@ def nights_section(results: Mapping[str, Any]) -> str:
         + tag("h3", "By background")
         + _by_background(nights)
         + tag("h3", "By loudness, distance and device, over all beds")
+        + tag("p", "In the quiet room, which is quieter than any cry, 20 dB are added.", class_="note")
         + _by_kind(nights)
     )
 
@@ -83,7 +81,7 @@ def _curve(nights: Mapping[str, Any]) -> str:
         points = [
             (max(row["false_per_10_hours"], floor), row["caught"]) for row in one["ladder"] if row["caught"] is not None
         ]
-        lines[name] = sorted(points)
+        lines[name] = points
         own = one["own"]["all_beds"]
         if own["caught_share"]:
             dots[name] = (max(own["false_alarms_per_night"]["value"], floor), own["caught_share"]["value"])
@@ -146,14 +144,14 @@ def alone_section(results: Mapping[str, Any]) -> str:
 
     text = (
         "Each sound in a quiet room, through every listener's own alert rule: how many raise an alarm (the interval is "
-        "of the share). “adult nonverbal: crying” are grown-up people; lullabies and singing are not among the clips, "
-        "so singing is hummed tunes made by the trainer's generator."
+        "of the share). “adult nonverbal: crying” are grown-up people. Of a kind that the aims name and no clip holds, "
+        "sounds made by the trainer's generator are taken (singing: hummed tunes)."
     )
     worst = "".join(tag("li", escape(f"{one['path']} ({one['kind']}): {one['highest']}")) for one in alone["worst"])
     listed = tag("details", tag("summary", f"What sets {escape(names[0])} off") + tag("ul", worst)) if worst else ""
     return (
         tag("p", escape(text), class_="note")
-        + tag("h3", "What the aims name (real clips)")
+        + tag("h3", "What the aims name")
         + table("named", "Named kinds of sound")
         + tag("h3", "By origin")
         + table("origins", "By origin")
