@@ -212,6 +212,20 @@ def test_cries_found_by_hand(voter: Voter) -> None:
     assert row["roc_low"][0] == [0.0, 0.25], "without a single false one"
 
 
+def test_all_of_a_few_groups_is_not_certain() -> None:
+    """Of three babies all were heard: with a chance of 0.292 each that would still happen once in forty times."""
+    certain: dict[str, float | None] = {"value": 1.0, "low": 1.0, "high": 1.0}
+    told = clips.widened(certain, 3)
+    assert told["high"] == 1.0
+    assert told["low"] is not None
+    assert told["low"] ** 3 == pytest.approx(0.025, abs=1e-4)
+    assert clips.widened({"value": 0.0, "low": 0.0, "high": 0.0}, 3)["high"] == pytest.approx(
+        1 - 0.025 ** (1 / 3), abs=1e-4
+    )
+    some: dict[str, float | None] = {"value": 0.5, "low": 0.2, "high": 0.7}
+    assert clips.widened(some, 3) == some
+
+
 def test_equal_false_alarms() -> None:
     false_at = {0.1: 90, 0.3: 12, 0.5: 3, 0.6: 4, 0.7: 3, 0.9: 0}
     assert nights.equal_start(false_at, 3) == 0.7, "0.5 gives as few by luck, and more a little above"
