@@ -69,7 +69,8 @@ class ModelCard:
 
     window_frames, hop_frames: what one judgement sees and how far the next one is on, in mel frames.
     thresholds: ``start`` and ``end`` of P(crying) that suit this model.
-    operating_curve: rows of start threshold, false alarms per hour, share of cries caught, median delay; may be empty.
+    operating_curve: rows of start threshold, false alarms per hour, share of cries caught, delays, and hours listened
+    to (see `core.sensitivity`); may be empty.
     calibration, training, metrics: how it came about and how good it is on groups it never met.
     """
 

@@ -79,9 +79,10 @@ USE_MODEL_THRESHOLDS = Setting(
     "use_model_thresholds",
     True,
     _HEARING,
-    "Use the model's own thresholds",
-    "The model was tried on sound it never met and carries the thresholds that did best there.",
+    "Sensitivity",
+    "More of it misses fewer cries, and wakes you for nothing more often.",
 )
+# The dialog sets these two by its slider for the sensitivity; they hold where use_model_thresholds is off.
 START_THRESHOLD = Setting(
     "start_threshold", 0.6, _HEARING, "Crying starts at", "P(crying) from which it counts as crying.", "", 0.01, 0.999
 )

@@ -60,7 +60,7 @@ class Monitor(QObject):
     alert_raised = Signal(object)
     """core.history.AlertRow: someone is being woken (banner, tray message)."""
     model_changed = Signal()
-    """`labels`, `start_threshold` and `model_name` may have changed."""
+    """`card`, `labels`, `start_threshold` and `model_name` may have changed."""
     microphones_changed = Signal()
     playback_changed = Signal(str)
     """The path of the clip that is being played, empty when it ends."""
@@ -78,10 +78,11 @@ class Monitor(QObject):
         self.history = history
         self.ring = RingBuffer(RING_SECONDS)
         self.state = MonitorState(Activity.STOPPED)
+        self.card: ModelCard | None = None
+        """Of the model in use; None until one is open."""
         self.labels: tuple[str, ...] = ()
         self.model_name = ""
         self.start_threshold = settings.alert_rules().start_threshold
-        self._thresholds: dict[str, float] | None = None
         self._model_error = ""
         self._card: SoundCard | None = None
         self._listening: Listening | None = None
@@ -157,7 +158,7 @@ class Monitor(QObject):
             self._record,
             self._alarm,
         )
-        self._listening.use_rules(self._thresholds)
+        self._listening.use_rules(self._thresholds())
         if self._model_error:
             self._listening.model_failed(self._model_error)
         self._keep_awake.hold()
@@ -282,8 +283,7 @@ class Monitor(QObject):
     @Slot(object, str)
     def _on_model_opened(self, card: ModelCard, path: str) -> None:
         self._model_error = ""
-        self.labels, self.model_name = card.labels, card.name
-        self._thresholds = card.thresholds
+        self.card, self.labels, self.model_name = card, card.labels, card.name
         self._use_rules()
 
     @Slot(str, str)
@@ -327,10 +327,13 @@ class Monitor(QObject):
             self._model_requested.emit(path)
 
     def _use_rules(self) -> None:
-        self.start_threshold = self.settings.alert_rules(self._thresholds).start_threshold
+        self.start_threshold = self.settings.alert_rules(self._thresholds()).start_threshold
         if self._listening is not None:
-            self._listening.use_rules(self._thresholds)
+            self._listening.use_rules(self._thresholds())
         self.model_changed.emit()
+
+    def _thresholds(self) -> dict[str, float] | None:
+        return None if self.card is None else self.card.thresholds
 
     def _tell(self, happenings: list[Happening]) -> None:
         for happening in happenings:

@@ -30,12 +30,27 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from babymonitor.core.settings import MICROPHONE, MODEL, SETTINGS, Setting, SettingError, Settings
+from babymonitor.core.sensitivity import Rung
+from babymonitor.core.settings import (
+    END_THRESHOLD,
+    MICROPHONE,
+    MODEL,
+    SETTINGS,
+    START_THRESHOLD,
+    USE_MODEL_THRESHOLDS,
+    Setting,
+    SettingError,
+    Settings,
+)
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.choice_view import ChoiceView
 from babymonitor.ui.microphone_view import MicrophoneView
+from babymonitor.ui.sensitivity_view import SensitivityView
 from babymonitor.ui.switch_view import SwitchView
 from babymonitor.ui.theme import Theme
+
+_BY_SLIDER = (START_THRESHOLD, END_THRESHOLD)
+"""Set by the slider for the sensitivity: two ways to the same thing would only confuse."""
 
 
 def _words(text: str) -> str:
@@ -79,7 +94,7 @@ class SettingsDialog(QDialog):
         column.setContentsMargins(4, 4, 16, 4)
         column.setSpacing(18)
         for setting in SETTINGS:
-            if setting.section == section:
+            if setting.section == section and setting not in _BY_SLIDER:
                 column.addWidget(self._row(setting))
         column.addStretch(1)
         area = QScrollArea()
@@ -90,11 +105,12 @@ class SettingsDialog(QDialog):
         return area
 
     def _row(self, setting: Setting[Any]) -> QWidget:
-        """Title and help at the left, the field at the right."""
+        """Title and help at the left, the field at the right; the slider beneath them, for it needs the width."""
+        is_wide = setting.name == USE_MODEL_THRESHOLDS.name
         row = QWidget()
-        line = QHBoxLayout(row)
+        line = QVBoxLayout(row) if is_wide else QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(20)
+        line.setSpacing(4 if is_wide else 20)
         words = QVBoxLayout()
         words.setSpacing(2)
         title = QLabel(_words(setting.title))
@@ -106,11 +122,12 @@ class SettingsDialog(QDialog):
             words.addWidget(help_label)
         field, holder = self._field(setting)
         field.setAccessibleName(_words(setting.title))
-        field.setAccessibleDescription(_words(setting.help))
+        if not field.accessibleDescription():
+            field.setAccessibleDescription(_words(setting.help))
         title.setBuddy(field)
         self.fields[setting.name] = field
         line.addLayout(words, 1)
-        line.addWidget(holder, 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(holder, 0, Qt.AlignmentFlag(0) if is_wide else Qt.AlignmentFlag.AlignTop)
         return row
 
     def _field(self, setting: Setting[Any]) -> tuple[QWidget, QWidget]:
@@ -122,6 +139,8 @@ class SettingsDialog(QDialog):
             return picker, picker
         if setting.name == MODEL.name:
             return self._model_field()
+        if setting.name == USE_MODEL_THRESHOLDS.name:
+            return self._sensitivity_field()
         if setting.choices:
             return self._choice_field(setting)
         kind = type(setting.default)
@@ -143,8 +162,9 @@ class SettingsDialog(QDialog):
         least, most = setting.least, setting.most
         if isinstance(box, QDoubleSpinBox):
             # As fine as the limits are: 0.001 needs three places, 0.5 s one.
-            box.setDecimals(3 if most is not None and most < 1.5 else 1)
-            box.setSingleStep(0.01 if most is not None and most < 1.5 else 1.0 if (most or 0) > 100 else 0.5)
+            is_share = least is not None and most is not None and most - least < 1.5
+            box.setDecimals(3 if is_share else 1)
+            box.setSingleStep(0.01 if is_share else 1.0 if (most or 0) > 100 else 0.5)
             box.setRange(-1e9 if least is None else least, 1e9 if most is None else most)
         else:
             box.setRange(-(2**31) if least is None else int(least), 2**31 - 1 if most is None else int(most))
@@ -191,6 +211,12 @@ class SettingsDialog(QDialog):
         row.addWidget(field)
         row.addWidget(choose)
         return field, holder
+
+    def _sensitivity_field(self) -> tuple[QWidget, QWidget]:
+        self.sensitivity_view = SensitivityView(self._monitor, self._settings)
+        self.sensitivity_view.rung_chosen.connect(self._on_rung_chosen)
+        self._show_value[USE_MODEL_THRESHOLDS.name] = self.sensitivity_view.refresh
+        return self.sensitivity_view.slider, self.sensitivity_view
 
     def _build_foot(self) -> None:
         self.error_label = QLabel(self)
@@ -285,6 +311,14 @@ class SettingsDialog(QDialog):
             self.show_values()
             return
         self._keep(MODEL, text)
+
+    @Slot(object)
+    def _on_rung_chosen(self, rung: Rung) -> None:
+        """The thresholds are stored, not the number of the stop: they mean the same to another model."""
+        if not rung.is_recommended:
+            self._keep(END_THRESHOLD, rung.end_threshold)
+            self._keep(START_THRESHOLD, rung.start_threshold)
+        self._keep(USE_MODEL_THRESHOLDS, rung.is_recommended)
 
     @Slot()
     def _on_choose_model_clicked(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from PySide6.QtCore import QCoreApplication, QLocale
 
 from babymonitor.core.detector import Score
 from babymonitor.core.labels import label
+from babymonitor.core.sensitivity import NIGHT_HOURS, Rung
 from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.theme import Tone
 
@@ -117,6 +119,48 @@ def label_title(name: str) -> str:
 def kind_title(kind: str) -> str:
     """The kind of an alert as a person reads it."""
     return {"crying": _tr("Crying"), "loud": _tr("Loud")}.get(kind, kind.replace("_", " ").capitalize())
+
+
+def sensitivity_text(rung: Rung) -> str:
+    """What a sensitivity was measured to give, in one sentence that promises no more than was measured."""
+    if rung.false_alarms_per_hour is None or rung.caught is None:
+        words = _tr(
+            "Crying counts from {share} on; how often that wakes you for nothing, and how many cries it misses, "
+            "was not measured for this model."
+        )
+        return words.format(share=percent_text(rung.start_threshold))
+    alarms = _false_alarms_text(rung.false_alarms_per_hour * NIGHT_HOURS, rung.hours)
+    parts = [alarms[:1].upper() + alarms[1:], _caught_text(rung.caught)]
+    if rung.p95_delay_seconds is not None:
+        parts.append(_tr("nearly always within {n} s").format(n=_up_to_whole(rung.p95_delay_seconds)))
+    elif rung.median_delay_seconds is not None:
+        parts.append(_tr("half of them within {n} s").format(n=_up_to_whole(rung.median_delay_seconds)))
+    return ", ".join(parts) + "."
+
+
+def _false_alarms_text(a_night: float, hours: float | None) -> str:
+    if a_night == 0:
+        # None in so many hours is not never.
+        if hours is None or hours < 1.5:
+            return _tr("no false alarm in the nights it was tried on")
+        return _tr("no false alarm in the {n} hours it was tried on").format(n=int(hours))
+    if a_night < 2 / 3:
+        return _tr("about 1 false alarm in {n} nights").format(n=round(1 / a_night))
+    count = math.floor(a_night + 0.5)
+    return _tr("about 1 false alarm a night") if count == 1 else _tr("about {n} false alarms a night").format(n=count)
+
+
+def _caught_text(share: float) -> str:
+    of_100 = round(100 * share)
+    if share >= 1:
+        return _tr("caught every cry it was tried on")
+    if of_100 == 100:
+        return _tr("catches more than 99 of 100 cries")
+    return _tr("catches {n} of 100 cries").format(n=of_100) if of_100 else _tr("catches hardly any cry")
+
+
+def _up_to_whole(seconds: float) -> int:
+    return max(1, math.ceil(round(seconds, 1)))
 
 
 def percent_text(share: float) -> str:

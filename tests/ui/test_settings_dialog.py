@@ -6,18 +6,21 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSlider, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core.settings import (
     ALARM_ON,
     ALARM_VOLUME,
+    END_THRESHOLD,
+    LOUD_RISE_DB,
     MICROPHONE,
     MINIMUM_SECONDS,
     MODEL,
     SETTINGS,
     START_THRESHOLD,
     THEME,
+    USE_MODEL_THRESHOLDS,
     WINDOW_GEOMETRY,
     Settings,
 )
@@ -35,12 +38,13 @@ def dialog(window: MainWindow, qtbot: QtBot) -> SettingsDialog:
 
 
 def test_every_shown_setting_has_a_field_of_its_kind(dialog: SettingsDialog, settings: Settings) -> None:
-    shown = [setting for setting in SETTINGS if setting.section]
+    shown = [setting for setting in SETTINGS if setting.section and setting not in (START_THRESHOLD, END_THRESHOLD)]
     assert set(dialog.fields) == {setting.name for setting in shown}
     kinds = {bool: QCheckBox, int: QSpinBox, float: QDoubleSpinBox, str: (QComboBox, QLineEdit)}
     for setting in shown:
         field = dialog.fields[setting.name]
-        assert isinstance(field, kinds[type(setting.default)]), setting.name
+        kind = QSlider if setting is USE_MODEL_THRESHOLDS else kinds[type(setting.default)]
+        assert isinstance(field, kind), setting.name
         assert field.accessibleName() == setting.title
         if isinstance(field, QSpinBox | QDoubleSpinBox):
             assert field.minimum() == pytest.approx(setting.least)
@@ -76,10 +80,10 @@ def test_a_number_counts_when_it_is_whole_not_while_it_is_typed(
 
 
 def test_what_is_out_of_limits_cannot_be_had(dialog: SettingsDialog, settings: Settings) -> None:
-    field = dialog.fields[START_THRESHOLD.name]
+    field = dialog.fields[LOUD_RISE_DB.name]
     assert isinstance(field, QDoubleSpinBox)
-    field.setValue(7.0)
-    assert settings[START_THRESHOLD] == START_THRESHOLD.most
+    field.setValue(700.0)
+    assert settings[LOUD_RISE_DB] == LOUD_RISE_DB.most
 
 
 def test_a_refused_value_is_told_in_one_sentence_and_the_old_one_is_back(

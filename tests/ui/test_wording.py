@@ -7,9 +7,10 @@ import time
 import pytest
 
 from babymonitor.core.detector import Score
+from babymonitor.core.sensitivity import Rung
 from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.theme import Tone
-from babymonitor.ui.wording import duration_text, reason_hint, state_words
+from babymonitor.ui.wording import duration_text, reason_hint, sensitivity_text, state_words
 
 NOW = time.mktime((2026, 11, 21, 2, 30, 0, 0, 0, -1))
 
@@ -90,6 +91,34 @@ def test_no_two_states_share_both_symbol_and_colour() -> None:
 )
 def test_a_reason_is_a_hint_only_where_it_stands_out(reasons: dict[str, float], hint: str) -> None:
     assert reason_hint(reasons) == hint
+
+
+@pytest.mark.parametrize(
+    ("a_night", "hours", "caught", "delays", "said"),
+    [
+        (0.25, 400.0, 0.98, (1.2, 1.9),
+         "About 1 false alarm in 4 nights, catches 98 of 100 cries, nearly always within 2 s."),
+        (0.25, None, 0.98, (1.2, None),
+         "About 1 false alarm in 4 nights, catches 98 of 100 cries, half of them within 2 s."),
+        (0.0, 40.3, 0.9, (None, None), "No false alarm in the 40 hours it was tried on, catches 90 of 100 cries."),
+        (0.0, None, 0.9, (None, None), "No false alarm in the nights it was tried on, catches 90 of 100 cries."),
+        (0.0, 0.4, 0.004, (None, None), "No false alarm in the nights it was tried on, catches hardly any cry."),
+        (0.6, 40.0, 1.0, (0.2, 0.6),
+         "About 1 false alarm in 2 nights, caught every cry it was tried on, nearly always within 1 s."),
+        (0.7, 40.0, 0.996, (None, None), "About 1 false alarm a night, catches more than 99 of 100 cries."),
+        (1.4, 40.0, 0.5, (None, None), "About 1 false alarm a night, catches 50 of 100 cries."),
+        (23.6, 40.0, 0.5, (None, None), "About 24 false alarms a night, catches 50 of 100 cries."),
+    ],
+)  # fmt: skip
+def test_a_sensitivity_promises_no_more_than_was_measured(
+    a_night: float, hours: float | None, caught: float, delays: tuple[float | None, float | None], said: str
+) -> None:
+    assert sensitivity_text(Rung(0.6, 0.3, True, a_night / 10, caught, *delays, hours)) == said
+
+
+def test_what_was_not_measured_is_said_to_be_so() -> None:
+    said = "Crying counts from 67 % on; how often that wakes you for nothing, and how many cries it misses, "
+    assert sensitivity_text(Rung(0.67, 0.4)) == said + "was not measured for this model."
 
 
 def test_durations() -> None:
