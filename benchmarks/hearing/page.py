@@ -197,12 +197,13 @@ def _noise(results: Mapping[str, Any]) -> str:
 def _method(results: Mapping[str, Any]) -> str:
     voter = results.get("voter")
     listed = [
-        "Held-out: no baby, speaker or recording of the test side was learnt from by our model or by the voter; what "
-        "may not be trained on was learnt from by neither. YAMNet learnt from AudioSet, which is not here.",
+        "Held-out: no baby, speaker or recording of the test side was learnt from by the voter, nor by our model as "
+        "far as its file says whom it has met (see the top); what may not be trained on was learnt from by neither. YAMNet "
+        "learnt from AudioSet, which is not here. Sides depend on the labels: with other labels, train anew.",
         "Intervals are 95 %, by drawing whole groups with replacement; where none or all of something were found, "
         "Clopper and Pearson's over groups; of episodes the wider of both; of false alarms Poisson, exact.",
         "Ours: the model file through the app's own Detector and AlertPolicy. A clip's score is its highest second, as "
-        "`babymonitor predict` has it.",
+        "“babymonitor predict” has it.",
         "YAMNet: a frame of 0.975 s every 0.48 s, class 20 (baby cry, infant cry); alarms at one frame of 0.3 or more, "
         "the use its peer table was measured in. A clip's score is its highest frame.",
         "SVM voter: mean of MFCC, zero-crossing rate, RMS, spectral centroid, bandwidth and roll-off over 5 s; five "
