@@ -198,8 +198,8 @@ def _method(results: Mapping[str, Any]) -> str:
     voter = results.get("voter")
     listed = [
         "Held-out: no baby, speaker or recording of the test side was learnt from by the voter, nor by our model as "
-        "far as its file says whom it has met (see the top); what may not be trained on was learnt from by neither. YAMNet "
-        "learnt from AudioSet, which is not here. Sides depend on the labels: with other labels, train anew.",
+        "far as its file says whom it has met (see the top); what may not be trained on was learnt from by neither. "
+        "YAMNet learnt from AudioSet, which is not here. Sides depend on the labels: with other labels, train anew.",
         "Intervals are 95 %, by drawing whole groups with replacement; where none or all of something were found, "
         "Clopper and Pearson's over groups; of episodes the wider of both; of false alarms Poisson, exact.",
         "Ours: the model file through the app's own Detector and AlertPolicy. A clip's score is its highest second, as "
