@@ -363,12 +363,12 @@ def draw(text: str, salt: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{salt}/{text}".encode()).digest()[:8], "big")
 
 
-def split(data: DataSet, division: Division | None = None) -> DataSet:
+def split(data: DataSet, division: Division | None = None, whole: DataSet | None = None) -> DataSet:
     """Give every clip a side, whole groups at a time, the same on every machine.
 
     Groups are dealt out within strata of one source and one rarest label, so that each side gets some of everything.
     Sides that the data set gives itself are kept, except where folds are wanted. DataError when a label cannot stand
-    on every side.
+    on every side. whole: what `data` is a part of; sides may be given for groups of which nothing is left.
     """
     division = division or Division()
     if division.folds and not (division.folds >= 2 and 0 <= division.fold < division.folds):
@@ -380,7 +380,7 @@ def split(data: DataSet, division: Division | None = None) -> DataSet:
     if division.folds or division.by_clip:
         data = replace(data, clips=tuple(replace(clip, side="") for clip in data.clips))
     if division.sides is not None:
-        data = _with_sides(data, division.sides)
+        data = _with_sides(data, division.sides, whole or data)
     groups: dict[str, list[Clip]] = defaultdict(list)
     for clip in data.clips:
         groups[clip.group].append(clip)
@@ -470,8 +470,8 @@ def _fold(order: Sequence[str], labels: Mapping[str, set[str]], division: Divisi
     return {**sides, **dict.fromkeys(held, "validation")}
 
 
-def _with_sides(data: DataSet, path: Path) -> DataSet:
-    """The sides that a file ``group,split`` gives; DataError for a group that the data set does not have."""
+def _with_sides(data: DataSet, path: Path, whole: DataSet) -> DataSet:
+    """The sides that a file ``group,split`` gives; DataError for a group that the whole data set does not have."""
     given: dict[str, str] = {}
     for row in _rows(path, ("group", "split")):
         side = row["split"].strip().lower()
@@ -479,7 +479,7 @@ def _with_sides(data: DataSet, path: Path) -> DataSet:
             raise DataError(f"{path} names an unknown split '{side}' for the group {row['group']}.")
         if given.setdefault(row["group"], _SIDE_NAMES[side]) != _SIDE_NAMES[side]:
             raise DataError(f"{path} puts the group '{row['group']}' on both sides of the split.")
-    unknown = given.keys() - {clip.group for clip in data.clips}
+    unknown = given.keys() - {clip.group for clip in (*whole.clips, *data.clips)}
     if unknown:
         form = "" if len(data.roots) == 1 else "; of several data sets a group is called FOLDER/GROUP"
         raise DataError(f"{path} names a group that {data} does not have: {min(unknown)}{form}.")

@@ -50,7 +50,7 @@ def chosen(whole: DataSet, waves: Waves, side: str, division: Division | None = 
     elif side == "all":
         clips = list(usable)
     else:
-        clips = list(split(replace(whole, clips=usable), division).side(side))
+        clips = list(split(replace(whole, clips=usable), division, whole).side(side))
     if not clips:
         raise DataError(f"{whole} holds no clip on the side '{side}'.")
     return clips

@@ -110,10 +110,11 @@ def prepared(request: Request) -> Prepared:
     """
     whole = load(request.data, request.segments, request.merged)
     known = tuple(clip for clip in whole.clips if clip.usable and clip.spans)
-    split(replace(whole, clips=known), request.division)  # what cannot be divided is refused before hours of decoding
+    # What cannot be divided is refused before hours of decoding.
+    split(replace(whole, clips=known), request.division, whole)
     waves = Waves(whole, request.cache, request.codecs)
     usable = tuple(clip for clip in united(closed(whole.clips, waves), waves) if clip.usable)
-    return split(replace(whole, clips=usable), request.division), waves
+    return split(replace(whole, clips=usable), request.division, whole), waves
 
 
 def joined(first: Windows, second: Windows) -> Windows:

@@ -37,6 +37,7 @@ from trainer.corpora import DataError, Division
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
 SEGMENTS = ROOT / "trainer" / "labels" / "segments.csv"
+SIDES = SEGMENTS.with_name("sides.csv")
 MADE_OF_EACH = 12
 
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "default.onnx", metavar="FILE.onnx")
     parser.add_argument("--data", type=Path, action="append", metavar="DIR", help="default: ../shared/data")
     parser.add_argument("--segments", type=Path, metavar="FILE.csv", help="default: trainer/labels/segments.csv")
-    parser.add_argument("--sides", type=Path, metavar="FILE.csv", help="columns group,split: where groups stand")
+    parser.add_argument("--sides", type=Path, metavar="FILE.csv", help="default: trainer/labels/sides.csv")
     parser.add_argument("--yamnet", type=Path, default=DEFAULT_FILE, metavar="FILE.tflite")
     parser.add_argument("--hours", type=options.above_zero, default=1.0, help="of each night (default: 1)")
     parser.add_argument("--seed", type=int, default=1, help="of the nights (default: 1)")
@@ -77,8 +78,9 @@ def measure(asked: argparse.Namespace, command: str = "") -> dict[str, Any]:
     print_machine()
     data = asked.data or [SHARED_DATA]
     segments = asked.segments or (SEGMENTS if not asked.data else None)
+    sides = asked.sides or (SIDES if not asked.data else None)
     ours = Ours(asked.model)
-    material = gather(data, segments, asked.cache, Division(sides=asked.sides), asked.clips)
+    material = gather(data, segments, asked.cache, Division(sides=sides), asked.clips)
     folder: Path = asked.kept or asked.output / "kept"
     listeners: list[Listener] = [ours]
     skipped = []

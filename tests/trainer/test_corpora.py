@@ -215,6 +215,19 @@ def test_sides_from_a_file(data_set: Path, tmp_path: Path) -> None:
         assert clip.side == {"val": "validation"}.get(given[clip.group], given[clip.group])
 
 
+def test_sides_stay_while_labels_change(data_set: Path, tmp_path: Path) -> None:
+    """Better labels may leave nothing of somebody; everybody else stands where they stood."""
+    whole = load(data_set)
+    first = split(whole)
+    given = sides_file(tmp_path / "sides.csv", {clip.group: clip.side for clip in first.clips})
+    left = replace(whole, clips=tuple(clip for clip in whole.clips if clip.group != first.side("train")[0].group))
+    with pytest.raises(DataError, match="does not have"):
+        split(left, Division(sides=given))
+    sides = {clip.path: clip.side for clip in first.clips}
+    placed = split(left, Division(sides=given), whole)
+    assert {clip.path: clip.side for clip in placed.clips} == {clip.path: sides[clip.path] for clip in left.clips}
+
+
 def test_a_sides_file_that_does_not_fit_is_refused(data_set: Path, tmp_path: Path) -> None:
     for rows, said in (({"nobody": "test"}, "nobody"), ({"crying-0": "elsewhere"}, "elsewhere")):
         with pytest.raises(DataError, match=said):
