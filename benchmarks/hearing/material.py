@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
+import resources.synthesise
+import trainer.augment
+import trainer.composer
+import trainer.synthetic
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
-from benchmarks.hearing.kept import Sound
+from benchmarks.hearing.kept import Sound, hash_of
 from resources import synthesise
 from trainer import synthetic
 from trainer.augment import add
-from trainer.composer import BACKGROUNDS, Stock, gathered
+from trainer.composer import BACKGROUNDS, Piece, Stock, gathered
 from trainer.corpora import Clip, DataError, Division, Roots, draw, load
 from trainer.judge import chosen
 from trainer.synthetic import Generator
@@ -84,8 +91,8 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Material:
     """What is heard. cries, others: of the test side. human, human_validation: cries by the word of people, not of a
-    teacher. foreign: clips that must not be trained on, all without a baby. stock: the test side, for nights.
-    test, train: the clips of those sides.
+    teacher. foreign: clips that must not be trained on, all without a baby. stock: the test side, for nights. origin:
+    see `origin_of`. test, train: the clips of those sides.
     """
 
     title: str
@@ -96,6 +103,7 @@ class Material:
     human_validation: list[Item]
     foreign: list[Item]
     stock: Stock
+    origin: str
     test: list[Clip]
     train: list[Clip]
 
@@ -123,7 +131,7 @@ class Material:
             tone *= np.float32(10 ** (ROOM_TONE_DB / 20) / np.sqrt(np.mean(tone**2)))
             return (np.clip(whole + tone, -1, 1),)
 
-        return Sound(f"alone 1 {key}", blocks)
+        return Sound(f"alone 2 {_code(*_MAKERS)} {key}", blocks)
 
     def mixed(self, item: Item, under: str, snr_db: float) -> Sound:
         """The clip with a background under it, its loud parts so many decibels above."""
@@ -133,7 +141,30 @@ class Material:
             both = add(wave, background(self.stock, under, rng, wave.size), snr_db)
             return np.asarray(both / max(1.0, float(np.abs(both).max(initial=0))), np.float32)
 
-        return self.sound(item, f"under {under} {snr_db:g} dB 1", alter)
+        return self.sound(item, f"under {under} {snr_db:g} dB 2 {self.origin}", alter)
+
+
+def origin_of(stock: Stock) -> str:
+    """What nights and backgrounds are made of: the code that makes them, and the clips. Another origin, other sound."""
+
+    def told(groups: list[list[Piece]]) -> list[object]:
+        return [[[one.path, stock.waves.content(one.path), one.start, one.stop] for one in some] for some in groups]
+
+    beds = {name: told(groups) for name, groups in sorted(stock.beds.items())}
+    code = _code(trainer.composer, trainer.augment, *_MAKERS)
+    return hash_of(code, beds, told(stock.cries))
+
+
+@functools.cache
+def _code(*modules: ModuleType) -> str:
+    """What makes a sound: where it changes, so does the sound."""
+    digest = hashlib.sha256()
+    for module in modules:
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+_MAKERS = (trainer.synthetic, resources.synthesise)
 
 
 def rng_of(name: str, salt: str) -> np.random.Generator:
@@ -202,6 +233,7 @@ def gather(
         return sorted(sorted(found, key=lambda one: draw(one.path, "hearing"))[:most], key=lambda one: one.path)
 
     test = list(items(sides["test"]))
+    stock = gathered(sides["test"], waves)
     return Material(
         title=whole.title,
         waves=waves,
@@ -210,7 +242,8 @@ def gather(
         human=some(human("test")),
         human_validation=some(human("validation")),
         foreign=some(one for one in items(foreign) if not one.cries),
-        stock=gathered(sides["test"], waves),
+        stock=stock,
+        origin=origin_of(stock),
         test=sides["test"],
         train=sides["train"],
     )

@@ -6,25 +6,20 @@ is replayed through the app's `AlertPolicy` for every threshold.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import resources.synthesise
-import trainer.augment
 import trainer.composer
-import trainer.synthetic
 from babymonitor.core.alerts import AlertRules
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.features import Wave
 from benchmarks.hearing.kept import Kept, Sound, hash_of
 from benchmarks.hearing.listeners import Listener
 from benchmarks.hearing.material import Material
-from trainer.composer import BACKGROUNDS, Background, Night, Stock
+from trainer.composer import BACKGROUNDS, Background, Night
 from trainer.nights import Heard, Outcome, alerts_of, figures, judge
 
 DENSE_PER_HOUR = 30.0
@@ -69,14 +64,13 @@ def plans() -> list[Plan]:
 
 def spend(kept: Kept, material: Material, listeners: Sequence[Listener], hours: float, seed: int) -> list[Spent]:
     """Let every listener hear every night that there is sound for."""
-    origin = hash_of(_code(), [[piece.path, piece.start, piece.stop] for piece in _pieces(material.stock)])
     spent = []
     for plan in plans():
         per_hour = max(plan.per_hour, 1 / hours)
         night = Night(plan.background, material.stock, hours, seed, plan.snrs_db, per_hour)
         if not night.possible:
             continue
-        key = hash_of(origin, plan.background.name, hours, seed, plan.snrs_db, per_hour)
+        key = hash_of(material.origin, plan.background.name, hours, seed, plan.snrs_db, per_hour)
         answers = kept.hear(f"night {plan.name}", [Sound(key, _blocks(night))], listeners)
         spent.append(Spent(plan, night, {name: some[0] for name, some in answers.items()}))
     return spent
@@ -84,19 +78,6 @@ def spend(kept: Kept, material: Material, listeners: Sequence[Listener], hours: 
 
 def _blocks(night: Night) -> Callable[[], Iterator[Wave]]:
     return lambda: night.blocks()
-
-
-def _pieces(stock: Stock) -> list[trainer.composer.Piece]:
-    groups = [*(group for some in stock.beds.values() for group in some), *stock.cries]
-    return [piece for group in groups for piece in group]
-
-
-def _code() -> str:
-    """What composes a night: where it changes, so does the night."""
-    digest = hashlib.sha256()
-    for module in (trainer.composer, trainer.synthetic, trainer.augment, resources.synthesise):
-        digest.update(Path(str(module.__file__)).read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def at_threshold(rules: AlertRules, start: float) -> AlertRules:

@@ -21,7 +21,7 @@ from benchmarks.hearing import clips, invariance, nights
 from benchmarks.hearing.__main__ import main
 from benchmarks.hearing.kept import Kept, Sound
 from benchmarks.hearing.listeners import Listener, Ours, Session, YamnetListener
-from benchmarks.hearing.material import Item, named_kind
+from benchmarks.hearing.material import Item, gather, named_kind, origin_of
 from benchmarks.hearing.voter import FEATURES, Voter, frame_features
 from benchmarks.yamnet import DEFAULT_FILE, missing
 from resources import synthesise
@@ -251,6 +251,17 @@ def test_a_sound_is_heard_once(voter: Voter, tmp_path: Path) -> None:
     assert (listener.begun, made) == (2, ["a", "b"])
     kept.hear("these", [*some, sound("c", 0.1)], [listener])
     assert made == ["a", "b", "a", "b", "c"], "another batch is heard"
+
+
+def test_what_lies_under_a_cry_is_part_of_its_name(data_set: Path, tmp_path: Path) -> None:
+    """Else an answer to other sound would be taken for the answer to this one."""
+    material = gather([data_set], None, tmp_path)
+    item, name = material.cries[0], next(iter(material.stock.beds))
+    key = material.mixed(item, "fan", 0.0).key
+    assert key == gather([data_set], None, tmp_path).mixed(item, "fan", 0.0).key, "the same again"
+    for groups in ([], [some[:1] for some in material.stock.beds[name][1:]]):
+        stock = replace(material.stock, beds={**material.stock.beds, name: groups})
+        assert replace(material, stock=stock, origin=origin_of(stock)).mixed(item, "fan", 0.0).key != key
 
 
 @pytest.mark.parametrize(
