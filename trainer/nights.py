@@ -48,21 +48,43 @@ class Heard:
     level_db: npt.NDArray[np.float64]
 
 
-def listen(classifier: Classifier, blocks: Iterator[Wave]) -> Heard:
-    """Every score of a sound that comes in blocks, by the app's own ring and detector."""
-    ring = RingBuffer(max(30.0, 2 * classifier.card.window_seconds))
-    detector = Detector(classifier, ring)
-    hop = classifier.card.hop_samples
-    rows = []
-    for block in blocks:
-        # No more than a hop at once, else the detector would rightly leave windows out.
-        for start in range(0, block.size, hop):
-            ring.write(block[start : start + hop])
-            score = detector.poll()
-            if score is not None:
-                rows.append((score.end_sample, score.crying, score.level_db))
+def heard_of(rows: Sequence[tuple[int, float, float]]) -> Heard:
+    """Rows of end sample, P(crying), loudness."""
     table = np.array(rows, np.float64).reshape(-1, 3)
     return Heard(table[:, 0].astype(np.int64), table[:, 1], table[:, 2])
+
+
+class Listening:
+    """Every score of a sound that comes in blocks, by the app's own ring and detector."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._ring = RingBuffer(max(30.0, 2 * classifier.card.window_seconds))
+        self._detector = Detector(classifier, self._ring)
+        self._hop = classifier.card.hop_samples
+        self._rows: list[tuple[int, float, float]] = []
+
+    def push(self, block: Wave) -> None:
+        # No more than a hop at once, else the detector would rightly leave windows out.
+        for start in range(0, block.size, self._hop):
+            self._ring.write(block[start : start + self._hop])
+            self._note(self._detector.poll())
+
+    def finish(self) -> Heard:
+        """The sound is over. One that was too short for a window is judged as it is."""
+        self._note(self._detector.finish())
+        return heard_of(self._rows)
+
+    def _note(self, score: Score | None) -> None:
+        if score is not None:
+            self._rows.append((score.end_sample, score.crying, score.level_db))
+
+
+def listen(classifier: Classifier, blocks: Iterator[Wave]) -> Heard:
+    """What it says of a whole sound, see `Listening`."""
+    session = Listening(classifier)
+    for block in blocks:
+        session.push(block)
+    return session.finish()
 
 
 def alerts_of(heard: Heard, rules: AlertRules) -> list[Alert]:
@@ -228,7 +250,7 @@ def nights(
         progress(background.name)
         heard = listen(classifier, night.blocks())
         outcome = judge(alerts_of(heard, rules), night.episodes, night.samples)
-        climb = [judge(alerts_of(heard, _at(rules, rung)), night.episodes, night.samples) for rung in ladder]
+        climb = [judge(alerts_of(heard, at_threshold(rules, rung)), night.episodes, night.samples) for rung in ladder]
         for column, one in zip(climbed, climb, strict=True):
             column.append(one)
         outcomes.append(outcome)
@@ -274,9 +296,9 @@ def _wanted(names: Sequence[str]) -> Sequence[Background]:
     return [known[name] for name in names] or BACKGROUNDS
 
 
-def _at(rules: AlertRules, start: float) -> AlertRules:
-    end = start * rules.end_threshold / rules.start_threshold
-    return replace(rules, start_threshold=start, end_threshold=end)
+def at_threshold(rules: AlertRules, start: float) -> AlertRules:
+    """The same rule from another start on; the end keeps its proportion to it."""
+    return replace(rules, start_threshold=start, end_threshold=start * rules.end_threshold / rules.start_threshold)
 
 
 def rungs(ladder: Sequence[float], climbed: Sequence[Sequence[Outcome]]) -> list[dict[str, Any]]:
