@@ -159,7 +159,7 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
         raise DataError(f"There is no family '{family}'; there is {', '.join(FAMILIES)}.")
     names = (
         "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup mask smoothing "
-        "precision average reuse seed workers lesson_weight"
+        "precision average reuse seed workers lesson_weight elder_share"
     )
     weights = dict(arguments.weights)
     unknown = [name for name in weights if name not in FAMILIES or not FAMILIES[name].weights]
@@ -181,6 +181,7 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
         begin_from=begin_from,
         weights=weights.get(family),
         teacher=getattr(arguments, "teacher", None),
+        elder=getattr(arguments, "elder", None),
         members=getattr(arguments, "members", 1),
         resume=getattr(arguments, "resume", False),
         codecs=not arguments.no_codecs,
@@ -378,7 +379,9 @@ def _nights(arguments: argparse.Namespace) -> int:
 def _label(arguments: argparse.Namespace) -> int:
     from trainer.label import label_corpus
 
-    totals = label_corpus(arguments.data, arguments.yamnet, arguments.output, arguments.student, arguments.cache)
+    totals = label_corpus(
+        arguments.data, arguments.yamnet, arguments.output, arguments.student, arguments.cache, arguments.sides
+    )
     for name, seconds in sorted(totals.items()):
         print(f"{name:12} {seconds:8.0f} s")
     print(arguments.output)
@@ -446,6 +449,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--output", type=Path, metavar="FILE.onnx", help="default: by the family's name in models/")
     train.add_argument("--name", default="", help="what the model calls itself")
     train.add_argument("--teacher", type=Path, metavar="FILE.tflite", help="learn YAMNet's word on each clip, too")
+    train.add_argument("--elder", type=options.model_file, metavar="FILE.onnx",
+                       help="learn the answers of a model of the same labels, a combined one say")  # fmt: skip
+    train.add_argument(
+        "--elder-share", type=float, metavar="SHARE", help="of its answers in the targets (default: 0.7)"
+    )
     train.add_argument("--lesson-weight", type=float, metavar="N", help="of the teacher's word (default: 0.1)")
     train.add_argument("--from", dest="begin_from", type=Path, metavar="FILE", help="begin with its weights")
     train.add_argument("--resume", action="store_true", help="go on after the last whole epoch of the same command")
@@ -519,6 +527,8 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument("--data", type=Path, required=True, metavar="DIR")
     label.add_argument("--yamnet", type=Path, required=True, metavar="FILE.tflite", help="the teacher")
     label.add_argument("--student", type=Path, metavar="FILE.onnx", help="a model of ours, for a second round")
+    label.add_argument("--sides", type=Path, metavar="FILE.csv",
+                       help="columns group,split: whoever tests is labelled by the teacher alone")  # fmt: skip
     label.add_argument("--output", type=Path, required=True, metavar="FILE.csv")
     label.add_argument("--cache", type=Path, metavar="DIR", help="where the teacher's scores are kept between rounds")
 

@@ -204,10 +204,11 @@ class WindowMaker:
     def _through_the_world(self, rng: np.random.Generator, piece: Wave, name: str) -> Wave:
         strength = self.strength
         # A cry is to be found under louder noise; among other labels the noise must not give one away.
-        quietest = -5.0 if self.cries and label(name).crying else 0.0
+        is_cry = self.cries and label(name).crying
+        quietest = -5.0 if is_cry else 0.0
         if piece.size and rng.random() < strength.speed:
             piece = augment.change_speed(piece, rng.uniform(0.9, 1.1))[: self.window]
-        if strength.warp and piece.size and not label(name).crying and rng.random() < strength.warp:
+        if strength.warp and piece.size and not is_cry and rng.random() < strength.warp:
             piece = augment.change_speed(piece, np.exp(rng.uniform(*_WARP)))[: self.window]
         if piece.size and rng.random() < strength.stretch:
             piece = augment.stretch(piece, rng.uniform(0.8, 1.25))[: self.window]

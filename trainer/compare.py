@@ -75,11 +75,12 @@ def compare(
         sides = [one for division, one in divided.items() if division.by_clip == leaks]
         try:
             runs = [_together(fold, side, work) for side, *fold in zip(sides, *parts, strict=True)]
-        except DataError as error:
+        except (DataError, ModelError) as error:
             left_out.append({"family": name, "why": str(error)})
             continue
         about = "one file that answers with the mean of theirs"
-        rows.append({"family": name, "about": about, "note": rows[0]["note"], **_row(runs, leaks)})
+        note = "; ".join(dict.fromkeys(row["note"] for row in rows if row["family"] in families and row["note"]))
+        rows.append({"family": name, "about": about, "note": note, **_row(runs, leaks)})
     labels = next(iter(trained.values()))[0]["labels"]
     for one in divided.values():
         shutil.rmtree(_pools(work, one), ignore_errors=True)

@@ -470,8 +470,8 @@ def _fold(order: Sequence[str], labels: Mapping[str, set[str]], division: Divisi
     return {**sides, **dict.fromkeys(held, "validation")}
 
 
-def _with_sides(data: DataSet, path: Path, whole: DataSet) -> DataSet:
-    """The sides that a file ``group,split`` gives; DataError for a group that the whole data set does not have."""
+def read_sides(path: Path) -> dict[str, str]:
+    """The side of each group that a file ``group,split`` names."""
     given: dict[str, str] = {}
     for row in _rows(path, ("group", "split")):
         side = row["split"].strip().lower()
@@ -479,6 +479,12 @@ def _with_sides(data: DataSet, path: Path, whole: DataSet) -> DataSet:
             raise DataError(f"{path} names an unknown split '{side}' for the group {row['group']}.")
         if given.setdefault(row["group"], _SIDE_NAMES[side]) != _SIDE_NAMES[side]:
             raise DataError(f"{path} puts the group '{row['group']}' on both sides of the split.")
+    return given
+
+
+def _with_sides(data: DataSet, path: Path, whole: DataSet) -> DataSet:
+    """The sides that a file ``group,split`` gives; DataError for a group that the whole data set does not have."""
+    given = read_sides(path)
     unknown = given.keys() - {clip.group for clip in (*whole.clips, *data.clips)}
     if unknown:
         form = "" if len(data.roots) == 1 else "; of several data sets a group is called FOLDER/GROUP"

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from babymonitor.core.classifier import Classifier
 from trainer.batches import BALANCES, UNTOLD, Drawer, WindowMaker, Windows
 from trainer.blend import masked, mixed
 from trainer.corpora import DataError
@@ -49,12 +50,12 @@ class Recipe:
     validation stands still, or constant. patience: epochs without a better validation after which it ends and the best
     epoch is kept; 0: never, and the last is. balance: labels alike by ``sampling``, by ``weights`` in the loss, or
     ``none``. reason_weight: of why a child cries beside whether it does. lesson_weight: of a teacher's word
-    beside the labels, if there is a teacher. mixup, mask: shares of a batch. smoothing: of the targets. average: how
-    much the averaged weights, which are what is kept, remember at each step.
-    precision: of the products while training; the weights are float32 always. ``bfloat16`` is twice as quick for dense
-    convolutions where the processor knows it, slower for separable ones, and very slow elsewhere; ``auto``, which
-    families of dense convolutions have, takes it where it is known. workers: processes that draw ahead; no part of the
-    run's identity, for they draw the same.
+    beside the labels, if there is a teacher. elder_share: of an elder model's answers in the targets, if there is one.
+    mixup, mask: shares of a batch. smoothing: of the targets. average: how much the averaged weights, which are what is
+    kept, remember at each step. precision: of the products while training; the weights are float32 always.
+    ``bfloat16`` is twice as quick for dense convolutions where the processor knows it, slower for separable ones, and
+    very slow elsewhere; ``auto``, which families of dense convolutions have, takes it where it is known. workers:
+    processes that draw ahead; no part of the run's identity, for they draw the same.
     """
 
     epochs: int = 12
@@ -67,6 +68,7 @@ class Recipe:
     balance: str = "sampling"
     reason_weight: float = 0.1
     lesson_weight: float = 0.1
+    elder_share: float = 0.7
     mixup: float = 0.15
     mask: float = 1.0
     smoothing: float = 0.0
@@ -84,12 +86,18 @@ class Recipe:
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise DataError(f"The setting {name} must be at least {low}, not {getattr(self, name)}.")
-        most = {"mixup": 1.0, "mask": 1.0, "smoothing": 0.5, "average": 0.99999, "weight_decay": 10.0}
+        most = {
+            "mixup": 1.0,
+            "mask": 1.0,
+            "smoothing": 0.5,
+            "average": 0.99999,
+            "weight_decay": 10.0,
+            "lesson_weight": 10.0,
+            "elder_share": 1.0,
+        }
         for name, high in most.items():
             if not 0.0 <= getattr(self, name) <= high:
                 raise DataError(f"The setting {name} must be between 0 and {high:g}, not {getattr(self, name)}.")
-        if not 0.0 <= self.lesson_weight <= 10.0:
-            raise DataError(f"The setting lesson_weight must be between 0 and 10, not {self.lesson_weight}.")
         if not 0.0 < self.learning_rate <= 1.0:
             raise DataError(f"The learning rate must be above 0 and at most 1, not {self.learning_rate}.")
 
@@ -201,10 +209,12 @@ def fit(
     world: World | None = None,
     kept: Path | None = None,
     origin: Sequence[Any] = (),
+    elder: Classifier | None = None,
 ) -> nn.Module:
     """Train and give back the averaged network. Killed at any moment and called again with `resume`, it ends with the
     very same weights (on a processor): the checkpoint holds all that the next epoch depends on, and windows depend on
-    the seed alone. kept: see `Drawer`; origin: see `Run`.
+    the seed alone. kept: see `Drawer`; origin: see `Run`. elder: a model of the same labels and front end, whose
+    answers are learnt beside them.
     """
     world = world or World()
     # Channels last is about twice as quick for separable convolutions on a processor.
@@ -244,6 +254,9 @@ def fit(
                 features, targets, lessons = (torch.from_numpy(one) for one in (pool.mels, pool.targets, pool.lessons))
                 if (drawn + 1) * recipe.reuse < recipe.epochs:
                     drawer.ahead(drawn + 1)
+                if elder is not None:
+                    answers = np.stack([elder.probabilities(mel.astype(np.float32)) for mel in pool.mels])
+                    targets = torch.lerp(targets, torch.from_numpy(answers), recipe.elder_share)
             # Order, dropout, mixup and masks of this epoch, in this process.
             torch.manual_seed((recipe.seed * 1_000_003 + run.epoch) * 1009 + world.rank)
             shared.train()

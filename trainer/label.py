@@ -22,8 +22,8 @@ from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
 from babymonitor.core.classifier import Classifier
 from babymonitor.core.features import Wave, log_mel
 from babymonitor.core.labels import LABELS
-from trainer.corpora import DataError, existing, load
-from trainer.teacher import SLOT, Scores, Teacher, levelled
+from trainer.corpora import DataError, load, read_sides
+from trainer.teacher import SLOT, KeptTeacher, Scores, levelled
 
 # What a data set may promise: the vocabulary's words, and names that are none of its labels.
 CRY_PROMISES = {"baby_cry_candidate", *(name for name, known in LABELS.items() if known.crying)}
@@ -213,23 +213,25 @@ COLUMNS = ("path", "start_seconds", "end_seconds", "label", "sound", "confidence
 
 
 def label_corpus(
-    root: Path, yamnet: Path, output: Path, student: Path | None = None, cache: Path | None = None
-) -> dict[str, float]:
+    root: Path, yamnet: Path, output: Path, student: Path | None = None, cache: Path | None = None,
+    sides: Path | None = None,
+) -> dict[str, float]:  # fmt: skip
     """Write the segments of the whole of the corpus in `root`; → seconds per label.
 
-    Clips that promise no baby are background from end to end, by the data set's word.
-    cache: folder in which the teacher's scores are kept between rounds.
+    Clips that promise no baby are background from end to end, by the data set's word. cache: folder in which the
+    teacher's scores are kept between rounds. sides: a file ``group,split``: whoever it has for the test is labelled by
+    the teacher alone, for what a student of ours settled there would lean towards whatever learns after it.
     """
     from tqdm import tqdm
 
-    teacher: Teacher | None = None
+    teacher = KeptTeacher(yamnet, cache)
     classifier = Classifier(student) if student else None
     if classifier is not None and (lacking := set(LABELS) - set(classifier.labels)):
         raise DataError(f"{student} cannot be a student: it does not know the label {min(lacking)}.")
     totals: dict[str, float] = {}
     rows: list[tuple[str, ...]] = []
     clips = load(root).clips
-    existing(yamnet)
+    tested = {group for group, side in read_sides(sides).items() if side == "test"} if sides else set()
     for clip in tqdm(clips, desc="labelling", unit="clip", disable=None):
         path, promised = clip.path, clip.spans[0].label
         if promised in OPEN_PROMISES:
@@ -242,19 +244,11 @@ def label_corpus(
         except AudioError as error:
             tqdm.write(f"Skipped {path}: {error}", file=sys.stderr)
             continue
-        kept = cache / (path.replace("/", "__") + ".npy") if cache else None
-        if kept and kept.is_file():
-            views = list(np.load(kept).astype(np.float32))
-        else:
-            teacher = teacher or Teacher(yamnet)
-            views = [teacher.scores(one)[:, KEPT] for one in (wave, levelled(wave))]
-            if kept:
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                np.save(kept, np.stack(views).astype(np.float16))
+        views = [teacher.scores(one).astype(np.float32)[:, KEPT] for one in (wave, levelled(wave))]
         sound = heard(wave, views)
         labels = teach(sound, promised)
         by_student = [False] * len(labels)
-        if classifier is not None and promised in CRY_PROMISES:
+        if classifier is not None and promised in CRY_PROMISES and clip.group not in tested:
             labels, by_student = consult(labels, sound, student_track(classifier, wave, len(labels)))
         for start, end, label, heard_as, slots in spans(labels, finer(sound, labels), wave.size / SAMPLE_RATE):
             name = reason(clip.detail, promised) if label == "crying" else label

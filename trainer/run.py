@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from babymonitor.core.classifier import Classifier
 from babymonitor.core.labels import label
 from trainer import augment, torch_file
 from trainer.batches import WindowMaker, Windows, fixed_windows
@@ -39,8 +40,9 @@ class Request:
     augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
     to start from; an estimator's body is taken from it as it is. weights: of a family that has pretrained ones, see
     `Family.network`. members: networks that answer together, see `Ensemble`. kept: where drawn windows lie for other
-    families, see `Drawer`. teacher: YAMNet's .tflite, whose word is learnt beside the labels. licence: of the
-    model; "": as its data, whose licences the card names.
+    families, see `Drawer`. teacher: YAMNet's .tflite, whose word is learnt beside the labels. elder: a
+    model file, larger or several in one, whose answers are learnt as well. licence: of the model; "": as its data,
+    whose licences the card names.
     """
 
     data: Roots
@@ -60,6 +62,7 @@ class Request:
     device: str = "auto"
     kept: Path | None = None
     teacher: Path | None = None
+    elder: Path | None = None
     licence: str = ""
     name: str = ""
 
@@ -162,6 +165,10 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
     if strength is None:
         strength = augment.NIGHT if two_level.two_sided else augment.SPEECH
     known = data.side("train")
+    if (request.teacher or request.elder) and isinstance(
+        family.network(labels, family.weights and "random"), Estimator
+    ):
+        raise DataError(f"The family {family.name} is fitted, not trained step by step: a teacher is for networks.")
     lessons = Lessons(request.teacher, known, waves, request.cache) if request.teacher else None
     maker = WindowMaker(known, waves, labels, front, strength, recipe.seed, balance=recipe.balance, lessons=lessons)
     plain = fixed_windows(data.side("validation"), waves, labels, front)
@@ -222,8 +229,6 @@ def _trained(
     if isinstance(network, Estimator):
         if request.members > 1:
             raise DataError(f"The family {family.name} is fitted, the same for every seed: --members is for networks.")
-        if request.teacher:
-            raise DataError(f"The family {family.name} is fitted, not trained step by step: a teacher is for networks.")
         known = fixed_windows(data.side("train"), waves, labels, family.front)
         _fit_estimator(network, known, maker, plain, request, world, event)
         return network
@@ -239,7 +244,21 @@ def _trained(
         world,
         request.kept,
         origin_of(request),
+        _elder(request, labels),
     )
+
+
+def _elder(request: Request, labels: tuple[str, ...]) -> Classifier | None:
+    """The model that is learnt from; DataError where it does not see and say the same."""
+    if request.elder is None:
+        return None
+    elder, front = Classifier(request.elder), FAMILIES[request.family].front
+    if elder.labels != labels or (elder.card.features, elder.card.window_frames) != (
+        front.features,
+        front.window_frames,
+    ):
+        raise DataError(f"{request.elder.name} is no elder of this training: its labels or its front end are others.")
+    return elder
 
 
 def _of_member(number: int, members: int, event: Event | None) -> Event | None:
@@ -260,8 +279,9 @@ def strength_for(request: Request) -> augment.Strength | None:
 
 def origin_of(request: Request) -> list[Any]:
     """What, beside recipe and data, makes a run what it is."""
-    first = request.begin_from.read_bytes() if request.begin_from else b""
-    return [request.family, request.weights, hashlib.sha256(first).hexdigest()[:16]]
+    first, elder = (path.read_bytes() if path else b"" for path in (request.begin_from, request.elder))
+    told = [request.family, request.weights, hashlib.sha256(first).hexdigest()[:16]]
+    return [*told, hashlib.sha256(elder).hexdigest()[:16]] if elder else told
 
 
 def _check_output(path: Path) -> None:
@@ -354,6 +374,7 @@ def _training(
         "members": request.members,
         "augmentation": asdict(strength),
         "teacher": request.teacher.name if request.teacher else "",
+        "elder": request.elder.name if request.elder else "",
         "weights": FAMILIES[request.family].weights if request.weights is None else request.weights,
         "skipped": [path for path, _ in waves.skipped],
         "crying_labels": [name for name in data.labels if label(name).crying],

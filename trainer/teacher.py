@@ -10,6 +10,7 @@ The teacher is not shipped, and none of its weights are.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,27 +63,46 @@ def levelled(wave: Wave) -> Wave:
     return np.asarray(np.clip(wave * min(0.1 / (rms(wave) + 1e-6), 30.0), -1.0, 1.0), np.float32)
 
 
+class KeptTeacher:
+    """A teacher that is asked once about each wave: its scores, in half precision, lie in `cache` under the content of
+    both. Without a cache it is asked every time. It is opened when it is first needed.
+    """
+
+    def __init__(self, model: Path, cache: Path | None) -> None:
+        self._model = model
+        self._teacher: Teacher | None = None
+        self.identity = hashlib.sha256(existing(model).read_bytes()).hexdigest()[:12]
+        self._folder = cache / f"lessons-{self.identity}" if cache else None
+        if self._folder:
+            self._folder.mkdir(parents=True, exist_ok=True)
+
+    def scores(self, wave: Wave) -> npt.NDArray[np.float16]:
+        """(samples,) → (frames, 521), a frame every `SLOT` samples."""
+        kept = self._folder / f"{hashlib.sha256(wave.tobytes()).hexdigest()}.npy" if self._folder else None
+        if kept and kept.is_file():
+            known: npt.NDArray[np.float16] = np.load(kept)
+            return known
+        self._teacher = self._teacher or Teacher(self._model)
+        told = self._teacher.scores(wave).astype(np.float16)
+        if kept:
+            # Of this process: several trainings may ask the same at once.
+            partial = kept.with_suffix(f".{os.getpid()}.part")
+            with partial.open("wb") as file:
+                np.save(file, told)
+            partial.replace(kept)
+        return told
+
+
 class Lessons:
-    """What the teacher says of clips. Asked once: it is kept in `cache` under the content of each clip."""
+    """What the teacher says of clips, brought to one loudness."""
 
     def __init__(self, model: Path, clips: Sequence[Clip], waves: Waves, cache: Path) -> None:
         from tqdm import tqdm
 
-        self.identity = hashlib.sha256(existing(model).read_bytes()).hexdigest()[:12]
-        folder = cache / f"lessons-{self.identity}"
-        folder.mkdir(parents=True, exist_ok=True)
-        teacher: Teacher | None = None
-        self._scores: dict[str, npt.NDArray[np.float16]] = {}
-        for clip in tqdm(clips, desc="asking the teacher", unit="clip", disable=None):
-            kept = folder / f"{waves.content(clip.path)}.npy"
-            if not kept.is_file():
-                teacher = teacher or Teacher(model)
-                told = teacher.scores(levelled(waves.read(clip.path))).astype(np.float16)
-                partial = kept.with_suffix(".part")
-                with partial.open("wb") as file:
-                    np.save(file, told)
-                partial.replace(kept)
-            self._scores[clip.path] = np.load(kept)
+        teacher = KeptTeacher(model, cache)
+        self.identity = teacher.identity
+        told = tqdm(clips, desc="asking the teacher", unit="clip", disable=None)
+        self._scores = {clip.path: teacher.scores(levelled(waves.read(clip.path))) for clip in told}
 
     def of(self, path: str, start: int, stop: int) -> npt.NDArray[np.float16]:
         """(521,): the highest score of each class in the frames that lie mostly in samples [start, stop)."""

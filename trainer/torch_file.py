@@ -228,10 +228,12 @@ def _of_checkpoint(path: Path, card: ModelCard) -> Loaded | None:
     values = _read(path)
     if family is None or not isinstance(values, dict):
         return None
-    state = values.get("best") or values.get("averaged")
+    state = values.get("best") or values.get("averaged") or {}
+    if "lesson.weight" in state:  # it listened to a teacher, see `Taught`
+        state = {name.removeprefix("network."): one for name, one in state.items() if name.startswith("network.")}
     network = _built(family, card.labels, Front(card.features, card.window_frames, card.hop_frames), {})
     try:
-        network.load_state_dict(state or {})
+        network.load_state_dict(state)
     except (RuntimeError, TypeError):
         return None
     return Loaded(network.eval(), family, card)

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from trainer import label
+from trainer import teacher as teacher_module
 from trainer.__main__ import main
 from trainer.corpora import Division, load, split
 from trainer.importers import import_corpus
@@ -33,7 +34,7 @@ class AlwaysCrying:
 
 @pytest.fixture
 def teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(label, "Teacher", AlwaysCrying)
+    monkeypatch.setattr(teacher_module, "Teacher", AlwaysCrying)
     file = tmp_path / "yamnet.tflite"
     file.touch()
     return file

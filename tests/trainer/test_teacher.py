@@ -7,16 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_model
 import torch
 
 from babymonitor.core.classifier import Classifier
 from trainer import teacher
+from trainer.__main__ import main
 from trainer.augment import NIGHT
-from trainer.batches import UNTOLD, WindowMaker
+from trainer.batches import UNTOLD, WindowMaker, fixed_windows
 from trainer.corpora import DataError, Division, load, split
-from trainer.fit import Recipe, lesson_loss
+from trainer.fit import Recipe, fit, lesson_loss
 from trainer.networks import FAMILIES
-from trainer.run import Request, train
+from trainer.run import Request, prepared, train
 from trainer.teacher import CLASSES, FRAME, SLOT, Lessons, Teacher
 from trainer.waves import Waves, closed
 
@@ -103,6 +105,8 @@ def test_what_is_written_no_longer_knows_its_teacher(yamnet: Path, data_set: Pat
     mel = np.random.default_rng(0).normal(-8, 3, (64, 124)).astype(np.float32)
     answers = [one.probabilities(mel) for one in made.values()]
     assert not np.allclose(*answers, atol=1e-4), "the teacher's word was learnt"
+    # The checkpoint beside it knows both heads; what becomes of it knows one.
+    assert main(["export", str(tmp_path / "taught.onnx"), "--format", "pt", "--output", str(tmp_path / "t.pt")]) == 0
 
 
 def test_stopped_and_resumed_it_learns_the_same(yamnet: Path, data_set: Path, tmp_path: Path) -> None:
@@ -120,6 +124,38 @@ def test_stopped_and_resumed_it_learns_the_same(yamnet: Path, data_set: Path, tm
     train(replace(halved, resume=True))
     goldens = [Classifier(tmp_path / f"{name}.onnx").card.golden["probabilities"] for name in ("whole", "halved")]
     assert goldens[0] == goldens[1]
+
+
+def test_an_elder_is_learnt_from(data_set: Path, tmp_path: Path) -> None:
+    recipe = Recipe(epochs=4, epoch_windows=64, batch=8, reuse=4, mixup=0.0)
+    request = Request([data_set], "cnn_tiny", tmp_path / "elder.onnx", recipe, tmp_path, codecs=False)
+    train(request)
+    elder = Classifier(tmp_path / "elder.onnx")
+    # The elder is asked about the very windows that are learnt from.
+    asked: list[int] = []
+    data, waves = prepared(request)
+    maker = WindowMaker(data.side("train"), waves, data.labels, FAMILIES["cnn_tiny"].front, NIGHT, 1)
+
+    class Asked:
+        def probabilities(self, mel: np.ndarray) -> np.ndarray:
+            asked.append(int(np.abs(pool.mels.astype(np.float32) - mel).max((1, 2)).argmin()))
+            return elder.probabilities(mel)
+
+    pool = maker.pool(0, 64)
+    network = FAMILIES["cnn_tiny"].network(data.labels)
+    validation = fixed_windows(data.side("validation"), waves, data.labels, FAMILIES["cnn_tiny"].front)
+    fit(network, data.labels, maker, validation, recipe, tmp_path / "fit.checkpoint", elder=Asked())  # type: ignore[arg-type]
+    assert asked == list(range(64))
+    wiser = replace(request, output=tmp_path / "wiser.onnx", elder=tmp_path / "elder.onnx")
+    train(wiser)
+    assert Classifier(tmp_path / "wiser.onnx").card.training["elder"] == "elder.onnx"
+
+
+def test_an_elder_of_other_labels_is_refused(data_set: Path, tmp_path: Path) -> None:
+    other = tiny_model.write(tmp_path / "other.onnx")
+    recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
+    with pytest.raises(DataError, match="no elder"):
+        train(Request([data_set], "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path, codecs=False, elder=other))
 
 
 def test_a_family_without_an_embedding_says_so(yamnet: Path, data_set: Path, tmp_path: Path) -> None:
