@@ -123,6 +123,8 @@ class LoudnessMeter:
     is, where that is not None: a child may already be crying when this has to take over.
 
     Hops end at fixed samples and each is judged, however late: fast and live listening hear the same.
+
+    own_until: up to this sample the sound may be our own alarm, which says nothing of the room; it is not learnt.
     """
 
     HOP_SECONDS = 0.25
@@ -133,6 +135,7 @@ class LoudnessMeter:
     def __init__(self, ring: RingBuffer, rise_db: float, level_db: float | None) -> None:
         self.rise_db = rise_db
         self.level_db = level_db
+        self.own_until = 0
         self._ring = ring
         self._hop = int(self.HOP_SECONDS * ring.sample_rate)
         self._done = ring.written
@@ -147,6 +150,10 @@ class LoudnessMeter:
     def forget(self) -> None:
         """What was heard so far says nothing of the room: the microphone was muted."""
         self._levels.clear()
+
+    def is_own(self, score: Score) -> bool:
+        """Whether what this score judged may be our own alarm."""
+        return score.end_sample - self._hop < self.own_until
 
     def poll(self, stop: int) -> list[Score]:
         """The scores, in order, of the hops that end by sample `stop` and were not judged yet."""
@@ -165,6 +172,8 @@ class LoudnessMeter:
 
     def _score(self, level: float) -> Score:
         risen = len(self._levels) >= self.FEWEST_HOPS and level >= self.background_db + self.rise_db
-        self._levels.append(level)
         loud = risen or (self.level_db is not None and level >= self.level_db)
-        return Score(self._done, self._done / self._ring.sample_rate, float(loud), level)
+        score = Score(self._done, self._done / self._ring.sample_rate, float(loud), level)
+        if not self.is_own(score):
+            self._levels.append(level)
+        return score

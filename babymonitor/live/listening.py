@@ -24,6 +24,7 @@ from babymonitor.core.settings import (
     LOUD_LEVEL_DB,
     LOUD_RISE_DB,
     LOUD_SECONDS,
+    MINIMUM_SECONDS,
     REPEAT_SECONDS,
     Settings,
 )
@@ -38,6 +39,10 @@ RING_SECONDS = 180.0
 _LOOK_SECONDS = 0.25
 _SLEPT_SECONDS = 5.0
 _ECHO_SECONDS = 2.5
+_OWN_TAIL_SECONDS = 0.5
+"""So long after its end our own alarm may still come in: through loudspeaker, room and microphone."""
+_PAUSE_SECONDS = 5.0
+"""Between two health alarms loudness is heard for so long at least: longer than a child draws breath."""
 _RETURN_SECONDS = 120.0
 _REPAIR_SECONDS = 60.0
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.5, 8.0
@@ -129,6 +134,7 @@ class Listening:
         self._scores = 0
         self._alert_since: float | None = None
         self._woken_seconds: float | None = None
+        self._sounded = False
         self._fault_since: float | None = None
         self._open_error = ""
         self._model_error = ""
@@ -201,13 +207,12 @@ class Listening:
         """Move sound, and a few times a second look whether all is well."""
         happenings, self._news = self._news, []
         self._pump()
+        self._mind_own_alarm()
         now = self._clock()
         if now >= self._look_at:
             self._look_at = now + _LOOK_SECONDS
             happenings += self._look_whether_it_slept(now)
             happenings += self._look(now)
-            if self.health is Health.MODEL_FAILED:
-                happenings += self._loudness_alerts(self._ring.written)
         return happenings + self.kept()
 
     def kept(self) -> list[Happening]:
@@ -297,6 +302,9 @@ class Listening:
         elif health is Health.LISTENING:
             self._retry_seconds = _FIRST_RETRY_SECONDS
             self._look_for_the_wanted(now)
+        if health is Health.MODEL_FAILED:
+            # Before the health alarm begins: what came in until now is the room.
+            happenings += self._loudness_alerts(self._ring.written)
         if Activity(health.value).is_fault and now >= self._believed_at:
             happenings += self._sound_health_alarm(now)
         return happenings
@@ -313,6 +321,13 @@ class Listening:
             self._health_alarm_at = float("-inf")
             self._believed_at = now + _ECHO_SECONDS
         return now < self._believed_at
+
+    def _mind_own_alarm(self) -> None:
+        """Tell the meter how far the sound may hold our own alarm; one that ended since the last look counts too."""
+        sounding = self._alarm is not None and self._alarm.sounding
+        if sounding or self._sounded:
+            self._loudness.own_until = self._ring.written + int(_OWN_TAIL_SECONDS * self._ring.sample_rate)
+        self._sounded = sounding
 
     def _health_changed(self, health: Health) -> list[Happening]:
         was_fault, is_fault = Activity(self.health.value).is_fault, Activity(health.value).is_fault
@@ -380,10 +395,19 @@ class Listening:
     def _sound_health_alarm(self, now: float) -> list[Happening]:
         if self._alarm is None or now < self._health_alarm_at + self._settings[REPEAT_SECONDS]:
             return []
-        if self._alarm.sounding and self._health_alarm_at == float("-inf"):
+        is_first = self._health_alarm_at == float("-inf")
+        wakes_already = self._loud_policy.active is not None
+        if self.health is Health.MODEL_FAILED and (not is_first or wakes_already) and not self._has_paused():
+            return []
+        if self._alarm.sounding and is_first:
             self._alarm.stop()
         self._health_alarm_at = now
         return self._sound(self._alarm.health)
+
+    def _has_paused(self) -> bool:
+        """Whether our own alarm was silent for long enough that a child who cries by it would have been heard."""
+        heard_seconds = (self._ring.written - self._loudness.own_until) / self._ring.sample_rate
+        return heard_seconds >= _PAUSE_SECONDS + self._settings[MINIMUM_SECONDS]
 
     def _sound(self, alarm: Callable[[], str]) -> list[Happening]:
         """Sound an alarm; where it cannot be heard, look for loudspeakers anew (PortAudio may know only ones that are
@@ -395,6 +419,7 @@ class Listening:
             self._repaired_at = now
             self._open(self.source.reopen)
             sentence = alarm()
+        self._mind_own_alarm()
         return self._complain(sentence)
 
     # Alerts
@@ -414,7 +439,7 @@ class Listening:
         happenings = [] if self._loudness_wakes else self._alert_events(self._loud_policy.interrupt())
         for score in self._loudness.poll(stop):
             lasts = self._loud_policy.active is not None
-            hears_itself = self._alarm is not None and self._alarm.sounding and self.health is Health.LISTENING
+            hears_itself = self._loudness.is_own(score)
             if hears_itself and lasts:
                 # The alarm says nothing of the room: whether it is still loud is seen when it is over.
                 self._loud_policy.hold(score.seconds)

@@ -322,7 +322,8 @@ class MonitorView(QWidget):
             # It was on its way when the sound ended.
             return
         self._recent_scores.append(score)
-        self._levels.append(score.level_db)
+        if not self._monitor.state.alarm_sounding:  # our own alarm is not the room's background
+            self._levels.append(score.level_db)
         if self.isVisible() and not self._is_minimised:
             self.bars_view.set_score(score if score.probabilities else None)
             self._show_state()

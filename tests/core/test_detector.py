@@ -169,6 +169,24 @@ def test_a_steady_noise_becomes_the_background_and_only_what_stands_out_of_it_is
     assert hear(0.9, 5) == 0.0, "another microphone, another background"
 
 
+def test_our_own_alarm_is_told_apart_and_is_not_learnt() -> None:
+    ring = RingBuffer(100.0)
+    meter = LoudnessMeter(ring, rise_db=15.0, level_db=None)
+    generator = np.random.default_rng(0)
+
+    def hear(amplitude: float, seconds: float) -> list[Score]:
+        ring.write(np.asarray(generator.standard_normal(round(seconds * 16000)) * amplitude, np.float32))
+        return meter.poll(ring.written)
+
+    hear(0.01, 20)
+    background_db = meter.background_db
+    meter.own_until = 60 * 16000 + 100
+    assert all(map(meter.is_own, hear(0.3, 40)))
+    assert meter.background_db == background_db
+    assert [meter.is_own(score) for score in hear(0.3, 1)] == [True, False, False, False], "of a hop a part is enough"
+    assert [score.crying for score in hear(0.3, 5)] == 20 * [1.0]
+
+
 def test_loudness_is_the_same_however_it_is_asked() -> None:
     generator = np.random.default_rng(3)
     amplitude = np.repeat(generator.choice([0.001, 0.002, 0.05], 50), 16000)

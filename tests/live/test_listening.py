@@ -23,6 +23,7 @@ from babymonitor.core.settings import (
     END_SECONDS,
     LOUD_ALERTS,
     MINIMUM_SECONDS,
+    REPEAT_SECONDS,
     Settings,
 )
 from babymonitor.live.clip_writer import ClipWriter
@@ -537,13 +538,170 @@ def test_our_own_alarm_is_not_taken_for_a_loud_sound(loud_room: Room) -> None:
     assert room.story() == [LOUD_RAISED]
     alarm.stop()  # its time is over
     room.microphone.amplitude = 1e-3
-    room.run(2.5)
+    room.run(3)
     assert room.story() == [LOUD_RAISED], "it may only be drawing breath"
     room.run(1)
     assert room.story() == [LOUD_RAISED, LOUD_ENDED]
     ended = [happening.event.alert for happening in room.happened if isinstance(happening, AlertHappened)][-1]
     assert ended.ended_seconds is not None
     assert ended.ended_seconds - ended.began_seconds == pytest.approx(3.25, abs=0.5), "as long as it was heard"
+
+
+class HeardAlarm:
+    """An alarm that sounds for its time, and that the microphone hears a little later than it sounds."""
+
+    DELAY_SECONDS = 0.25
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._silent_pump = room.microphone.pump
+        self._began = self._until = float("-inf")
+        self.given: list[tuple[str, float]] = []
+        room.listening._alarm = self  # type: ignore[assignment]
+        room.microphone.pump = self._pump  # type: ignore[method-assign]
+
+    @property
+    def sounding(self) -> bool:
+        return self._room.now < self._until
+
+    def crying(self) -> str:
+        return self._sound("crying")
+
+    def health(self) -> str:
+        return self._sound("health")
+
+    def stop(self) -> None:
+        self._until = min(self._until, self._room.now)
+
+    def _sound(self, which: str) -> str:
+        self._began, self._until = self._room.now, self._room.now + self._room.settings[ALARM_SECONDS]
+        self.given.append((which, self._room.now))
+        return ""
+
+    def _pump(self) -> None:
+        in_the_room = self._room.microphone.amplitude
+        if self._began <= self._room.now - STEP - self.DELAY_SECONDS < self._until:
+            self._room.microphone.amplitude = max(0.3, in_the_room)
+        self._silent_pump()
+        self._room.microphone.amplitude = in_the_room
+
+
+def test_a_loud_sound_after_a_long_alarm_of_our_own_wakes(loud_room: Room) -> None:
+    room = loud_room
+    room.settings[ALARM_SECONDS] = 40.0
+    HeardAlarm(room).crying()
+    room.run(42)
+    assert room.story() == []
+    room.microphone.amplitude = 0.3
+    room.run(4)
+    assert room.story() == [LOUD_RAISED], "the alarm was not learnt as the background"
+
+
+def test_alarms_that_fill_most_of_the_minute_leave_the_background_as_it_is(loud_room: Room) -> None:
+    room = loud_room
+    room.settings[REPEAT_SECONDS] = 30.0
+    room.listening.use_rules(None)
+    alarm = HeardAlarm(room)
+    for seconds in [3.5] + 40 * [2.0]:  # for less than half of what is heard beside the alarm
+        room.microphone.amplitude = 0.3
+        room.run(seconds)
+        room.microphone.amplitude = 1e-3
+        room.run(2.75)
+    assert len(alarm.given) >= 5
+    assert set(room.story()[1:]) == {("loud", "repeated", True)}
+
+
+@pytest.mark.parametrize(("repeat_seconds", "alarm_seconds"), [(20.0, 20.0), (10.0, 5.0), (5.0, 20.0)])
+def test_the_alarm_does_not_begin_again_by_its_own_tail(
+    loud_room: Room, repeat_seconds: float, alarm_seconds: float
+) -> None:
+    room = loud_room
+    room.settings[REPEAT_SECONDS], room.settings[ALARM_SECONDS] = repeat_seconds, alarm_seconds
+    room.settings[END_SECONDS] = 8.0
+    room.listening.use_rules(None)
+    alarm = HeardAlarm(room)
+    room.microphone.amplitude = 0.3
+    room.run(3.25)
+    room.microphone.amplitude = 1e-3
+    room.run(90)
+    assert room.story() == [LOUD_RAISED, LOUD_ENDED]
+    assert len(alarm.given) == 1
+
+
+def test_a_held_up_main_thread_does_not_take_the_end_of_the_alarm_for_the_room(loud_room: Room) -> None:
+    room = loud_room
+    room.settings[REPEAT_SECONDS], room.settings[ALARM_SECONDS] = 20.0, 20.0
+    room.listening.use_rules(None)
+    alarm = HeardAlarm(room)
+    room.microphone.amplitude = 0.3
+    room.run(3.25)
+    room.microphone.amplitude = 1e-3
+    room.run(18)
+    for _ in range(12):  # the sound goes on, nobody looks
+        room.now += STEP
+        room.microphone.pump()
+    assert not alarm.sounding
+    room.run(10)
+    assert room.story() == [LOUD_RAISED, LOUD_ENDED]
+
+
+@pytest.mark.parametrize(("repeat_seconds", "alarm_seconds"), [(60.0, 20.0), (20.0, 20.0), (5.0, 20.0)])
+def test_the_health_alarm_of_a_failed_model_is_no_loud_sound(
+    room: Room, repeat_seconds: float, alarm_seconds: float
+) -> None:
+    room.settings[REPEAT_SECONDS], room.settings[ALARM_SECONDS] = repeat_seconds, alarm_seconds
+    room.listening.use_rules(None)
+    room.run(10)
+    alarm = HeardAlarm(room)
+    room.run(300, crying=None)
+    assert room.listening.state.activity is Activity.MODEL_FAILED
+    assert room.story() == []
+    assert {which for which, _ in alarm.given} == {"health"}
+    assert len(alarm.given) >= 5, "it is repeated"
+    room.end()
+    assert room.history.alerts() == []
+    room.history.close()
+
+
+@pytest.mark.parametrize("minimum_seconds", [0.5, 10.0])
+@pytest.mark.parametrize(("repeat_seconds", "alarm_seconds"), [(60.0, 20.0), (5.0, 20.0), (15.0, 20.0)])
+def test_who_cries_during_the_health_alarm_is_alarmed_for_when_it_pauses(
+    room: Room, repeat_seconds: float, alarm_seconds: float, minimum_seconds: float
+) -> None:
+    room.settings[REPEAT_SECONDS], room.settings[ALARM_SECONDS] = repeat_seconds, alarm_seconds
+    room.settings[MINIMUM_SECONDS] = minimum_seconds
+    room.listening.use_rules(None)
+    room.run(10)
+    alarm = HeardAlarm(room)
+    room.run(6, crying=None)
+    ((which, given_at),) = alarm.given
+    assert which == "health"
+    for _ in range(10):  # with breaths
+        room.microphone.amplitude = 0.3
+        room.run(3, crying=None)
+        room.microphone.amplitude = 1e-3
+        room.run(0.5, crying=None)
+    assert room.story() == [LOUD_RAISED]
+    crying_at = next(at for which, at in alarm.given if which == "crying")
+    assert crying_at - given_at <= alarm_seconds + minimum_seconds + 1.5
+    room.end()
+    room.history.close()
+
+
+def test_who_cries_as_the_model_fails_is_alarmed_for_and_the_health_alarm_waits(room: Room) -> None:
+    room.run(10)
+    alarm = HeardAlarm(room)
+    room.run(3, crying=None)
+    room.microphone.amplitude = 0.3
+    room.run(4, crying=None)
+    assert room.story() == [LOUD_RAISED]
+    assert [which for which, _ in alarm.given] == ["crying"]
+    room.microphone.amplitude = 1e-3
+    room.run(40, crying=None)
+    assert room.story() == [LOUD_RAISED, LOUD_ENDED]
+    assert [which for which, _ in alarm.given] == ["crying", "health"]
+    room.end()
+    room.history.close()
 
 
 def test_taking_over_leaves_the_alarm_sounding_and_the_end_silences_it(loud_room: Room) -> None:
