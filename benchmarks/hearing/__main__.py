@@ -3,9 +3,9 @@
     python -m benchmarks.hearing --model models/default.onnx --hours 1 --output runs/hearing
 
 Our model file through the app's own Detector and AlertPolicy, YAMNet, and a 9-second SVM voter fitted to the training
-side of the same data. Writes ``results.json`` and ``default-model.html``; what a listener said is kept under the output
-folder by the hash of its file, so that a rerun with another model listens with that model alone. ``--clips 40 --hours
-0.1`` is a small run to look at the page by. Progress goes to standard error.
+side of the same data. Writes ``default-model.html`` and ``default-model.json``; what a listener said is kept under the
+output folder by the hash of its file, so that a rerun with another model listens with that model alone. ``--clips 40
+--hours 0.1`` is a small run to look at the page by. Progress goes to standard error.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ def measure(asked: argparse.Namespace, command: str = "") -> dict[str, Any]:
         "load": os.getloadavg()[0],
         "request": {"hours": asked.hours, "seed": asked.seed, "clips": asked.clips},
         "data": material.title,
+        "stretches_by_student": material.by_student,
         "model": {
             "name": ours.classifier.card.name,
             "family": ours.classifier.card.family,
@@ -109,7 +110,7 @@ def measure(asked: argparse.Namespace, command: str = "") -> dict[str, Any]:
         "wideband": [f"made: {name}" for name in WIDEBAND],
     }
     results |= _measures(material, listeners, ours, Kept(folder), asked)
-    results["aims"] = figures.aims(results, not skipped)
+    results["aims"] = figures.aims(results)
     results["seconds"] = round(time.monotonic() - began)
     return results
 
@@ -189,7 +190,7 @@ def summary(results: Mapping[str, Any]) -> None:
     print_table(["sound", "sounds", *names], lines)
     lines = [
         [name, f"{one['milliseconds_a_judgement']:.2f}", f"{one['cpu_seconds_an_hour']:.1f}", f"{one['file_bytes']:,}"]
-        for name, one in results["cost"].items()
+        for name, one in results["cost"]["listeners"].items()
     ]
     print_table(["cost", "ms a judgement", "CPU s an hour", "bytes"], lines)
     print(f"{results['seconds']} s")

@@ -26,8 +26,7 @@ SNRS_DB = (10.0, 0.0, -5.0)
 def highest(one: Heard, width: int = 1) -> float:
     """The highest mean of so many scores in a row; of fewer, of those there are (as `core.verdict` has it)."""
     width = min(len(one.crying), width)
-    sums = np.cumsum(np.concatenate(([0.0], one.crying)))
-    return float(((sums[width:] - sums[:-width]) / width).max())
+    return float(np.lib.stride_tricks.sliding_window_view(one.crying, width).mean(1).max())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def row_of(scoring: Scoring, items: Sequence[Item], answers: Sequence[Heard]) ->
         "found": {
             f"{share:g}": widened(drawn.told(drawn.found_at(scores, positive, share)), babies) for share in FALSE_SHARES
         },
-        "thresholds": {f"{share:g}": rounded(threshold(scores[~positive], share)) for share in FALSE_SHARES},
+        "thresholds": {f"{share:g}": threshold(scores[~positive], share) for share in FALSE_SHARES},
         "start": start,
         "found_at_start": share_of(drawn, groups, up, positive),
         "raised_at_start": share_of(drawn, groups, up, ~positive),
@@ -107,7 +106,9 @@ def row_of(scoring: Scoring, items: Sequence[Item], answers: Sequence[Heard]) ->
 
 
 def threshold(negatives: Scores, false_share: float) -> float:
-    """Above it is at most this share of them: what `trainer.metrics.found_at` compares with."""
+    """Above it is at most this share of them: what `trainer.metrics.found_at` compares with, never to be rounded: a
+    score that many share would end up on the other side of it.
+    """
     ordered = np.sort(negatives)[::-1]
     return float(ordered[min(int(false_share * ordered.size), ordered.size - 1)])
 

@@ -13,12 +13,11 @@ from typing import Protocol
 import numpy as np
 
 from babymonitor.core.alerts import AlertRules
-from babymonitor.core.audio import RingBuffer, level_db
+from babymonitor.core.audio import level_db
 from babymonitor.core.classifier import Classifier
-from babymonitor.core.detector import Detector, Score
 from babymonitor.core.features import Wave
 from benchmarks.yamnet import BABY_CRY, FRAME_SAMPLES, HOP_SAMPLES, Yamnet
-from trainer.nights import Heard
+from trainer.nights import Heard, Listening, heard_of
 
 YAMNET_START = 0.3
 """One frame so sure is taken for a cry: what ``peers/README`` counts its false alarms at."""
@@ -36,13 +35,15 @@ class Session(Protocol):
 
 class Listener(Protocol):
     """name: as on the page. key: what its answers are kept under; another file, another key. rules: when it alarms as
-    it is used today. second: how many of its scores are a second, at least one. file: what it needs on disk.
+    it is used today. second: how many of its scores are a second, at least one. hop: samples from one score to the
+    next. file: what it needs on disk.
     """
 
     name: str
     key: str
     rules: AlertRules
     second: int
+    hop: int
     file: Path
 
     def begin(self) -> Session: ...
@@ -53,12 +54,6 @@ def key_of(kind: str, path: Path) -> str:
     return f"{kind}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
-def heard(rows: list[tuple[int, float, float]]) -> Heard:
-    """Rows of end sample, score, decibels."""
-    table = np.array(rows, np.float64).reshape(-1, 3)
-    return Heard(table[:, 0].astype(np.int64), table[:, 1], table[:, 2])
-
-
 class Ours:
     """A model file through the app's own `Detector`; its alert rule is the app's, at the file's own thresholds."""
 
@@ -67,32 +62,10 @@ class Ours:
         card = self.classifier.card
         self.name, self.file, self.key = "Baby Monitor", path, key_of("ours", path)
         self.rules = AlertRules(start_threshold=card.thresholds["start"], end_threshold=card.thresholds["end"])
-        self.second = max(1, round(1.0 / card.hop_seconds))
+        self.second, self.hop = max(1, round(1.0 / card.hop_seconds)), card.hop_samples
 
     def begin(self) -> Session:
-        return _OurSession(self.classifier)
-
-
-class _OurSession:
-    def __init__(self, classifier: Classifier) -> None:
-        self._ring = RingBuffer(max(30.0, 2 * classifier.card.window_seconds))
-        self._detector = Detector(classifier, self._ring)
-        self._hop = classifier.card.hop_samples
-        self._rows: list[tuple[int, float, float]] = []
-
-    def push(self, block: Wave) -> None:
-        # No more than a hop at once, else the detector would rightly leave windows out.
-        for start in range(0, block.size, self._hop):
-            self._ring.write(block[start : start + self._hop])
-            self._note(self._detector.poll())
-
-    def finish(self) -> Heard:
-        self._note(self._detector.finish())
-        return heard(self._rows)
-
-    def _note(self, score: Score | None) -> None:
-        if score is not None:
-            self._rows.append((score.end_sample, score.crying, score.level_db))
+        return Listening(self.classifier)
 
 
 class YamnetListener:
@@ -105,7 +78,7 @@ class YamnetListener:
         self.network = Yamnet(path)
         self.name, self.file, self.key = "YAMNet", path, key_of("yamnet", path)
         self.rules = AlertRules(start_threshold=YAMNET_START, end_threshold=YAMNET_START / 2, minimum_seconds=0.0)
-        self.second = 2
+        self.second, self.hop = 2, HOP_SAMPLES
 
     def begin(self) -> Session:
         return _YamnetSession(self.network)
@@ -130,7 +103,7 @@ class _YamnetSession:
     def finish(self) -> Heard:
         if not self._rows:
             self._judge(np.pad(self._rest, (0, FRAME_SAMPLES - self._rest.size)), self._start + self._rest.size)
-        return heard(self._rows)
+        return heard_of(self._rows)
 
     def _judge(self, frame: Wave, end: int) -> None:
         score = float(self._network.judge(np.ascontiguousarray(frame, np.float32))[BABY_CRY])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import hashlib
 import re
@@ -92,7 +93,7 @@ class Item:
 class Material:
     """What is heard. cries, others: of the test side. human, human_validation: cries by the word of people, not of a
     teacher. foreign: clips that must not be trained on, all without a baby. stock: the test side, for nights. origin:
-    see `origin_of`. test, train: the clips of those sides.
+    see `origin_of`. test, train: the clips of those sides. by_student: see `settled_by_student`.
     """
 
     title: str
@@ -106,6 +107,7 @@ class Material:
     origin: str
     test: list[Clip]
     train: list[Clip]
+    by_student: int | None
 
     def sound(self, item: Item, name: str = "", alter: Callable[[Wave], Wave] | None = None) -> Sound:
         """The clip as it is, or altered; name: says how."""
@@ -246,7 +248,18 @@ def gather(
         origin=origin_of(stock),
         test=sides["test"],
         train=sides["train"],
+        by_student=None if segments is None else settled_by_student(segments, sides["test"]),
     )
+
+
+def settled_by_student(segments: Path, clips: Sequence[Clip]) -> int | None:
+    """How many stretches of these clips a model of ours has labelled; None where the segments do not say by whom."""
+    paths = {clip.path.removeprefix(f"{clip.folder}/") for clip in clips}
+    with segments.open(newline="", encoding="utf-8") as file:
+        rows = [(row["path"], row.get("teacher")) for row in csv.DictReader(file)]
+    if any(teacher is None for _, teacher in rows):
+        return None
+    return sum(path in paths and "student" in (teacher or "") for path, teacher in rows)
 
 
 def _kind(clip: Clip, promised: Clip) -> str:

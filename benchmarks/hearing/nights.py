@@ -7,7 +7,7 @@ is replayed through the app's `AlertPolicy` for every threshold.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from benchmarks.hearing.kept import Kept, Sound, hash_of
 from benchmarks.hearing.listeners import Listener
 from benchmarks.hearing.material import Material
 from trainer.composer import BACKGROUNDS, Background, Night
-from trainer.nights import Heard, Outcome, alerts_of, figures, judge
+from trainer.metrics import Rounds
+from trainer.nights import Heard, Outcome, alerts_of, at_threshold, figures, judge
 
 DENSE_PER_HOUR = 30.0
 """Episodes in the nights that are about catching them: a dozen an hour would leave an interval too wide to read."""
@@ -30,7 +31,6 @@ LADDER = (
     *(0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9),
     *(0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998),
 )
-_ROUNDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,6 @@ def spend(kept: Kept, material: Material, listeners: Sequence[Listener], hours: 
 
 def _blocks(night: Night) -> Callable[[], Iterator[Wave]]:
     return lambda: night.blocks()
-
-
-def at_threshold(rules: AlertRules, start: float) -> AlertRules:
-    """The same rule from another start on; the end keeps its proportion to it."""
-    return replace(rules, start_threshold=start, end_threshold=start * rules.end_threshold / rules.start_threshold)
 
 
 def measure(spent: Sequence[Spent], listeners: Sequence[Listener]) -> dict[str, Any]:
@@ -172,26 +167,21 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def delays(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Seconds from onset to alert of what was caught, median and 95th percentile, with intervals over babies."""
-    of_baby: dict[str, list[float]] = {}
-    for outcome in outcomes:
-        for episode, delay in zip(outcome.episodes, outcome.delays, strict=True):
-            if delay is not None:
-                of_baby.setdefault(episode.group, []).append(delay)
-    groups = [np.array(some) for some in of_baby.values()]
-    report: dict[str, Any] = {"caught": int(sum(some.size for some in groups)), "babies": len(groups)}
-    rng = np.random.default_rng(0)
-    rounds = [
-        np.concatenate([groups[at] for at in rng.integers(len(groups), size=len(groups))])
-        for _ in range(_ROUNDS if len(groups) > 1 else 0)
+    caught = [
+        (delay, episode.group)
+        for outcome in outcomes
+        for episode, delay in zip(outcome.episodes, outcome.delays, strict=True)
+        if delay is not None
     ]
+    times, groups = np.array([delay for delay, _ in caught]), np.array([group for _, group in caught])
+    report: dict[str, Any] = {"caught": len(caught), "babies": len(np.unique(groups))}
+    if not caught:
+        nothing = {"value": None, "low": None, "high": None}
+        return report | {"median": nothing, "p95": nothing}
+    drawn = Rounds(groups)
+    counts = np.rint(drawn.sums(np.eye(len(caught)))).astype(int)  # how often each is in a round
     for name, share in (("median", 50), ("p95", 95)):
-        entry: dict[str, float | None] = {"value": None, "low": None, "high": None}
-        if groups:
-            entry["value"] = round(float(np.percentile(np.concatenate(groups), share)), 3)
-        if rounds:
-            low, high = np.percentile([np.percentile(one, share) for one in rounds], (2.5, 97.5))
-            entry["low"], entry["high"] = round(float(low), 3), round(float(high), 3)
-        report[name] = entry
+        report[name] = drawn.told(np.array([np.percentile(np.repeat(times, row), share) for row in counts]))
     return report
 
 

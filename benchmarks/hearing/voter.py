@@ -26,9 +26,9 @@ from babymonitor.core.alerts import AlertRules
 from babymonitor.core.audio import SAMPLE_RATE, level_db
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
-from benchmarks.hearing.listeners import Session, heard, key_of
+from benchmarks.hearing.listeners import Session, key_of
 from trainer.corpora import Clip, draw
-from trainer.nights import Heard
+from trainer.nights import Heard, heard_of
 from trainer.waves import Waves
 
 Rows = npt.NDArray[np.float64]
@@ -45,7 +45,6 @@ _CEPSTRA, _MELS = 13, 128
 _ROLL_OFF = 0.85
 _AT_ONCE = 256
 _LEAST_CRYING = 2.0
-_WINDOWS_A_CLIP = 3
 _VERSION = 2
 
 
@@ -116,7 +115,7 @@ class Voter:
         self.machine = Machine(path)
         self.name, self.file, self.key = "SVM voter", path, key_of("voter", path)
         self.rules = AlertRules(start_threshold=0.5, end_threshold=0.25, minimum_seconds=0.0)
-        self.second = 1
+        self.second, self.hop = 1, SAMPLE_RATE
 
     def begin(self) -> Session:
         return _VoterSession(self.machine)
@@ -155,12 +154,12 @@ class _VoterSession:
 
     def finish(self) -> Heard:
         if self._out:
-            return heard(self._out)
+            return heard_of(self._out)
         whole = np.concatenate(self._beginning)
         again = _VoterSession(self._machine)
         again.push(np.resize(whole, LISTEN_SECONDS * SAMPLE_RATE))
         (_, score, _), *_ = again._out
-        return heard([(whole.size, score, level_db(whole))])
+        return heard_of([(whole.size, score, level_db(whole))])
 
     def _take(self, part: Wave) -> None:
         self._newest = np.concatenate((self._newest, part))[-2 * SAMPLE_RATE :]
@@ -184,7 +183,9 @@ class _VoterSession:
 
 
 def _windows(clip: Clip, samples: int) -> list[tuple[int, bool]]:
-    """Where in a clip windows of 5 s begin that are known to hold crying (2 s of it) or none at all (start, cries)."""
+    """Where in a clip windows of 5 s begin, at most three, that are known to hold crying (2 s of it) or none at all:
+    (start, cries).
+    """
     length = samples / SAMPLE_RATE
     last = max(0, int(length - WINDOW_SECONDS))
     found = []
@@ -199,7 +200,7 @@ def _windows(clip: Clip, samples: int) -> list[tuple[int, bool]]:
             found.append((second * SAMPLE_RATE, True))
         elif cries == 0 and known >= 0.9 * (end - second):
             found.append((second * SAMPLE_RATE, False))
-    return found[:_WINDOWS_A_CLIP]
+    return found
 
 
 def trained(clips: Sequence[Clip], waves: Waves, folder: Path) -> Path:

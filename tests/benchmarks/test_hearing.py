@@ -17,11 +17,11 @@ import tiny_model
 
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.features import Wave
-from benchmarks.hearing import clips, invariance, nights
+from benchmarks.hearing import clips, figures, invariance, nights
 from benchmarks.hearing.__main__ import main
 from benchmarks.hearing.kept import Kept, Sound
 from benchmarks.hearing.listeners import Listener, Ours, Session, YamnetListener
-from benchmarks.hearing.material import Item, gather, named_kind, origin_of
+from benchmarks.hearing.material import Item, gather, named_kind, origin_of, settled_by_student
 from benchmarks.hearing.voter import FEATURES, Voter, frame_features
 from benchmarks.yamnet import DEFAULT_FILE, missing
 from resources import synthesise
@@ -212,6 +212,19 @@ def test_cries_found_by_hand(voter: Voter) -> None:
     assert row["roc_low"][0] == [0.0, 0.25], "without a single false one"
 
 
+@pytest.mark.parametrize("tie", [51 / 256, 0.99996])
+def test_what_many_share_stays_on_one_side_of_the_threshold(voter: Voter, tie: float) -> None:
+    """YAMNet says steps of 1/256: a threshold that is rounded lets all of a step in, or nothing above it."""
+    others, cries = [*[0.0] * 190, *[tie] * 10], [tie, tie, (1 + tie) / 2, 1.0]
+    items = [Item(f"{at}", f"{at}", "", at >= 200) for at in range(204)]
+    answers = [said(score) for score in others + cries]
+    scoring = clips.Scoring("one", Scripted(voter))
+    row = clips.row_of(scoring, items, answers)
+    assert row["thresholds"] == {"0.01": tie, "0.001": tie}
+    assert row["found"]["0.01"]["value"] == 0.5
+    assert (scoring.of(answers[200:]) > row["thresholds"]["0.01"]).mean() == 0.5, "the same where cries are altered"
+
+
 def test_all_of_a_few_groups_is_not_certain() -> None:
     """Of three babies all were heard: with a chance of 0.292 each that would still happen once in forty times."""
     certain: dict[str, float | None] = {"value": 1.0, "low": 1.0, "high": 1.0}
@@ -264,6 +277,42 @@ def test_what_lies_under_a_cry_is_part_of_its_name(data_set: Path, tmp_path: Pat
         assert replace(material, stock=stock, origin=origin_of(stock)).mixed(item, "fan", 0.0).key != key
 
 
+def test_what_a_model_of_ours_has_labelled_is_counted(data_set: Path, tmp_path: Path) -> None:
+    clips_ = gather([data_set], None, tmp_path).test
+    file = tmp_path / "segments.csv"
+    rows = [(clips_[0].path, "yamnet+student"), (clips_[0].path, "yamnet"), ("elsewhere.wav", "yamnet+student")]
+    file.write_text("path,teacher\n" + "".join(f"{path},{by}\n" for path, by in rows), encoding="utf-8")
+    assert settled_by_student(file, clips_) == 1
+    assert settled_by_student(file, clips_[1:]) == 0
+    file.write_text(f"path,label\n{clips_[0].path},crying\n", encoding="utf-8")
+    assert settled_by_student(file, clips_) is None
+
+
+def test_cost_is_of_the_steady_stream(listeners: list[Listener], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judgement of ours is one hop heard, not a window heard anew; an hour is as many as there are hops in it."""
+    monkeypatch.setattr(figures, "_TURNS", 3)
+    told = figures.cost(listeners)["listeners"]
+    ours = told["Baby Monitor"]
+    assert ours["milliseconds_a_judgement"] <= ours["milliseconds_median"]
+    hops = 3600 / ours["hop_seconds"]
+    assert ours["cpu_seconds_an_hour"] == pytest.approx(hops * ours["milliseconds_a_judgement"] / 1000, rel=0.01)
+    assert ours["first_to_this"]["value"] == 1.0
+    assert set(told) == {one.name for one in listeners}
+
+
+@pytest.mark.parametrize("hop", [1, 3])
+def test_every_hop_of_a_stream_is_one_judgement(listeners: list[Listener], hop: int) -> None:
+    """Else the cost of a judgement would be that of something else."""
+    for one in listeners:
+        counts = []
+        for hops in (60, 60 + hop):
+            session = one.begin()
+            for _ in range(hops):
+                session.push(np.zeros(one.hop, np.float32))
+            counts.append(len(session.finish().crying))
+        assert counts[1] - counts[0] == hop, one.name
+
+
 @pytest.mark.parametrize(
     ("path", "kind", "expected"),
     [
@@ -313,14 +362,17 @@ def run(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 @pytest.mark.slow
 def test_the_page_stands_alone_and_says_what_the_values_say(run: tuple[Path, list[str]]) -> None:
     folder, _ = run
-    values = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    values = json.loads((folder / "default-model.json").read_text(encoding="utf-8"))
     html = (folder / "default-model.html").read_text(encoding="utf-8")
-    assert not re.findall(r"(?:src|href)=\"(?!#|data:|results\.json)[^\"]*\"|url\(|@import|https?:", html)
+    assert not re.findall(r"(?:src|href)=\"(?!#|data:|default-model\.json)[^\"]*\"|url\(|@import|https?:", html)
     assert values["listeners"] == ["Baby Monitor", "SVM voter"]
     assert values["skipped"] == ["YAMNet"]
     assert "YAMNet is left out" in html
     assert html.count("<tr>") > 60
     assert {one["met"] for one in values["aims"]} <= {True, False, None}
+    assert values["stretches_by_student"] is None
+    assert "lean our way" not in html
+    assert (folder / "default-model.json").stat().st_size < 1_500_000
     missed = sum(one["met"] is False for one in values["aims"])
     assert f"{missed} are not" in html
     ours = values["nights"]["listeners"]["Baby Monitor"]["own"]
@@ -338,11 +390,11 @@ def test_a_rerun_listens_to_nothing_twice(
     run: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     folder, arguments = run
-    before = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    before = json.loads((folder / "default-model.json").read_text(encoding="utf-8"))
     assert main([*arguments, "--output", str(tmp_path), "--kept", str(folder / "kept")]) == 0
     complaints = capsys.readouterr().err
     assert not re.search(r"sounds? for", complaints), "every answer was kept"
-    after = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    after = json.loads((tmp_path / "default-model.json").read_text(encoding="utf-8"))
     for name in ("clips", "noise", "alone", "nights", "honesty", "invariance"):
         assert after[name] == before[name], name
 
@@ -366,6 +418,10 @@ def test_delays_are_percentiles_of_what_was_caught() -> None:
     told: dict[str, Any] = nights.delays([outcome])
     assert (told["caught"], told["median"]["value"]) == (5, 1.5)
     assert told["median"]["low"] <= 1.5 <= told["median"]["high"]
+    one_baby = replace(outcome, episodes=tuple(replace(episode, group="one") for episode in episodes))
+    assert nights.delays([one_baby])["median"] == {"value": 1.5, "low": None, "high": None}
+    none = replace(outcome, delays=(None,) * 6)
+    assert nights.delays([none])["p95"]["value"] is None
     curve: list[list[float]] = nights.delay_curve([outcome])
     at: Callable[[float], float] = dict(map(tuple, curve)).__getitem__
     assert (at(0.25), at(1.0), at(10.0)) == (0.0, pytest.approx(2 / 6, abs=1e-3), pytest.approx(5 / 6, abs=1e-3))
