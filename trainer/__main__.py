@@ -338,8 +338,9 @@ def _combine(arguments: argparse.Namespace) -> int:
 
 
 def _nights(arguments: argparse.Namespace) -> int:
+    from trainer.corpora import DataError
     from trainer.export import rewrite_card
-    from trainer.nights import Wish, nights, readable, write
+    from trainer.nights import Wish, best_start, nights, readable, write
     from trainer.world import keep_memory
 
     wish = Wish(
@@ -367,6 +368,14 @@ def _nights(arguments: argparse.Namespace) -> int:
     )
     if arguments.report:
         write(report, arguments.report)
+    if (arguments.tell_model or arguments.set_thresholds) and report["met"] and report["met"]["train"]:
+        raise DataError(
+            f"{arguments.model.name} has learnt from these groups: its card is to say what it does elsewhere."
+        )
+    if arguments.set_thresholds:
+        start = best_start(report["operating_curve"])
+        rewrite_card(arguments.model, thresholds={"start": start, "end": round(0.6 * start, 2)})
+        print(f"start threshold {start:g}, end {0.6 * start:.2f}", file=sys.stderr)
     if arguments.tell_model:
         rewrite_card(arguments.model, operating_curve=report["operating_curve"])
     if arguments.json:
@@ -514,6 +523,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     nights.add_argument("--report", type=Path, metavar="DIR", help="where nights.json and nights.txt are written")
 
+    nights.add_argument("--set-thresholds", action="store_true",
+                        help="let the model's card have the thresholds that do best here")  # fmt: skip
     nights.add_argument(
         "--tell-model", action="store_true", help="write the operating curve into the model's card: the app shows it"
     )

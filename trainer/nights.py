@@ -322,6 +322,20 @@ def rungs(ladder: Sequence[float], climbed: Sequence[Sequence[Outcome]]) -> list
     return rows
 
 
+WORTH_MISSING = 0.02
+"""Of all cries, what may be missed for fewer false alarms."""
+
+
+def best_start(rows: Sequence[Mapping[str, Any]]) -> float:
+    """Of rungs as `curve` has them, the highest start threshold that catches as many cries as any other, but for
+    `WORTH_MISSING`; DataError where nothing was caught at any.
+    """
+    if not rows:
+        raise DataError("No cry was caught at any threshold: there is none to be chosen.")
+    most = max(row["caught"] for row in rows)
+    return float(max(row["start_threshold"] for row in rows if row["caught"] >= most - WORTH_MISSING - 1e-9))
+
+
 def curve(ladder: Sequence[float], climbed: Sequence[Sequence[Outcome]]) -> list[dict[str, float]]:
     """The operating curve as a model card has it: the rungs at which any cry was caught."""
     return [row for row in rungs(ladder, climbed) if row["caught"]]

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from babymonitor.core.classifier import Classifier
+from trainer import compare
 from trainer.__main__ import main
+from trainer.judge import met
 from trainer.waves import Waves
 
 
@@ -78,7 +81,17 @@ def test_a_random_split_is_called_one(words: list[str], tmp_path: Path, capsys: 
     assert row["clips"]["groups"] == 24
 
 
-def test_families_are_judged_together(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_families_are_judged_together(
+    data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, int] | None] = []
+    judge = compare.judge
+
+    def watched(classifier: Classifier, clips: Any, *others: Any) -> Any:
+        asked.append(met(classifier.card, clips))
+        return judge(classifier, clips, *others)
+
+    monkeypatch.setattr(compare, "judge", watched)
     words = [
         *f"compare --data {data_set} --cache {tmp_path}/cache --no-codecs --folds 2 --report {tmp_path}/report".split(),
         *["--families", "lstm_mel+resnet_mel,svm+lstm_mel", "--epochs", "1", "--epoch-windows", "16", "--batch", "8"],
@@ -91,6 +104,7 @@ def test_families_are_judged_together(data_set: Path, tmp_path: Path, capsys: py
     both = rows["lstm_mel + resnet_mel"]
     assert both["clips"]["items"] == rows["lstm_mel"]["clips"]["items"] == 24, "both folds"
     assert both["parameters"] > max(rows[name]["parameters"] for name in ("lstm_mel", "resnet_mel"))
+    assert asked == 8 * [{"train": 0, "validation": 0}], "on its own test side"
     (refused,) = comparison["left_out"]
     assert refused["family"] == "svm + lstm_mel"
     assert "features differ" in refused["why"]

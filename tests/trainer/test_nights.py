@@ -21,8 +21,9 @@ from babymonitor.core.features import FeatureSpec, Wave, fit_frames, log_mel
 from trainer import synthetic
 from trainer.__main__ import main
 from trainer.composer import BACKGROUNDS, DEVICES, Background, Episode, Night, Stock, gathered, loudness
-from trainer.corpora import load
-from trainer.nights import Heard, alerts_of, curve, figures, judge, listen
+from trainer.corpora import DataError, group_hash, load
+from trainer.export import rewrite_card
+from trainer.nights import Heard, alerts_of, best_start, curve, figures, judge, listen
 from trainer.waves import Waves, closed
 
 STILL = Background("still", -70, {"pink": lambda rng, n: synthetic.coloured(rng, n, 1.0)}, nearer_db=40)
@@ -257,6 +258,13 @@ def test_the_curve_is_in_the_cards_form(listened: tuple[Night, Heard]) -> None:
     assert curve((0.99,), [[judge([], made.episodes, made.samples)]]) == [], "no cry, no curve"
 
 
+def test_the_threshold_is_as_high_as_few_cries_cost() -> None:
+    caught = {0.3: 0.94, 0.5: 0.92, 0.7: 0.925, 0.8: 0.9, 0.95: 0.5}
+    assert best_start([{"start_threshold": start, "caught": share} for start, share in caught.items()]) == 0.7
+    with pytest.raises(DataError, match="No cry was caught"):
+        best_start([])
+
+
 def test_real_clips_go_where_they_belong(stock: Stock) -> None:
     assert len(stock.cries) == 4
     assert {piece.kind for group in stock.beds["laughing, babbling"] for piece in group} == {"babbling"}
@@ -296,6 +304,14 @@ def test_command(data_set: Path, model: Path, tmp_path: Path, capsys: pytest.Cap
     run([*arguments, "--model", str(told), "--tell-model"], capsys)
     assert Classifier(told).card.operating_curve == report["operating_curve"]
     assert Classifier(model).card.operating_curve == [], "only where it is asked for"
+    run([*arguments, "--model", str(told), "--set-thresholds"], capsys)
+    thresholds = Classifier(told).card.thresholds
+    assert thresholds["start"] in {row["start_threshold"] for row in report["operating_curve"]}
+    assert thresholds["end"] == round(0.6 * thresholds["start"], 2)
+    groups = [group_hash(clip.group) for clip in load(data_set).clips]
+    rewrite_card(told, training={"groups": {"train": groups, "validation": []}})
+    assert main(["nights", *arguments, "--model", str(told), "--tell-model"]) == 2
+    assert "has learnt from these groups" in capsys.readouterr().err
 
 
 def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
