@@ -172,7 +172,7 @@ def test_the_highest_second() -> None:
 class Scripted:
     """A listener whose answers are known."""
 
-    name, key, second, file = "Scripted", "scripted", 1, Path("none")
+    name, key, second, hop, file = "Scripted", "scripted", 1, 4096, Path("none")
     begun = 0
 
     def __init__(self, voter: Voter) -> None:
