@@ -43,20 +43,23 @@ def rungs(card: ModelCard) -> list[Rung]:
     """The stops of a model, from the fewest alarms to the fewest missed cries; its own thresholds are always one."""
     start, end = float(card.thresholds["start"]), float(card.thresholds["end"])
     rows = _rows(card.operating_curve) or [{"start_threshold": each} for each in _UNMEASURED]
-    if not any(abs(row["start_threshold"] - start) < _SAME for row in rows):
-        rows.append({"start_threshold": start})
-    found = {}
+
+    def away(row: dict[str, float]) -> float:
+        return abs(row["start_threshold"] - start)
+
+    # Figures are rounded in a curve: the nearest row is the card's own, others so near to it are no stops beside it.
+    own = min(rows, key=away)
+    found = {start: _rung(start, end, True, own if away(own) < _SAME else {})}
     for row in rows:
-        at = row["start_threshold"]
-        is_recommended = abs(at - start) < _SAME
-        own_end = min(at, max(row.get("end_threshold", at * end / start), END_THRESHOLD.least or 0.0))
-        found[start if is_recommended else at] = Rung(
-            start if is_recommended else at,
-            end if is_recommended else own_end,
-            is_recommended,
-            *(row.get(name) for name in _MEASURED),
-        )
+        if away(row) >= _SAME:
+            at = row["start_threshold"]
+            its_end = min(at, max(row.get("end_threshold", at * end / start), END_THRESHOLD.least or 0.0))
+            found[at] = _rung(at, its_end, False, row)
     return [found[at] for at in sorted(found, reverse=True)]
+
+
+def _rung(start: float, end: float, is_recommended: bool, row: dict[str, float]) -> Rung:
+    return Rung(start, end, is_recommended, *(row.get(name) for name in _MEASURED))
 
 
 _MEASURED = ("false_alarms_per_hour", "caught", "median_delay_seconds", "p95_delay_seconds", "hours")

@@ -39,6 +39,14 @@ def test_the_models_own_thresholds_are_always_a_stop() -> None:
     assert [(stop.start_threshold, stop.is_measured) for stop in rounded] == [(0.6, True)]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_rung_beside_the_models_own_thresholds_lends_them_no_figures(order: int) -> None:
+    curve = [row(0.8967, caught=0.97), row(0.9, caught=0.95), row(0.5, caught=0.99)][::order]
+    stops = rungs(tiny_model.card(operating_curve=curve, thresholds={"start": 0.8967, "end": 0.4}))
+    assert [(stop.start_threshold, stop.caught) for stop in stops] == [(0.8967, 0.97), (0.5, 0.99)]
+    assert (stops[0].end_threshold, stops[0].is_recommended) == (0.4, True)
+
+
 def test_a_model_that_was_not_measured_has_stops_and_no_figures() -> None:
     stops = rungs(tiny_model.card(operating_curve=[]))
     assert len(stops) >= 8
