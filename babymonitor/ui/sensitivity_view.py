@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QWheelEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QWheelEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -18,7 +20,15 @@ from PySide6.QtWidgets import (
 from babymonitor.core.sensitivity import Rung, nearest, rungs
 from babymonitor.core.settings import LOUD_ALERTS, MINIMUM_SECONDS, START_THRESHOLD, USE_MODEL_THRESHOLDS, Settings
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.wording import sensitivity_text
+from babymonitor.ui.wording import no_stop_text, sensitivity_text
+
+_Key = Qt.Key
+_KEYS = frozenset(
+    {_Key.Key_Space, _Key.Key_Return, _Key.Key_Enter, _Key.Key_Select}
+    | {_Key.Key_Left, _Key.Key_Right, _Key.Key_Up, _Key.Key_Down}
+    | {_Key.Key_Home, _Key.Key_End, _Key.Key_PageUp, _Key.Key_PageDown}
+)
+"""Those that choose; one that moves the handle cannot move it beyond the last stop."""
 
 
 class SensitivityView(QWidget):
@@ -47,6 +57,7 @@ class SensitivityView(QWidget):
         self.recommended_button.setAutoDefault(False)
         self._lay_out()
         self.slider.valueChanged.connect(self._on_moved)
+        self.slider.left_in_place.connect(self._on_left_in_place)
         self.recommended_button.clicked.connect(self._on_recommended_clicked)
         monitor.model_changed.connect(self.refresh)
         self.refresh()
@@ -95,18 +106,35 @@ class SensitivityView(QWidget):
 
     def _describe(self) -> None:
         rung = self.rung
-        self.sentence_label.setText(self.tr("The model is being opened…") if rung is None else sensitivity_text(rung))
+        self.sentence_label.setText(self._sentence(rung))
         self.note_label.setText(" ".join(self._notes(rung)))
         self.note_label.setVisible(bool(self.note_label.text()))
         self.slider.setAccessibleDescription(f"{self.sentence_label.text()} {self.note_label.text()}".strip())
         self.recommended_button.setEnabled(rung is not None and not self._settings[USE_MODEL_THRESHOLDS])
 
+    def _is_in_force(self, rung: Rung) -> bool:
+        """Whether crying is counted by this stop; thresholds of another model or of `--set` may be no stop of this."""
+        if self._settings[USE_MODEL_THRESHOLDS]:
+            return rung.is_recommended
+        rules = self._settings.alert_rules()
+        pairs = ((rung.start_threshold, rules.start_threshold), (rung.end_threshold, rules.end_threshold))
+        return all(math.isclose(its, ours, abs_tol=1e-6) for its, ours in pairs)
+
+    def _sentence(self, rung: Rung | None) -> str:
+        if rung is None:
+            return self.tr("The model is being opened…")
+        if self._is_in_force(rung):
+            return sensitivity_text(rung)
+        rules = self._settings.alert_rules()
+        return no_stop_text(rules.start_threshold, rules.end_threshold)
+
     def _notes(self, rung: Rung | None) -> list[str]:
         """What else has to be known to take the sentence for no more than it is."""
         if rung is None:
             return []
-        notes = [self.tr("The model itself recommends this.")] if rung.is_recommended else []
-        if rung.is_measured:
+        is_in_force = self._is_in_force(rung)
+        notes = [self.tr("The model itself recommends this.")] if rung.is_recommended and is_in_force else []
+        if rung.is_measured and is_in_force:
             notes.append(self.tr("Measured on nights put together from recordings; your home will differ."))
             if self._settings[MINIMUM_SECONDS] != MINIMUM_SECONDS.default:
                 words = self.tr("Measured with “Wake me after” at {usual:g} s, not at your {own:g} s.")
@@ -129,6 +157,12 @@ class SensitivityView(QWidget):
             self._choose(self.rung)
 
     @Slot()
+    def _on_left_in_place(self) -> None:
+        """The stop that is shown was meant, and it may be only the nearest to what is in force."""
+        if self.rung is not None and not self._is_in_force(self.rung):
+            self._choose(self.rung)
+
+    @Slot()
     def _on_recommended_clicked(self) -> None:
         self._choose(next(rung for rung in self._rungs if rung.is_recommended))
 
@@ -136,10 +170,14 @@ class SensitivityView(QWidget):
 class _Stops(QSlider):
     """Leaves the wheel to the page, shows its stops, and marks the one that the model recommends."""
 
+    left_in_place = Signal()
+    """The handle was let go, or a key was pressed, and the value is what it was: `valueChanged` says nothing."""
+
     def __init__(self, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._recommended = 0
         self.setPageStep(1)
+        self.sliderReleased.connect(self.left_in_place)
 
     def set_stops(self, count: int, recommended: int) -> None:
         self._recommended = recommended
@@ -152,6 +190,13 @@ class _Stops(QSlider):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(160, 40)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        before = self.value()
+        super().keyPressEvent(event)
+        if event.key() in _KEYS and self.value() == before:
+            event.accept()
+            self.left_in_place.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()

@@ -138,6 +138,15 @@ def sensitivity_text(rung: Rung) -> str:
     return ", ".join(parts) + "."
 
 
+def no_stop_text(start_threshold: float, end_threshold: float) -> str:
+    """Thresholds of which a model's curve knows nothing, and what the slider shows in their place."""
+    words = _tr(
+        "Yours is none of the stops: crying counts from {start} on and ends below {end}. "
+        "What that gives was not measured; the slider shows the nearest stop."
+    )
+    return words.format(start=percent_text(start_threshold), end=percent_text(end_threshold))
+
+
 def _false_alarms_text(a_night: float, hours: float | None) -> str:
     if a_night == 0:
         # None in so many hours is not never.

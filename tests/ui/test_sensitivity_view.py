@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import tiny_model
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QSlider, QStyle, QStyleOptionSlider
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core.settings import (
@@ -108,6 +109,51 @@ def test_with_another_model_the_choice_keeps_its_meaning(
     assert view.rung is not None
     assert view.rung.start_threshold == 0.9, "the nearest is shown"
     assert monitor.start_threshold == 0.8
+    assert view.sentence_label.text().startswith("Yours is none of the stops: crying counts from 80 % on")
+    assert "false alarm" not in view.sentence_label.text()
+
+
+NOT_ITS_OWN = "Yours is none of the stops: crying counts from 60 % on and ends below 10 %."
+
+
+def test_thresholds_that_are_no_stop_are_not_told_the_figures_of_one(
+    view: SensitivityView, settings: Settings, monitor: Monitor, qtbot: QtBot
+) -> None:
+    settings[END_THRESHOLD] = 0.1
+    settings[USE_MODEL_THRESHOLDS] = False  # the start is the model's own
+    view.refresh()
+    assert view.slider.value() == 1
+    assert view.sentence_label.text().startswith(NOT_ITS_OWN)
+    assert view.note_label.text() == ""
+    assert view.recommended_button.isEnabled()
+    settings[END_THRESHOLD] = 0.3
+    view.refresh()
+    assert view.sentence_label.text() == RECOMMENDED, "by whatever way, it is what the model was measured with"
+
+
+def handle_of(slider: QSlider) -> QPoint:
+    option = QStyleOptionSlider()
+    slider.initStyleOption(option)
+    part = QStyle.SubControl.SC_SliderHandle
+    return slider.style().subControlRect(QStyle.ComplexControl.CC_Slider, option, part, slider).center()
+
+
+@pytest.mark.parametrize("way", ["mouse", "space", "end"])
+def test_the_stop_that_is_shown_can_be_chosen(
+    view: SensitivityView, settings: Settings, monitor: Monitor, qtbot: QtBot, way: str
+) -> None:
+    settings[START_THRESHOLD] = 0.31
+    settings[USE_MODEL_THRESHOLDS] = False
+    view.refresh()
+    assert view.slider.value() == 2
+    assert view.sentence_label.text().startswith("Yours is none of the stops: crying counts from 31 % on")
+    if way == "mouse":
+        qtbot.mouseClick(view.slider, Qt.MouseButton.LeftButton, pos=handle_of(view.slider))
+    else:
+        qtbot.keyClick(view.slider, {"space": Qt.Key.Key_Space, "end": Qt.Key.Key_End}[way])
+    assert (settings[START_THRESHOLD], settings[END_THRESHOLD]) == (0.3, pytest.approx(0.15))
+    assert monitor.start_threshold == 0.3
+    assert view.sentence_label.text().startswith("About 5 false alarms a night")
 
 
 def test_a_model_that_was_not_measured_says_so(view: SensitivityView, use: Any, monitor: Monitor) -> None:
