@@ -1,0 +1,13 @@
+"""A room whose clock the test turns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from turned_room import Room
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return Room(tmp_path)

@@ -1,0 +1,100 @@
+"""A monitor without Qt on a clock that the test turns, with a microphone whose sound the test writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from babymonitor.core.alerts import Change
+from babymonitor.core.audio import RingBuffer
+from babymonitor.core.detector import Score
+from babymonitor.core.health import Health
+from babymonitor.core.history import History
+from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, END_SECONDS, Settings
+from babymonitor.live.clip_writer import ClipWriter
+from babymonitor.live.listening import AlertHappened, Happening, HealthChanged, Listening
+from babymonitor.live.night_record import NightRecord
+from babymonitor.live.sound_card import SoundCardError
+
+STEP = 0.25
+
+
+class TurnedMicrophone:
+    """A microphone whose sound the test writes, and which can be pulled out."""
+
+    name = "turned"
+    ends = False
+    finished = False
+    is_substitute = False
+
+    def __init__(self, ring: RingBuffer) -> None:
+        self.ring = ring
+        self.there = True
+        self.is_open = False
+        self.amplitude = 1e-3
+        self.opened = 0
+        self._generator = np.random.default_rng(0)
+
+    def open(self) -> None:
+        self.opened += 1
+        if not self.there:
+            raise SoundCardError("No microphone was found.")
+        self.is_open = True
+        self.ring.cut()
+
+    reopen = open
+
+    def close(self) -> None:
+        pass
+
+    def pump(self) -> None:
+        self.is_open = self.is_open and self.there
+        if self.is_open:
+            self.ring.write(np.asarray(self._generator.standard_normal(4000) * self.amplitude, np.float32))
+
+
+class Room:
+    """A listening, turned a quarter of a second at a time; the detector is the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ring = RingBuffer(180.0)
+        self.microphone = TurnedMicrophone(self.ring)
+        self.settings = Settings()
+        self.settings[END_SECONDS] = 3.0
+        self.settings[CLIP_BEFORE_SECONDS], self.settings[CLIP_AFTER_SECONDS] = 2.0, 1.0
+        self.history = History(folder / "history.sqlite")
+        self.clips = ClipWriter(folder / "clips", 16000)
+        record = NightRecord(self.ring, self.settings, self.history, self.clips)
+        self.now = 100.0
+        self.listening = Listening(self.ring, self.microphone, self.settings, record, None, lambda: self.now)
+        self.happened: list[Happening] = []
+        self.listening.start()
+
+    def run(self, seconds: float, crying: float | None = 0.01) -> None:
+        """Time goes by; crying: what the detector says, None when it says nothing."""
+        for _ in range(round(seconds / STEP)):
+            self.now += STEP
+            self.happened += self.listening.tick()
+            if crying is not None and self.microphone.there:
+                seconds_heard = self.ring.written / 16000
+                probabilities = {"sad": crying, "natural": 0.0, "background": 1 - crying}
+                score = Score(self.ring.written, seconds_heard, crying, -30.0, probabilities, {"sad": 1.0})
+                self.happened += self.listening.take(score)
+
+    def health(self) -> list[Health]:
+        return [happening.health for happening in self.happened if isinstance(happening, HealthChanged)]
+
+    def changes(self) -> list[tuple[Change, bool]]:
+        alerts = [happening.event for happening in self.happened if isinstance(happening, AlertHappened)]
+        return [(event.change, event.alarms) for event in alerts]
+
+    def story(self) -> list[tuple[str, str, bool]]:
+        """What became of the alerts: kind, change, whether someone was to be woken by it."""
+        alerts = [happening.event for happening in self.happened if isinstance(happening, AlertHappened)]
+        return [(event.alert.kind, event.change.value, event.alarms) for event in alerts]
+
+    def end(self) -> None:
+        self.happened += self.listening.stop()
+        self.clips.close()
+        self.happened += self.listening.kept()
