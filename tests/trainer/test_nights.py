@@ -258,9 +258,13 @@ def test_the_curve_is_in_the_cards_form(listened: tuple[Night, Heard]) -> None:
     assert curve((0.99,), [[judge([], made.episodes, made.samples)]]) == [], "no cry, no curve"
 
 
-def test_the_threshold_is_as_high_as_few_cries_cost() -> None:
-    caught = {0.3: 0.94, 0.5: 0.92, 0.7: 0.925, 0.8: 0.9, 0.95: 0.5}
-    assert best_start([{"start_threshold": start, "caught": share} for start, share in caught.items()]) == 0.7
+def test_the_threshold_weighs_cries_against_false_alarms() -> None:
+    rungs = {0.3: (0.95, 10.0), 0.5: (0.93, 6.8), 0.7: (0.925, 1.9), 0.8: (0.9, 0.8), 0.95: (0.5, 0.0)}
+    rows = [
+        {"start_threshold": at, "caught": some, "false_alarms_per_hour": rate} for at, (some, rate) in rungs.items()
+    ]
+    assert best_start(rows) == 0.7
+    assert best_start([{**row, "false_alarms_per_hour": 0.0} for row in rows]) == 0.3, "what costs nothing is heard"
     with pytest.raises(DataError, match="No cry was caught"):
         best_start([])
 
