@@ -1,4 +1,4 @@
-"""The table of issue 4, rerun in one run on the same sound for three listeners.
+"""How well the shipped model hears, beside two peers on the same sound in one run: the aims, and what was measured.
 
     python -m benchmarks.hearing --model models/default.onnx --hours 1 --output runs/hearing
 

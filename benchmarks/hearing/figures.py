@@ -1,5 +1,5 @@
-"""What is told of our model alone (how honest its confidence is), what each listener costs, and whether the aims of
-issue 4 are met.
+"""What is told of our model alone (how honest its confidence is), what each listener costs, and whether its aims
+are met.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _stream(one: Listener) -> Callable[[], float]:
 
 
 def aims(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The aims of issue 4: what is wanted, what ours gives, whether that meets it (None: cannot be told)."""
+    """The aims of hearing: what is wanted, what ours gives, whether that meets it (None: cannot be told)."""
     rows: list[dict[str, Any]] = []
 
     def row(measure: str, aim: str, ours: Any, reached: bool | None, unit: str) -> None:

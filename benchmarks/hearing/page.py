@@ -1,4 +1,4 @@
-"""The page: one self-contained file with the table of issue 4 at its head and everything behind it below."""
+"""The page: one self-contained file with the aims and what was measured at its head, and everything behind it below."""
 
 from __future__ import annotations
 
