@@ -29,7 +29,7 @@ MANY = ("neutral", "calm", "joy", "sorrow", "anger", "fear", "disgust", "surpris
 
 PARAMETERS = {
     "base_cnn": (350_000, 450_000),
-    "cnn_tiny": (50_000, 150_000),
+    "cnn_tiny": (140_000, 170_000),
     "efficientnet_b0": (3_900_000, 4_200_000),
     "hybrid_prosody": (1_000_000, 2_000_000),
     "lstm_mel": (150_000, 260_000),
