@@ -19,6 +19,7 @@ from babymonitor.live import model_files
 from babymonitor.live.alarm import Alarm
 from babymonitor.live.clip_writer import ClipWriter
 from babymonitor.live.detector_worker import DetectorWorker
+from babymonitor.live.garbage_collector import GarbageCollector
 from babymonitor.live.keep_awake import KeepAwake
 from babymonitor.live.listening import (
     RING_SECONDS,
@@ -93,6 +94,8 @@ class Monitor(QObject):
         self._clips = ClipWriter(paths.clips_folder(), self.ring.sample_rate)
         self._record = NightRecord(self.ring, settings, history, self._clips)
         self._conversions: tuple[QThread, ModelFilesWorker] | None = None
+        self._garbage = GarbageCollector(self)
+        self._garbage.start()  # before there is another thread
         self._thread, self._worker = self._begin_detector()
         self._look_for_models()
         self._tick_timer = QTimer(self)
@@ -198,6 +201,8 @@ class Monitor(QObject):
             thread.quit()
             thread.wait()
         self._clips.close()
+        if not is_thread_left_behind():
+            self._garbage.stop()
         self._tell_what_was_kept()
 
     def snooze(self, minutes: int | None = None) -> None:
