@@ -1,7 +1,7 @@
 """A teacher that knows more sounds than any data set of ours: YAMNet, whose word on clips is learnt beside the labels.
 
-The network is told beside the labels what one trained on millions of clips makes of the same sound, heard clean, while it
-hears it through rooms, noise and cheap microphones. Hinton, G. et al. (2015), "Distilling the knowledge in a neural
+The network is told beside the labels what one trained on millions of clips makes of the same sound, heard clean, while
+it hears it through rooms, noise and cheap microphones. Hinton, G. et al. (2015), "Distilling the knowledge in a neural
 network", arXiv 1503.02531. What that gave the shipped model is in docs/reports/default-model-tried.md: nothing that can
 be told from chance.
 The teacher is not shipped, and none of its weights are.
