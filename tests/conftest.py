@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Before anything imports numpy: matrices here are small, and threads that wait for each other cost more than the work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before anything imports librosa: what numba compiled for it lies beside it, and two processes of a fresh checkout that
+# compiled and read the same at once ended in a segmentation fault.
+_compiled = tempfile.TemporaryDirectory(prefix="numba-")
+os.environ["NUMBA_CACHE_DIR"] = _compiled.name
 
 import pytest
 
