@@ -107,6 +107,10 @@ def night(qtbot: QtBot, qapp: QApplication, sound_card: VirtualSoundCard) -> Ite
     night.application.window.deleteLater()
 
 
+CAUGHT_SECONDS = 10.0
+"""From onset to alert: what counts as caught in `trainer nights`. How soon it comes is measured by `benchmarks.hearing`
+and told here; a limit to it would judge how busy the machine is, the player's start included.
+"""
 CRIES = (
     "donateacry/f5b29377-7cd6-4688-942c-5a07add39dc5-1436857199908-1.7-f-26-dk.3gp",
     "donateacry/7E4B9C14-F955-4BED-9B03-7F3096A6CBFF-1430540826-1.0-f-26-bu.caf",
@@ -135,7 +139,7 @@ def test_a_cry_is_heard_seen_told_and_kept(night: Night, shared_data: Path, meas
     # The player's own start is counted against us: the figure is an upper bound.
     delay = night.alarms[0] - played - lead_seconds
     measured("onset to alert", f"{delay:.2f} s")
-    assert delay <= 3.0
+    assert delay <= CAUGHT_SECONDS
     assert "Crying" in night.line
     assert night.monitor.state.alarm_sounding
     assert night.hears(above=0.1), "the alarm comes out of the loudspeakers"
@@ -175,7 +179,7 @@ def test_one_baby_after_the_other_is_heard_in_time(night: Night, shared_data: Pa
         night.until(Activity.LISTENING, 30)
     each = ", ".join(f"{delay:.2f}" for delay in delays)
     measured("onset to alert, one baby after the other", f"{each} s, median {median(delays):.2f} s")
-    assert max(delays) <= 3.0
+    assert max(delays) <= CAUGHT_SECONDS
 
 
 def test_quiet_and_speech_wake_nobody(night: Night, shared_data: Path) -> None:
