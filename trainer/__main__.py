@@ -338,6 +338,7 @@ def _combine(arguments: argparse.Namespace) -> int:
 
 
 def _nights(arguments: argparse.Namespace) -> int:
+    from trainer.calibrate import with_end
     from trainer.corpora import DataError
     from trainer.export import rewrite_card
     from trainer.nights import Wish, best_start, nights, readable, write
@@ -372,12 +373,14 @@ def _nights(arguments: argparse.Namespace) -> int:
         raise DataError(
             f"{arguments.model.name} has learnt from these groups: its card is to say what it does elsewhere."
         )
+    told: dict[str, Any] = {}
     if arguments.set_thresholds:
-        start = best_start(report["operating_curve"])
-        rewrite_card(arguments.model, thresholds={"start": start, "end": round(0.6 * start, 2)})
-        print(f"start threshold {start:g}, end {0.6 * start:.2f}", file=sys.stderr)
+        told["thresholds"] = with_end(best_start(report["operating_curve"]))
+        print("start threshold {start:g}, end {end:g}".format(**told["thresholds"]), file=sys.stderr)
     if arguments.tell_model:
-        rewrite_card(arguments.model, operating_curve=report["operating_curve"])
+        told["operating_curve"] = report["operating_curve"]
+    if told:
+        rewrite_card(arguments.model, **told)
     if arguments.json:
         _event(report)
     else:

@@ -80,4 +80,9 @@ def thresholds(crying: npt.NDArray[np.floating], cries: npt.NDArray[np.bool_], w
     passed = np.cumsum(share[order]) / share.sum()
     start = float(others[order][np.searchsorted(passed, 0.02)])
     start = round(float(np.clip(start, 0.6, 0.9)), 2)
+    return with_end(start)
+
+
+def with_end(start: float) -> dict[str, float]:
+    """A start threshold as a card has it, with the end threshold well below it."""
     return {"start": start, "end": round(0.6 * start, 2)}
