@@ -59,6 +59,39 @@ def clips_folder() -> Path:
     return folder
 
 
+def library_folder() -> Path:
+    """The person's labelled clips: a folder per label, in it one per recording or night. A data set for the trainer."""
+    folder = data_folder() / "library"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def library_file() -> Path:
+    """What the library knows of its clips. It may be lost: the clips' own files say the same."""
+    return data_folder() / "library.sqlite"
+
+
+def trash_folder() -> Path:
+    """Clips that were deleted from the library, until they are purged."""
+    folder = data_folder() / "trash"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def recordings_folder() -> Path:
+    """Recordings that are not in the library yet, an unfinished one among them."""
+    folder = data_folder() / "recordings"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def runs_folder() -> Path:
+    """One folder for each training: what was asked for, what it told, and its model."""
+    folder = data_folder() / "runs"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def models_folder() -> Path:
     """Where the person puts models of their own; the newest `.pt` that appears there is taken into use."""
     folder = data_folder() / "models"
