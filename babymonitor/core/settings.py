@@ -71,7 +71,7 @@ class Setting(Generic[T]):
 
 _KINDS: dict[type, str] = {bool: "on or off", int: "a whole number", float: "a number", str: "text"}
 
-_HEARING, _ALARM, _CLIPS, _LOOK = "Hearing", "Alarm", "Clips", "Appearance"
+_HEARING, _ALARM, _CLIPS, _LIBRARY, _LOOK = "Hearing", "Alarm", "Clips", "Record & label", "Appearance"
 
 MICROPHONE = Setting("microphone", "", _HEARING, "Microphone", "Remembered by name. Empty: the system's own choice.")
 MODEL = Setting("model", "", _HEARING, "Model file", "Empty: the model that came with the program.")
@@ -156,6 +156,22 @@ CLIP_AFTER_SECONDS = Setting("clip_after_seconds", 5.0, _CLIPS, "Until after", "
 CLIP_LONGEST_SECONDS = Setting(
     "clip_longest_seconds", 60.0, _CLIPS, "At most", "A longer episode keeps its beginning.", "s", 5.0, 90.0
 )
+BABY_NAME = Setting(
+    "baby_name", "", _LIBRARY, "Your baby's name", "Goes with every recording, so that two children are told apart."
+)
+PRE_ROLL_SECONDS = Setting(
+    "pre_roll_seconds",
+    2.0,
+    _LIBRARY,
+    "A recording begins earlier by",
+    "What was heard just before the button was pressed belongs to it.",
+    "s",
+    0.0,
+    30.0,
+)
+COUNT_IN = Setting(
+    "count_in", False, _LIBRARY, "Count to three first", "Then it records what comes, and nothing before."
+)
 THEME = Setting(
     "theme",
     "system",
@@ -169,6 +185,8 @@ CLOSE_TO_TRAY = Setting(
 )
 LISTEN_AT_START = Setting("listen_at_start", True, _LOOK, "Listen as soon as the program opens", "")
 WINDOW_GEOMETRY = Setting("window_geometry", "")
+PREVIOUS_MODEL = Setting("previous_model", "")
+"""What MODEL was before the last model was taken into use: the way back."""
 
 SETTINGS: tuple[Setting[Any], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 BY_NAME: dict[str, Setting[Any]] = {setting.name: setting for setting in SETTINGS}

@@ -147,6 +147,110 @@ def _cross(painter: QPainter) -> None:
     painter.drawLine(QPointF(18, 6), QPointF(6, 18))
 
 
+def _tag(painter: QPainter) -> None:
+    """A label on a string: the page Record & label."""
+    path = QPainterPath(QPointF(3, 3.5))
+    path.lineTo(12, 3.5)
+    path.lineTo(21.5, 13)
+    path.lineTo(13, 21.5)
+    path.lineTo(3, 12)
+    path.closeSubpath()
+    painter.drawPath(path)
+    _dot(painter, 8, 8.5, 1.7)
+
+
+def _train(painter: QPainter) -> None:
+    """A curve that climbs: the page Train."""
+    painter.drawPolyline([QPointF(3, 3), QPointF(3, 21), QPointF(21.5, 21)])
+    path = QPainterPath(QPointF(6.5, 17))
+    path.cubicTo(QPointF(9.5, 8), QPointF(14, 7.5), QPointF(20, 5.5))
+    painter.drawPath(path)
+    _dot(painter, 20, 5.5, 1.9)
+
+
+def _record(painter: QPainter) -> None:
+    _dot(painter, 12, 12, 8)
+
+
+def _keep(painter: QPainter) -> None:
+    """A clock that runs backwards: what was heard already."""
+    painter.drawArc(QRectF(3.5, 3.5, 17, 17), 160 * 16, -310 * 16)
+    painter.drawPolyline([QPointF(3.2, 4), QPointF(3.6, 9.4), QPointF(9, 9)])
+    painter.drawPolyline([QPointF(12, 7.5), QPointF(12, 12.5), QPointF(15.5, 14.3)])
+
+
+def _into(painter: QPainter) -> None:
+    """An arrow into a tray."""
+    painter.drawLine(QPointF(12, 3), QPointF(12, 14.5))
+    painter.drawPolyline([QPointF(7, 10), QPointF(12, 15), QPointF(17, 10)])
+    painter.drawPolyline([QPointF(3.5, 15), QPointF(3.5, 20.5), QPointF(20.5, 20.5), QPointF(20.5, 15)])
+
+
+def _out(painter: QPainter) -> None:
+    """An arrow out of a tray."""
+    painter.drawLine(QPointF(12, 3.5), QPointF(12, 15))
+    painter.drawPolyline([QPointF(7, 8), QPointF(12, 3), QPointF(17, 8)])
+    painter.drawPolyline([QPointF(3.5, 15), QPointF(3.5, 20.5), QPointF(20.5, 20.5), QPointF(20.5, 15)])
+
+
+def _loop(painter: QPainter) -> None:
+    """Two arrows that chase each other."""
+    painter.drawPolyline([QPointF(4, 11), QPointF(4, 7), QPointF(19, 7)])
+    painter.drawPolyline([QPointF(16, 3.5), QPointF(19.5, 7), QPointF(16, 10.5)])
+    painter.drawPolyline([QPointF(20, 13), QPointF(20, 17), QPointF(5, 17)])
+    painter.drawPolyline([QPointF(8, 13.5), QPointF(4.5, 17), QPointF(8, 20.5)])
+
+
+def _plus(painter: QPainter) -> None:
+    painter.drawLine(QPointF(12, 5), QPointF(12, 19))
+    painter.drawLine(QPointF(5, 12), QPointF(19, 12))
+
+
+def _minus(painter: QPainter) -> None:
+    painter.drawLine(QPointF(5, 12), QPointF(19, 12))
+
+
+def _fit(painter: QPainter) -> None:
+    """Arrows to both edges."""
+    painter.drawLine(QPointF(2.5, 4), QPointF(2.5, 20))
+    painter.drawLine(QPointF(21.5, 4), QPointF(21.5, 20))
+    painter.drawLine(QPointF(6.5, 12), QPointF(17.5, 12))
+    painter.drawPolyline([QPointF(9.5, 8.5), QPointF(6, 12), QPointF(9.5, 15.5)])
+    painter.drawPolyline([QPointF(14.5, 8.5), QPointF(18, 12), QPointF(14.5, 15.5)])
+
+
+def _trim(painter: QPainter) -> None:
+    """Brackets around what stays."""
+    painter.drawPolyline([QPointF(9, 3.5), QPointF(6, 3.5), QPointF(6, 20.5), QPointF(9, 20.5)])
+    painter.drawPolyline([QPointF(15, 3.5), QPointF(18, 3.5), QPointF(18, 20.5), QPointF(15, 20.5)])
+    painter.drawLine(QPointF(10.5, 9.5), QPointF(10.5, 14.5))
+    painter.drawLine(QPointF(13.5, 8), QPointF(13.5, 16))
+    for x in (2.0, 22.0):
+        _dot(painter, x, 12, 1.1)
+
+
+def _undo(painter: QPainter) -> None:
+    path = QPainterPath(QPointF(5, 9))
+    path.lineTo(14.5, 9)
+    path.cubicTo(QPointF(22, 9), QPointF(22, 19.5), QPointF(14.5, 19.5))
+    path.lineTo(10, 19.5)
+    painter.drawPath(path)
+    painter.drawPolyline([QPointF(9, 4.5), QPointF(4.5, 9), QPointF(9, 13.5)])
+
+
+def _redo(painter: QPainter) -> None:
+    painter.translate(24, 0)
+    painter.scale(-1, 1)
+    _undo(painter)
+
+
+def _bin(painter: QPainter) -> None:
+    """A waste bin."""
+    painter.drawLine(QPointF(4, 6.5), QPointF(20, 6.5))
+    painter.drawPolyline([QPointF(9, 6), QPointF(9, 3.2), QPointF(15, 3.2), QPointF(15, 6)])
+    painter.drawPolyline([QPointF(6, 6.5), QPointF(7, 21), QPointF(17, 21), QPointF(18, 6.5)])
+
+
 def _dot(painter: QPainter, x: float, y: float, radius: float) -> None:
     path = QPainterPath()
     path.addEllipse(QPointF(x, y), radius, radius)
@@ -172,6 +276,20 @@ _DRAWINGS: dict[str, Callable[[QPainter], None]] = {
     "bell": _bell,
     "check": _check,
     "cross": _cross,
+    "tag": _tag,
+    "train": _train,
+    "record": _record,
+    "keep": _keep,
+    "into": _into,
+    "out": _out,
+    "loop": _loop,
+    "plus": _plus,
+    "minus": _minus,
+    "fit": _fit,
+    "trim": _trim,
+    "undo": _undo,
+    "redo": _redo,
+    "bin": _bin,
 }
 
 
