@@ -1,4 +1,4 @@
-"""The history of the nights in SQLite: alerts, what each minute sounded like, and when the monitor was not listening.
+"""The history of the nights in SQLite: alerts and near misses, what a person said of them, minutes and gaps.
 
 Times are Unix seconds (UTC). Every call is one short transaction; a crash at any moment leaves the last good state.
 """
@@ -42,7 +42,31 @@ _MIGRATIONS = (
         seconds TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE reviews (
+        alert_id INTEGER PRIMARY KEY,
+        verdict TEXT NOT NULL CHECK (verdict IN ('right', 'wrong', 'unsure')),
+        label TEXT NOT NULL,
+        reviewed REAL NOT NULL
+    );
+    CREATE TABLE near_misses (
+        id INTEGER PRIMARY KEY,
+        began REAL NOT NULL,
+        ended REAL NOT NULL,
+        peak_crying REAL NOT NULL,
+        peak_db REAL NOT NULL,
+        probabilities TEXT NOT NULL,
+        clip TEXT,
+        verdict TEXT CHECK (verdict IN ('right', 'wrong', 'unsure')),
+        label TEXT NOT NULL DEFAULT '',
+        reviewed REAL
+    );
+    CREATE INDEX near_misses_by_time ON near_misses (began);
+    """,
 )
+
+RIGHT, WRONG, UNSURE = "right", "wrong", "unsure"
+"""A person's verdict on what the monitor did: woke them for an alert, or did not for a near miss."""
 
 
 class HistoryError(Exception):
@@ -86,6 +110,39 @@ class Minute:
     level_db: float
     crying: float
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a person said of an alert. label: what it was, in the vocabulary's words; empty where they did not say.
+
+    reviewed: when they said so.
+    """
+
+    alert_id: int
+    verdict: str
+    label: str
+    reviewed: float
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A sound that came close to being an alert and was none. probabilities: the mean per label while it lasted.
+
+    clip: as of an alert. verdict, label, reviewed: as of a `Review`; None, "" and None until there is one.
+    ``wrong``: it should have been an alert.
+    """
+
+    id: int
+    began: float
+    ended: float
+    peak_crying: float
+    peak_db: float
+    probabilities: dict[str, float] = field(default_factory=dict)
+    clip: str | None = None
+    verdict: str | None = None
+    label: str = ""
+    reviewed: float | None = None
 
 
 class History:
@@ -167,6 +224,89 @@ class History:
         return [
             AlertRow(id, kind, began, raised, ended, peak_db, peak_crying, json.loads(reasons), clip)
             for id, kind, began, raised, ended, peak_db, peak_crying, reasons, clip in rows
+        ]
+
+    def put_review(self, alert_id: int, verdict: str, label: str, now: float) -> None:
+        """What a person says of an alert; what was said of it before is replaced. HistoryError for another verdict."""
+        self._run(
+            "INSERT OR REPLACE INTO reviews (alert_id, verdict, label, reviewed) VALUES (?, ?, ?, ?)",
+            (alert_id, verdict, label, now),
+        )
+
+    def review(self, alert_id: int) -> Review | None:
+        """What was said of an alert, None while nothing was."""
+        rows = self._run("SELECT alert_id, verdict, label, reviewed FROM reviews WHERE alert_id = ?", (alert_id,))
+        return next((Review(*row) for row in rows), None)
+
+    def reviews(self, since: float = 0.0, until: float = 1e12) -> dict[int, Review]:
+        """What was said of the alerts that began in [since, until), by the alert's id."""
+        rows = self._run(
+            "SELECT alert_id, verdict, label, reviewed FROM reviews JOIN alerts ON alerts.id = alert_id"
+            " WHERE began >= ? AND began < ?",
+            (since, until),
+        )
+        return {row[0]: Review(*row) for row in rows}
+
+    def remove_review(self, alert_id: int) -> None:
+        """As if nothing had been said of the alert."""
+        self._run("DELETE FROM reviews WHERE alert_id = ?", (alert_id,))
+
+    def precision(self, since: float = 0.0, until: float = 1e12) -> tuple[int, int]:
+        """Of the crying alerts that began in [since, until): how many were right, and how many wrong.
+
+        Those of which nothing was said, or ``unsure``, are in neither.
+        """
+        verdicts = self._run(
+            "SELECT verdict, count(*) FROM reviews JOIN alerts ON alerts.id = alert_id"
+            " WHERE kind = 'crying' AND began >= ? AND began < ? GROUP BY verdict",
+            (since, until),
+        )
+        counts: dict[str, int] = dict(verdicts)
+        return counts.get(RIGHT, 0), counts.get(WRONG, 0)
+
+    def add_near_miss(
+        self,
+        began: float,
+        ended: float,
+        peak_crying: float,
+        peak_db: float,
+        probabilities: dict[str, float],
+        clip: str | None = None,
+    ) -> int:
+        """A sound that was nearly an alert, when it is over; its id."""
+        return self._insert(
+            "INSERT INTO near_misses (began, ended, peak_crying, peak_db, probabilities, clip)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (began, ended, peak_crying, peak_db, json.dumps(probabilities), clip),
+        )
+
+    def set_near_miss_clip(self, id: int, clip: str) -> None:
+        self._run("UPDATE near_misses SET clip = ? WHERE id = ?", (clip, id))
+
+    def near_miss(self, id: int) -> NearMiss | None:
+        """One near miss, None where there is none with this id."""
+        return next(iter(self._near_misses("WHERE id = ?", (id,))), None)
+
+    def near_misses(self, since: float = 0.0, until: float = 1e12, limit: int = 10_000) -> list[NearMiss]:
+        """Near misses that began in [since, until), the newest first."""
+        return self._near_misses(
+            "WHERE began >= ? AND began < ? ORDER BY began DESC, id DESC LIMIT ?", (since, until, limit)
+        )
+
+    def review_near_miss(self, id: int, verdict: str | None, label: str, now: float) -> None:
+        """What a person says of a near miss; None takes it back. HistoryError for another verdict."""
+        said = (None, "", None) if verdict is None else (verdict, label, now)
+        self._run("UPDATE near_misses SET verdict = ?, label = ?, reviewed = ? WHERE id = ?", (*said, id))
+
+    def _near_misses(self, condition: str, values: tuple[object, ...]) -> list[NearMiss]:
+        rows = self._run(
+            "SELECT id, began, ended, peak_crying, peak_db, probabilities, clip, verdict, label, reviewed"
+            " FROM near_misses " + condition,
+            values,
+        )
+        return [
+            NearMiss(id, began, ended, crying, level, json.loads(shares), clip, verdict, label, reviewed)
+            for id, began, ended, crying, level, shares, clip, verdict, label, reviewed in rows
         ]
 
     def add_gap(self, state: str, detail: str, began: float) -> int:

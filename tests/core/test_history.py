@@ -11,7 +11,44 @@ from pathlib import Path
 
 import pytest
 
-from babymonitor.core.history import History, HistoryError, Minute
+from babymonitor.core.history import History, HistoryError, Minute, NearMiss, Review
+
+VERSION_1 = """
+    CREATE TABLE alerts (
+        id INTEGER PRIMARY KEY, kind TEXT NOT NULL, began REAL NOT NULL, raised REAL NOT NULL, ended REAL,
+        peak_db REAL NOT NULL, peak_crying REAL NOT NULL, reasons TEXT NOT NULL, clip TEXT
+    );
+    CREATE INDEX alerts_by_time ON alerts (began);
+    CREATE TABLE gaps (
+        id INTEGER PRIMARY KEY, state TEXT NOT NULL, detail TEXT NOT NULL, began REAL NOT NULL, ended REAL
+    );
+    CREATE INDEX gaps_by_time ON gaps (began);
+    CREATE TABLE minutes (
+        began INTEGER PRIMARY KEY, level_db REAL NOT NULL, crying REAL NOT NULL, seconds TEXT NOT NULL
+    );
+    PRAGMA user_version = 1;
+    INSERT INTO alerts VALUES (7, 'crying', 100.0, 101.5, 140.0, -12.0, 0.99, '{"hungry": 0.6}', '2026-11/x.flac');
+    INSERT INTO alerts VALUES (8, 'loud', 200.0, 201.0, NULL, -20.0, 0.0, '{}', NULL);
+    INSERT INTO gaps VALUES (3, 'deaf', 'unplugged', 300.0, 310.0);
+    INSERT INTO minutes VALUES (60, -35.0, 0.2, '{"background": 60.0}');
+"""
+"""As the first version wrote it, word for word: what people have on their disks."""
+
+
+def version_1(path: Path) -> None:
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.executescript(VERSION_1)
+    database.close()
+
+
+def expect_what_version_1_held(history: History) -> None:
+    assert history.complaints == []
+    loud, crying = history.alerts()
+    assert (crying.id, crying.clip, crying.reasons) == (7, "2026-11/x.flac", {"hungry": 0.6})
+    assert (loud.id, loud.kind, loud.ended) == (8, "loud", None)
+    assert [(gap.id, gap.ended) for gap in history.gaps()] == [(3, 310.0)]
+    assert [minute.began for minute in history.minutes(0, 1000)] == [60]
 
 
 def test_alerts_gaps_and_minutes_come_back(tmp_path: Path) -> None:
@@ -106,4 +143,107 @@ def test_killed_in_the_middle_nothing_that_was_written_is_lost(tmp_path: Path) -
     history.close_what_was_left_open(50.0)
     assert history.alerts(0, 1)[0].ended == 50.0
     assert all(row.ended is not None for row in history.alerts(limit=1_000_000))
+    history.close()
+
+
+def test_a_history_of_the_first_version_is_taken_over_whole(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    version_1(path)
+    history = History(path)
+    expect_what_version_1_held(history)
+    assert history.reviews() == {}
+    assert history.near_misses() == []
+    history.put_review(7, "right", "sad", 500.0)
+    history.close()
+    history = History(path)
+    expect_what_version_1_held(history)
+    assert history.review(7) == Review(7, "right", "sad", 500.0)
+    history.close()
+
+
+@pytest.mark.parametrize("where", ["before", "middle", "end"])
+def test_killed_while_it_is_taken_over_it_is_taken_over_the_next_time(tmp_path: Path, where: str) -> None:
+    path = tmp_path / "history.sqlite"
+    version_1(path)
+    code = (
+        "import os, signal, sqlite3, sys\n"
+        "from pathlib import Path\n"
+        "from babymonitor.core import history\n"
+        "class Dying(sqlite3.Connection):\n"
+        "    def executescript(self, script):\n"
+        "        self.create_function('die', 0, lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
+        "        return super().executescript(script)\n"
+        "connect = sqlite3.connect\n"
+        "sqlite3.connect = lambda *args, **more: connect(*args, factory=Dying, **more)\n"
+        "first, *parts = history._MIGRATIONS[1].split(';')\n"
+        "at = {'before': 0, 'middle': 1, 'end': len(parts)}[sys.argv[2]]\n"
+        "parts = [first, *parts]\n"
+        "parts.insert(at, ' SELECT die()')\n"
+        "history._MIGRATIONS = (history._MIGRATIONS[0], ';'.join(parts) + ';')\n"
+        "history.History(Path(sys.argv[1]))\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(path), where], stderr=subprocess.PIPE, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    history = History(path)
+    expect_what_version_1_held(history)
+    history.put_review(7, "wrong", "background", 500.0)
+    assert history.add_near_miss(1.0, 2.0, 0.5, -30.0, {}) == 1
+    history.close()
+
+
+def test_what_is_said_of_an_alert_is_kept_changed_and_taken_back(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.sqlite")
+    first, second = (history.add_alert("crying", began, began + 1, -30.0, 0.8) for began in (100.0, 200.0))
+    assert history.review(first) is None
+    history.put_review(first, "right", "", 1000.0)
+    history.put_review(first, "wrong", "background", 1001.0)
+    history.put_review(second, "unsure", "", 1002.0)
+    assert history.review(first) == Review(first, "wrong", "background", 1001.0)
+    assert set(history.reviews()) == {first, second}
+    assert set(history.reviews(150.0)) == {second}
+    history.remove_review(first)
+    assert history.review(first) is None
+    with pytest.raises(HistoryError):
+        history.put_review(first, "perhaps", "", 1.0)
+    assert history.review(first) is None
+    history.close()
+
+
+def test_precision_counts_the_crying_alerts_that_somebody_was_sure_of(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.sqlite")
+    verdicts = ["right"] * 9 + ["wrong"] * 2 + ["unsure", None]
+    for number, verdict in enumerate(verdicts):
+        id = history.add_alert("crying", 100.0 + number, 101.0 + number, -30.0, 0.8)
+        if verdict is not None:
+            history.put_review(id, verdict, "", 1000.0)
+    history.put_review(history.add_alert("loud", 105.0, 106.0, -20.0, 0.0), "wrong", "background", 1000.0)
+    history.put_review(history.add_alert("crying", 5.0, 6.0, -20.0, 0.9), "wrong", "background", 1000.0)
+    history.review_near_miss(history.add_near_miss(105.0, 106.0, 0.5, -30.0, {}), "wrong", "hungry", 1000.0)
+    assert history.precision(100.0, 200.0) == (9, 2)
+    assert history.precision() == (9, 3)
+    assert history.precision(500.0) == (0, 0)
+    history.close()
+
+
+def test_near_misses_come_back_with_what_was_said_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    history = History(path)
+    first = history.add_near_miss(100.0, 104.0, 0.55, -31.0, {"hungry": 0.5, "background": 0.5})
+    second = history.add_near_miss(200.0, 203.0, 0.45, -35.0, {})
+    history.set_near_miss_clip(first, "2026-11/near.flac")
+    history.review_near_miss(first, "wrong", "hungry", 1000.0)
+    with pytest.raises(HistoryError):
+        history.review_near_miss(first, "perhaps", "", 1001.0)
+    history.close()
+    history = History(path)
+    shares = {"hungry": 0.5, "background": 0.5}
+    expected = NearMiss(first, 100.0, 104.0, 0.55, -31.0, shares, "2026-11/near.flac", "wrong", "hungry", 1000.0)
+    assert history.near_miss(first) == expected
+    assert [row.id for row in history.near_misses()] == [second, first]
+    assert [row.id for row in history.near_misses(150.0, 250.0)] == [second]
+    assert history.near_miss(99) is None
+    history.review_near_miss(first, None, "", 1002.0)
+    again = history.near_miss(first)
+    assert again is not None
+    assert (again.verdict, again.label, again.reviewed) == (None, "", None)
     history.close()
