@@ -118,12 +118,27 @@ def _mean(per_label: Floats) -> Floats:
         return np.asarray(np.nanmean(per_label, 1))
 
 
-def _reliability(sure: Floats, right: npt.NDArray[np.bool_], drawn: Rounds) -> tuple[list[dict[str, Any]], Floats]:
+def calibration_alike(probabilities: Floats, truth: Indices, groups: Names) -> dict[str, float | None]:
+    """The expected calibration error of (N, labels) where every label that occurs has the same say, however rare it is:
+    for models whose probabilities mean that the labels are equally likely beforehand.
+    """
+    counts = np.bincount(truth, minlength=probabilities.shape[1])
+    drawn = Rounds(groups)
+    right = probabilities.argmax(1) == truth
+    _, error = _reliability(probabilities.max(1), right, drawn, 1 / counts[truth])
+    return drawn.told(error, error=True)
+
+
+def _reliability(
+    sure: Floats, right: npt.NDArray[np.bool_], drawn: Rounds, weights: Floats | None = None
+) -> tuple[list[dict[str, Any]], Floats]:
     """How often it was right for how sure it was: the bins that hold anything, and the expected calibration error.
 
-    Guo, C. et al. (2017), "On calibration of modern neural networks", ICML.
+    Guo, C. et al. (2017), "On calibration of modern neural networks", ICML. weights: what each item counts, (N,).
     """
     bins = _one_hot(np.minimum((sure * BINS).astype(int), BINS - 1), BINS)
+    if weights is not None:
+        bins *= weights[:, None]
     sums = drawn.sums(np.hstack((bins, bins * sure[:, None], bins * right[:, None])))
     count, confidence, correct = sums[:, :BINS], sums[:, BINS : 2 * BINS], sums[:, 2 * BINS :]
     error = np.abs(confidence - correct).sum(1) / count.sum(1)

@@ -12,7 +12,7 @@ import pytest
 from sklearn import metrics as reference
 
 from trainer import metrics
-from trainer.figures import figures_of, of_clips, roc_curve, two_sided
+from trainer.figures import calibration_alike, figures_of, of_clips, roc_curve, two_sided
 
 LABELS = ("angry", "calm", "happy", "sad")
 
@@ -200,3 +200,16 @@ def test_a_thousand_rounds_over_five_thousand_items_take_seconds() -> None:
     began = time.process_time()
     figures_of(rows, truth, groups, tuple("abcdefgh"))
     assert time.process_time() - began < 6  # 1.3 on an idle machine
+
+
+def test_calibration_where_every_label_counts_alike() -> None:
+    """Nine of ten are "a", of which it is always sure by half; both labels found half of the time: 0.5 means 0.5."""
+    rows = np.array([[0.5, 0.5 - 1e-9], [0.5 - 1e-9, 0.5]] * 10)
+    truth = np.array([0] * 18 + [1] * 2)
+    groups = np.array([str(at % 5) for at in range(20)])
+    assert calibration_alike(rows, truth, groups)["value"] == pytest.approx(0.0, abs=1e-6)
+    always_the_frequent_one = np.tile([0.9, 0.1], (20, 1))
+    told = calibration_alike(always_the_frequent_one, truth, groups)["value"]
+    assert told == pytest.approx(0.4), "right about every second, where both are as frequent"
+    whole = figures_of(always_the_frequent_one, truth, groups, ["a", "b"])
+    assert whole["calibration_error"]["value"] == pytest.approx(0.0, abs=1e-6)
