@@ -202,7 +202,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._mel_box = self._view_box((0.0, float(spec.n_mels)))
         self._hz_axis = pg.AxisItem("left")
         self._hz_axis.linkToView(self._mel_box)
-        self._hz_axis.setTicks([_hz_ticks(spec)])
+        self._hz_axis.setTicks([hz_ticks(spec)])
         self._hz_axis.setWidth(34)
         self._time_axis = pg.AxisItem("bottom")
         self._time_axis.linkToView(self._mel_box)
@@ -314,7 +314,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._note.move((self.width() - self._note.width()) // 2, (self.height() - self._note.height()) // 2)
 
 
-def _hz_ticks(spec: FeatureSpec) -> list[tuple[float, str]]:
+def hz_ticks(spec: FeatureSpec) -> list[tuple[float, str]]:
     """Rows of the spectrogram at round frequencies."""
     filters = mel_filters(spec)
     centres_hz = filters.argmax(axis=0) * spec.sample_rate / spec.n_fft
