@@ -1,0 +1,156 @@
+"""The library's rows in SQLite: quick to list and to filter, and never more than the clips' files themselves say."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from babymonitor.core.library_clip import LibraryClip, LibraryError
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE clips (
+        id TEXT PRIMARY KEY,
+        label TEXT NOT NULL,
+        "group" TEXT NOT NULL,
+        baby TEXT NOT NULL,
+        source TEXT NOT NULL,
+        recorded REAL NOT NULL,
+        seconds REAL NOT NULL,
+        level_db REAL NOT NULL,
+        is_clipped INTEGER NOT NULL,
+        note TEXT NOT NULL,
+        guess TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        added REAL NOT NULL,
+        deleted REAL
+    ) WITHOUT ROWID;
+    CREATE INDEX clips_by_time ON clips (recorded);
+    """,
+)
+_COLUMNS = 'id, label, "group", baby, source, recorded, seconds, level_db, is_clipped, note, guess, origin, added'
+
+Locate = Callable[[str, str, str, bool], Path]
+"""(id, label, group, deleted) → where the clip's file lies."""
+
+
+class LibraryDatabase:
+    """The database, opened; LibraryError for whatever SQLite refuses. One thread uses it.
+
+    A broken one is put aside under the name `put_aside`, and an empty one begun.
+    """
+
+    def __init__(self, path: Path, locate: Locate) -> None:
+        self.path = path
+        self.put_aside = ""
+        self._locate = locate
+        try:
+            self._database = self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise LibraryError(f"The library {path} cannot be opened: {error}.") from error
+            self.put_aside = self._move_aside()
+            self._database = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError("damaged")
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version > len(_MIGRATIONS):
+                raise LibraryError(f"The library {self.path} was written by a newer version of this program.")
+            # Write-ahead: a reader is never held up, and a crash loses nothing that was committed.
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            for number in range(version, len(_MIGRATIONS)):
+                database.executescript(f"BEGIN; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _move_aside(self) -> str:
+        aside = f"{self.path.name}.broken-{time.strftime('%Y%m%d-%H%M%S')}"
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                self.path.with_name(self.path.name + suffix).rename(self.path.with_name(aside + suffix))
+        return aside
+
+    def close(self) -> None:
+        self._database.close()
+
+    def places(self) -> dict[str, tuple[str, str, bool]]:
+        """Of every clip, label, group and whether it is deleted."""
+        rows = self._run('SELECT id, label, "group", deleted IS NOT NULL FROM clips', ())
+        return {id: (label, group, bool(deleted)) for id, label, group, deleted in rows}
+
+    def select(self, condition: str = "deleted IS NULL", values: Sequence[object] = ()) -> list[LibraryClip]:
+        """The clips of a condition, the newest first."""
+        rows = self._run(
+            f"SELECT {_COLUMNS}, deleted FROM clips WHERE {condition} ORDER BY recorded DESC, id DESC", tuple(values)
+        )
+        locate = self._locate
+        return [
+            LibraryClip(
+                id=id,
+                label=label,
+                group=group,
+                baby=baby,
+                source=source,
+                recorded=recorded,
+                seconds=seconds,
+                level_db=level,
+                is_clipped=bool(clipped),
+                note=note,
+                guess=json.loads(guess) if guess != "{}" else {},
+                origin=origin,
+                path=locate(id, label, group, deleted is not None),
+                added=added,
+            )
+            for id, label, group, baby, source, recorded, seconds, level, clipped, note, guess, origin, added, deleted
+            in rows
+        ]  # fmt: skip
+
+    def table(self, statement: str) -> list[Any]:
+        """The rows of a statement that reads."""
+        return self._run(statement, ())
+
+    def put(self, clips: Iterable[LibraryClip], deleted: float | None = None) -> None:
+        """Keep the clips as they are now, all of them or none. deleted: when they went to the trash."""
+        rows = [
+            (clip.id, clip.label, clip.group, clip.baby, clip.source, clip.recorded, clip.seconds, clip.level_db,
+             clip.is_clipped, clip.note, json.dumps(clip.guess), clip.origin, clip.added, deleted)
+            for clip in clips
+        ]  # fmt: skip
+        marks = ", ".join("?" * 14)
+        self._all_or_none(f"INSERT OR REPLACE INTO clips ({_COLUMNS}, deleted) VALUES ({marks})", rows)
+
+    def remove(self, ids: Iterable[str]) -> None:
+        self._all_or_none("DELETE FROM clips WHERE id = ?", [(id,) for id in ids])
+
+    def _all_or_none(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if not rows:
+            return
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                self._database.executemany(statement, rows)
+                self._database.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise LibraryError(f"The library could not be written: {error}.") from error
+
+    def _run(self, statement: str, values: tuple[object, ...]) -> list[Any]:
+        try:
+            return self._database.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise LibraryError(f"The library could not be read: {error}.") from error
