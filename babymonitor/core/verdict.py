@@ -1,16 +1,22 @@
-"""What a whole file sounds like, in one word: each window judged as the monitor would, its most telling second told."""
+"""What a whole file sounds like, in one word: each window judged as the monitor would, its most telling second told.
+
+`Guess` does the same for a wave in memory, a window at a time.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from babymonitor.core.audio import AudioError, RingBuffer, resampled_blocks
 from babymonitor.core.classifier import Classifier, ModelError
 from babymonitor.core.detector import Detector, Score
+from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
 
 _VERDICT_SECONDS = 1.0
@@ -34,31 +40,88 @@ class Verdict:
 
 def judge(path: Path, classifier: Classifier) -> Verdict:
     """Listen to a whole file; AudioError when it cannot be read."""
-    card = classifier.card
-    ring = RingBuffer(4 * card.window_seconds + 1.0, card.features.sample_rate)
-    detector = Detector(classifier, ring)
-    scores: list[Score] = []
-    for block in resampled_blocks(path, card.features.sample_rate):
-        for start in range(0, block.size, _LONGEST_BLOCK):
-            ring.write(block[start : start + _LONGEST_BLOCK])
-            score = detector.poll()
-            if score is not None:
-                scores.append(score)
-    last = detector.finish()
-    if last is not None:
-        scores.append(last)
+    scores = list(_scores(resampled_blocks(path, classifier.card.features.sample_rate), classifier))
     if not scores:
         raise AudioError(f"{path} is too short to be judged.")
     return _verdict(scores, classifier)
 
 
+class Guess:
+    """What a model makes of a wave in memory, judged window by window, so that other work may come between.
+
+    wave: (samples,) at the model's own rate. ModelError from `step` when the model fails.
+    """
+
+    def __init__(self, wave: Wave, classifier: Classifier) -> None:
+        self._classifier = classifier
+        self._scores: list[Score] = []
+        self._rest = _scores(iter((wave,)), classifier)
+
+    def step(self) -> bool:
+        """Judge one more window; False when there was none left."""
+        score = next(self._rest, None)
+        if score is not None:
+            self._scores.append(score)
+        return score is not None
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Per label the mean over the windows judged so far, the louder counting for more; empty without a window.
+
+        Weighted by the amplitude of what each window added: the pause before a cry says little of the clip.
+        """
+        if not self._scores:
+            return {}
+        rows = _rows(self._scores, self._classifier)
+        mean = np.average(rows, axis=0, weights=[10.0 ** (score.level_db / 20.0) for score in self._scores])
+        return dict(zip(self._classifier.labels, map(float, mean), strict=True))
+
+    @property
+    def crying(self) -> float:
+        """The highest P(crying) of any second, as in `Verdict`; 0 without a window."""
+        if not self._scores:
+            return 0.0
+        return float(_crying(_seconds(self._scores, self._classifier), self._classifier).max())
+
+
+def _scores(blocks: Iterator[Wave], classifier: Classifier) -> Iterator[Score]:
+    """Every window of a sound as the monitor judges it; one of what there is where it is too short for that."""
+    card = classifier.card
+    ring = RingBuffer(4 * card.window_seconds + 1.0, card.features.sample_rate)
+    detector = Detector(classifier, ring)
+    for block in blocks:
+        for start in range(0, block.size, _LONGEST_BLOCK):
+            ring.write(block[start : start + _LONGEST_BLOCK])
+            score = detector.poll()
+            if score is not None:
+                yield score
+    last = detector.finish()
+    if last is not None:
+        yield last
+
+
+def _rows(scores: list[Score], classifier: Classifier) -> npt.NDArray[np.float64]:
+    """(windows, labels)"""
+    return np.array([[score.probabilities[name] for name in classifier.labels] for score in scores])
+
+
+def _seconds(scores: list[Score], classifier: Classifier) -> npt.NDArray[np.float64]:
+    """(seconds, labels): the mean of each second, one beginning at each window."""
+    rows = _rows(scores, classifier)
+    width = min(len(rows), max(1, round(_VERDICT_SECONDS / classifier.card.hop_seconds)))
+    sums = np.cumsum(np.vstack((np.zeros(rows.shape[1]), rows)), axis=0)
+    return np.asarray((sums[width:] - sums[:-width]) / width)
+
+
+def _crying(seconds: npt.NDArray[np.float64], classifier: Classifier) -> npt.NDArray[np.float64]:
+    """(seconds, labels) → (seconds,)"""
+    return np.asarray(seconds[:, [label(name).crying for name in classifier.labels]].sum(axis=1))
+
+
 def _verdict(scores: list[Score], classifier: Classifier) -> Verdict:
     labels = classifier.labels
-    rows = np.array([[score.probabilities[name] for name in labels] for score in scores])
-    width = min(len(rows), max(1, round(_VERDICT_SECONDS / classifier.card.hop_seconds)))
-    sums = np.cumsum(np.vstack((np.zeros(len(labels)), rows)), axis=0)
-    seconds = (sums[width:] - sums[:-width]) / width
-    crying = seconds[:, [label(name).crying for name in labels]].sum(axis=1)
+    seconds = _seconds(scores, classifier)
+    crying = _crying(seconds, classifier)
     loudest = int(np.argmax(crying))
     chosen = loudest
     if crying[loudest] < classifier.card.thresholds["start"] and "background" in labels:

@@ -10,6 +10,8 @@ from babymonitor.core import paths
 from babymonitor.core.audio import RingBuffer
 from babymonitor.core.classifier import Classifier, ModelError
 from babymonitor.core.detector import Detector
+from babymonitor.core.features import Wave
+from babymonitor.core.verdict import Guess
 
 _POLL_MS = 40
 
@@ -25,6 +27,8 @@ class DetectorWorker(QObject):
     """One sentence: a model could not be used, and the one in use (or the shipped one) goes on."""
     failed = Signal(str)
     """One sentence: there is no score, and this is why."""
+    guessed = Signal(str, object, float)
+    """The key of `guess`, the mean probability of each label (empty where none could be had), the highest P(crying)."""
     stopped = Signal()
 
     def __init__(self, ring: RingBuffer) -> None:
@@ -32,6 +36,9 @@ class DetectorWorker(QObject):
         self._ring = ring
         self._detector: Detector | None = None
         self._timer: QTimer | None = None
+        self._idle_timer: QTimer | None = None
+        self._asked: dict[str, Wave] = {}
+        self._guess: tuple[str, Wave, Guess] | None = None
 
     @Slot()
     def start(self) -> None:
@@ -40,6 +47,10 @@ class DetectorWorker(QObject):
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._on_timeout)
         self._timer.start()
+        # Whenever nothing else is to be done: one window at a time, so that a score waits for one at most.
+        self._idle_timer = QTimer(self)
+        self._idle_timer.setInterval(0)
+        self._idle_timer.timeout.connect(self._on_idle)
 
     @Slot(str)
     def use_model(self, path: str) -> None:
@@ -65,12 +76,28 @@ class DetectorWorker(QObject):
             self._detector = Detector(classifier, self._ring)
         else:
             self._detector.use(classifier)
+        self._guess_anew()
         self.model_opened.emit(classifier.card, str(path))
+
+    @Slot(str, object)
+    def guess(self, key: str, wave: Wave) -> None:
+        """Judge (samples,) at the ring's rate with the model in use, between the windows of the ring; see `guessed`.
+
+        What was asked for last is answered first: it is what somebody looks at. A key asked again takes the new wave.
+        """
+        if self._guess is not None and self._guess[0] == key:
+            self._guess = None
+        self._asked.pop(key, None)
+        self._asked[key] = wave
+        if self._idle_timer is not None:
+            self._idle_timer.start()
 
     @Slot()
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.stop()
+        self._asked.clear()
+        for timer in (self._timer, self._idle_timer):
+            if timer is not None:
+                timer.stop()
         self.stopped.emit()
 
     @Slot()
@@ -84,3 +111,36 @@ class DetectorWorker(QObject):
             return
         if score is not None:
             self.scored.emit(score)
+
+    @Slot()
+    def _on_idle(self) -> None:
+        if self._guess is None and not self._next_guess():
+            if self._idle_timer is not None:
+                self._idle_timer.stop()
+            return
+        assert self._guess is not None
+        key, _, guess = self._guess
+        try:
+            if guess.step():
+                return
+            answer = guess.probabilities, guess.crying
+        except ModelError:
+            answer = {}, 0.0
+        self._guess = None
+        self.guessed.emit(key, *answer)
+
+    def _next_guess(self) -> bool:
+        """Begin with what was asked for last; whether there is anything."""
+        while self._asked:
+            key, wave = self._asked.popitem()
+            if self._detector is not None:
+                self._guess = key, wave, Guess(wave, self._detector.classifier)
+                return True
+            self.guessed.emit(key, {}, 0.0)
+        return False
+
+    def _guess_anew(self) -> None:
+        """Another model is in use: what was half judged by the old one is judged by this one."""
+        if self._guess is not None and self._detector is not None:
+            key, wave, _ = self._guess
+            self._guess = key, wave, Guess(wave, self._detector.classifier)

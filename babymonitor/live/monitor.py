@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from babymonitor.core.alerts import Alert, Change
 from babymonitor.core.audio import AudioError, RingBuffer, read_wave
 from babymonitor.core.classifier import ModelCard
 from babymonitor.core.detector import Score
+from babymonitor.core.features import Wave
+from babymonitor.core.health import Health
 from babymonitor.core.history import AlertRow, History, HistoryError
 from babymonitor.core.settings import MICROPHONE, MODEL, SNOOZE_MINUTES, Settings
 from babymonitor.live import model_files
@@ -32,6 +35,7 @@ from babymonitor.live.listening import (
 from babymonitor.live.microphone import Microphone
 from babymonitor.live.model_files_worker import ModelFilesWorker
 from babymonitor.live.night_record import NightRecord
+from babymonitor.live.recorder import Recorder
 from babymonitor.live.sound_card import SoundCard, SoundCardError
 from babymonitor.live.speaker import Speaker
 from babymonitor.live.state import Activity, MonitorState
@@ -40,6 +44,7 @@ _TICK_MS = 30
 _AWAKE_MS = 3000
 _PLAYBACK_RATE = 44100
 _LONGEST_END_MS = 5000
+_WITHOUT_SOUND = (Health.DEAF, Health.MUTED)
 
 _left_behind: list[tuple[QThread, DetectorWorker]] = []
 """Detector threads that did not end in time. They are kept here: Qt aborts when one is destroyed while it runs."""
@@ -64,11 +69,18 @@ class Monitor(QObject):
     """`card`, `labels`, `start_threshold` and `model_name` may have changed."""
     microphones_changed = Signal()
     playback_changed = Signal(str)
-    """The path of the clip that is being played, empty when it ends."""
+    """The path of the clip that is being played, `WAVE` for one without a file, empty when it ends."""
+    guessed = Signal(str, object, float)
+    """What `ask_guess` asked for: its key, the mean probability of each label (empty where none could be had), and the
+    highest P(crying) of any second."""
     complained = Signal(str)
     """One sentence for the person: something went wrong that does not stop the listening."""
 
+    WAVE = "wave"
+    """What `playback_changed` tells in the place of a path."""
+
     _model_requested = Signal(str)
+    _guess_requested = Signal(str, object)
     _conversion_requested = Signal(str)
     _look_requested = Signal()
     _worker_stop_requested = Signal()
@@ -93,6 +105,8 @@ class Monitor(QObject):
         self._keep_awake = KeepAwake()
         self._clips = ClipWriter(paths.clips_folder(), self.ring.sample_rate)
         self._record = NightRecord(self.ring, settings, history, self._clips)
+        self.recorder = Recorder(self.ring, self._listen, self)
+        """Keeps what is heard as recordings, while the listening goes on."""
         self._conversions: tuple[QThread, ModelFilesWorker] | None = None
         self._garbage = GarbageCollector(self)
         self._garbage.start()  # before there is another thread
@@ -116,7 +130,9 @@ class Monitor(QObject):
         worker.failed.connect(self._on_detector_failed)
         # Direct: quit() may be called from any thread, and the main one is waiting for it in shut_down.
         worker.stopped.connect(thread.quit, Qt.ConnectionType.DirectConnection)
+        worker.guessed.connect(self.guessed)
         self._model_requested.connect(worker.use_model)
+        self._guess_requested.connect(worker.guess)
         self._worker_stop_requested.connect(worker.stop)
         thread.start()
         if model_files.is_torch(self.settings[MODEL]):
@@ -175,6 +191,7 @@ class Monitor(QObject):
         if listening is None:
             return
         self._keep_awake.release()
+        self.recorder.interrupt(self.tr("Listening was stopped."))
         self._tell(listening.stop())
         self._ended = listening
         self._set_state(MonitorState(Activity.STOPPED))
@@ -184,8 +201,9 @@ class Monitor(QObject):
 
         Afterwards no thread of ours runs, or else `is_thread_left_behind`: nothing interrupts the opening of a model.
         """
-        self.stop()
         self._is_shut_down = True
+        self.recorder.close()
+        self.stop()
         self._tick_timer.stop()
         self.stop_playing()
         if self._card is not None:
@@ -238,15 +256,35 @@ class Monitor(QObject):
 
     def play(self, path: Path) -> None:
         """Play a clip through the speakers; playing another, or `stop_playing`, ends it."""
-        self._sound_card()
         try:
-            self._player.play(read_wave(path, _PLAYBACK_RATE), _PLAYBACK_RATE)
-        except (AudioError, SoundCardError) as error:
+            wave = read_wave(path, _PLAYBACK_RATE)
+        except AudioError as error:
             self._complain(f"The clip cannot be played: {error}")
             return
-        self._playing = str(path)
+        self._play(str(path), wave, _PLAYBACK_RATE)
+
+    def play_wave(self, wave: Wave, loop: bool = False, start_seconds: float = 0.0) -> None:
+        """Play (samples,) at the ring's rate through the speakers from `start_seconds` on, once or over and over.
+
+        As with `play`, what played before ends, and `stop_playing` ends it. An alarm sounds all the same.
+        """
+        self._play(self.WAVE, wave, self.ring.sample_rate, loop, start_seconds)
+
+    def _play(self, name: str, wave: Wave, rate: int, loop: bool = False, start_seconds: float = 0.0) -> None:
+        self._sound_card()
+        try:
+            self._player.play(wave, rate, loop_seconds=math.inf if loop else None, start_seconds=start_seconds)
+        except SoundCardError as error:
+            self.stop_playing()
+            self._complain(f"The clip cannot be played: {error}")
+            return
+        self._playing = name
         self._tick_timer.start()
         self.playback_changed.emit(self._playing)
+
+    def playback_position(self) -> float | None:
+        """Where in the wave the sound is that comes out of the speakers now, in seconds; None while nothing plays."""
+        return self._player.position_seconds if self._playing else None
 
     def stop_playing(self) -> None:
         if self._card is not None:
@@ -254,6 +292,13 @@ class Monitor(QObject):
         if self._playing:
             self._playing = ""
             self.playback_changed.emit("")
+
+    def ask_guess(self, key: str, wave: Wave) -> None:
+        """What the model in use makes of (samples,) at the ring's rate: told by `guessed` with the same key.
+
+        It is worked out between the monitor's own windows. Asked again with the same key, only the new wave is judged.
+        """
+        self._guess_requested.emit(key, wave)
 
     # What happens
 
@@ -264,6 +309,8 @@ class Monitor(QObject):
         if self._listening is not None:
             self._tell(self._listening.tick())
             self._set_state(self._listening.state)
+            if self._listening.health in _WITHOUT_SOUND:
+                self.recorder.interrupt(self._listening.detail)
         else:
             self._tell_what_was_kept()
             if not self._playing and self._clips.idle:
@@ -322,6 +369,13 @@ class Monitor(QObject):
             self._use_model(self.settings[MODEL])
         else:
             self._use_rules()
+
+    def _listen(self) -> str:
+        """Listen, where that is not so already; why nothing can be heard, empty where there is sound."""
+        self.start()
+        if self._listening is None or self._listening.health in _WITHOUT_SOUND:
+            return self.state.detail or self.tr("the monitor is not listening.")
+        return ""
 
     def _use_model(self, path: str) -> None:
         """Ask this model from now on; a `.pt` when it is converted, and the one in use goes on until then."""

@@ -22,6 +22,8 @@ class Speaker:
         self._stream: Any = None
         self._wave: Wave = np.zeros(0, np.float32)
         self._position = 0
+        self._begun = 0
+        self._handed = (0, 0, 0.0)
         self._until: float | None = None
         self._suspended = False
         card.add_speaker(self)
@@ -31,23 +33,48 @@ class Speaker:
         """Whether it can be heard now; ends what is over."""
         if self._stream is None:
             return False
-        over = time.monotonic() >= self._until if self._until is not None else self._position >= self._wave.size
+        over = time.monotonic() >= self._until if self._until is not None else self._heard() >= self._wave.size
         if over or not self._stream.active:
             self.stop()
         return self._stream is not None
 
-    def play(self, wave: Wave, sample_rate: int, volume: float = 1.0, loop_seconds: float | None = None) -> None:
-        """Play (samples,) at `sample_rate`; with `loop_seconds` over and over for so long.
+    @property
+    def position_seconds(self) -> float | None:
+        """Where in the wave the sound is that can be heard now; None when nothing plays."""
+        stream, size = self._stream, self._wave.size
+        if stream is None or size == 0:
+            return None
+        heard = self._heard()
+        return float(heard % size if self._until is not None else min(heard, size)) / float(stream.samplerate)
+
+    def _heard(self) -> float:
+        """The sample of the wave that comes out now: what was handed over last is heard bit by bit, and later."""
+        start, frames, at = self._handed
+        rate, latency = float(self._stream.samplerate), float(self._stream.latency)
+        gone = min((time.monotonic() - at) * rate, frames)
+        return self._begun + max(0.0, start + gone - latency * rate)
+
+    def play(
+        self,
+        wave: Wave,
+        sample_rate: int,
+        volume: float = 1.0,
+        loop_seconds: float | None = None,
+        start_seconds: float = 0.0,
+    ) -> None:
+        """Play (samples,) at `sample_rate` from `start_seconds` on; with `loop_seconds` over and over for so long.
 
         What played before ends. SoundCardError where there is no loudspeaker.
         """
         self.stop()
         self._position = 0
+        self._handed = (0, 0, 0.0)
         self._until = None if loop_seconds is None else time.monotonic() + loop_seconds
         self._wave = np.zeros(0, np.float32)
         stream = self._card.open_output(self._callback)
         if int(stream.samplerate) != sample_rate:
             wave = soxr.resample(wave, sample_rate, stream.samplerate)
+        self._begun = min(max(0, int(start_seconds * stream.samplerate)), wave.size)
         self._wave = np.asarray(np.clip(wave * np.float32(volume), -1.0, 1.0), np.float32)
         self._stream = stream
 
@@ -68,11 +95,14 @@ class Speaker:
 
     def _callback(self, outdata: npt.NDArray[np.float32], frames: int, _time: object, _status: object) -> None:
         wave, start = self._wave, self._position
+        place = self._begun + start
         if self._until is not None and wave.size:
-            outdata[:, 0] = np.take(wave, np.arange(start, start + frames), mode="wrap")
+            outdata[:, 0] = np.take(wave, np.arange(place, place + frames), mode="wrap")
         else:
-            part = wave[start : start + frames]
+            part = wave[place : place + frames]
             outdata[: part.size, 0] = part
             outdata[part.size :, 0] = 0.0
-            frames = part.size
+            if not wave.size:
+                return  # it is still being made ready
+        self._handed = (start, frames, time.monotonic())
         self._position = start + frames

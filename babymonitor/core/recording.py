@@ -1,0 +1,233 @@
+"""A recording on disk: a WAV that is whole at every moment while it grows, and a FLAC when it is finished.
+
+Sound is kept as 16-bit samples at the ring's rate. Killed at any moment, the file holds all that was appended: sizes
+and what is known of the sound stand in its header, which is written anew after each piece.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import struct
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from babymonitor.core.audio import SAMPLE_RATE, SILENCE_DB
+from babymonitor.core.features import Wave
+
+SHORTEST_SECONDS = 0.2
+"""What is shorter is no recording: nothing could be made of it."""
+
+_UNFINISHED = ".unfinished.wav"
+_PART = ".part"
+_COMMENT_BYTES = 192
+_HEADER = struct.Struct(f"<4sI4s4sIHHIIHH4sI4s4sI{_COMMENT_BYTES}s4sI")
+_MOST_BYTES = 2**32 - 1
+_BLOCK = 2**20
+
+FULL_SCALE = 0.999
+CLIPPED_SAMPLES = 3
+
+Pcm = npt.NDArray[np.int16]
+
+
+def to_pcm(wave: Wave) -> Pcm:
+    """(samples,) float32 → 16-bit. Read back as a float it is a float again, and the same 16-bit sample once more."""
+    return np.asarray(np.clip(np.rint(wave * np.float32(32768.0)), -32768, 32767), "<i2")
+
+
+class ClippingMeter:
+    """Finds sound that was too loud for the microphone: three samples in a row, or more, at full scale.
+
+    A single one may be a true peak; what was cut off stays at the limit. Blocks may come in any size.
+    """
+
+    def __init__(self) -> None:
+        self._tail = np.zeros(0, bool)
+
+    def push(self, block: Wave) -> bool:
+        """Whether a clipped stretch ends in, or goes on into, this block (samples,)."""
+        full = np.concatenate((self._tail, np.abs(block) >= FULL_SCALE))
+        self._tail = full[-(CLIPPED_SAMPLES - 1) :]
+        runs = np.convolve(full, np.ones(CLIPPED_SAMPLES, int), "valid") if full.size >= CLIPPED_SAMPLES else full[:0]
+        return bool((runs == CLIPPED_SAMPLES).any())
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSound:
+    """A recording that lies on disk, whole.
+
+    recorded: Unix seconds of its first sample. level_db: root mean square of all of it. is_clipped: somewhere in it
+    the sound was too loud for the microphone.
+    """
+
+    path: Path
+    recorded: float
+    seconds: float
+    is_clipped: bool
+    level_db: float
+
+
+class RecordingFile:
+    """One recording while it grows. OSError from any call means the disk: what was appended before is still there."""
+
+    def __init__(self, folder: Path, recorded: float, sample_rate: int = SAMPLE_RATE) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._recorded = recorded
+        self._sample_rate = sample_rate
+        self._clipping = ClippingMeter()
+        self._is_clipped = False
+        self._power = 0.0
+        self._samples = 0
+        self.path = _free_name(folder, recorded)
+        # Unbuffered: what was appended is the system's at once, whatever becomes of this process.
+        self._file = self.path.open("xb", buffering=0)
+        self._write_header()
+
+    def append(self, wave: Wave) -> None:
+        """Put (samples,) behind what is there, and see that it reaches the disk."""
+        pcm = to_pcm(wave)
+        self._is_clipped = self._clipping.push(wave) or self._is_clipped
+        self._power += float(np.square(wave, dtype=np.float64).sum())
+        self._file.seek(_HEADER.size + 2 * self._samples)
+        self._write(pcm.tobytes())
+        self._samples += pcm.size
+        self._write_header()
+        os.fsync(self._file.fileno())
+
+    def finish(self) -> RecordedSound | None:
+        """Close it and make a FLAC of it; where that cannot be written it stays a WAV. None: it was too short."""
+        self._file.close()
+        whole = repair(self.path)
+        return None if whole is None else _compress(whole)
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) or 0 :]
+
+    def _write_header(self) -> None:
+        self._file.seek(0)
+        level = max(SILENCE_DB, 10.0 * math.log10(self._power / self._samples)) if self._power > 0 else SILENCE_DB
+        known = {"recorded": self._recorded, "level_db": round(level, 2), "is_clipped": self._is_clipped}
+        self._write(_header(json.dumps(known), self._samples, self._sample_rate))
+
+
+def repair(path: Path) -> RecordedSound | None:
+    """Make a finished WAV of a recording that was cut off; None where there was too little, and it is removed."""
+    with path.open("r+b") as file:
+        head = file.read(_HEADER.size)
+        samples = max(0, path.stat().st_size - _HEADER.size) // 2
+        rate = int(_HEADER.unpack(head)[7]) if len(head) == _HEADER.size else 0
+        if rate > 0 and samples >= SHORTEST_SECONDS * rate:
+            comment = _HEADER.unpack(head)[16].rstrip(b"\0").decode("ascii", "replace")
+            # The last piece may have been written when the header had not: the file's own size is right.
+            file.truncate(_HEADER.size + 2 * samples)
+            file.seek(0)
+            file.write(_header(comment, samples, rate))
+        else:
+            samples = 0
+    if samples == 0:
+        path.unlink()
+        return None
+    finished = path.with_name(path.name.removesuffix(_UNFINISHED) + ".wav")
+    path.replace(finished)
+    return describe(finished)
+
+
+def describe(path: Path) -> RecordedSound | None:
+    """What is known of a finished recording; None for a file that is no sound."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            seconds = file.frames / file.samplerate
+            comment = file.comment
+    except (soundfile.LibsndfileError, RuntimeError, OSError):
+        return None
+    known: dict[str, object] = {}
+    with contextlib.suppress(ValueError):
+        read = json.loads(comment)
+        known = read if isinstance(read, dict) else {}
+    recorded, level = known.get("recorded"), known.get("level_db")
+    return RecordedSound(
+        path,
+        float(recorded) if isinstance(recorded, int | float) else path.stat().st_mtime - seconds,
+        seconds,
+        known.get("is_clipped") is True,
+        float(level) if isinstance(level, int | float) else SILENCE_DB,
+    )
+
+
+def recordings(folder: Path, growing: Path | None = None) -> list[RecordedSound]:
+    """Every recording in the folder, the oldest first; what was cut off is repaired, `growing` left alone."""
+    for path in sorted(folder.glob(f"*{_UNFINISHED}")):
+        if path != growing:
+            # One that cannot be touched now is tried again at the next start.
+            with contextlib.suppress(OSError):
+                repair(path)
+    found = [path for path in folder.glob("recording-*") if path.suffix in (".wav", ".flac")]
+    sounds = [describe(path) for path in found if not path.name.endswith(_UNFINISHED)]
+    return sorted((sound for sound in sounds if sound is not None), key=lambda sound: sound.recorded)
+
+
+def keep(folder: Path, recorded: float, wave: Wave, sample_rate: int = SAMPLE_RATE) -> RecordedSound | None:
+    """A recording made all at once, of (samples,); OSError when the disk does not take it."""
+    file = RecordingFile(folder, recorded, sample_rate)
+    file.append(wave)
+    return file.finish()
+
+
+def _compress(sound: RecordedSound) -> RecordedSound:
+    """The same sound as a FLAC, a little more than half as large; the sound as it is where that cannot be written."""
+    import soundfile
+
+    target = sound.path.with_suffix(".flac")
+    part = target.with_name(target.name + _PART)
+    try:
+        with soundfile.SoundFile(str(sound.path)) as read:
+            rate, comment = read.samplerate, read.comment
+            with soundfile.SoundFile(str(part), "w", rate, 1, "PCM_16", format="FLAC") as write:
+                write.comment = comment
+                while (block := read.read(_BLOCK, dtype="int16")).size:
+                    write.write(block)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(target)
+    except (soundfile.LibsndfileError, RuntimeError, OSError):
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        return sound
+    with contextlib.suppress(OSError):
+        sound.path.unlink()
+    return RecordedSound(target, sound.recorded, sound.seconds, sound.is_clipped, sound.level_db)
+
+
+def _header(comment: str, samples: int, sample_rate: int) -> bytes:
+    data = 2 * samples
+    return _HEADER.pack(
+        b"RIFF",
+        min(_MOST_BYTES, _HEADER.size - 8 + data),
+        b"WAVE",
+        *(b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16),
+        *(b"LIST", 12 + _COMMENT_BYTES, b"INFO", b"ICMT", _COMMENT_BYTES, comment.encode("ascii", "replace")),
+        b"data",
+        min(_MOST_BYTES, data),
+    )
+
+
+def _free_name(folder: Path, recorded: float) -> Path:
+    """A name that no recording has yet, finished or not: by the clock, and a clock may be set back."""
+    stem = datetime.fromtimestamp(recorded).strftime("recording-%Y-%m-%d_%H-%M-%S")
+    for number in range(1, 10_000):
+        name = stem if number == 1 else f"{stem}-{number}"
+        if not any((folder / (name + end)).exists() for end in (_UNFINISHED, ".wav", ".flac")):
+            return folder / (name + _UNFINISHED)
+    return folder / f"{stem}-{time.time_ns()}{_UNFINISHED}"

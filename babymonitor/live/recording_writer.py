@@ -1,0 +1,150 @@
+"""Recordings reach the disk on a thread of their own: a slow disk holds up neither the listening nor the window."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from babymonitor.core.features import Wave
+from babymonitor.core.recording import RecordedSound, RecordingFile, keep
+
+_LONGEST_END_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFailed:
+    """The disk did not take it: one sentence. number: of the recording that grew and ends with what it has, or None."""
+
+    sentence: str
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TooShort:
+    """There was not enough sound for a recording; nothing was kept."""
+
+
+WriteResult = RecordedSound | WriteFailed | TooShort
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    number: int
+    recorded: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    number: int
+    wave: Wave
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Keep:
+    recorded: float
+    wave: Wave
+
+
+_Job = _Begin | _Append | _Finish | _Keep
+
+
+class RecordingWriter:
+    """Writes one growing recording, and finished ones beside it. Every call returns at once; see `results`."""
+
+    def __init__(self, folder: Callable[[], Path], sample_rate: int) -> None:
+        """folder: asked for on the disk thread, as finding or making it may take as long as writing."""
+        self.results: deque[WriteResult] = deque()
+        """What became of what was asked for; the main thread takes them from here."""
+        self._folder = folder
+        self._sample_rate = sample_rate
+        self._growing: RecordingFile | None = None
+        self._number = -1
+        self._jobs: queue.Queue[_Job | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits to be written, and no result to be fetched."""
+        return self._jobs.unfinished_tasks == 0 and not self.results
+
+    @property
+    def is_behind(self) -> bool:
+        """Something waits to be written: what comes next had better wait in the ring."""
+        return self._jobs.unfinished_tasks > 0
+
+    @property
+    def growing(self) -> Path | None:
+        """The file that grows now."""
+        file = self._growing
+        return None if file is None else file.path
+
+    def begin(self, number: int, recorded: float) -> None:
+        """A recording whose first sample was heard at Unix seconds `recorded`; no other has the same number."""
+        self._jobs.put(_Begin(number, recorded))
+
+    def append(self, number: int, wave: Wave) -> None:
+        """The next samples of the recording that grows, (samples,)."""
+        self._jobs.put(_Append(number, wave))
+
+    def finish(self, number: int) -> None:
+        """The recording that grows is whole."""
+        self._jobs.put(_Finish(number))
+
+    def keep(self, recorded: float, wave: Wave) -> None:
+        """A whole recording at once, (samples,)."""
+        self._jobs.put(_Keep(recorded, wave))
+
+    def close(self) -> bool:
+        """Finish what waits, then end the thread; whether it ended."""
+        self._jobs.put(None)
+        self._thread.join(timeout=_LONGEST_END_SECONDS)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                self._do(job)
+            except Exception as error:  # whatever a disk may do, the next recording is tried
+                self._give_up(job, error)
+            self._jobs.task_done()
+
+    def _do(self, job: _Job) -> None:
+        match job:
+            case _Begin(number, recorded):
+                self._growing, self._number = RecordingFile(self._folder(), recorded, self._sample_rate), number
+            case _Append(number, wave):
+                if self._growing is not None and number == self._number:
+                    self._growing.append(wave)
+            case _Finish(number):
+                if self._growing is not None and number == self._number:
+                    growing, self._growing = self._growing, None
+                    self.results.append(growing.finish() or TooShort())
+            case _Keep(recorded, wave):
+                self.results.append(keep(self._folder(), recorded, wave, self._sample_rate) or TooShort())
+
+    def _give_up(self, job: _Job, error: Exception) -> None:
+        """Say why, and save what is there of the recording that grew."""
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        sentence = f"The recording could not be written: {reason}."
+        if isinstance(job, _Keep):
+            self.results.append(WriteFailed(sentence, None))
+            return
+        self.results.append(WriteFailed(sentence, job.number))
+        growing, self._growing = self._growing, None
+        if growing is not None:
+            # What cannot be finished now is found at the next start.
+            with contextlib.suppress(Exception):
+                whole = growing.finish()
+                if whole is not None:
+                    self.results.append(whole)
