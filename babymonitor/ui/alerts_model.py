@@ -1,4 +1,4 @@
-"""Alerts as rows of a table: the same model under the recent alerts and under the nights."""
+"""Episodes as rows of a table: the same model under the recent alerts and under the nights."""
 
 from __future__ import annotations
 
@@ -18,9 +18,19 @@ from PySide6.QtCore import (
 )
 
 from babymonitor.core import paths
-from babymonitor.core.history import AlertRow
+from babymonitor.core.history import RIGHT, UNSURE, WRONG, AlertRow
+from babymonitor.core.review import NEAR_MISS, Episode
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.wording import clock_text, day_text, duration_text, kind_title, level_text, reason_hint, top_reason
+from babymonitor.ui.wording import (
+    clock_text,
+    day_text,
+    duration_text,
+    kind_title,
+    label_title,
+    level_text,
+    reason_hint,
+    top_reason,
+)
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -34,39 +44,44 @@ class Column(IntEnum):
     LOUDEST = 3
     REASON = 4
     CLIP = 5
+    VERDICT = 6
 
 
 ALERT_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
-def clip_path(alert: AlertRow) -> Path | None:
+def clip_path(alert: AlertRow | Episode) -> Path | None:
     """Where the alert's clip lies, if one was kept."""
     return None if alert.clip is None else paths.clips_folder() / alert.clip
 
 
-def lasted_seconds(alert: AlertRow) -> float | None:
+def lasted_seconds(alert: AlertRow | Episode) -> float | None:
     """How long it lasted; None while it does."""
     return None if alert.ended is None else max(0.0, alert.ended - alert.began)
 
 
 class AlertsModel(QAbstractTableModel):
-    """Rows are given whole by `set_alerts`; which clip is played is told by `set_playing`."""
+    """Rows are given whole by `set_alerts` or `set_episodes`; which clip is played is told by `set_playing`."""
 
     def __init__(self, parent: QObject | None = None, with_day: bool = False) -> None:
         super().__init__(parent)
-        self._alerts: list[AlertRow] = []
+        self._alerts: list[Episode] = []
         self._playing = ""
         self.with_day = with_day
 
     @property
-    def alerts(self) -> list[AlertRow]:
+    def alerts(self) -> list[Episode]:
         return self._alerts
 
     def set_alerts(self, alerts: Sequence[AlertRow]) -> None:
+        """As `set_episodes`, of alerts alone and without what was said of them."""
+        self.set_episodes([Episode.of_alert(alert) for alert in alerts])
+
+    def set_episodes(self, alerts: Sequence[Episode]) -> None:
         """Other rows; where only values changed (a clip was saved, an alert ended) the selection stays."""
         alerts = list(alerts)
-        if [alert.id for alert in alerts] == [alert.id for alert in self._alerts]:
+        if [alert.key for alert in alerts] == [alert.key for alert in self._alerts]:
             changed = [row for row, pair in enumerate(zip(alerts, self._alerts, strict=True)) if pair[0] != pair[1]]
             self._alerts = alerts
             for row in changed:
@@ -84,7 +99,7 @@ class AlertsModel(QAbstractTableModel):
                 last = self.index(len(self._alerts) - 1, Column.CLIP)
                 self.dataChanged.emit(self.index(0, Column.CLIP), last)
 
-    def toggle_playing(self, alert: AlertRow, monitor: Monitor) -> None:
+    def toggle_playing(self, alert: AlertRow | Episode, monitor: Monitor) -> None:
         """Play an alert's clip, or end it if it plays already."""
         path = clip_path(alert)
         if path is None or self.is_playing(alert):
@@ -92,7 +107,7 @@ class AlertsModel(QAbstractTableModel):
         else:
             monitor.play(path)
 
-    def is_playing(self, alert: AlertRow) -> bool:
+    def is_playing(self, alert: AlertRow | Episode) -> bool:
         return bool(self._playing) and self._playing == str(clip_path(alert))
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
@@ -126,7 +141,7 @@ class AlertsModel(QAbstractTableModel):
             return self._tip(alert, column)
         return None
 
-    def _text(self, alert: AlertRow, column: Column) -> str:
+    def _text(self, alert: Episode, column: Column) -> str:
         if column is Column.BEGAN:
             clock = clock_text(alert.began, with_seconds=not self.with_day)
             return f"{day_text(alert.began)}  {clock}" if self.with_day else clock
@@ -134,26 +149,69 @@ class AlertsModel(QAbstractTableModel):
             lasted = lasted_seconds(alert)
             return QCoreApplication.translate("Alerts", "now") if lasted is None else duration_text(lasted)
         if column is Column.KIND:
-            return kind_title(alert.kind)
+            return episode_title(alert.kind)
         if column is Column.LOUDEST:
             return level_text(alert.peak_db)
         if column is Column.REASON:
             return top_reason(alert.reasons)
+        if column is Column.VERDICT:
+            return verdict_text(alert)
         return self._clip_words(alert)
 
-    def _clip_words(self, alert: AlertRow) -> str:
+    def _clip_words(self, alert: Episode) -> str:
         if alert.clip is None:
             return "–"
         if self.is_playing(alert):
             return "■ " + QCoreApplication.translate("Alerts", "Stop")
         return "▶ " + QCoreApplication.translate("Alerts", "Play")
 
-    def _tip(self, alert: AlertRow, column: Column) -> str | None:
+    def _tip(self, alert: Episode, column: Column) -> str | None:
         if column is Column.REASON:
             return reason_hint(alert.reasons)
         if column is Column.CLIP and alert.clip is None:
             return QCoreApplication.translate("Alerts", "No sound was kept of this one.")
+        if column is Column.VERDICT:
+            return verdict_hint(alert)
         return None
+
+
+def episode_title(kind: str) -> str:
+    """The kind of an episode as a person reads it."""
+    return QCoreApplication.translate("Alerts", "Near miss") if kind == NEAR_MISS else kind_title(kind)
+
+
+def verdict_text(episode: Episode) -> str:
+    """What was said of an episode, in a table's brief form: a sign, the verdict, and the label where one was given."""
+    if episode.verdict is None:
+        return "–"
+    words = {
+        RIGHT: "✓ " + QCoreApplication.translate("Alerts", "Right"),
+        WRONG: "✕ " + QCoreApplication.translate("Alerts", "Wrong"),
+        UNSURE: "? " + QCoreApplication.translate("Alerts", "Not sure"),
+    }[episode.verdict]
+    return f"{words} · {label_title(episode.label)}" if episode.label else words
+
+
+def verdict_hint(episode: Episode) -> str:
+    """What a verdict means, in a sentence."""
+    if episode.verdict is None:
+        return QCoreApplication.translate("Alerts", "Not reviewed yet.")
+    if episode.verdict == UNSURE:
+        return QCoreApplication.translate("Alerts", "You were not sure what it was.")
+    if episode.is_near_miss:
+        sentences = {
+            RIGHT: QCoreApplication.translate("Alerts", "It did not wake you, and was right."),
+            WRONG: QCoreApplication.translate("Alerts", "It did not wake you, and should have."),
+        }
+    else:
+        sentences = {
+            RIGHT: QCoreApplication.translate("Alerts", "It woke you, and was right."),
+            WRONG: QCoreApplication.translate("Alerts", "It woke you for nothing."),
+        }
+    said = sentences[episode.verdict]
+    if not episode.label:
+        return said
+    return said + " " + QCoreApplication.translate("Alerts", "It was: {label}").format(label=label_title(episode.label))
 
 
 def _header(column: Column) -> str:
@@ -164,10 +222,11 @@ def _header(column: Column) -> str:
         Column.LOUDEST: QCoreApplication.translate("Alerts", "Loudest"),
         Column.REASON: QCoreApplication.translate("Alerts", "Maybe"),
         Column.CLIP: QCoreApplication.translate("Alerts", "Clip"),
+        Column.VERDICT: QCoreApplication.translate("Alerts", "Review"),
     }[column]
 
 
-def _sort_value(alert: AlertRow, column: Column) -> float | str:
+def _sort_value(alert: Episode, column: Column) -> float | str:
     if column is Column.BEGAN:
         return alert.began
     if column is Column.LENGTH:
@@ -179,11 +238,13 @@ def _sort_value(alert: AlertRow, column: Column) -> float | str:
         return alert.peak_db
     if column is Column.REASON:
         return top_reason(alert.reasons)
+    if column is Column.VERDICT:
+        return verdict_text(alert)
     return "" if alert.clip is None else alert.clip
 
 
 class AlertsFilter(QSortFilterProxyModel):
-    """Only alerts of one kind whose words hold what is searched for."""
+    """Only episodes of one kind whose words hold what is searched for."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -192,7 +253,10 @@ class AlertsFilter(QSortFilterProxyModel):
         self.setSortRole(SORT_ROLE)
 
     def set_kind(self, kind: str) -> None:
-        """``""`` for every kind, ``"clip"`` for those with sound."""
+        """``""`` for every alert; ``all`` with near misses; ``clip``: alerts with sound; ``waiting``: not reviewed yet.
+
+        Else a kind of an `Episode`.
+        """
         self.beginFilterChange()
         self._kind = kind
         self.endFilterChange()
@@ -202,20 +266,32 @@ class AlertsFilter(QSortFilterProxyModel):
         self._words = text.lower().split()
         self.endFilterChange()
 
+    def _is_of_kind(self, episode: Episode) -> bool:
+        if self._kind == "all":
+            return True
+        if self._kind == "waiting":
+            return episode.verdict is None and episode.ended is not None
+        if self._kind in ("", "clip"):
+            return not episode.is_near_miss and (self._kind == "" or episode.clip is not None)
+        return episode.kind == self._kind
+
     def filterAcceptsRow(self, source_row: int, source_parent: _Index) -> bool:
         model = self.sourceModel()
         assert isinstance(model, AlertsModel)
         alert = model.alerts[source_row]
-        if self._kind == "clip" and alert.clip is None:
-            return False
-        if self._kind not in ("", "clip") and alert.kind != self._kind:
+        if not self._is_of_kind(alert):
             return False
         if not self._words:
             return True
-        parts = (kind_title(alert.kind), clock_text(alert.began, with_seconds=True), day_text(alert.began))
+        parts = (
+            episode_title(alert.kind),
+            verdict_text(alert),
+            clock_text(alert.began, with_seconds=True),
+            day_text(alert.began),
+        )
         text = " ".join((*parts, reason_hint(alert.reasons), level_text(alert.peak_db))).lower()
         return all(word in text for word in self._words)
 
-    def shown(self) -> list[AlertRow]:
-        """The alerts that pass, as they are sorted."""
+    def shown(self) -> list[Episode]:
+        """The episodes that pass, as they are sorted."""
         return [self.index(row, 0).data(ALERT_ROLE) for row in range(self.rowCount())]

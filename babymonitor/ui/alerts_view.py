@@ -6,7 +6,7 @@ from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from babymonitor.core.history import AlertRow
+from babymonitor.core.review import Episode
 from babymonitor.ui.alerts_model import ALERT_ROLE, AlertsFilter, AlertsModel, Column
 from babymonitor.ui.theme import LIGHT, Theme
 
@@ -15,10 +15,10 @@ class AlertsView(QTableView):
     """Rows only, no grid. `play_requested` is sent for an alert that has a clip."""
 
     play_requested = Signal(object)
-    """core.history.AlertRow."""
+    """core.review.Episode."""
 
     alert_selected = Signal(object)
-    """core.history.AlertRow."""
+    """core.review.Episode."""
 
     def __init__(self, model: AlertsModel | AlertsFilter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,6 +40,8 @@ class AlertsView(QTableView):
         self.setSortingEnabled(isinstance(model, AlertsFilter))
         self.setAccessibleName(self.tr("Alerts"))
         self.setAccessibleDescription(self.tr("Enter plays the sound of the selected alert."))
+        # Where alerts come and go nobody reviews them.
+        self.setColumnHidden(Column.VERDICT, not isinstance(model, AlertsFilter))
         self._text_px = LIGHT.text_px
         self.clicked.connect(self._on_clicked)
         self.selectionModel().currentRowChanged.connect(self._on_current_row_changed)
@@ -61,19 +63,25 @@ class AlertsView(QTableView):
             Column.KIND: 5.2,
             Column.LOUDEST: 5.4,
             Column.CLIP: 5.4,
+            Column.VERDICT: 9.5,
         }
         for column, ems in widths.items():
             self.setColumnWidth(column, round(ems * px))
 
-    def selected_alert(self) -> AlertRow | None:
+    def selected_alert(self) -> Episode | None:
         index = self.currentIndex()
         return index.data(ALERT_ROLE) if index.isValid() else None
 
+    @Slot(int)
     def select_alert(self, id: int) -> None:
         """Move to the row of an alert, if it is shown."""
+        self.select_episode(f"alert:{id}")
+
+    def select_episode(self, key: str) -> None:
+        """Move to the row of an episode, if it is shown."""
         for row in range(self.model().rowCount()):
             index = self.model().index(row, 0)
-            if index.data(ALERT_ROLE).id == id:
+            if index.data(ALERT_ROLE).key == key:
                 self.setCurrentIndex(index)
                 self.scrollTo(index)
                 return
@@ -89,9 +97,9 @@ class AlertsView(QTableView):
         self._request(index)
 
     def _request(self, index: QModelIndex) -> None:
-        alert: AlertRow = index.data(ALERT_ROLE)
-        if alert.clip is not None:
-            self.play_requested.emit(alert)
+        episode: Episode = index.data(ALERT_ROLE)
+        if episode.clip is not None:
+            self.play_requested.emit(episode)
 
     @Slot(QModelIndex, QModelIndex)
     def _on_current_row_changed(self, current: QModelIndex, previous: QModelIndex) -> None:

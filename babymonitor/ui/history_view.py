@@ -22,7 +22,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from babymonitor.core import paths
 from babymonitor.core.history import AlertRow, History, HistoryError
+from babymonitor.core.library import Library
+from babymonitor.core.review import NEAR_MISS, Episode, Reviewer
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.alerts_file import write_alerts
 from babymonitor.ui.alerts_model import AlertsFilter, AlertsModel, Column
@@ -31,6 +34,7 @@ from babymonitor.ui.choice_view import ChoiceView
 from babymonitor.ui.night import Night, NightReport, nights_with_anything, read_night, report_night
 from babymonitor.ui.theme import Theme
 from babymonitor.ui.timeline_view import TimelineView
+from babymonitor.ui.verdict_bar import VerdictBar
 from babymonitor.ui.weeks_view import WeeksView
 from babymonitor.ui.wording import day_text, minutes_text
 
@@ -45,10 +49,14 @@ class HistoryView(QWidget):
 
     complained = Signal(str)
 
-    def __init__(self, monitor: Monitor, history: History, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, monitor: Monitor, history: History, parent: QWidget | None = None, library: Library | None = None
+    ) -> None:
         super().__init__(parent)
         self._monitor = monitor
         self._history = history
+        self._reviewer = Reviewer(history, library, paths.clips_folder())
+        self._precision = (0, 0)
         self._began: float | None = None
         self._is_stale = True
         self.report: NightReport | None = None
@@ -77,12 +85,14 @@ class HistoryView(QWidget):
         self.title_label = QLabel(self)
         self.title_label.setProperty("role", "pageTitle")
         self.numbers: dict[str, QLabel] = {}
+        self._captions: dict[str, QLabel] = {}
         self._number_tiles: list[QWidget] = []
         for name, title, tip in (
             ("wake_ups", self.tr("wake-ups"), self.tr("Crying again within ten minutes is the same wake-up.")),
             ("crying", self.tr("crying"), self.tr("All alerts for crying together.")),
-            ("quiet", self.tr("longest quiet stretch"), self.tr("Listening all the while, and nothing woke you.")),
+            ("quiet", self.tr("longest quiet"), self.tr("Listening all the while, and nothing woke you.")),
             ("deaf", self.tr("not listening"), self.tr("Between the first and the last minute of this night.")),
+            ("precision", self.tr("right this week"), self.tr("Of the alerts for crying that you reviewed.")),
         ):
             number = QLabel("–", self)
             number.setProperty("role", "number")
@@ -93,6 +103,7 @@ class HistoryView(QWidget):
             tile = QFrame(self)
             tile.setProperty("role", "card")
             tile.setToolTip(tip)
+            self._captions[name] = caption
             column = QVBoxLayout(tile)
             column.setContentsMargins(14, 8, 10, 10)
             column.setSpacing(0)
@@ -119,6 +130,9 @@ class HistoryView(QWidget):
             (self.tr("Crying"), "crying"),
             (self.tr("Loud"), "loud"),
             (self.tr("With a clip"), "clip"),
+            (self.tr("Not reviewed"), "waiting"),
+            (self.tr("Near misses"), NEAR_MISS),
+            (self.tr("With near misses"), "all"),
         ):
             self.kind_box.addItem(title, kind)
         self.kind_box.setAccessibleName(self.tr("Show which episodes"))
@@ -129,10 +143,13 @@ class HistoryView(QWidget):
         self.search_edit.setMaximumWidth(260)
         self.play_button = QPushButton(self.tr("Play"), self)
         self.export_button = QPushButton(self.tr("Export…"), self)
-        self.export_button.setToolTip(self.tr("Save the episodes that are listed as CSV or JSON (Ctrl+E)"))
+        self.export_button.setToolTip(
+            self.tr("Save the episodes that are listed as CSV, as JSON or as a page to print (Ctrl+E)")
+        )
         self.export_button.setShortcut("Ctrl+E")
         for button in (self.play_button, self.export_button):
             button.setProperty("role", "small")
+        self.verdict_bar = VerdictBar(self._reviewer, self._monitor.settings, self)
         self.no_episodes_label = QLabel(self.tr("Nothing to list."), self)
         self.no_episodes_label.setProperty("role", "muted")
         self.no_episodes_label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
@@ -156,11 +173,16 @@ class HistoryView(QWidget):
         row.addWidget(self.kind_box)
         row.addWidget(self.search_edit, 1)
         row.addStretch(1)
-        row.addWidget(self.play_button)
         row.addWidget(self.export_button)
         column.addLayout(row)
         column.addWidget(self.alerts_view, 1)
         column.addWidget(self.no_episodes_label, 1)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.play_button)
+        row.addWidget(self.verdict_bar)
+        row.addStretch(1)
+        column.addLayout(row)
         page = QWidget(self)
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
@@ -212,11 +234,13 @@ class HistoryView(QWidget):
         self.search_edit.textChanged.connect(self._on_search_changed)
         self.play_button.clicked.connect(self._on_play_clicked)
         self.export_button.clicked.connect(self._on_export_clicked)
+        self.verdict_bar.marked.connect(self._on_marked)
+        self.verdict_bar.complained.connect(self.complained)
 
     # -------------------------------------------------------------------------------------------------------- showing
 
     def set_theme(self, theme: Theme) -> None:
-        for view in (self.timeline_view, self.weeks_view, self.alerts_view):
+        for view in (self.timeline_view, self.weeks_view, self.alerts_view, self.verdict_bar):
             view.set_theme(theme)
         self._night_card.setFixedWidth(round(theme.text_px * 10.2))
 
@@ -284,7 +308,9 @@ class HistoryView(QWidget):
         self._show_numbers(
             str(report.wake_ups), report.crying_seconds, report.longest_quiet_seconds, report.deaf_seconds
         )
-        self.alerts_model.set_alerts(report.alerts)
+        self._show_precision(*night.week(), self.tr("right this week"))
+        episodes = self._reviewer.episodes(night.began, night.ended)
+        self.alerts_model.set_episodes(list(reversed(episodes)))
 
     def _show_all(self, nights: list[Night], now: float) -> None:
         """From the alerts alone: the minutes of a year would take a while."""
@@ -303,7 +329,15 @@ class HistoryView(QWidget):
         a_night = self.tr("{n} a night")
         self._show_numbers(a_night.format(n=f"{wake_ups:.1f}"), crying, None, None)
         self.numbers["crying"].setText(a_night.format(n=minutes_text(crying / 60)))
-        self.alerts_model.set_alerts(alerts)
+        self._show_precision(0.0, now, self.tr("right so far"))
+        self.alerts_model.set_episodes(self._reviewer.episodes())
+
+    def _show_precision(self, since: float, until: float, caption: str) -> None:
+        self._precision = right, wrong = self._history.precision(since, until)
+        number = self.tr("{right} of {all}").format(right=right, all=right + wrong) if right + wrong else "–"
+        self.numbers["precision"].setText(number)
+        self.numbers["precision"].setAccessibleDescription(caption)
+        self._captions["precision"].setText(caption)
 
     def _show_numbers(
         self, wake_ups: str, crying_seconds: float, quiet_seconds: float | None, deaf_seconds: float | None
@@ -320,12 +354,21 @@ class HistoryView(QWidget):
         has_rows = self.alerts_filter.rowCount() > 0
         self.alerts_view.setVisible(has_rows)
         self.no_episodes_label.setVisible(not has_rows)
-        is_filtered = self.alerts_model.rowCount() > 0
-        self.no_episodes_label.setText(
-            self.tr("Nothing matches.") if is_filtered else self.tr("Nothing woke you in this night.")
-        )
+        kind = self.kind_box.currentData()
+        if kind == "waiting" and not self.search_edit.text():
+            note = self.tr("All of it is reviewed.")
+        elif kind or self.search_edit.text():
+            note = self.tr("Nothing matches.")
+        else:
+            note = self.tr("Nothing woke you in this night.")
+        self.no_episodes_label.setText(note)
         self.export_button.setEnabled(has_rows)
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        """What can be done with the chosen episode."""
         self._show_play_button()
+        self.verdict_bar.set_episode(self.alerts_view.selected_alert())
 
     def _show_play_button(self) -> None:
         alert = self.alerts_view.selected_alert()
@@ -361,12 +404,20 @@ class HistoryView(QWidget):
             self.refresh()
 
     @Slot(object)
-    def _on_alert_selected(self, alert: AlertRow) -> None:
-        self.timeline_view.select_alert(alert.id)
-        self._show_play_button()
+    def _on_alert_selected(self, alert: Episode) -> None:
+        if not alert.is_near_miss:
+            self.timeline_view.select_alert(alert.id)
+        self._show_buttons()
+
+    @Slot(str)
+    def _on_marked(self, key: str) -> None:
+        """Shown at once, chosen still, and told to whoever else shows alerts."""
+        self.refresh()
+        self.alerts_view.select_episode(key)
+        self._monitor.alerts_changed.emit()
 
     @Slot(object)
-    def _on_play_requested(self, alert: AlertRow) -> None:
+    def _on_play_requested(self, alert: Episode) -> None:
         self.alerts_model.toggle_playing(alert, self._monitor)
 
     @Slot()
@@ -388,7 +439,7 @@ class HistoryView(QWidget):
     @Slot()
     def _on_export_clicked(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
-            self, self.tr("Export"), "alerts.csv", self.tr("Table (*.csv);;JSON (*.json)")
+            self, self.tr("Export"), "alerts.csv", self.tr("Table (*.csv);;JSON (*.json);;Page to print (*.html)")
         )
         if path:
             self.export_to(Path(path))
@@ -398,7 +449,7 @@ class HistoryView(QWidget):
         if not path.suffix:
             path = path.with_suffix(".csv")
         try:
-            write_alerts(path, self.alerts_filter.shown())
+            write_alerts(path, self.alerts_filter.shown(), self._precision)
         except OSError as error:
             reason = error.strerror or str(error)
             self.complained.emit(self.tr("{path} could not be written: {reason}.").format(path=path, reason=reason))

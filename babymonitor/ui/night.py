@@ -39,6 +39,13 @@ class Night:
         day = time.localtime(self.began)
         return self._from(_noon(day.tm_year, day.tm_mon, day.tm_mday - 1))
 
+    def week(self) -> tuple[float, float]:
+        """From where to where the seven nights go of which this is the last."""
+        first = self
+        for _ in range(6):
+            first = first.before()
+        return first.began, self.ended
+
     @classmethod
     def _from(cls, began: float) -> Night:
         day = time.localtime(began)
