@@ -38,6 +38,7 @@ from babymonitor.core.library_clip import (
     loudness,
     relative_path,
     same_but_path,
+    storable,
     sync_folder,
     write_whole,
 )
@@ -179,7 +180,7 @@ class Library:
             id=id_of(samples),
             label=checked_label(label),
             group=checked_group(group),
-            baby=baby.strip(),
+            baby=storable(baby.strip()),
             source=source,
             recorded=now if recorded is None else recorded,
             seconds=samples.size / SAMPLE_RATE,
@@ -187,7 +188,7 @@ class Library:
             is_clipped=clipped,
             note=checked_note(note),
             guess={name: float(value) for name, value in (guess or {}).items()},
-            origin=origin,
+            origin=storable(origin),
             added=now,
         )
         clip = self._placed(clip)
@@ -218,7 +219,7 @@ class Library:
         before = [clip for id in ids if (clip := self.clip(id))]
         new_label = None if label is None else checked_label(label)
         new_note = None if note is None else checked_note(note)
-        new_baby = None if baby is None else baby.strip()
+        new_baby = None if baby is None else storable(baby.strip())
         self._rewrite([
             (clip, replace(
                 clip,

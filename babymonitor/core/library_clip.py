@@ -103,17 +103,23 @@ def label_of_folder(name: str) -> str:
 
 def checked_group(name: str) -> str:
     """A group as a folder may be called on any system: what is special in paths becomes ``-``."""
-    name = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
+    name = unicodedata.normalize("NFC", storable(name))
     name = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f]+', "-", name).strip(" .-")
     while len(name.encode()) > 2 * _LONGEST_NAME:
         name = name[:-1].rstrip(" .-")
     return f"group-{name}" if not name or _DEVICE.fullmatch(name.partition(".")[0]) else name
 
 
+def storable(text: str) -> str:
+    """Text as a database takes it: a file's name may hold bytes that are no characters."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def checked_note(note: str) -> str:
+    """A note as it is kept; LibraryError for one that is a book."""
     if len(note) > _LONGEST_NOTE:
         raise LibraryError(f"A note has at most {_LONGEST_NOTE} characters; this one has {len(note)}.")
-    return note
+    return storable(note)
 
 
 def relative_path(clip: LibraryClip) -> Path:
@@ -218,15 +224,15 @@ def read_clip(path: Path) -> LibraryClip | None:
             id=said["id"],
             label=checked_label(str(said.get("label", ""))),
             group=checked_group(str(said.get("group", ""))),
-            baby=str(said.get("baby", "")),
+            baby=storable(str(said.get("baby", ""))),
             source=said["source"] if said.get("source") in SOURCES else "import",
             recorded=float(said["recorded"]),
             seconds=head.seconds,
             level_db=float(said["level_db"]),
             is_clipped=bool(said["is_clipped"]),
-            note=str(said.get("note", ""))[:_LONGEST_NOTE],
+            note=storable(str(said.get("note", "")))[:_LONGEST_NOTE],
             guess={str(name): float(value) for name, value in guess.items()} if isinstance(guess, dict) else {},
-            origin=str(said.get("origin", "")),
+            origin=storable(str(said.get("origin", ""))),
             path=path,
             added=float(said["added"]),
         )
