@@ -11,12 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from trainer import options
+from trainer import options, personal
 
 # Before numpy is imported: its matrices here are small, and threads that wait for each other take longer than the work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-_SPLITS = ("train", "validation", "test", "evaluation-only", "all")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -135,20 +133,6 @@ def _teller(arguments: argparse.Namespace) -> Any:
     return tell
 
 
-def _division(arguments: argparse.Namespace) -> Any:
-    from trainer.corpora import DataError, Division
-
-    if arguments.fold and not arguments.folds:
-        raise DataError(f"--fold {arguments.fold} is one of how many? Say it with --folds.")
-    return Division(
-        shares=arguments.shares,
-        sides=arguments.sides,
-        folds=arguments.folds,
-        fold=arguments.fold,
-        by_clip=arguments.split_by_clip,
-    )
-
-
 def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
     """The training that the options describe, of one family."""
     from trainer.corpora import DataError
@@ -176,7 +160,7 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
         cache=arguments.cache,
         segments=arguments.segments,
         merged=dict(arguments.merge),
-        division=_division(arguments),
+        division=options.division(arguments),
         augmentation=arguments.augment,
         begin_from=begin_from,
         weights=weights.get(family),
@@ -264,7 +248,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         segments=arguments.segments,
         cache=arguments.cache,
         yamnet=arguments.yamnet,
-        division=_division(arguments),
+        division=options.division(arguments),
         merged=dict(arguments.merge),
         shared_labels=arguments.shared_labels,
         robustness_clips=arguments.robustness_clips,
@@ -364,7 +348,7 @@ def _nights(arguments: argparse.Namespace) -> int:
         arguments.segments,
         arguments.cache,
         progress,
-        _division(arguments),
+        options.division(arguments),
         dict(arguments.merge),
     )
     if arguments.report:
@@ -493,7 +477,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = command("evaluate", _evaluate, "how good a model is on groups it never met")
     options.add_data(evaluate)
     evaluate.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx")
-    evaluate.add_argument("--split", default="test", choices=_SPLITS, help="the side (default: test)")
+    evaluate.add_argument("--split", default="test", choices=options.SPLITS, help="the side (default: test)")
     options.add_division(evaluate)
     evaluate.add_argument("--shared-labels", action="store_true", help="compare on the labels that both know only")
     evaluate.add_argument("--robustness-clips", type=options.not_negative, default=100, metavar="N",
@@ -505,7 +489,7 @@ def _parser() -> argparse.ArgumentParser:
     options.add_data(nights)
     options.add_division(nights)
     nights.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx")
-    nights.add_argument("--split", default="test", choices=_SPLITS, help="the side (default: test)")
+    nights.add_argument("--split", default="test", choices=options.SPLITS, help="the side (default: test)")
     nights.add_argument(
         "--hours", type=options.above_zero, default=10.0, metavar="N", help="of each background (default: 10)"
     )
@@ -551,6 +535,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--format", required=True, choices=("pt", "onnx"))
     export.add_argument("--output", type=Path, metavar="FILE", help="without it FILE.pt, FILE.onnx or FILE.int8.onnx")
     export.add_argument("--int8", action="store_true", help="smaller and quicker: matrices in 8 bits")
+
+    personal.add_commands(command)
 
     combining = command("combine", _combine, "one model file of several: it answers with the mean of what they say")
     combining.add_argument("models", nargs="+", type=options.model_file, metavar="FILE.onnx", help="that see the same")

@@ -24,6 +24,8 @@ from babymonitor.core.audio import sound_files
 from babymonitor.core.labels import LABELS, canonical
 
 SIDES = ("train", "validation", "test")
+UNLABELLED = "unlabelled"
+"""A folder beside those of the labels: what the app's library holds of clips that nobody has named yet."""
 FEWEST_GROUPS = 3
 """A label needs one group for each side; with fewer, nothing honest could be said about it."""
 
@@ -298,7 +300,7 @@ def _metadata_rows(root: Path, file: Path) -> list[dict[str, str]]:
 def _from_folders(root: Path) -> list[Clip]:
     """One subfolder per label; the group is the folder between, if there is one, else the file."""
     clips = []
-    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name != UNLABELLED)
     # Their names would else be taken for labels.
     own = [one.name for one in folders if any((one / name).is_file() for name in (_MANIFEST, *_METADATA.values()))]
     if own:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,15 @@ import onnx
 import torch
 from torch import nn
 
-from babymonitor.core.classifier import GOLDEN_TOLERANCE, METADATA_KEY, Classifier, ModelCard, encode_golden, seal
+from babymonitor.core.classifier import GOLDEN_TOLERANCE, ModelCard, encode_golden
 from babymonitor.core.features import Mel, Wave, fit_frames, front_end
 from trainer import synthetic
 from trainer.networks import Front, graphs
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibrated, Calibration
+from trainer.publish import publish, rewrite_card
+
+__all__ = ["golden_pair", "golden_wave", "graph", "publish", "rewrite_card", "write_model"]
 
 
 def golden_wave(samples: int, seed: int = 7) -> Wave:
@@ -91,26 +93,3 @@ def write_model(
     )
     publish(path, model, whole)
     return whole
-
-
-def publish(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:
-    """Write a graph with its card, sealed: to a temporary that has to open and to reproduce its golden pair, then
-    replace. A bad export never gets its name.
-    """
-    del model.metadata_props[:]
-    model.metadata_props.add(key=METADATA_KEY, value=card.to_json())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part.onnx")
-    try:
-        partial.write_bytes(seal(model.SerializeToString()))
-        Classifier(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def rewrite_card(path: Path, **changes: Any) -> ModelCard:
-    """Put other words into a model's card (figures measured later, say), the network left as it is."""
-    card = replace(Classifier(path).card, **changes)
-    publish(path, onnx.load_from_string(path.read_bytes()), card)
-    return card

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+SPLITS = ("train", "validation", "test", "evaluation-only", "all")
+"""What of a data set may be judged by."""
+
 
 def pair(text: str, form: str = "LABEL=AS") -> tuple[str, str]:
     name, _, other = text.partition("=")
@@ -88,6 +91,21 @@ def add_division(sub: argparse.ArgumentParser) -> None:
     sides.add_argument("--folds", type=int, default=0, metavar="N", help="divide the groups into N parts")
     sides.add_argument("--fold", type=int, default=0, metavar="K", help="the part that tests (default: the first)")
     sides.add_argument("--split-by-clip", action="store_true", help="let one speaker stand on all sides: too good")
+
+
+def division(arguments: argparse.Namespace) -> Any:
+    """How a data set is to be divided: the `Division` that the options of `add_division` describe."""
+    from trainer.corpora import DataError, Division
+
+    if arguments.fold and not arguments.folds:
+        raise DataError(f"--fold {arguments.fold} is one of how many? Say it with --folds.")
+    return Division(
+        shares=arguments.shares,
+        sides=arguments.sides,
+        folds=arguments.folds,
+        fold=arguments.fold,
+        by_clip=arguments.split_by_clip,
+    )
 
 
 def add_recipe(sub: argparse.ArgumentParser, searched: bool = False) -> None:

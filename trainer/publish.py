@@ -1,0 +1,34 @@
+"""A graph and its card become a sealed model file. No torch here: what only rewrites a file starts the quicker."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from babymonitor.core.classifier import METADATA_KEY, Classifier, ModelCard, seal
+
+
+def publish(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:
+    """Write a graph with its card, sealed: to a temporary that has to open and to reproduce its golden pair, then
+    replace. A bad export never gets its name.
+    """
+    del model.metadata_props[:]
+    model.metadata_props.add(key=METADATA_KEY, value=card.to_json())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part.onnx")
+    try:
+        partial.write_bytes(seal(model.SerializeToString()))
+        Classifier(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def rewrite_card(path: Path, **changes: Any) -> ModelCard:
+    """Put other words into a model's card (figures measured later, say), the network left as it is."""
+    card = replace(Classifier(path).card, **changes)
+    publish(path, onnx.load_from_string(path.read_bytes()), card)
+    return card
