@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from babymonitor.core.audio import AUDIO_SUFFIXES
 from babymonitor.core.library_clip import (
     TEMPORARY,
     UNLABELLED,
@@ -33,7 +34,7 @@ class Found:
 
 @dataclass(slots=True)
 class Survey:
-    """found: the clips' files, by id. spare: further files of those. foreign: files that are no clips."""
+    """found: the clips' files, by id. spare: further files of those. foreign: sound files that are no clips."""
 
     found: dict[str, Found] = field(default_factory=dict)
     spare: list[tuple[str, Found]] = field(default_factory=list)
@@ -48,7 +49,7 @@ def survey(top: Path, rows: Mapping[str, tuple[str, str]]) -> Survey:
     of one clip, the one that its row speaks of is found and the other spare.
     """
     seen = Survey()
-    for text, parts in list(_files(str(top), ())):
+    for text, parts in _files(str(top), ()):
         path = Path(text)
         if path.name.endswith(TEMPORARY):
             path.unlink(missing_ok=True)
@@ -60,7 +61,7 @@ def survey(top: Path, rows: Mapping[str, tuple[str, str]]) -> Survey:
         if is_known:
             label, group = rows[id]
         elif said is None:
-            seen.foreign.append(path)
+            seen.foreign += [path] if path.suffix.lower() in AUDIO_SUFFIXES else []
             continue
         else:
             id, label = said.id, label_of_folder(parts[0])
@@ -84,16 +85,21 @@ def _label(folder: str) -> str:
     return "" if folder == UNLABELLED else folder
 
 
-def _files(folder: str, parts: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every file under a folder, with the names of the folders between."""
+def _files(folder: str, parts: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+    """Every file under a folder, with the names of the folders between. Folders that hold nothing are taken away."""
+    files: list[tuple[str, tuple[str, ...]]] = []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=_name):
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
-                yield from _files(entry.path, (*parts, entry.name))
+                files += _files(entry.path, (*parts, entry.name))
             else:
-                yield entry.path, parts
+                files.append((entry.path, parts))
+    if parts and not files:
+        with contextlib.suppress(OSError):  # it may hold hidden ones
+            os.rmdir(folder)
+    return files
 
 
 def _name(entry: os.DirEntry[str]) -> str:
