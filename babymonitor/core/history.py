@@ -283,6 +283,10 @@ class History:
     def set_near_miss_clip(self, id: int, clip: str) -> None:
         self._run("UPDATE near_misses SET clip = ? WHERE id = ?", (clip, id))
 
+    def remove_near_miss(self, id: int) -> None:
+        """Forget a near miss that nobody has reviewed: a nearer one takes its place."""
+        self._run("DELETE FROM near_misses WHERE id = ? AND reviewed IS NULL", (id,))
+
     def near_miss(self, id: int) -> NearMiss | None:
         """One near miss, None where there is none with this id."""
         return next(iter(self._near_misses("WHERE id = ?", (id,))), None)

@@ -9,19 +9,21 @@ from pathlib import Path
 
 from babymonitor.core.features import Wave
 
+ClipKey = tuple[str, int]
+
 
 class ClipWriter:
     """Writes waves as FLAC: to a temporary file, then moved into place, so that a clip is there whole or not at all.
 
     `save` returns at once; what became of it is in `results` later: (key, name, sentence), the sentence empty when it
-    went well.
+    went well. A key says whose sound it is: what kind of row, and its number.
     """
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
         self.folder = folder
-        self.results: deque[tuple[int, str, str]] = deque()
+        self.results: deque[tuple[ClipKey, str, str]] = deque()
         self._sample_rate = sample_rate
-        self._jobs: queue.Queue[tuple[int, str, Wave] | None] = queue.Queue()
+        self._jobs: queue.Queue[tuple[ClipKey, str, Wave | None] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
         self._thread.start()
 
@@ -30,9 +32,13 @@ class ClipWriter:
         """Nothing is waiting to be written, and no result waits to be fetched."""
         return self._jobs.unfinished_tasks == 0 and not self.results
 
-    def save(self, key: int, name: str, wave: Wave) -> None:
+    def save(self, key: ClipKey, name: str, wave: Wave) -> None:
         """Write (samples,) to `name` (relative, ending in .flac) in the folder."""
         self._jobs.put((key, name, wave))
+
+    def remove(self, name: str) -> None:
+        """Delete a clip, also one that is still waiting to be written; nothing comes of it in `results`."""
+        self._jobs.put((("", 0), name, None))
 
     def close(self) -> None:
         """Finish what is waiting, then end the thread."""
@@ -43,11 +49,16 @@ class ClipWriter:
         while (job := self._jobs.get()) is not None:
             key, name, wave = job
             try:
+                if wave is None:
+                    (self.folder / name).unlink(missing_ok=True)
+                    continue
                 self._write(self.folder / name, wave)
                 self.results.append((key, name, ""))
             except Exception as error:  # whatever a disk may do, the next clip is tried
-                self.results.append((key, name, f"The sound of an alert could not be kept: {error}."))
-            self._jobs.task_done()
+                if wave is not None:
+                    self.results.append((key, name, f"The sound of an alert could not be kept: {error}."))
+            finally:
+                self._jobs.task_done()
 
     def _write(self, path: Path, wave: Wave) -> None:
         import soundfile

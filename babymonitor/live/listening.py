@@ -29,7 +29,7 @@ from babymonitor.core.settings import (
     Settings,
 )
 from babymonitor.live.alarm import Alarm
-from babymonitor.live.night_record import NightRecord
+from babymonitor.live.night_record import ALERT, NightRecord
 from babymonitor.live.sound_card import SoundCardError
 from babymonitor.live.state import Activity, MonitorState
 
@@ -41,6 +41,8 @@ _SLEPT_SECONDS = 5.0
 _ECHO_SECONDS = 2.5
 _OWN_TAIL_SECONDS = 0.5
 """So long after its end our own alarm may still come in: through loudspeaker, room and microphone."""
+_WINDOW_SECONDS = 2.0
+"""A model looks back about so far: a score may still hold what has ended."""
 _PAUSE_SECONDS = 5.0
 """Between two health alarms loudness is heard for so long at least: longer than a child draws breath."""
 _RETURN_SECONDS = 120.0
@@ -93,13 +95,21 @@ class ClipSaved:
 
 
 @dataclass(frozen=True, slots=True)
+class NearMissSaved:
+    """The sound of what was nearly an alert lies on disk, at `name` in the clips folder."""
+
+    row: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Complaint:
     """Something did not go well, and listening goes on: one sentence for a person."""
 
     sentence: str
 
 
-Happening = HealthChanged | AlertHappened | ClipSaved | Complaint
+Happening = HealthChanged | AlertHappened | ClipSaved | NearMissSaved | Complaint
 
 
 class Listening:
@@ -122,6 +132,10 @@ class Listening:
         self.health = Health.STARTING
         self.detail = ""
         self.snoozed_until: float | None = None
+        self.is_playing = False
+        """Whoever plays something through the loudspeakers says so: what is heard of it was no near miss."""
+        self.is_recording = False
+        """While a recording lasts, a better microphone is not looked for: that would be a gap in it."""
         self._ring = ring
         self._settings = settings
         self._record = record
@@ -135,6 +149,7 @@ class Listening:
         self._alert_since: float | None = None
         self._woken_seconds: float | None = None
         self._sounded = False
+        self._played_until = 0
         self._fault_since: float | None = None
         self._open_error = ""
         self._model_error = ""
@@ -160,7 +175,7 @@ class Listening:
         self.source.close()
         happenings = self._alert_events([*self._policy.interrupt(), *self._loud_policy.interrupt()])
         if self._record is not None:
-            self._record.close()
+            self._record.close(self._wall)
         if self._alarm is not None:
             self._alarm.stop()
         return happenings + self.kept()
@@ -168,6 +183,8 @@ class Listening:
     def use_rules(self, thresholds: dict[str, float] | None) -> None:
         """Take the numbers from the settings anew; `thresholds` are the model's own."""
         self._policy.rules = self._settings.alert_rules(thresholds)
+        if self._record is not None:
+            self._record.use_rules(self._policy.rules)
         self._use_loud_rules()
 
     def _use_loud_rules(self) -> None:
@@ -200,7 +217,8 @@ class Listening:
         # After the model has spoken on the same moment, so that it does not matter which of the two is quicker.
         happenings += self._loudness_alerts(score.end_sample)
         if self._record is not None:
-            self._record.score(score, self._wall(score.seconds))
+            heard_from = max(0, score.end_sample - int(_WINDOW_SECONDS * self._ring.sample_rate))
+            self._record.score(score, self._wall, heard_from < max(self._loudness.own_until, self._played_until))
         return happenings
 
     def tick(self) -> list[Happening]:
@@ -219,7 +237,10 @@ class Listening:
         """What has reached the disk since the last call, and what could not. Goes on after `stop`: a disk is slow."""
         if self._record is None:
             return []
-        saved: list[Happening] = [ClipSaved(row, name) for row, name in self._record.save_clips()]
+        saved: list[Happening] = [
+            ClipSaved(row, name) if kind == ALERT else NearMissSaved(row, name)
+            for (kind, row), name in self._record.save_clips()
+        ]
         complaints, self._record.complaints = self._record.complaints, []
         return [*saved, *map(Complaint, complaints)]
 
@@ -328,6 +349,8 @@ class Listening:
         if sounding or self._sounded:
             self._loudness.own_until = self._ring.written + int(_OWN_TAIL_SECONDS * self._ring.sample_rate)
         self._sounded = sounding
+        if self.is_playing:
+            self._played_until = self._ring.written + int(_OWN_TAIL_SECONDS * self._ring.sample_rate)
 
     def _health_changed(self, health: Health) -> list[Happening]:
         was_fault, is_fault = Activity(self.health.value).is_fault, Activity(health.value).is_fault
@@ -378,7 +401,7 @@ class Listening:
     def _look_for_the_wanted(self, now: float) -> None:
         """While another microphone is heard, see now and then whether the wanted one is back."""
         lasts = self._policy.active is not None or self._loud_policy.active is not None
-        if self.source.is_substitute and now >= self._return_at and not lasts:
+        if self.source.is_substitute and now >= self._return_at and not lasts and not self.is_recording:
             self._return_at = now + _RETURN_SECONDS
             self._open(self.source.reopen)
 

@@ -31,6 +31,7 @@ from babymonitor.live.listening import (
     Complaint,
     Happening,
     Listening,
+    NearMissSaved,
 )
 from babymonitor.live.microphone import Microphone
 from babymonitor.live.model_files_worker import ModelFilesWorker
@@ -62,7 +63,7 @@ class Monitor(QObject):
     scored = Signal(object)
     """core.detector.Score, about four times a second."""
     alerts_changed = Signal()
-    """Something in the history's alerts is new or different (an alert began, ended, or its clip was saved)."""
+    """Something in the history is new or different: an alert began or ended, its clip or a near miss was saved."""
     alert_raised = Signal(object)
     """core.history.AlertRow: someone is being woken (banner, tray message)."""
     model_changed = Signal()
@@ -307,6 +308,8 @@ class Monitor(QObject):
         if self._playing and not self._player.playing:
             self.stop_playing()
         if self._listening is not None:
+            self._listening.is_playing = bool(self._playing)
+            self._listening.is_recording = self.recorder.is_recording
             self._tell(self._listening.tick())
             self._set_state(self._listening.state)
             if self._listening.health in _WITHOUT_SOUND:
@@ -398,7 +401,7 @@ class Monitor(QObject):
         for happening in happenings:
             if isinstance(happening, Complaint):
                 self.complained.emit(happening.sentence)
-            elif isinstance(happening, ClipSaved):
+            elif isinstance(happening, ClipSaved | NearMissSaved):
                 self.alerts_changed.emit()
             elif isinstance(happening, AlertHappened):
                 self.alerts_changed.emit()

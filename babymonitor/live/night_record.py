@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from babymonitor.core.alerts import Alert
+from babymonitor.core.alerts import Alert, AlertRules
 from babymonitor.core.audio import OverrunError, RingBuffer
 from babymonitor.core.detector import Score
 from babymonitor.core.history import History, HistoryError, Minute
@@ -20,7 +20,12 @@ from babymonitor.core.settings import (
     KEEP_CLIPS,
     Settings,
 )
-from babymonitor.live.clip_writer import ClipWriter
+from babymonitor.live.clip_writer import ClipKey, ClipWriter
+from babymonitor.live.near_misses import FLOOR_SHARE, NEAR_MISS, NearMisses
+
+__all__ = ["ALERT", "NEAR_MISS", "NightRecord"]
+
+ALERT = "alert"
 
 
 @dataclass(slots=True)
@@ -44,6 +49,7 @@ class NightRecord:
         self._history = history
         self._clips = clips
         self._minutes = _Minutes()
+        self._near_misses = NearMisses(ring, settings, history, clips)
         self._rows: dict[int, int] = {}
         self._pending: list[_PendingClip] = []
         self._gap: int | None = None
@@ -54,7 +60,7 @@ class NightRecord:
 
         wall: from seconds of the sound to Unix seconds.
         """
-
+        self._near_misses.alert(alert.id, alert.ended_seconds)
         with self._keeping():
             if alert.id not in self._rows:
                 began, raised = wall(alert.began_seconds), wall(alert.raised_seconds)
@@ -69,9 +75,18 @@ class NightRecord:
             del self._rows[alert.id]
         return kept
 
-    def score(self, score: Score, wall: float) -> None:
-        """Add a score, heard at Unix seconds `wall`, to its minute."""
-        self._put(self._minutes.add(score, wall))
+    def use_rules(self, rules: AlertRules) -> None:
+        """What counts as nearly an alert goes by what counts as one."""
+        self._near_misses.floor = FLOOR_SHARE * rules.start_threshold
+
+    def score(self, score: Score, wall: Callable[[float], float], is_own: bool = False) -> None:
+        """Add a score to its minute, and see whether it was nearly an alert. wall: as for `alert`.
+
+        is_own: what was heard may be what came out of our own loudspeakers.
+        """
+        self._put(self._minutes.add(score, wall(score.seconds)))
+        with self._keeping():
+            self._near_misses.score(score, wall, is_own)
 
     def begin_gap(self, state: str, detail: str) -> None:
         """The monitor is not listening from now on."""
@@ -91,8 +106,11 @@ class NightRecord:
         with self._keeping():
             self._history.end_gap(self._history.add_gap(state, detail, began), ended)
 
-    def save_clips(self) -> list[tuple[int, str]]:
-        """Hand over clips that the ring holds whole by now; (row, name) of those that have reached the disk."""
+    def save_clips(self) -> list[tuple[ClipKey, str]]:
+        """Hand over clips that the ring holds whole by now; (key, name) of those that have reached the disk.
+
+        A key is (ALERT or NEAR_MISS, row in the history).
+        """
         for clip in [clip for clip in self._pending if clip.stop <= self._ring.written]:
             self._pending.remove(clip)
             try:
@@ -100,27 +118,36 @@ class NightRecord:
             except (OverrunError, ValueError):
                 self._complain("The sound of an alert was gone before it could be kept.")
                 continue
-            self._clips.save(clip.row, clip.name, wave)
+            self._clips.save((ALERT, clip.row), clip.name, wave)
         return self._written_clips()
 
-    def close(self) -> None:
-        """Listening ends: what lasts is kept as far as it goes."""
+    def close(self, wall: Callable[[float], float]) -> None:
+        """Listening ends: what lasts is kept as far as it goes. wall: as for `alert`."""
+        with self._keeping():
+            self._near_misses.settle(wall)
         for clip in self._pending:
             clip.stop = min(clip.stop, self._ring.written)
         self.save_clips()
         self._put(self._minutes.flush())
         self.end_gap()
 
-    def _written_clips(self) -> list[tuple[int, str]]:
+    def _written_clips(self) -> list[tuple[ClipKey, str]]:
         written = []
         while self._clips.results:
-            row, name, sentence = self._clips.results.popleft()
+            key, name, sentence = self._clips.results.popleft()
             if sentence:
                 self._complain(sentence)
-            else:
-                with self._keeping():
+                continue
+            kind, row = key
+            with self._keeping():
+                if kind == ALERT:
                     self._history.set_clip(row, name)
-                written.append((row, name))
+                elif self._history.near_miss(row) is not None:
+                    self._history.set_near_miss_clip(row, name)
+                else:  # a higher one has taken its place meanwhile
+                    self._clips.remove(name)
+                    continue
+            written.append((key, name))
         return written
 
     def _begin_clip(self, row: int, alert: Alert, began: float) -> None:

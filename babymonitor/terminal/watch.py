@@ -34,6 +34,7 @@ from babymonitor.live.listening import (
     Happening,
     HealthChanged,
     Listening,
+    NearMissSaved,
     Source,
 )
 from babymonitor.live.microphone import Microphone
@@ -201,7 +202,7 @@ class _Watch:
                     self._print.health(seconds, happening)
             elif isinstance(happening, AlertHappened):
                 self._print.alert(seconds, happening)
-            elif isinstance(happening, ClipSaved):
+            elif isinstance(happening, ClipSaved | NearMissSaved):
                 self._print.note(f"The sound was kept: {paths.clips_folder() / happening.name}")
             else:
                 assert isinstance(happening, Complaint)

@@ -215,8 +215,8 @@ def test_a_history_that_cannot_be_written_is_told_once_and_the_alarm_goes_on(roo
 def test_a_clip_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     writer = ClipWriter(tmp_path / "file", 16000)
-    writer.save(1, "a.flac", np.zeros(100, np.float32))
-    writer.save(2, "b.flac", np.zeros(100, np.float32))
+    writer.save(("alert", 1), "a.flac", np.zeros(100, np.float32))
+    writer.save(("alert", 2), "b.flac", np.zeros(100, np.float32))
     writer.close()
-    assert [key for key, _, _ in writer.results] == [1, 2]
+    assert [key for key, _, _ in writer.results] == [("alert", 1), ("alert", 2)]
     assert all("could not be kept" in sentence for _, _, sentence in writer.results)
