@@ -72,8 +72,8 @@ def run(*arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each step is taken by a fork")
 def test_killed_at_any_step_nothing_is_lost(tmp_path: Path, action: str, measured: Callable[[str, str], None]) -> None:
     start = tmp_path / "start"
-    before = {clip.id: clip for clip in fill(start / "library")}
-    for number in range(3):
+    before = {clip.id: clip for clip in fill(start / "library", 3)}
+    for number in range(2):
         (start / "elsewhere" / "hungry").mkdir(parents=True, exist_ok=True)
         soundfile.write(start / "elsewhere" / "hungry" / f"{number}.wav", noise(100 + number), 16000)
     done = run(str(HERE / "killed_library.py"), str(tmp_path), action)
