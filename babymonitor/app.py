@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 import os
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from babymonitor import __version__
 from babymonitor.core import paths
 from babymonitor.core.history import History, HistoryError
+from babymonitor.core.library import Library, LibraryError
 from babymonitor.core.settings import LISTEN_AT_START, Settings
 from babymonitor.live.monitor import Monitor, is_thread_left_behind
 from babymonitor.ui.main_window import MainWindow
@@ -26,6 +28,7 @@ from babymonitor.ui.main_window import MainWindow
 _log = logging.getLogger("babymonitor")
 
 _LONGEST_WAIT_MS = 1000
+_PURGE_MS = 20_000
 
 
 class Application(QObject):
@@ -37,7 +40,8 @@ class Application(QObject):
         self.settings = Settings(paths.settings_file())
         self.history = open_history()
         self.monitor = Monitor(self.settings, self.history, self)
-        self.window = MainWindow(self.monitor, self.settings, self.history)
+        self.library, no_library = open_library()
+        self.window = MainWindow(self.monitor, self.settings, self.history, self.library, no_library=no_library)
         self._catch_errors()
         self._is_shown = False
         self._first_score = True
@@ -60,9 +64,12 @@ class Application(QObject):
 
     @Slot()
     def shut_down(self) -> None:
-        """In order: listening, threads, then the history they write to."""
+        """In order: what the pages do, listening, threads, then the history and the library they write to."""
+        self.window.shut_down()
         self.monitor.shut_down()
         self.history.close()
+        if self.library is not None:
+            self.library.close()
         _log.info("ended")
 
     @Slot()
@@ -73,6 +80,15 @@ class Application(QObject):
         _log.info("window visible")
         if self.settings[LISTEN_AT_START]:
             self.monitor.start()
+        if self.library is not None:
+            QTimer.singleShot(_PURGE_MS, self._on_purge_due)
+
+    @Slot()
+    def _on_purge_due(self) -> None:
+        """What was deleted a month ago goes for good; a disk that refuses is asked again at the next start."""
+        if self.library is not None:
+            with contextlib.suppress(LibraryError):
+                self.library.purge(time.time())
 
     @Slot()
     def _on_scored(self) -> None:
@@ -101,6 +117,15 @@ def open_history() -> History:
         history = History(Path(":memory:"))
         history.complaints.append(f"{error} It listens all the same, but nothing of this night is kept.")
     return history
+
+
+def open_library() -> tuple[Library | None, str]:
+    """The person's labelled clips, or why they cannot be had: kept in memory they would be lost with the program."""
+    try:
+        return Library(), ""
+    except (LibraryError, OSError) as error:
+        _log.warning("no library: %s", error)
+        return None, f"{error} Nothing can be recorded or labelled until then; it listens all the same."
 
 
 class SingleInstance(QObject):

@@ -19,7 +19,16 @@ from PySide6.QtGui import (
     QPaintEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from babymonitor.core import paths
 from babymonitor.core.history import AlertRow, History
@@ -28,6 +37,7 @@ from babymonitor.live.monitor import Monitor
 from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.banner_view import BannerView
 from babymonitor.ui.complaint_view import ComplaintView
+from babymonitor.ui.keys import key_list
 from babymonitor.ui.monitor_view import MonitorView
 from babymonitor.ui.side_bar_view import SideBarView
 from babymonitor.ui.theme import Theme, apply_theme, resolve_theme
@@ -35,10 +45,10 @@ from babymonitor.ui.tray_icon import TrayIcon
 from babymonitor.ui.wording import StateWords, kind_title, level_text, reason_hint, state_words
 
 if TYPE_CHECKING:
+    from babymonitor.core.library import Library
     from babymonitor.ui.settings_dialog import SettingsDialog
 
-MONITOR_PAGE, NIGHTS_PAGE = 0, 1
-"""Record & label and Train will be the next two."""
+MONITOR_PAGE, NIGHTS_PAGE, LABEL_PAGE, TRAIN_PAGE = 0, 1, 2, 3
 
 
 class Themed(Protocol):
@@ -55,11 +65,22 @@ class MainWindow(QMainWindow):
     closed = Signal()
     """The person closed the window for good (it did not go to the tray)."""
 
-    def __init__(self, monitor: Monitor, settings: Settings, history: History, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        monitor: Monitor,
+        settings: Settings,
+        history: History,
+        library: Library | None = None,
+        parent: QWidget | None = None,
+        no_library: str = "",
+    ) -> None:
+        """no_library: why there is no library, in a sentence; its pages then show that."""
         super().__init__(parent)
         self._monitor = monitor
         self._settings = settings
         self._history = history
+        self._library = library
+        self._no_library = no_library
         self._theme = resolve_theme(settings[THEME])
         self._last_activity = Activity.STOPPED
         self._is_quitting = False
@@ -99,12 +120,19 @@ class MainWindow(QMainWindow):
         self.monitor_view = MonitorView(self._monitor, self._settings, self._history, self)
         self.pages.addWidget(self.monitor_view)
         self._themed: list[Themed] = [self.side_bar, self.banner_view, self.monitor_view]
-        self._makers: dict[int, Callable[[], QWidget]] = {NIGHTS_PAGE: self._make_nights}
+        self._makers: dict[int, Callable[[], QWidget]] = {
+            NIGHTS_PAGE: self._make_nights,
+            LABEL_PAGE: self._make_label,
+            TRAIN_PAGE: self._make_training,
+        }
         for _ in self._makers:
             # An empty page holds the place; the real one is built when it is first visited.
             self.pages.addWidget(QWidget(self))
         self.side_bar.add_page(MONITOR_PAGE, self.tr("Monitor"), "waves", self.tr("Listen now (Ctrl+1)"))
         self.side_bar.add_page(NIGHTS_PAGE, self.tr("Nights"), "timeline", self.tr("What happened (Ctrl+2)"))
+        label_tip, train_tip = self.tr("Record, label, collect (Ctrl+3)"), self.tr("Teach it your baby (Ctrl+4)")
+        self.side_bar.add_page(LABEL_PAGE, self.tr("Label"), "tag", label_tip)
+        self.side_bar.add_page(TRAIN_PAGE, self.tr("Train"), "train", train_tip)
         self.side_bar.show_page(MONITOR_PAGE)
 
     def _lay_out(self) -> None:
@@ -137,6 +165,8 @@ class MainWindow(QMainWindow):
             (self.tr("Acknowledge the alarm"), ("A", "Esc"), self._monitor.acknowledge),
             (self.tr("Monitor page"), ("Ctrl+1",), self.show_monitor),
             (self.tr("Nights page"), ("Ctrl+2",), self.show_nights),
+            (self.tr("Record & label page"), ("Ctrl+3",), self.show_label),
+            (self.tr("Train page"), ("Ctrl+4",), self.show_training),
             (self.tr("Settings"), ("Ctrl+,",), self.show_settings),
             (self.tr("Night mode on or off"), ("Ctrl+N",), self.toggle_night_mode),
             (self.tr("Keys"), ("F1",), self.show_keys),
@@ -179,11 +209,43 @@ class MainWindow(QMainWindow):
     def _make_nights(self) -> QWidget:
         from babymonitor.ui.history_view import HistoryView
 
-        view = HistoryView(self._monitor, self._history, self)
+        view = HistoryView(self._monitor, self._history, self, self._library)
         view.set_theme(self._theme)
         view.complained.connect(self._on_complained)
         self._themed.append(view)
         return view
+
+    def _make_label(self) -> QWidget:
+        if self._library is None:
+            return self._page_without_library()
+        from babymonitor.ui.label_view import LabelView
+
+        view = LabelView(self._monitor, self._library, self._history, self._settings, self)
+        view.set_theme(self._theme)
+        view.complained.connect(self._on_complained)
+        self._themed.append(view)
+        return view
+
+    def _make_training(self) -> QWidget:
+        if self._library is None:
+            return self._page_without_library()
+        from babymonitor.ui.training_view import TrainingView
+
+        view = TrainingView(self._monitor, self._library, self._settings, self)
+        view.set_theme(self._theme)
+        view.complained.connect(self._on_complained)
+        self._themed.append(view)
+        return view
+
+    def _page_without_library(self) -> QWidget:
+        """Better no page than one that forgets what is put into it."""
+        label = QLabel(self._no_library or self.tr("There is no library of recordings."), self)
+        label.setProperty("role", "muted")
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setWordWrap(True)
+        label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        label.setContentsMargins(48, 48, 48, 48)
+        return label
 
     # ---------------------------------------------------------------------------------------------------------- pages
 
@@ -198,6 +260,10 @@ class MainWindow(QMainWindow):
             self.pages.insertWidget(number, page)
         self.pages.setCurrentIndex(number)
         self.side_bar.show_page(number)
+        # A letter that means something else on this page; two receivers of one key would leave Qt silent.
+        own_keys: frozenset[str] = getattr(self.pages.currentWidget(), "own_keys", frozenset())
+        for key, action in self.actions_by_key.items():
+            action.setEnabled(key not in own_keys)
         self._show_state()
 
     @Slot()
@@ -207,6 +273,14 @@ class MainWindow(QMainWindow):
     @Slot()
     def show_nights(self) -> None:
         self.show_page(NIGHTS_PAGE)
+
+    @Slot()
+    def show_label(self) -> None:
+        self.show_page(LABEL_PAGE)
+
+    @Slot()
+    def show_training(self) -> None:
+        self.show_page(TRAIN_PAGE)
 
     @Slot()
     def show_settings(self) -> None:
@@ -223,10 +297,11 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def show_keys(self) -> None:
-        lines = []
-        for action in self.actions():
-            keys = ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in action.shortcuts())
-            lines.append(f"{keys}  —  {action.text()}")
+        lines = key_list(self)
+        page = self.pages.currentWidget()
+        for widget in () if page is None else (page, *page.findChildren(QWidget)):
+            if widget.isVisible() and (own := key_list(widget)):
+                lines += ["", *own]
         box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Keys"), "\n".join(lines), parent=self)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setModal(False)
@@ -386,6 +461,13 @@ class MainWindow(QMainWindow):
         """For app.py, when the program ends for another reason."""
         self._is_quitting = True
         self.close()
+
+    def shut_down(self) -> None:
+        """What the pages have under way ends here, each in its own way, before the program goes."""
+        for number in range(self.pages.count()):
+            end = getattr(self.pages.widget(number), "shut_down", None)
+            if end is not None:
+                end()
 
     def _go_to_tray(self, tray_icon: TrayIcon) -> None:
         self._save_geometry()

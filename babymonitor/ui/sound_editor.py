@@ -17,6 +17,7 @@ from babymonitor.ui.theme import LIGHT, Theme
 _FRAME_MS = 33
 _SCROLL_STEPS = 10_000
 _ZOOM = 0.6
+_LEAST_SECONDS = 0.02
 _STEP = 0.02
 """An arrow key moves the selection by this share of what can be seen."""
 
@@ -33,7 +34,7 @@ class SoundEditor(QWidget):
         self._wave: Wave = np.zeros(0, np.float32)
         self._name = ""
         self._theme = LIGHT
-        self._is_playing = False
+        self._is_playing = self._is_starting = False
         self._played = (0.0, 0.0)
         self._begins_at: float | None = None
         self._symbols: list[tuple[QPushButton, str]] = []
@@ -194,20 +195,23 @@ class SoundEditor(QWidget):
         if not self._wave.size:
             return
         start, end = self.region()
-        if self._begins_at is not None and start < self._begins_at < end - 0.02:
-            start = self._begins_at
+        at = start
+        if self._begins_at is not None and start < self._begins_at < end - _LEAST_SECONDS:
+            at = self._begins_at
         self._begins_at = None
-        self._play(start, end)
+        self._play(start, end, at)
 
-    def _play(self, start: float, end: float) -> None:
+    def _play(self, start: float, end: float, at: float) -> None:
+        """Play these seconds, at first from `at` on."""
         first, last = int(start * SAMPLE_RATE), round(end * SAMPLE_RATE)
-        self._monitor.play_wave(self._wave[first:last], loop=self.loop_button.isChecked())
-        # Where there is no loudspeaker nothing plays, and the monitor has said so.
-        if self._monitor.playback_position() is None:
-            return
+        self._is_starting = True
+        self._monitor.play_wave(self._wave[first:last], self.loop_button.isChecked(), at - start)
+        self._is_starting = False
         self._played = (start, end)
-        self._is_playing = True
-        self._frame_timer.start()
+        # Where there is no loudspeaker nothing plays, and the monitor has said so.
+        self._is_playing = self._monitor.playback_position() is not None
+        if self._is_playing:
+            self._frame_timer.start()
         self._show_play_button()
 
     @Slot()
@@ -239,20 +243,21 @@ class SoundEditor(QWidget):
         position = self._monitor.playback_position()
         if position is None or not self._is_playing:
             return
-        start, end = self._played
-        self.picture.set_playhead(start + position % max(end - start, 1e-3))
+        self.picture.set_playhead(min(self._played[0] + position, self._played[1]))
 
     @Slot(str)
-    def _on_playback_changed(self, playing: str) -> None:
+    def _on_playback_changed(self, _playing: str) -> None:
         """Ended, or something else began."""
-        if self._is_playing and playing != "wave":
+        if self._is_playing and not self._is_starting:
             self._is_playing = False
             self._show_silence()
 
     @Slot(bool)
     def _on_loop_toggled(self, is_on: bool) -> None:
-        if self._is_playing:
-            self._play(*self._played)
+        position = self._monitor.playback_position() if self._is_playing else None
+        if position is not None:
+            start, end = self._played
+            self._play(start, end, min(start + position, end))
 
     @Slot(float)
     def _on_pointed(self, seconds: float) -> None:
@@ -263,9 +268,9 @@ class SoundEditor(QWidget):
             return
         if not start <= seconds < end:
             self.picture.select_all()
-            end = self.seconds
+            start, end = self.region()
         if self._is_playing:
-            self._play(min(max(seconds, 0.0), end - 0.02), end)
+            self._play(start, end, min(max(seconds, start), end - _LEAST_SECONDS))
         else:
             self._begins_at = seconds
             self.picture.set_playhead(seconds)

@@ -341,7 +341,7 @@ class _RegionItem(pg.LinearRegionItem):
         self._is_whole = is_whole
         colour = QColor(theme.colours.accent)
         for line in self.lines:
-            line.setPen(QPen(colour, 0, Qt.PenStyle.SolidLine))
+            line.setPen(QPen(colour, 0, Qt.PenStyle.NoPen if is_whole else Qt.PenStyle.SolidLine))
             line.setHoverPen(QPen(QColor(theme.colours.text), 0))
         for alpha, use in ((0 if is_whole else 46, self.setBrush), (0 if is_whole else 70, self.setHoverBrush)):
             colour.setAlpha(alpha)

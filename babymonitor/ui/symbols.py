@@ -251,6 +251,15 @@ def _bin(painter: QPainter) -> None:
     painter.drawPolyline([QPointF(6, 6.5), QPointF(7, 21), QPointF(17, 21), QPointF(18, 6.5)])
 
 
+def _help(painter: QPainter) -> None:
+    """A question mark."""
+    path = QPainterPath(QPointF(7.5, 8.5))
+    path.cubicTo(QPointF(7.5, 2), QPointF(17, 2), QPointF(16.5, 8))
+    path.cubicTo(QPointF(16.3, 11.5), QPointF(12, 11.5), QPointF(12, 15.5))
+    painter.drawPath(path)
+    _dot(painter, 12, 20.2, 1.5)
+
+
 def _dot(painter: QPainter, x: float, y: float, radius: float) -> None:
     path = QPainterPath()
     path.addEllipse(QPointF(x, y), radius, radius)
@@ -290,6 +299,7 @@ _DRAWINGS: dict[str, Callable[[QPainter], None]] = {
     "undo": _undo,
     "redo": _redo,
     "bin": _bin,
+    "help": _help,
 }
 
 
