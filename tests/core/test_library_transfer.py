@@ -193,7 +193,7 @@ def test_metadata_that_names_files_outside_is_refused(library: Library, tmp_path
     written(tmp_path / "out.wav", 1)
     written(tmp_path / "set" / "clips" / "a.wav", 2)
     metadata(tmp_path / "set", path)
-    with pytest.raises(LibraryError, match="lies outside .*: nothing was imported"):
+    with pytest.raises(LibraryError, match=r"lies outside .*: nothing was imported"):
         library.import_folder(tmp_path / "set")
     assert library.clips() == []
 
