@@ -42,23 +42,48 @@ class Detector:
 
     def __init__(self, classifier: Classifier, ring: RingBuffer) -> None:
         self._ring = ring
+        self._classifier: Classifier | None = None
         self.use(classifier)
 
     @property
     def classifier(self) -> Classifier:
+        assert self._classifier is not None
         return self._classifier
 
     def use(self, classifier: Classifier) -> None:
-        """Ask this model from now on. ModelError if it hears at another rate than the ring."""
+        """Ask this model from the next window on, which ends where the old model's would have: none is missed.
+
+        ModelError if it hears at another rate than the ring.
+        """
         if classifier.card.features.sample_rate != self._ring.sample_rate:
             raise ModelError(
                 f"The model {classifier.path.name} hears at {classifier.card.features.sample_rate} Hz, "
                 f"the monitor at {self._ring.sample_rate} Hz."
             )
+        due = self._next_stop() if self._classifier is not None and self._ring.cut_at <= self._origin else None
         self._classifier = classifier
         self._spec: FeatureSpec = classifier.card.features
         self._first_frames = max(1, classifier.card.window_frames // 2)
         self._restart(max(self._ring.cut_at, self._ring.written - classifier.card.window_samples))
+        if due is not None:
+            self._go_on_at(due)
+
+    def _next_stop(self) -> int:
+        """The sample at which the next window ends."""
+        assert self._classifier is not None
+        frames = self._first_frames + (self._last_window + 1) * self._classifier.card.hop_frames
+        return self._origin + self._spec.samples(frames)
+
+    def _go_on_at(self, stop: int) -> None:
+        """Let the next window end at this sample, with as much of a whole window before it as was heard."""
+        card = self.classifier.card
+        heard_from = max(self._ring.cut_at, self._ring.oldest)
+        for hops in range(-(-(card.window_frames - self._first_frames) // card.hop_frames), -1, -1):
+            origin = stop - self._spec.samples(self._first_frames + hops * card.hop_frames)
+            if heard_from <= origin <= self._ring.written:
+                self._restart(origin)
+                self._last_window = hops - 1
+                return
 
     def _restart(self, origin: int) -> None:
         """Begin anew at a sample: the grid of windows starts there, and nothing before it is looked at."""
@@ -72,7 +97,7 @@ class Detector:
 
         ModelError when the model fails.
         """
-        card = self._classifier.card
+        card = self.classifier.card
         if self._ring.cut_at > self._origin:
             self._restart(self._ring.cut_at)
         frames_ready = self._spec.frames(self._ring.written - self._origin)
@@ -105,14 +130,15 @@ class Detector:
         return self._score(self._ring.written, level_db(wave))
 
     def _score(self, stop: int, level: float) -> Score:
-        row = self._classifier.probabilities(fit_frames(self._mel, self._classifier.card.window_frames))
+        classifier = self.classifier
+        row = classifier.probabilities(fit_frames(self._mel, classifier.card.window_frames))
         return Score(
             end_sample=stop,
             seconds=stop / self._ring.sample_rate,
-            crying=self._classifier.crying(row),
+            crying=classifier.crying(row),
             level_db=level,
-            probabilities=dict(zip(self._classifier.labels, map(float, row), strict=True)),
-            reasons=self._classifier.reasons(row),
+            probabilities=dict(zip(classifier.labels, map(float, row), strict=True)),
+            reasons=classifier.reasons(row),
         )
 
 

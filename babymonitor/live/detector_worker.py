@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -37,6 +39,9 @@ class DetectorWorker(QObject):
         self._detector: Detector | None = None
         self._timer: QTimer | None = None
         self._idle_timer: QTimer | None = None
+        self._wishes = 0
+        self._openers: list[threading.Thread] = []
+        self._opened: deque[tuple[int, Path, Classifier | str]] = deque()
         self._asked: dict[str, Wave] = {}
         self._guess: tuple[str, Wave, Guess] | None = None
 
@@ -56,28 +61,55 @@ class DetectorWorker(QObject):
     def use_model(self, path: str) -> None:
         """Open a model file (empty: the shipped one) and ask it from the next window on.
 
-        One that cannot be used is refused: the model in use goes on, or else the shipped one is taken.
+        One that cannot be used is refused: the model in use goes on, or else the shipped one is taken. Opening takes
+        longer than a hop: while a model is in use it is done aside, and no window is missed.
         """
         wanted = Path(path) if path else paths.default_model()
+        self._wishes += 1
+        if self._detector is not None:
+            opener = threading.Thread(target=self._open_aside, args=(self._wishes, wanted), name="model", daemon=True)
+            self._openers = [*(each for each in self._openers if each.is_alive()), opener]
+            opener.start()
+            return
         try:
-            self._open(wanted)
+            classifier = Classifier(wanted)
+            self._detector = Detector(classifier, self._ring)
         except ModelError as error:
-            if wanted != paths.default_model() and self._detector is None:
+            if wanted != paths.default_model():
                 self.model_refused.emit(f"{error} The shipped model is used instead.")
                 self.use_model("")
-            elif self._detector is None:
-                self.failed.emit(str(error))
             else:
-                self.model_refused.emit(f"{error} The model in use goes on.")
+                self.failed.emit(str(error))
+            return
+        self.model_opened.emit(classifier.card, str(wanted))
 
-    def _open(self, path: Path) -> None:
-        classifier = Classifier(path)
-        if self._detector is None:
-            self._detector = Detector(classifier, self._ring)
-        else:
-            self._detector.use(classifier)
-        self._guess_anew()
-        self.model_opened.emit(classifier.card, str(path))
+    def wait_for_opening(self, seconds: float) -> bool:
+        """Wait for models that are being opened aside; whether none is any more. Nothing interrupts an opening."""
+        for opener in self._openers:
+            opener.join(seconds)
+        return not any(opener.is_alive() for opener in self._openers)
+
+    def _open_aside(self, wish: int, path: Path) -> None:
+        try:
+            self._opened.append((wish, path, Classifier(path)))
+        except Exception as error:  # also what is no fault of the file, as when memory is short
+            self._opened.append((wish, path, str(error)))
+
+    def _swap(self) -> None:
+        """Between two windows, take the model that was opened aside, if it is still the one that is wanted."""
+        while self._opened:
+            wish, path, opened = self._opened.popleft()
+            if wish != self._wishes or self._detector is None:
+                continue
+            try:
+                if isinstance(opened, str):
+                    raise ModelError(opened)
+                self._detector.use(opened)
+            except ModelError as error:
+                self.model_refused.emit(f"{error} The model in use goes on.")
+                continue
+            self._guess_anew()
+            self.model_opened.emit(opened.card, str(path))
 
     @Slot(str, object)
     def guess(self, key: str, wave: Wave) -> None:
@@ -104,6 +136,7 @@ class DetectorWorker(QObject):
     def _on_timeout(self) -> None:
         if self._detector is None:
             return
+        self._swap()
         try:
             score = self._detector.poll()
         except ModelError as error:

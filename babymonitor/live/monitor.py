@@ -53,7 +53,7 @@ _left_behind: list[tuple[QThread, DetectorWorker]] = []
 
 def is_thread_left_behind() -> bool:
     """Whether a detector thread still runs after its monitor was shut down: the process must then end without it."""
-    return any(thread.isRunning() for thread, _ in _left_behind)
+    return any(thread.isRunning() or not worker.wait_for_opening(0.0) for thread, worker in _left_behind)
 
 
 class Monitor(QObject):
@@ -210,7 +210,8 @@ class Monitor(QObject):
         if self._card is not None:
             self._alarm.stop()
         self._worker_stop_requested.emit()
-        if not self._thread.wait(_LONGEST_END_MS):
+        ended = self._thread.wait(_LONGEST_END_MS)
+        if not (self._worker.wait_for_opening(_LONGEST_END_MS / 1000) and ended):
             # Never terminate(): a thread that dies with Python's lock in its hand leaves this one waiting for ever.
             self._thread.setParent(None)
             _left_behind.append((self._thread, self._worker))

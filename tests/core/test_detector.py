@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -123,12 +125,50 @@ def test_a_sound_shorter_than_half_a_window_is_judged_at_its_end(classifier: Cla
 def test_another_model_is_asked_from_the_next_window_on(classifier: Classifier, tmp_path: Path) -> None:
     ring = RingBuffer(20.0)
     detector = Detector(classifier, ring)
-    ring.write(sound(3))
-    detector.poll()
+    wave = sound(10)
+    ring.write(wave[:48000])
+    last = detector.poll()
+    assert last is not None
     other = Classifier(tiny_model.write(tmp_path / "other.onnx", name="other"))
     detector.use(other)
-    assert detector.poll() is not None
     assert detector.classifier.card.name == "other"
+    assert detector.poll() is None, "that window has been judged"
+    ring.write(wave[48000:])
+    score = detector.poll()
+    assert score is not None
+    assert (score.end_sample - last.end_sample) % other.card.hop_samples == 0, "the grid is the old one"
+    window = wave[score.end_sample - 32000 : score.end_sample]
+    assert score.crying == pytest.approx(other.crying(other.probabilities_of_wave(window)), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("heard_seconds", "window_frames"), [(1.1, 30), (1.1, 124), (1.5, 124), (2.6, 300), (17.3, 30), (17.3, 300)]
+)
+def test_no_window_is_missed_when_models_change(
+    classifier: Classifier, tmp_path: Path, heard_seconds: float, window_frames: int
+) -> None:
+    """Also where the other model looks back further, as far as half of that was heard, or less far."""
+    ring = RingBuffer(20.0)
+    detector = Detector(classifier, ring)
+    wave = sound(heard_seconds + 5)
+    ends, at = [], 0
+    for stop in range(1000, wave.size, 1000):
+        ring.write(wave[at:stop])
+        if at < heard_seconds * 16000 <= stop:
+            detector.use(_looking_back(classifier, window_frames))
+        at = stop
+        score = detector.poll()
+        if score is not None:
+            ends.append(score.end_sample)
+    assert set(np.diff(ends)) == {classifier.card.hop_samples}
+
+
+def _looking_back(classifier: Classifier, window_frames: int) -> Classifier:
+    """A model like this one with a window of another length; its network is not asked for it."""
+    other = copy.copy(classifier)
+    other.card = dataclasses.replace(classifier.card, window_frames=window_frames)
+    other.probabilities = lambda window: np.full(7, 1 / 7, np.float32)  # type: ignore[method-assign]
+    return other
 
 
 def test_loudness_is_relative_to_the_background_and_absolute() -> None:

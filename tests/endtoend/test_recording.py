@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
+import tiny_model
 from pytestqt.qtbot import QtBot
 from virtual_hardware import VirtualSoundCard
 
 from babymonitor.core import paths
+from babymonitor.core.detector import Score
 from babymonitor.core.history import History
 from babymonitor.core.recording import to_pcm
-from babymonitor.core.settings import Settings
+from babymonitor.core.settings import MODEL, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.live.recorder import RecordedSound
 from babymonitor.live.state import Activity
@@ -97,3 +101,51 @@ def test_a_recording_is_bit_by_bit_what_the_ring_held(home_with: Home) -> None:
     assert ring.cut_at < begin
     assert os.listdir(paths.recordings_folder()) == [sound.path.name]
     assert home.said == []
+
+
+def test_models_are_swapped_while_it_listens_and_no_score_is_missed(
+    home_with: Home, tmp_path: Path, measured: Callable[[str, str], None]
+) -> None:
+    home = home_with
+    home.listen()
+    monitor = home.monitor
+    card = monitor.card
+    assert card is not None
+    shipped = monitor.model_name
+    scores: list[Score] = []
+    late: list[float] = []
+
+    def on_scored(score: Score) -> None:
+        scores.append(score)
+        late.append((monitor.ring.written - score.end_sample) / 16000)
+
+    monitor.scored.connect(on_scored)
+    home.hear(2)
+    copied = tmp_path / "copied.onnx"
+    shutil.copy(paths.default_model(), copied)
+    for path, name in (
+        (tiny_model.write(tmp_path / "taught.onnx", name="taught"), "taught"),
+        (copied, shipped),
+        (tiny_model.write(tmp_path / "again.onnx", name="again"), "again"),
+    ):
+        with home.qtbot.waitSignal(monitor.model_changed, timeout=20_000):
+            home.settings[MODEL] = str(path)
+        assert monitor.model_name == name
+        home.hear(2)
+    broken = tmp_path / "broken.onnx"
+    data = bytearray(copied.read_bytes())
+    data[1000] ^= 1
+    broken.write_bytes(data)
+    with home.qtbot.waitSignal(monitor.complained, timeout=20_000) as refused:
+        home.settings[MODEL] = str(broken)
+    assert "altered" in refused.args[0]
+    assert "in use goes on" in refused.args[0]
+    assert monitor.model_name == "again"
+    home.hear(2)
+    assert set(np.diff([score.end_sample for score in scores])) == {card.hop_samples}, "one score each hop, no gap"
+    assert scores[-1].reasons, "the last one is the last model's"
+    assert monitor.ring.cut_at < scores[0].end_sample
+    assert monitor._listening is not None
+    assert monitor._listening.source.overflows == 0  # type: ignore[attr-defined]
+    assert home.history.gaps() == []
+    measured("four models while listening: the latest score after the sound", f"{max(late):.2f} s of {len(late)}")
