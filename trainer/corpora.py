@@ -15,6 +15,7 @@ import csv
 import hashlib
 import json
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,10 +23,10 @@ from pathlib import Path
 
 from babymonitor.core.audio import sound_files
 from babymonitor.core.labels import LABELS, canonical
+from babymonitor.core.library_clip import UNLABELLED
+from babymonitor.core.sides import covering
 
 SIDES = ("train", "validation", "test")
-UNLABELLED = "unlabelled"
-"""A folder beside those of the labels: what the app's library holds of clips that nobody has named yet."""
 FEWEST_GROUPS = 3
 """A label needs one group for each side; with fewer, nothing honest could be said about it."""
 
@@ -158,9 +159,19 @@ def roots_of(data: Roots) -> tuple[Path, ...]:
     return (data,) if isinstance(data, Path) else tuple(data)
 
 
-def load(data: Roots, segments: Path | None = None, merged: Mapping[str, str] | None = None) -> DataSet:
+def _to_stderr(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+def load(
+    data: Roots,
+    segments: Path | None = None,
+    merged: Mapping[str, str] | None = None,
+    notice: Notice = _to_stderr,
+) -> DataSet:
     """Read a data set (no sound yet); DataError with one sentence for one that cannot be used.
 
+    A folder `unlabelled` among those of labels is left out, with a notice: a person has yet to say what is heard there.
     segments: of several folders it decides about those of whose files it names any; the others keep their labels.
     merged: labels that are to count as another, as in ``{"hungry": "sad", "tired": "sad"}``; in any word for them.
     """
@@ -171,7 +182,7 @@ def load(data: Roots, segments: Path | None = None, merged: Mapping[str, str] | 
             raise DataError(
                 f"Two data sets are called {folder}, by which they are told apart: rename the folder {root}."
             )
-    parts = {root: _clips_of(root) for root in roots}
+    parts = {root: _clips_of(root, notice) for root in roots}
     if segments is not None:
         parts = _with_segments(parts, segments)
     if merged:
@@ -193,7 +204,7 @@ def _told_apart(clip: Clip, folder: str) -> Clip:
     return replace(clip, path=path, group=group, source=clip.source or folder, folder=folder)
 
 
-def _clips_of(root: Path) -> list[Clip]:
+def _clips_of(root: Path, notice: Notice) -> list[Clip]:
     if not root.is_dir():
         raise DataError(f"The data set folder {root} does not exist.")
     manifest = root / _MANIFEST
@@ -201,7 +212,7 @@ def _clips_of(root: Path) -> list[Clip]:
         return _from_manifest(root, manifest)
     if any((root / name).is_file() for name in _METADATA.values()):
         return _from_metadata(root)
-    return _from_folders(root)
+    return _from_folders(root, notice)
 
 
 def _rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
@@ -277,6 +288,13 @@ def _from_metadata(root: Path) -> list[Clip]:
     for group in sorted(label_of, key=lambda group: draw(group, "metadata")):
         held[label_of[group]].append(group)
     test = {group for groups in held.values() for group in groups[1::2]}
+    labels: dict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        if clip.side == "validation":
+            labels[clip.group].add(clip.spans[0].label)
+    if any(len(names) > 1 for names in labels.values()):
+        sides = covering(labels, ("validation", "test"))
+        test = {group for group in labels if sides.get(group, "test" if group in test else "") == "test"}
     return [replace(clip, side="test") if clip.side == "validation" and clip.group in test else clip for clip in clips]
 
 
@@ -297,15 +315,19 @@ def _metadata_rows(root: Path, file: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _from_folders(root: Path) -> list[Clip]:
+def _from_folders(root: Path, notice: Notice) -> list[Clip]:
     """One subfolder per label; the group is the folder between, if there is one, else the file."""
     clips = []
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name != UNLABELLED)
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
     # Their names would else be taken for labels.
     own = [one.name for one in folders if any((one / name).is_file() for name in (_MANIFEST, *_METADATA.values()))]
     if own:
         raise DataError(f"{root} is no data set but holds some ({', '.join(own)}): give --data for each.")
     for folder in folders:
+        if folder.name == UNLABELLED:
+            if waiting := len(sound_files(folder)):
+                notice(f"Left out {counted(waiting, 'clip')} in {folder}: no label was given yet.")
+            continue
         for file in sound_files(folder):
             path = file.relative_to(root)
             group = str(Path(*path.parts[1:-1])) if len(path.parts) > 2 else str(path)
@@ -396,8 +418,8 @@ def split(data: DataSet, division: Division | None = None, whole: DataSet | None
         if len(members) < FEWEST_GROUPS:
             raise DataError(
                 f"The label '{label}' has {counted(len(members), 'group')}; it needs at least {FEWEST_GROUPS} (babies, "
-                "speakers or recordings), one for each side of the split: give more, or let it count as another label "
-                f"(--merge {label}=OTHER)."
+                "speakers, nights or recordings), one for each side of the split: give more, or let it count as "
+                f"another label (--merge {label}=OTHER)."
             )
         if division.folds > len(members):
             raise DataError(
@@ -429,6 +451,10 @@ def split(data: DataSet, division: Division | None = None, whole: DataSet | None
     else:
         for some in pooled.values():
             side_of.update(zip(some, _deal(len(some), division), strict=True))
+    lacking = [name for name, members in of_label.items() if {side_of[group] for group in members} != set(SIDES)]
+    if lacking and not division.folds:
+        # A night with several labels was dealt out by one of them. What can be dealt out by that alone stays as it is.
+        side_of.update(covering({group: _labels_of(some) for group, some in groups.items()}, SIDES, given))
     placed = tuple(replace(clip, side=side_of[clip.group]) for clip in data.clips)
     for side in SIDES:
         for label in of_label:

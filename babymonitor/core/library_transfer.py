@@ -28,6 +28,7 @@ from babymonitor.core.library_clip import (
     relative_path,
 )
 from babymonitor.core.library_folders import told
+from babymonitor.core.sides import covering
 
 if TYPE_CHECKING:
     from babymonitor.core.library import Library
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 METADATA = ("train_metadata.json", "val_metadata.json", "test_metadata.json")
 _PIECE_SECONDS = 60.0
 _HELD_BACK = 0.3
+_SIDES = ("train", "validation", "test")
 _STAGING = "export.part"
 
 
@@ -235,7 +237,9 @@ def _held_back(clips: Sequence[LibraryClip]) -> set[str]:
             labels[clip.group].add(clip.label)
             groups[clip.label].add(clip.group)
     order = sorted(labels, key=_drawn)
-    held: set[str] = set()
+    trained = {label for label, some in groups.items() if len(some) >= len(_SIDES)}
+    sides = covering({group: some & trained for group, some in labels.items()}, _SIDES)
+    held = {group for group, side in sides.items() if side != "train"}
 
     def can_go(group: str) -> bool:
         return group not in held and all(groups[label] - held - {group} for label in labels[group])

@@ -16,6 +16,7 @@ from made_data import REPOSITORY, SHARED_DATA, read_manifest, write_manifest
 
 from babymonitor.core.classifier import Classifier
 from babymonitor.core.labels import LABELS
+from babymonitor.core.library import Library
 from trainer.__main__ import main
 from trainer.corpora import SIDES, DataError, Division, Span, load, read_segments, split
 from trainer.waves import Waves, closed, united
@@ -377,3 +378,54 @@ def test_no_model_that_is_shipped_learnt_from_what_permits_no_derivatives() -> N
     for model in sorted((REPOSITORY / "models").glob("*.onnx")):
         card = Classifier(model).card
         assert not re.search(r"\bND\b", f"{card.licence} {card.training.get('licences')}"), model.name
+
+
+def test_a_persons_library_is_a_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nights with several labels each, some of them rare, one of the person's own, and clips that wait for a label."""
+    rng = np.random.default_rng(4)
+    library = Library(tmp_path / "library")
+    for night in range(8):
+        for label in ("baby cry", "background", *(["teething"] * (night < 3)), *(["tired"] * (night in (0, 3, 5))), ""):
+            library.add(rng.uniform(-0.3, 0.3, 8000).astype(np.float32), label, group=f"night-2026-11-{night + 1:02}")
+    exported = tmp_path / "exported"
+    assert library.export_folder(exported) == 30
+    library.close()
+    for folder in (tmp_path / "library", exported):
+        data = load(folder)
+        assert data.labels == ("tired", "sad", "background", "teething")
+        assert len(data.clips) == 22
+        placed = split(data)
+        sides: dict[str, set[str]] = {}
+        for clip in placed.clips:
+            sides.setdefault(clip.group, set()).add(clip.side)
+        assert len(sides) == 8
+        assert all(len(found) == 1 for found in sides.values())
+        for side in SIDES:
+            assert {span.label for clip in placed.side(side) for span in clip.spans} == set(data.labels)
+        assert placed == split(load(folder))
+    told = capsys.readouterr().err
+    assert set(told.splitlines()) == {
+        f"Left out 8 clips in {tmp_path / 'library' / 'unlabelled'}: no label was given yet."
+    }
+
+
+def test_nothing_but_unlabelled_clips_is_no_data_set(tmp_path: Path) -> None:
+    library = Library(tmp_path / "library")
+    library.add(np.zeros(8000, np.float32), "", group="night")
+    library.close()
+    said: list[str] = []
+    with pytest.raises(DataError, match="no labelled sound"):
+        load(tmp_path / "library", notice=said.append)
+    assert said == [f"Left out 1 clip in {tmp_path / 'library' / 'unlabelled'}: no label was given yet."]
+
+
+def test_a_label_of_too_few_nights_is_a_sentence(tmp_path: Path) -> None:
+    library = Library(tmp_path / "library")
+    rng = np.random.default_rng(4)
+    for night in range(3):
+        for label in ("sad", "background", *(["pain"] * (night < 2))):
+            library.add(rng.uniform(-0.3, 0.3, 8000).astype(np.float32), label, group=f"night-{night}")
+    library.close()
+    with pytest.raises(DataError, match=r"'pain' has 2 groups; it needs at least 3 \(babies, speakers, nights or"):
+        split(load(tmp_path / "library"))
+    assert split(load(tmp_path / "library", merged={"pain": "sad"})).labels == ("sad", "background")
