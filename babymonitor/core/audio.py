@@ -7,6 +7,7 @@ only audio clock.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -25,6 +26,9 @@ AUDIO_SUFFIXES = frozenset(
 
 _HIGHEST_RATE = 768_000
 _MOST_CHANNELS = 64
+_MOST_CLIPPED = 10_000
+FULL_SCALE = 0.999
+CLIPPED_SAMPLES = 3
 
 
 class AudioError(Exception):
@@ -50,6 +54,7 @@ class RingBuffer:
         self._announced = 0
         self._written = 0
         self._cut_at = 0
+        self._clipped: deque[int] = deque(maxlen=_MOST_CLIPPED)
 
     @property
     def written(self) -> int:
@@ -81,6 +86,14 @@ class RingBuffer:
         """The writer's word that what it writes next does not follow what it wrote (the microphone was away)."""
         self._cut_at = self._written
 
+    def mark_clipped(self) -> None:
+        """The writer's word that what it wrote last was too loud for the microphone; resampling hides that."""
+        self._clipped.append(self._written)
+
+    def is_clipped(self, start: int, stop: int) -> bool:
+        """Whether the writer has marked anything it wrote of the samples [start, stop). For the writer's own thread."""
+        return any(start < at <= stop for at in self._clipped)
+
     def read(self, start: int, stop: int) -> Wave:
         """A copy of the samples [start, stop). OverrunError when the first are gone, ValueError when any is to come."""
         if not 0 <= start <= stop <= self._written:
@@ -103,6 +116,26 @@ class RingBuffer:
         """
         stop = self._written
         return self.read(max(0, stop - samples, stop - self.capacity // 2), stop)
+
+
+class ClippingMeter:
+    """Finds sound that was too loud for the microphone: three samples in a row, or more, at full scale.
+
+    A single one may be a true peak; what was cut off stays at the limit. Blocks may come in any size, at the rate at
+    which they were recorded: resampled, what was flat has ripples.
+    """
+
+    def __init__(self) -> None:
+        self._tail = np.zeros(0, bool)
+
+    def push(self, block: Wave) -> bool:
+        """Whether a clipped stretch ends in, or goes on into, this block (samples,)."""
+        full = np.concatenate((self._tail, np.abs(block) >= FULL_SCALE))
+        self._tail = full[-(CLIPPED_SAMPLES - 1) :]
+        if not full.any():
+            return False
+        runs = np.convolve(full, np.ones(CLIPPED_SAMPLES, int))
+        return bool((runs == CLIPPED_SAMPLES).any())
 
 
 class StreamResampler:

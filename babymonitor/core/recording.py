@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.audio import SAMPLE_RATE, SILENCE_DB
+from babymonitor.core.audio import SAMPLE_RATE, SILENCE_DB, ClippingMeter
 from babymonitor.core.features import Wave
 
 SHORTEST_SECONDS = 0.2
@@ -32,32 +32,12 @@ _HEADER = struct.Struct(f"<4sI4s4sIHHIIHH4sI4s4sI{_COMMENT_BYTES}s4sI")
 _MOST_BYTES = 2**32 - 1
 _BLOCK = 2**20
 
-FULL_SCALE = 0.999
-CLIPPED_SAMPLES = 3
-
 Pcm = npt.NDArray[np.int16]
 
 
 def to_pcm(wave: Wave) -> Pcm:
     """(samples,) float32 → 16-bit. Read back as a float it is a float again, and the same 16-bit sample once more."""
     return np.asarray(np.clip(np.rint(wave * np.float32(32768.0)), -32768, 32767), "<i2")
-
-
-class ClippingMeter:
-    """Finds sound that was too loud for the microphone: three samples in a row, or more, at full scale.
-
-    A single one may be a true peak; what was cut off stays at the limit. Blocks may come in any size.
-    """
-
-    def __init__(self) -> None:
-        self._tail = np.zeros(0, bool)
-
-    def push(self, block: Wave) -> bool:
-        """Whether a clipped stretch ends in, or goes on into, this block (samples,)."""
-        full = np.concatenate((self._tail, np.abs(block) >= FULL_SCALE))
-        self._tail = full[-(CLIPPED_SAMPLES - 1) :]
-        runs = np.convolve(full, np.ones(CLIPPED_SAMPLES, int), "valid") if full.size >= CLIPPED_SAMPLES else full[:0]
-        return bool((runs == CLIPPED_SAMPLES).any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +71,13 @@ class RecordingFile:
         self._file = self.path.open("xb", buffering=0)
         self._write_header()
 
-    def append(self, wave: Wave) -> None:
-        """Put (samples,) behind what is there, and see that it reaches the disk."""
+    def append(self, wave: Wave, is_clipped: bool = False) -> None:
+        """Put (samples,) behind what is there, and see that it reaches the disk.
+
+        is_clipped: it was too loud for the microphone, though it may not be seen of the samples any more.
+        """
         pcm = to_pcm(wave)
-        self._is_clipped = self._clipping.push(wave) or self._is_clipped
+        self._is_clipped = self._clipping.push(wave) or is_clipped or self._is_clipped
         self._power += float(np.square(wave, dtype=np.float64).sum())
         self._file.seek(_HEADER.size + 2 * self._samples)
         self._write(pcm.tobytes())
@@ -178,10 +161,12 @@ def recordings(folder: Path, growing: Path | None = None) -> list[RecordedSound]
     return sorted((sound for sound in sounds if sound is not None), key=lambda sound: sound.recorded)
 
 
-def keep(folder: Path, recorded: float, wave: Wave, sample_rate: int = SAMPLE_RATE) -> RecordedSound | None:
-    """A recording made all at once, of (samples,); OSError when the disk does not take it."""
+def keep(
+    folder: Path, recorded: float, wave: Wave, is_clipped: bool = False, sample_rate: int = SAMPLE_RATE
+) -> RecordedSound | None:
+    """A recording made all at once, of (samples,); OSError when the disk does not take it. None: it was too short."""
     file = RecordingFile(folder, recorded, sample_rate)
-    file.append(wave)
+    file.append(wave, is_clipped)
     return file.finish()
 
 

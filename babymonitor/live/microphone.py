@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.audio import OverrunError, RingBuffer, StreamResampler
+from babymonitor.core.audio import ClippingMeter, OverrunError, RingBuffer, StreamResampler
 from babymonitor.live.sound_card import SoundCard, close_stream
 
 _CAPTURE_SECONDS = 10.0
@@ -33,6 +33,7 @@ class Microphone:
         self._stream: Any = None
         self._captured = RingBuffer(_CAPTURE_SECONDS, _USUAL_RATE)
         self._pumped = 0
+        self._clipping = ClippingMeter()
         self._resampler = StreamResampler(ring.sample_rate, ring.sample_rate)
 
     @property
@@ -50,7 +51,7 @@ class Microphone:
         # Named anew for each stream, so that a late callback of an old one writes where nobody reads.
         captured = RingBuffer(_CAPTURE_SECONDS, _USUAL_RATE)
         self._stream, self.name = self._card.open_input(self.wanted, self._callback_into(captured))
-        self._captured, self._pumped = captured, 0
+        self._captured, self._pumped, self._clipping = captured, 0, ClippingMeter()
         self._resampler = StreamResampler(self._stream.samplerate, self._ring.sample_rate)
         self._ring.cut()
 
@@ -78,6 +79,8 @@ class Microphone:
             self._ring.cut()
             return
         self._ring.write(np.nan_to_num(self._resampler.push(block)))
+        if self._clipping.push(block):
+            self._ring.mark_clipped()
         self._pumped = written
 
     def _callback_into(self, captured: RingBuffer) -> Callable[..., None]:

@@ -11,7 +11,8 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from babymonitor.core import paths
 from babymonitor.core.audio import RingBuffer, level_db
-from babymonitor.core.recording import SHORTEST_SECONDS, ClippingMeter, RecordedSound, recordings
+from babymonitor.core.features import Wave
+from babymonitor.core.recording import SHORTEST_SECONDS, RecordedSound, recordings
 from babymonitor.live.recording_writer import RecordingWriter, TooShort, WriteFailed
 
 __all__ = ["RecordedSound", "Recorder"]
@@ -51,8 +52,6 @@ class Recorder(QObject):
         self._number = 0
         self._flushed = 0
         self._seen = ring.written
-        self._clipping = ClippingMeter()
-        self._clipped_at = -1
         self._watching_level = False
         self._heard_last: tuple[int, float] | None = None
         self._timer = QTimer(self)
@@ -118,7 +117,7 @@ class Recorder(QObject):
         if ring.written - start < SHORTEST_SECONDS * ring.sample_rate:
             self.complained.emit(self.tr("There is no sound to keep: nothing has been heard yet."))
             return
-        self._disk().keep(self._wall(start), ring.read(start, ring.written))
+        self._disk().keep(self._wall(start), *self._taken(start, ring.written))
         self._keep_time()
 
     def unfinished(self) -> list[RecordedSound]:
@@ -180,7 +179,7 @@ class Recorder(QObject):
         ready = self._ring.written - self._flushed
         if self._start is None or ready < least_seconds * self._ring.sample_rate or self._disk().is_behind:
             return
-        self._disk().append(self._number, self._ring.read(self._flushed, self._ring.written))
+        self._disk().append(self._number, *self._taken(self._flushed, self._ring.written))
         self._flushed = self._ring.written
 
     def _end_early(self, stop: int, reason: str) -> None:
@@ -196,21 +195,22 @@ class Recorder(QObject):
             return
         self._start = None
         if self._flushed < stop:
-            self._disk().append(self._number, self._ring.read(self._flushed, stop))
+            self._disk().append(self._number, *self._taken(self._flushed, stop))
         self._disk().finish(self._number)
         self._keep_time()
         self.state_changed.emit()
+
+    def _taken(self, start: int, stop: int) -> tuple[Wave, bool]:
+        """The samples [start, stop), and whether they were too loud for the microphone."""
+        return self._ring.read(start, stop), self._ring.is_clipped(start, stop)
 
     def _tell_level(self) -> None:
         ring = self._ring
         if ring.written == self._seen or not (self.is_recording or self._watching_level):
             return
         rate = ring.sample_rate
-        new = ring.read(max(self._seen, ring.cut_at, ring.written - rate), ring.written)
-        if self._clipping.push(new):
-            self._clipped_at = ring.written
         self._seen = ring.written
-        clips = 0 <= ring.written - self._clipped_at <= _CLIPPING_SHOWN_SECONDS * rate and self._clipped_at >= 0
+        clips = ring.is_clipped(ring.written - int(_CLIPPING_SHOWN_SECONDS * rate), ring.written)
         latest = ring.read(max(ring.cut_at, ring.oldest, ring.written - int(_LEVEL_SECONDS * rate)), ring.written)
         self.level_changed.emit(level_db(latest), clips)
 

@@ -42,6 +42,7 @@ class _Begin:
 class _Append:
     number: int
     wave: Wave
+    is_clipped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class _Finish:
 class _Keep:
     recorded: float
     wave: Wave
+    is_clipped: bool
 
 
 _Job = _Begin | _Append | _Finish | _Keep
@@ -93,17 +95,17 @@ class RecordingWriter:
         """A recording whose first sample was heard at Unix seconds `recorded`; no other has the same number."""
         self._jobs.put(_Begin(number, recorded))
 
-    def append(self, number: int, wave: Wave) -> None:
+    def append(self, number: int, wave: Wave, is_clipped: bool) -> None:
         """The next samples of the recording that grows, (samples,)."""
-        self._jobs.put(_Append(number, wave))
+        self._jobs.put(_Append(number, wave, is_clipped))
 
     def finish(self, number: int) -> None:
         """The recording that grows is whole."""
         self._jobs.put(_Finish(number))
 
-    def keep(self, recorded: float, wave: Wave) -> None:
+    def keep(self, recorded: float, wave: Wave, is_clipped: bool) -> None:
         """A whole recording at once, (samples,)."""
-        self._jobs.put(_Keep(recorded, wave))
+        self._jobs.put(_Keep(recorded, wave, is_clipped))
 
     def close(self) -> bool:
         """Finish what waits, then end the thread; whether it ended."""
@@ -123,15 +125,16 @@ class RecordingWriter:
         match job:
             case _Begin(number, recorded):
                 self._growing, self._number = RecordingFile(self._folder(), recorded, self._sample_rate), number
-            case _Append(number, wave):
+            case _Append(number, wave, is_clipped):
                 if self._growing is not None and number == self._number:
-                    self._growing.append(wave)
+                    self._growing.append(wave, is_clipped)
             case _Finish(number):
                 if self._growing is not None and number == self._number:
                     growing, self._growing = self._growing, None
                     self.results.append(growing.finish() or TooShort())
-            case _Keep(recorded, wave):
-                self.results.append(keep(self._folder(), recorded, wave, self._sample_rate) or TooShort())
+            case _Keep(recorded, wave, is_clipped):
+                kept = keep(self._folder(), recorded, wave, is_clipped, self._sample_rate)
+                self.results.append(kept or TooShort())
 
     def _give_up(self, job: _Job, error: Exception) -> None:
         """Say why, and save what is there of the recording that grew."""

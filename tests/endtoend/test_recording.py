@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +151,147 @@ def test_models_are_swapped_while_it_listens_and_no_score_is_missed(
     assert monitor._listening.source.overflows == 0  # type: ignore[attr-defined]
     assert home.history.gaps() == []
     measured("four models while listening: the latest score after the sound", f"{max(late):.2f} s of {len(late)}")
+
+
+def test_sound_that_is_too_loud_is_told(home_with: Home) -> None:
+    home = home_with
+    home.listen()
+    levels: list[tuple[float, bool]] = []
+
+    def on_level(level: float, is_clipping: bool) -> None:
+        levels.append((level, is_clipping))
+
+    home.recorder.level_changed.connect(on_level)
+    home.recorder.watching_level = True
+    home.card.play(0.5 * synthesise.cry(2.0, np.random.default_rng(0)))
+    home.hear(3)
+    assert not any(is_clipping for _, is_clipping in levels), "loud is not too loud"
+    assert len(levels) > 45, "often enough for a meter"
+    assert home.recorder.start(0.0)
+    home.card.play(np.clip(6 * synthesise.cry(2.0, np.random.default_rng(0)), -1, 1))
+    home.qtbot.waitUntil(lambda: levels[-1][1], timeout=10_000)
+    assert levels[-1][0] > -20
+    home.recorder.stop()
+    assert home.recorded().is_clipped
+
+
+def test_pulled_out_in_the_middle_of_a_recording_it_is_ended_and_kept(home_with: Home) -> None:
+    home = home_with
+    home.listen()
+    assert home.recorder.start(0.0)
+    began = home.monitor.ring.written
+    home.hear(3)
+    home.card.unplug()
+    home.qtbot.waitUntil(lambda: not home.recorder.is_recording, timeout=10_000)
+    sound = home.recorded()
+    ring = home.monitor.ring
+    assert 3.0 <= sound.seconds < 10.0
+    samples = pcm_of(sound)
+    assert np.array_equal(samples, to_pcm(ring.read(began, began + samples.size))), "to the last sample before the end"
+    assert len(home.said) == 1
+    assert "what was recorded is kept" in home.said[0]
+    assert not home.recorder.start(), "there is nothing to record"
+    assert home.said[1].startswith("Nothing can be recorded")
+    home.card.plug()
+    home.room()
+    home.qtbot.waitUntil(lambda: home.monitor.state.activity is Activity.LISTENING, timeout=60_000)
+    assert home.recorder.start()
+    home.hear(1)
+    home.recorder.stop()
+    assert home.recorded(2).seconds < 4.0, "nothing from before the gap"
+
+
+def test_recording_begins_to_listen_and_the_end_of_listening_ends_it(home_with: Home) -> None:
+    home = home_with
+    home.room()
+    assert home.recorder.start()
+    assert home.monitor.state.activity is not Activity.LISTENING
+    home.hear(2)
+    home.monitor.stop()
+    assert not home.recorder.is_recording
+    assert "Listening was stopped" in home.said[0]
+    assert home.recorded().seconds >= 2.0
+    home.recorder.take_last(1.0)
+    assert home.recorded(2).seconds == 1.0
+
+
+def test_a_wave_is_played_from_anywhere_over_and_over_and_the_alarm_sounds_beside_it(home_with: Home) -> None:
+    home, monitor = home_with, home_with.monitor
+    told: list[str] = []
+    monitor.playback_changed.connect(told.append)
+    tone = np.asarray(0.02 * np.sin(2 * np.pi * 500 * np.arange(16000) / 16000), np.float32)
+    assert monitor.playback_position() is None
+    monitor.play_wave(np.concatenate((tone, tone, tone)), start_seconds=2.0)
+    positions: list[float] = []
+
+    def note() -> None:
+        position = monitor.playback_position()
+        if position is not None:
+            positions.append(position)
+
+    def is_over() -> bool:
+        note()
+        return told == ["wave", ""]
+
+    home.qtbot.waitUntil(is_over, timeout=10_000)
+    assert positions == sorted(positions)
+    assert 2.0 <= positions[0] < 2.5
+    assert 2.7 < positions[-1] <= 3.0
+    assert monitor.playback_position() is None
+    monitor.play_wave(tone, loop=True, start_seconds=0.5)
+    positions.clear()
+
+    def has_begun_anew() -> bool:
+        note()
+        return sum(later < earlier for earlier, later in itertools.pairwise(positions)) >= 2
+
+    home.qtbot.waitUntil(has_begun_anew, timeout=10_000)
+    assert max(positions) <= 1.0
+    monitor.test_alarm()
+    with ThreadPoolExecutor(1) as ear:
+        heard = ear.submit(home.card.sounds, 0.1, 10.0)
+        home.qtbot.waitUntil(heard.done, timeout=20_000)
+    assert heard.result(), "the alarm is louder than the tone"
+    assert monitor.playback_position() is not None, "and the tone goes on"
+    monitor.stop_playing()
+    assert told == ["wave", "", "wave", ""]
+
+
+def test_a_clip_is_judged_between_the_windows_of_the_room(
+    home_with: Home, measured: Callable[[str, str], None]
+) -> None:
+    home, monitor = home_with, home_with.monitor
+    home.listen()
+    cry = synthesise.cry(8.0, np.random.default_rng(0))
+    quiet = np.asarray(np.random.default_rng(0).standard_normal(16000 * 8) * 1e-3, np.float32)
+    waves = {"cry": np.concatenate((quiet, cry)), "quiet": quiet, "long": np.tile(cry, 15), "nothing": quiet[:10]}
+    scores: list[Score] = []
+    late: list[float] = []
+    answers: dict[str, tuple[dict[str, float], float]] = {}
+
+    def on_scored(score: Score) -> None:
+        scores.append(score)
+        late.append((monitor.ring.written - score.end_sample) / 16000)
+
+    def on_guessed(key: str, probabilities: dict[str, float], crying: float) -> None:
+        answers[key] = probabilities, crying
+
+    monitor.scored.connect(on_scored)
+    monitor.guessed.connect(on_guessed)
+    asked = time.monotonic()
+    for key, wave in waves.items():
+        monitor.ask_guess(key, wave)
+    home.qtbot.waitUntil(lambda: len(answers) == len(waves), timeout=60_000)
+    took = time.monotonic() - asked
+    home.hear(1)
+    assert answers["nothing"] == ({}, 0.0)
+    for key in ("cry", "quiet", "long"):
+        assert sum(answers[key][0].values()) == pytest.approx(1.0, abs=1e-3)
+        assert set(answers[key][0]) == set(monitor.labels)
+    assert answers["quiet"][1] < answers["cry"][1]
+    assert answers["quiet"][0]["background"] > answers["cry"][0]["background"]
+    card = monitor.card
+    assert card is not None
+    assert set(np.diff([score.end_sample for score in scores])) == {card.hop_samples}, "no score was missed"
+    seconds = sum(wave.size for wave in waves.values()) / 16000
+    measured("judging clips while listening", f"{seconds:.0f} s in {took:.1f} s, latest score {max(late):.2f} s after")

@@ -17,7 +17,7 @@ import soundfile
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
-from babymonitor.core.audio import RingBuffer, level_db
+from babymonitor.core.audio import ClippingMeter, RingBuffer, level_db
 from babymonitor.core.features import Wave
 from babymonitor.core.recording import RecordingFile, recordings, to_pcm
 from babymonitor.live.recorder import RecordedSound, Recorder
@@ -182,32 +182,34 @@ def test_sound_that_is_too_loud_for_the_microphone_is_told_while_it_lasts_and_af
     assert level == pytest.approx(level_db(studio.ring.latest(1600)))
     assert not is_clipping
     studio.recorder.start()
-    wave = noise(0.5)
-    wave[200:202] = 1.0
-    wave[300] = -1.0
-    studio.ring.write(wave)
+    studio.ring.write(noise(0.5))
+    studio.ring.mark_clipped()
     studio.qtbot.waitUntil(lambda: len(studio.levels) == 2)
-    assert not studio.levels[-1][1], "peaks may touch the limit"
-    # The stretch that is cut off lies across two blocks.
-    before, after = noise(0.5), noise(0.2)
-    before[-2:] = 1.0
-    after[:1] = 0.9995
-    studio.ring.write(before)
-    studio.qtbot.waitUntil(lambda: len(studio.levels) == 3)
-    assert not studio.levels[-1][1]
-    studio.ring.write(after)
-    studio.qtbot.waitUntil(lambda: len(studio.levels) == 4)
     assert studio.levels[-1][1]
     studio.ring.write(noise(0.7))
-    studio.qtbot.waitUntil(lambda: len(studio.levels) == 5)
+    studio.qtbot.waitUntil(lambda: len(studio.levels) == 3)
     assert studio.levels[-1][1], "long enough to be seen"
     studio.ring.write(noise(0.7))
-    studio.qtbot.waitUntil(lambda: len(studio.levels) == 6)
+    studio.qtbot.waitUntil(lambda: len(studio.levels) == 4)
     assert not studio.levels[-1][1]
     studio.recorder.stop()
+    studio.recorder.take_last(0.5)
     studio.idle()
-    assert studio.finished[0].is_clipped
-    assert [sound.is_clipped for sound in studio.recorder.unfinished()] == [True]
+    assert [sound.is_clipped for sound in studio.finished] == [True, False]
+    assert [sound.is_clipped for sound in studio.recorder.unfinished()] == [True, False]
+
+
+def test_clipped_is_what_stays_at_the_limit_wherever_blocks_end() -> None:
+    wave = noise(1.0)
+    wave[200:202], wave[300] = 1.0, -1.0
+    for size in (1, 2, 7, 4000, 16000):
+        meter = ClippingMeter()
+        assert not any(meter.push(wave[at : at + size]) for at in range(0, wave.size, size)), "peaks may touch it"
+    wave[500:503] = -0.9995
+    for size in (1, 2, 7, 4000, 16000):
+        meter = ClippingMeter()
+        found = [meter.push(wave[at : at + size]) for at in range(0, wave.size, size)]
+        assert found.index(True) == 502 // size
 
 
 RECORDING_FOR_EVER = """
