@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLay
 from babymonitor.core.labels import label
 from babymonitor.core.library import FEWEST_CLIPS, GOOD_CLIPS, LabelHealth
 from babymonitor.ui.theme import LIGHT, Theme
-from babymonitor.ui.wording import label_title, minutes_text
+from babymonitor.ui.wording import duration_text, label_title, minutes_text
 
 
 class HealthView(QFrame):
@@ -91,7 +91,8 @@ class HealthBars(QWidget):
         if one.clips == 0:
             return ""
         nights = self.tr("1 night") if one.nights == 1 else self.tr("{n} nights").format(n=one.nights)
-        parts = [minutes_text(one.minutes), nights]
+        length = minutes_text(one.minutes) if one.minutes >= 1 else duration_text(60 * one.minutes)
+        parts = [length, nights]
         if one.babies:
             parts.append(self.tr("1 baby") if one.babies == 1 else self.tr("{n} babies").format(n=one.babies))
         return " · ".join(parts)

@@ -13,7 +13,7 @@ from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import label_title
 
 MOST_KEYS = 9
-_ROOMY_EM, _SMALL_EM = 9.2, 7.4
+_ROOMY_EM, _SMALL_EM = 9.2, 8.2
 """A button is not to be narrower than this, small or not."""
 
 
@@ -27,6 +27,7 @@ class LabelButton(QAbstractButton):
         self._theme = LIGHT
         self._is_small = False
         self.setText(label_title(name) if name else self.tr("Other…"))
+        self._short = self.tr("Crying, unclear") if name == "sad" else self.text()
         tip = self.tr("{label} ({key})") if key else "{label}"
         shown = self.text() if name else self.tr("A label of your own")
         self.setToolTip(tip.format(label=shown, key=key))
@@ -108,12 +109,12 @@ class LabelButton(QAbstractButton):
         metrics = painter.fontMetrics()
         if metrics.horizontalAdvance(self.text()) <= box.width():
             painter.drawText(box, side, self.text())
-        elif self._is_small or " " not in self.text():
-            painter.drawText(box, side, metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, int(box.width())))
+        elif self._is_small or " " not in self._short:
+            painter.drawText(box, side, metrics.elidedText(self._short, Qt.TextElideMode.ElideRight, int(box.width())))
         else:
-            font.setPixelSize(max(10, self._theme.text_px - 3))
+            font.setPixelSize(max(10, self._theme.text_px - 2))
             painter.setFont(font)
-            painter.drawText(box, side | Qt.TextFlag.TextWordWrap, self.text())
+            painter.drawText(box, side | Qt.TextFlag.TextWordWrap, self._short)
 
 
 class LabelButtons(QWidget):

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QTableView,
     QVBoxLayout,
@@ -95,8 +96,7 @@ class LibraryView(QWidget):
             (self.group_box, self.tr("Show which recording or night")),
         ):
             box.setAccessibleName(name)
-            box.setSizeAdjustPolicy(box.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(9)
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.search_edit = QLineEdit(self)
         self.search_edit.setPlaceholderText(self.tr("Search"))
         self.search_edit.setToolTip(self.tr("Notes, names, labels, days (Ctrl+F)"))
@@ -119,6 +119,7 @@ class LibraryView(QWidget):
         self.table = QTableView(self)
         table = self.table
         table.setModel(self.model)
+        table.setProperty("role", "clips")
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         table.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
@@ -169,9 +170,8 @@ class LibraryView(QWidget):
         card.setProperty("role", "card")
         head = QHBoxLayout()
         head.setSpacing(8)
-        for box in (self.label_box, self.baby_box, self.group_box):
-            head.addWidget(box, 1)
-        head.addWidget(self.search_edit, 1)
+        for field in (self.label_box, self.baby_box, self.group_box, self.search_edit):
+            head.addWidget(field, 2 if field is self.baby_box else 3)
         head.addWidget(self.more_button)
         row = QHBoxLayout()
         row.setSpacing(6)
@@ -232,8 +232,8 @@ class LibraryView(QWidget):
         self.health_view.setFixedWidth(round(px * 19))
         self.table.verticalHeader().setDefaultSectionSize(round(px * 2.2))
         widths = {
-            Column.LABEL: 13,
-            Column.RECORDED: 10,
+            Column.LABEL: 14,
+            Column.RECORDED: 11,
             Column.LENGTH: 4.8,
             Column.BABY: 5,
             Column.LEVEL: 5.6,

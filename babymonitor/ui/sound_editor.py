@@ -305,7 +305,7 @@ class SoundEditor(QWidget):
         if not self._wave.size:
             text = ""
         elif self.has_selection:
-            words = self.tr("{start} – {end} s selected ({length} s)")
+            words = self.tr("{start} – {end} s · {length} s")
             text = words.format(start=f"{start:.2f}", end=f"{end:.2f}", length=f"{end - start:.2f}")
         else:
             text = self.tr("{length} s").format(length=f"{self.seconds:.1f}")

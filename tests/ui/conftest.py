@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
 from babymonitor.core.history import History
+from babymonitor.core.library import Library
 from babymonitor.core.settings import LISTEN_AT_START, THEME, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.main_window import MainWindow
@@ -54,6 +55,13 @@ def history(home: Path) -> Iterator[History]:
 
 
 @pytest.fixture
+def library(home: Path) -> Iterator[Library]:
+    library = Library()
+    yield library
+    library.close()
+
+
+@pytest.fixture
 def monitor(qapp: object, settings: Settings, history: History) -> Iterator[Monitor]:
     """The real one, not started: what it would say is said by emitting its signals."""
     monitor = Monitor(settings, history)
@@ -62,8 +70,8 @@ def monitor(qapp: object, settings: Settings, history: History) -> Iterator[Moni
 
 
 @pytest.fixture
-def window(qtbot: QtBot, monitor: Monitor, settings: Settings, history: History) -> MainWindow:
-    window = MainWindow(monitor, settings, history)
+def window(qtbot: QtBot, monitor: Monitor, settings: Settings, history: History, library: Library) -> MainWindow:
+    window = MainWindow(monitor, settings, history, library)
     window.resize(1024, 640)
     qtbot.addWidget(window, before_close_func=lambda window: window.close_without_asking())
     window.show()
