@@ -19,7 +19,7 @@ from PySide6.QtCore import (
 
 from babymonitor.core import paths
 from babymonitor.core.history import RIGHT, UNSURE, WRONG, AlertRow
-from babymonitor.core.review import NEAR_MISS, Episode
+from babymonitor.core.review import NEAR_MISS, NO_REASON, Episode
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.wording import (
     clock_text,
@@ -137,6 +137,8 @@ class AlertsModel(QAbstractTableModel):
             return _sort_value(alert, column)
         if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.CLIP:
             return self._clip_words(alert)
+        if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.VERDICT:
+            return verdict_hint(alert)
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(alert, column)
         return None
@@ -155,7 +157,7 @@ class AlertsModel(QAbstractTableModel):
         if column is Column.REASON:
             return top_reason(alert.reasons)
         if column is Column.VERDICT:
-            return verdict_text(alert)
+            return verdict_text(alert, is_short=self.with_day)
         return self._clip_words(alert)
 
     def _clip_words(self, alert: Episode) -> str:
@@ -180,16 +182,22 @@ def episode_title(kind: str) -> str:
     return QCoreApplication.translate("Alerts", "Near miss") if kind == NEAR_MISS else kind_title(kind)
 
 
-def verdict_text(episode: Episode) -> str:
-    """What was said of an episode, in a table's brief form: a sign, the verdict, and the label where one was given."""
+def verdict_text(episode: Episode, is_short: bool = False) -> str:
+    """What was said of an episode: a sign and a word, and the label where one was given; in short, that in its place.
+
+    That nobody said why it cried is no label to tell.
+    """
     if episode.verdict is None:
         return "–"
-    words = {
-        RIGHT: "✓ " + QCoreApplication.translate("Alerts", "Right"),
-        WRONG: "✕ " + QCoreApplication.translate("Alerts", "Wrong"),
-        UNSURE: "? " + QCoreApplication.translate("Alerts", "Not sure"),
+    sign, word = {
+        RIGHT: ("✓", QCoreApplication.translate("Alerts", "Right")),
+        WRONG: ("✕", QCoreApplication.translate("Alerts", "Wrong")),
+        UNSURE: ("?", QCoreApplication.translate("Alerts", "Not sure")),
     }[episode.verdict]
-    return f"{words} · {label_title(episode.label)}" if episode.label else words
+    if not episode.label or (episode.label == NO_REASON and episode.verdict_for(NO_REASON) == RIGHT):
+        return f"{sign} {word}"
+    title = label_title(episode.label)
+    return f"{sign} {title}" if is_short else f"{sign} {word}: {title[:1].lower()}{title[1:]}"
 
 
 def verdict_hint(episode: Episode) -> str:

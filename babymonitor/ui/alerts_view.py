@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from babymonitor.core.review import Episode
 from babymonitor.ui.alerts_model import ALERT_ROLE, AlertsFilter, AlertsModel, Column
 from babymonitor.ui.theme import LIGHT, Theme
+
+_LEAST_REASON_EM = 5.5
 
 
 class AlertsView(QTableView):
@@ -59,14 +61,22 @@ class AlertsView(QTableView):
         with_day = isinstance(source, AlertsModel) and source.with_day
         widths = {
             Column.BEGAN: 11 if with_day else 6.5,
-            Column.LENGTH: 7,
-            Column.KIND: 5.2,
+            Column.LENGTH: 6.5 if with_day else 6.8,
+            Column.KIND: 6.2 if isinstance(model, AlertsFilter) else 5.2,
             Column.LOUDEST: 5.4,
             Column.CLIP: 5.4,
-            Column.VERDICT: 9.5,
+            Column.VERDICT: 8.6 if with_day else 10.6,
         }
         for column, ems in widths.items():
             self.setColumnWidth(column, round(ems * px))
+        if isinstance(model, AlertsFilter):
+            # Where it is narrow, how loud it was gives way to why it cried.
+            room = self.viewport().width() / px - sum(widths.values())
+            self.setColumnHidden(Column.LOUDEST, room < _LEAST_REASON_EM)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit_columns()
 
     def selected_alert(self) -> Episode | None:
         index = self.currentIndex()

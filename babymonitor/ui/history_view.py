@@ -40,6 +40,7 @@ from babymonitor.ui.wording import day_text, minutes_text
 
 _ALL = 0.0
 """Stands for every night in the list."""
+_DAY = 86400.0
 _REFRESH_MS = 30_000
 """While it is looked at, the night that lasts grows this often."""
 
@@ -84,15 +85,16 @@ class HistoryView(QWidget):
     def _build_numbers(self) -> None:
         self.title_label = QLabel(self)
         self.title_label.setProperty("role", "pageTitle")
+        self.precision_label = QLabel(self)
+        self.precision_label.setProperty("role", "muted")
+        self.precision_label.setToolTip(self.tr("Of the alerts for crying that you said were right or wrong."))
         self.numbers: dict[str, QLabel] = {}
-        self._captions: dict[str, QLabel] = {}
         self._number_tiles: list[QWidget] = []
         for name, title, tip in (
             ("wake_ups", self.tr("wake-ups"), self.tr("Crying again within ten minutes is the same wake-up.")),
             ("crying", self.tr("crying"), self.tr("All alerts for crying together.")),
-            ("quiet", self.tr("longest quiet"), self.tr("Listening all the while, and nothing woke you.")),
+            ("quiet", self.tr("longest quiet stretch"), self.tr("Listening all the while, and nothing woke you.")),
             ("deaf", self.tr("not listening"), self.tr("Between the first and the last minute of this night.")),
-            ("precision", self.tr("right this week"), self.tr("Of the alerts for crying that you reviewed.")),
         ):
             number = QLabel("–", self)
             number.setProperty("role", "number")
@@ -103,7 +105,6 @@ class HistoryView(QWidget):
             tile = QFrame(self)
             tile.setProperty("role", "card")
             tile.setToolTip(tip)
-            self._captions[name] = caption
             column = QVBoxLayout(tile)
             column.setContentsMargins(14, 8, 10, 10)
             column.setSpacing(0)
@@ -187,7 +188,11 @@ class HistoryView(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(self.title_label)
+        title = QHBoxLayout()
+        title.addWidget(self.title_label)
+        title.addStretch(1)
+        title.addWidget(self.precision_label, 0, Qt.AlignmentFlag.AlignBottom)
+        column.addLayout(title)
         column.addLayout(numbers)
         column.addWidget(picture)
         column.addWidget(episodes, 1)
@@ -308,7 +313,9 @@ class HistoryView(QWidget):
         self._show_numbers(
             str(report.wake_ups), report.crying_seconds, report.longest_quiet_seconds, report.deaf_seconds
         )
-        self._show_precision(*night.week(), self.tr("right this week"))
+        this_week = self.tr("✓ {right} of {all} alerts right this week")
+        that_week = self.tr("✓ {right} of {all} alerts right that week")
+        self._show_precision(*night.week(), this_week if now < night.ended + _DAY else that_week)
         episodes = self._reviewer.episodes(night.began, night.ended)
         self.alerts_model.set_episodes(list(reversed(episodes)))
 
@@ -329,15 +336,13 @@ class HistoryView(QWidget):
         a_night = self.tr("{n} a night")
         self._show_numbers(a_night.format(n=f"{wake_ups:.1f}"), crying, None, None)
         self.numbers["crying"].setText(a_night.format(n=minutes_text(crying / 60)))
-        self._show_precision(0.0, now, self.tr("right so far"))
+        self._show_precision(0.0, now, self.tr("✓ {right} of {all} alerts right"))
         self.alerts_model.set_episodes(self._reviewer.episodes())
 
-    def _show_precision(self, since: float, until: float, caption: str) -> None:
+    def _show_precision(self, since: float, until: float, words: str) -> None:
         self._precision = right, wrong = self._history.precision(since, until)
-        number = self.tr("{right} of {all}").format(right=right, all=right + wrong) if right + wrong else "–"
-        self.numbers["precision"].setText(number)
-        self.numbers["precision"].setAccessibleDescription(caption)
-        self._captions["precision"].setText(caption)
+        self.precision_label.setVisible(right + wrong > 0)
+        self.precision_label.setText(words.format(right=right, all=right + wrong))
 
     def _show_numbers(
         self, wake_ups: str, crying_seconds: float, quiet_seconds: float | None, deaf_seconds: float | None

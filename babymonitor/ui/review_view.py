@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -38,6 +39,7 @@ from babymonitor.ui.switch_view import SwitchView
 from babymonitor.ui.symbols import symbol_icon
 from babymonitor.ui.theme import LIGHT, Theme
 
+_HEAD_SHARE = 0.75
 _HALF_A_DAY = 12 * 3600.0
 _EPISODE_PAGE, _END_PAGE = 0, 1
 
@@ -111,6 +113,7 @@ class ReviewView(QWidget):
         self.wrong_button = self._answer("cross")
         self.unsure_button = self._answer("")
         self.back_button = self._answer("undo")
+        self.back_button.setProperty("role", "small")
         self.right_button.setToolTip(self.tr("Y, or →"))
         self.wrong_button.setToolTip(self.tr("N, and then what it was"))
         self.unsure_button.setText(self.tr("?  Not sure (U)"))
@@ -122,6 +125,8 @@ class ReviewView(QWidget):
         self.status_label = QLabel(self)
         self.status_label.setProperty("role", "muted")
         self.status_label.setMinimumWidth(20)
+        self.status_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.status_label.setTextFormat(Qt.TextFormat.PlainText)
 
     def _answer(self, symbol: str) -> QPushButton:
         button = QPushButton(self)
@@ -135,7 +140,9 @@ class ReviewView(QWidget):
         self.end_label.setProperty("role", "pageTitle")
         self.end_detail = QLabel(self)
         self.end_detail.setProperty("role", "stateDetail")
-        for label in (self.end_label, self.end_detail):
+        self.end_status = QLabel(self)
+        self.end_status.setProperty("role", "muted")
+        for label in (self.end_label, self.end_detail, self.end_status):
             label.setWordWrap(True)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.week_button = QPushButton(self)
@@ -149,6 +156,8 @@ class ReviewView(QWidget):
         head.addWidget(self.play_label)
         head.addStretch(1)
         head.addWidget(self.progress_label)
+        head.addSpacing(6)
+        head.addWidget(self.back_button)
         sound = _card()
         column = QVBoxLayout(sound)
         column.setContentsMargins(12, 10, 12, 4)
@@ -162,7 +171,11 @@ class ReviewView(QWidget):
         for button in (self.right_button, self.wrong_button, self.unsure_button):
             row.addWidget(button, 1)
         column.addLayout(row)
-        column.addWidget(self.label_title_view)
+        row = QHBoxLayout()
+        row.setSpacing(20)
+        row.addWidget(self.label_title_view)
+        row.addWidget(self.status_label, 1)
+        column.addLayout(row)
         column.addWidget(self.label_buttons)
         episode = QWidget(self)
         column = QVBoxLayout(episode)
@@ -180,18 +193,15 @@ class ReviewView(QWidget):
         column.addSpacing(12)
         column.addWidget(self.week_button, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
+        column.addWidget(self.end_status)
         self.page_stack = QStackedWidget(self)
         self.page_stack.addWidget(episode)
         self.page_stack.addWidget(end)
-        foot = QHBoxLayout()
-        foot.addWidget(self.status_label, 1)
-        foot.addWidget(self.back_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(head)
         column.addWidget(self.page_stack, 1)
-        column.addLayout(foot)
 
     def _build_keys(self) -> None:
         tr = self.tr
@@ -225,12 +235,15 @@ class ReviewView(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
-        for view in (self.state_view, self.editor, self.label_buttons):
+        for view in (self.editor, self.label_buttons):
             view.set_theme(theme)
+        # This is read at the table, in the morning: the room is for the picture.
+        self.state_view.set_theme(replace(theme, state_px=round(theme.state_px * _HEAD_SHARE)))
         side = round(theme.text_px * 1.2)
         for button in (self.right_button, self.wrong_button, self.unsure_button, self.back_button):
             if button.property("symbol"):
                 button.setIcon(symbol_icon(str(button.property("symbol")), theme.colours.text, size=side, gap=6))
+                button.setIconSize(QSize(side + 6, side))
 
     # ---------------------------------------------------------------------------------------------------------- queue
 
@@ -389,9 +402,15 @@ class ReviewView(QWidget):
             return
         self._marks.append(mark)
         self._is_asking = False
-        self.status_label.setText(told_text(mark))
+        self._say(told_text(mark))
         self.refresh()
         self._monitor.alerts_changed.emit()
+
+    def _say(self, text: str) -> None:
+        """What became of the last answer, on whichever page is seen."""
+        for label in (self.status_label, self.end_status):
+            label.setText(text)
+            label.setToolTip(text)
 
     @Slot()
     def go_back(self) -> None:
@@ -410,7 +429,7 @@ class ReviewView(QWidget):
             self._marks.append(mark)
             self.complained.emit(str(error))
             return
-        self.status_label.setText(sentence or self.tr("Taken back."))
+        self._say(sentence or self.tr("Taken back."))
         self.refresh()
         self._monitor.alerts_changed.emit()
 

@@ -47,9 +47,7 @@ def episode_words(episode: Episode, threshold: float) -> StateWords:
 def _certainty_text(episode: Episode, threshold: float) -> str:
     share = percent_text(episode.peak_crying)
     if episode.certainty(threshold) <= _NEAR:
-        return _tr("{share} crying, it wakes you from {threshold}").format(
-            share=share, threshold=percent_text(threshold)
-        )
+        return _tr("{share} crying, wakes you from {threshold}").format(share=share, threshold=percent_text(threshold))
     return _tr("{share} crying").format(share=share)
 
 

@@ -14,6 +14,7 @@ from babymonitor.core.library import LibraryError
 from babymonitor.core.library_clip import label_of_folder
 from babymonitor.core.review import Episode, Mark, Reviewer
 from babymonitor.core.settings import BABY_NAME, Settings
+from babymonitor.ui.keys import add_keys
 from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import label_title
 
@@ -33,11 +34,11 @@ class VerdictBar(QWidget):
         self._episode: Episode | None = None
         self._marks: list[Mark] = []
         self._is_adding = False
-        self.right_button = self._button(self.tr("✓ Right"), "Y")
-        self.wrong_button = self._button(self.tr("✕ Wrong…"), "N")
-        self.unsure_button = self._button(self.tr("? Not sure"), "U")
-        self.library_button = self._button(self.tr("Add to library…"), "K")
-        self.undo_button = self._button(self.tr("Undo"), "Ctrl+Z")
+        self.right_button = self._button(self.tr("✓ Right"))
+        self.wrong_button = self._button(self.tr("✕ Wrong…"))
+        self.unsure_button = self._button(self.tr("? Not sure"))
+        self.library_button = self._button(self.tr("Add to library…"))
+        self.undo_button = self._button(self.tr("Undo"))
         self.undo_button.setToolTip(self.tr("Take back what you said last (Ctrl+Z)"))
         self.menu = QMenu(self)
         self.menu.setAccessibleName(self.tr("What was it?"))
@@ -47,19 +48,29 @@ class VerdictBar(QWidget):
         row.setSpacing(8)
         for button in self._buttons():
             row.addWidget(button)
-        self.right_button.clicked.connect(self._on_right_clicked)
-        self.unsure_button.clicked.connect(self._on_unsure_clicked)
-        self.undo_button.clicked.connect(self._on_undo_clicked)
-        self.wrong_button.clicked.connect(self._on_wrong_clicked)
-        self.library_button.clicked.connect(self._on_library_clicked)
+        tr = self.tr
+        # Not the buttons' own keys: those wait for a picture of a button that is pressed.
+        add_keys(
+            self,
+            (
+                (tr("It was right"), ("Y",), self.say_right),
+                (tr("It was wrong, and what it was"), ("N",), self.ask_what_it_was),
+                (tr("Not sure"), ("U",), self.say_unsure),
+                (tr("Add to the library"), ("K",), self.ask_for_label),
+                (tr("Undo"), ("Ctrl+Z",), self.undo),
+            ),
+        )
+        self.right_button.clicked.connect(self.say_right)
+        self.unsure_button.clicked.connect(self.say_unsure)
+        self.undo_button.clicked.connect(self.undo)
+        self.wrong_button.clicked.connect(self.ask_what_it_was)
+        self.library_button.clicked.connect(self.ask_for_label)
         self.menu.triggered.connect(self._on_label_chosen)
         self.set_episode(None)
 
-    def _button(self, text: str, key: str) -> QPushButton:
+    def _button(self, text: str) -> QPushButton:
         button = QPushButton(text, self)
         button.setProperty("role", "small")
-        # Letters stay letters while someone types in a field.
-        button.setShortcut(key)
         return button
 
     def _buttons(self) -> tuple[QPushButton, ...]:
@@ -99,7 +110,7 @@ class VerdictBar(QWidget):
 
     def _mark(self, verdict: str, label: str) -> None:
         episode = self._episode
-        if episode is None:
+        if episode is None or episode.ended is None:
             return
         try:
             mark = self._reviewer.mark(episode, verdict, label, time.time(), baby=self._settings[BABY_NAME])
@@ -113,15 +124,18 @@ class VerdictBar(QWidget):
         self.marked.emit(episode.key)
 
     @Slot()
-    def _on_right_clicked(self) -> None:
+    def say_right(self) -> None:
+        """It was right to wake, or to let sleep."""
         self._mark(RIGHT, "")
 
     @Slot()
-    def _on_unsure_clicked(self) -> None:
+    def say_unsure(self) -> None:
+        """It was heard, and could not be told."""
         self._mark(UNSURE, "")
 
     @Slot()
-    def _on_undo_clicked(self) -> None:
+    def undo(self) -> None:
+        """Take back what was said last, of whichever episode."""
         if not self._marks:
             return
         mark = self._marks.pop()
@@ -134,16 +148,18 @@ class VerdictBar(QWidget):
         self.marked.emit(mark.before.key)
 
     @Slot()
-    def _on_wrong_clicked(self) -> None:
-        if self._episode is not None:
+    def ask_what_it_was(self) -> None:
+        """It was wrong: let the person choose what it was."""
+        if self._episode is not None and self.wrong_button.isEnabled():
             self._is_adding = False
             # Of an alert that was wrong: what does not wake anyone; of a silence that was wrong: what does.
             wanted = self._episode.is_near_miss
             self._ask([name for name in LABELS if label(name).crying is wanted], self.wrong_button)
 
     @Slot()
-    def _on_library_clicked(self) -> None:
-        if self._episode is not None:
+    def ask_for_label(self) -> None:
+        """Let the person choose under which label it goes into the library."""
+        if self._episode is not None and self.library_button.isEnabled():
             self._is_adding = True
             self._ask(list(LABELS), self.library_button)
 

@@ -8,11 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
+import soundfile
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
-from babymonitor.core.history import History, Minute
+from babymonitor.core.audio import SAMPLE_RATE, read_wave
+from babymonitor.core.history import RIGHT, WRONG, History, Minute
+from babymonitor.core.library import Library
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.alerts_file import FIELDS
 from babymonitor.ui.alerts_model import Column
@@ -183,3 +187,129 @@ def test_a_hidden_page_is_not_read_again_and_again(
     assert not view._soon_timer.isActive()
     assert not view._refresh_timer.isActive()
     assert not read
+
+
+def press(view: HistoryView, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+    QTest.keyClick(view.alerts_view, key, modifier)
+
+
+def verdicts(view: HistoryView) -> list[str]:
+    return [view.alerts_filter.index(row, Column.VERDICT).data() for row in range(view.alerts_filter.rowCount())]
+
+
+@pytest.fixture
+def marking(view: HistoryView, window: MainWindow, history: History, library: Library, qtbot: QtBot) -> HistoryView:
+    """A night with a clip that can be heard, the window in front so that it gets keys."""
+    a_night(history)
+    wave = read_wave(paths.resource("demo.flac"))[: 3 * SAMPLE_RATE]
+    soundfile.write(paths.clips_folder() / "1.flac", wave, SAMPLE_RATE, subtype="PCM_16")
+    history.add_near_miss(TEN + 5500, TEN + 5503, 0.5, -40.0, {"natural": 0.6, "sad": 0.4})
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    view.refresh()
+    view.alerts_view.setFocus()
+    view.alerts_view.select_alert(1)
+    return view
+
+
+def test_an_episode_is_said_to_be_right_or_wrong_by_key(
+    marking: HistoryView, history: History, library: Library, monitor: Monitor, qtbot: QtBot
+) -> None:
+    view = marking
+    assert verdicts(view) == ["–", "–", "–"]
+    assert view.precision_label.isHidden()
+    with qtbot.waitSignal(monitor.alerts_changed):
+        press(view, Qt.Key.Key_Y)
+    assert verdicts(view) == ["✓ Right", "–", "–"]
+    assert [clip.label for clip in library.clips()] == ["sad"]
+    assert view.verdict_bar.library_button.text() == "In the library…"
+    assert "1 of 1" in view.precision_label.text()
+    press(view, Qt.Key.Key_N)
+    menu = view.verdict_bar.menu
+    qtbot.waitUntil(menu.isVisible)
+    assert [action.data() for action in menu.actions() if action.text()] == ["happy", "natural", "background", ""]
+    QTest.keyClick(menu, Qt.Key.Key_7)
+    assert verdicts(view) == ["✕ Wrong: no baby", "–", "–"]
+    assert [clip.label for clip in library.clips()] == ["background"]
+    press(view, Qt.Key.Key_K)
+    qtbot.waitUntil(menu.isVisible)
+    QTest.keyClick(menu, Qt.Key.Key_3)
+    assert verdicts(view) == ["✓ Right: tired", "–", "–"]
+    assert [clip.label for clip in library.clips()] == ["tired"]
+    for expected, label in (("✕ Wrong: no baby", "background"), ("✓ Right", "sad")):
+        press(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        assert verdicts(view) == [expected, "–", "–"]
+        assert [clip.label for clip in library.clips()] == [label]
+    press(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert verdicts(view) == ["–", "–", "–"]
+    assert library.clips() == []
+    assert history.reviews() == {}
+    assert not view.verdict_bar.undo_button.isEnabled()
+
+
+def test_a_label_of_ones_own_for_an_episode(marking: HistoryView, library: Library, qtbot: QtBot) -> None:
+    view = marking
+    press(view, Qt.Key.Key_N)
+    QTest.keyClick(view.verdict_bar.menu, Qt.Key.Key_8)
+    dialog = view.verdict_bar.name_dialog
+    assert dialog is not None
+    dialog.setTextValue("Neighbour's dog")
+    dialog.accept()
+    assert [clip.label for clip in library.clips()] == ["neighbour_s_dog"]
+    assert verdicts(view)[0] == "✕ Wrong: neighbour s dog"
+
+
+def test_near_misses_and_what_is_not_reviewed_yet_can_be_listed(
+    marking: HistoryView, history: History, qtbot: QtBot
+) -> None:
+    view = marking
+
+    def list_kind(kind: str) -> int:
+        view.kind_box.setCurrentIndex(view.kind_box.findData(kind))
+        return view.alerts_filter.rowCount()
+
+    assert list_kind("") == 3
+    assert list_kind("all") == 4
+    assert list_kind("near_miss") == 1
+    view.alerts_view.selectRow(0)
+    assert not view.verdict_bar.library_button.isEnabled(), "no sound was kept"
+    press(view, Qt.Key.Key_Y)
+    assert verdicts(view) == ["✓ Right"]
+    assert history.near_misses()[0].verdict == RIGHT
+    assert list_kind("waiting") == 3
+    for left in (2, 1, 0):
+        view.alerts_view.selectRow(0)
+        press(view, Qt.Key.Key_U)
+        assert view.alerts_filter.rowCount() == left
+    assert view.no_episodes_label.text() == "All of it is reviewed."
+
+
+def test_what_was_said_goes_into_every_kind_of_file(marking: HistoryView, history: History, tmp_path: Path) -> None:
+    view = marking
+    history.put_review(1, RIGHT, "hungry", TEN + 90000)
+    history.put_review(2, WRONG, "background", TEN + 90000)
+    view.refresh()
+    for suffix in ("csv", "json", "html"):
+        view.export_to(tmp_path / f"alerts.{suffix}")
+    with (tmp_path / "alerts.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["verdict"], row["label"]) for row in rows] == [("right", "hungry"), ("wrong", "background"), ("", "")]
+    assert FIELDS[:10] == (
+        "id",
+        "kind",
+        "began",
+        "raised",
+        "ended",
+        "seconds",
+        "peak_db",
+        "peak_crying",
+        "reasons",
+        "clip",
+    )
+    content = json.loads((tmp_path / "alerts.json").read_text(encoding="utf-8"))
+    assert [record["verdict"] for record in content["alerts"]] == ["right", "wrong", None]
+    assert content["precision"] == {"right": 1, "wrong": 1}
+    page = (tmp_path / "alerts.html").read_text(encoding="utf-8")
+    assert page.count("<tr>") == 4
+    assert "✕ Wrong: no baby" in page
+    assert "1 of 2 reviewed alerts were right" in page

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import soundfile
@@ -25,13 +24,6 @@ from babymonitor.ui.review_view import ReviewView
 NOW = time.time()
 # A moment of what is last night whenever this runs.
 NIGHT = Night.of(NOW - 12 * 3600).began + 3600.0
-
-
-@pytest.fixture
-def library(home: Path) -> Iterator[Library]:
-    library = Library()
-    yield library
-    library.close()
 
 
 @pytest.fixture
