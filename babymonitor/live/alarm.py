@@ -23,6 +23,7 @@ class Alarm:
 
     def __init__(self, card: SoundCard | None, settings: Settings) -> None:
         self._settings = settings
+        self._card = card
         self._speaker = Speaker(card) if card is not None else None
 
     @property
@@ -46,15 +47,22 @@ class Alarm:
             self._speaker.stop()
 
     def _sound(self, file: str, seconds: float | None = None) -> str:
-        if self._speaker is None:
+        if self._speaker is None or self._card is None:
             return "There is no loudspeaker: the alarm can be seen but not heard."
         try:
             wave = read_wave(paths.resource("sounds", file), _RATE)
         except AudioError:
             wave = _beeps()
+        sentence = self._play(self._speaker, wave, seconds)
+        if sentence and self._card.hush_others(self._speaker):
+            # A clip that is being played must never stand in the way of an alarm.
+            sentence = self._play(self._speaker, wave, seconds)
+        return sentence
+
+    def _play(self, speaker: Speaker, wave: Wave, seconds: float | None) -> str:
         volume = self._settings[ALARM_VOLUME] / 100
         try:
-            self._speaker.play(wave, _RATE, volume, self._settings[ALARM_SECONDS] if seconds is None else seconds)
+            speaker.play(wave, _RATE, volume, self._settings[ALARM_SECONDS] if seconds is None else seconds)
         except SoundCardError as error:
             return f"The alarm cannot be heard: {error}"
         return ""

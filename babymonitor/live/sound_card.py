@@ -24,6 +24,9 @@ class SoundCardError(Exception):
 class Suspendable(Protocol):
     """Whatever plays: it has to let go of its stream for a moment when PortAudio is initialised anew."""
 
+    @property
+    def playing(self) -> bool: ...
+    def stop(self) -> None: ...
     def suspend(self) -> None: ...
     def resume(self) -> None: ...
 
@@ -130,6 +133,13 @@ class SoundCard:
     def add_speaker(self, speaker: Suspendable) -> None:
         """Let a speaker survive `refresh`."""
         self._speakers.append(speaker)
+
+    def hush_others(self, speaker: Suspendable) -> bool:
+        """Stop whatever else plays: some sound cards play for one at a time. Whether anything did."""
+        others = [other for other in self._speakers if other is not speaker and other.playing]
+        for other in others:
+            other.stop()
+        return bool(others)
 
 
 def close_stream(stream: Any) -> None:

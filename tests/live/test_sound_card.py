@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,6 +112,34 @@ def test_a_clip_is_played_once_at_its_own_pitch(card: SoundCard, sound_card: Vir
     while speaker.playing:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+class OneAtATime(SoundCard):
+    """As a sound card without a server behind it: one stream has it for itself."""
+
+    stream: Any = None
+
+    def open_output(self, callback: Callable[..., None]) -> Any:
+        if self.stream is not None and not self.stream.closed:
+            raise SoundCardError("No loudspeaker can be used (Device unavailable).")
+        self.stream = super().open_output(callback)
+        return self.stream
+
+
+def test_an_alarm_takes_the_loudspeaker_from_a_clip_but_no_clip_from_the_alarm(
+    sound_card: VirtualSoundCard,
+) -> None:
+    card = OneAtATime()
+    card.refresh()
+    alarm, speaker = Alarm(card, Settings()), Speaker(card)
+    speaker.play(tone(30.0), 16000, 0.01)
+    assert alarm.crying() == ""
+    assert not speaker.playing
+    assert level_db(sound_card.loudspeaker(1.5)) > -30
+    with pytest.raises(SoundCardError, match="unavailable"):
+        speaker.play(tone(1.0), 16000)
+    assert alarm.sounding
+    alarm.stop()
 
 
 def test_without_a_sound_server_everything_is_a_sentence(
