@@ -6,6 +6,7 @@ a list comprehension makes what is shown in a few milliseconds.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -26,7 +27,7 @@ from PySide6.QtGui import QColor, QPainter, QPixmap
 from babymonitor.core.labels import label
 from babymonitor.core.library import LibraryClip
 from babymonitor.ui.theme import LIGHT, Theme
-from babymonitor.ui.wording import clock_text, day_text, label_title, level_text, reason_hint
+from babymonitor.ui.wording import day_text, label_title, level_text, reason_hint
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -83,6 +84,7 @@ class LibraryModel(QAbstractTableModel):
         self._sorted_by = (Column.RECORDED, True)
         self._theme = LIGHT
         self._moments: dict[float, str] = {}
+        self._days: dict[tuple[int, ...], str] = {}
         self._signs: dict[str, QPixmap] = {}
 
     @property
@@ -183,7 +185,11 @@ class LibraryModel(QAbstractTableModel):
     def _moment(self, clip: LibraryClip) -> str:
         text = self._moments.get(clip.recorded)
         if text is None:
-            text = f"{day_text(clip.recorded)}  {clock_text(clip.recorded)}"
+            local = time.localtime(clip.recorded)
+            day = local[:3]
+            if day not in self._days:  # a language's words for a day take longer than all the rest
+                self._days[day] = day_text(clip.recorded)
+            text = f"{self._days[day]}  {local.tm_hour:02d}:{local.tm_min:02d}"
             self._moments[clip.recorded] = text
         return text
 
