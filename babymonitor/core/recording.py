@@ -12,6 +12,7 @@ import math
 import os
 import struct
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -58,15 +59,15 @@ class RecordedSound:
 class RecordingFile:
     """One recording while it grows. OSError from any call means the disk: what was appended before is still there."""
 
-    def __init__(self, folder: Path, recorded: float, sample_rate: int = SAMPLE_RATE) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, recorded: float, sample_rate: int = SAMPLE_RATE) -> None:
+        """path: one of `free_path`. recorded: Unix seconds of the first sample."""
         self._recorded = recorded
         self._sample_rate = sample_rate
         self._clipping = ClippingMeter()
         self._is_clipped = False
         self._power = 0.0
         self._samples = 0
-        self.path = _free_name(folder, recorded)
+        self.path = path
         # Unbuffered: what was appended is the system's at once, whatever becomes of this process.
         self._file = self.path.open("xb", buffering=0)
         self._write_header()
@@ -120,7 +121,7 @@ def repair(path: Path) -> RecordedSound | None:
     if samples == 0:
         path.unlink()
         return None
-    finished = path.with_name(path.name.removesuffix(_UNFINISHED) + ".wav")
+    finished = path.with_name(_stem(path) + ".wav")
     path.replace(finished)
     return describe(finished)
 
@@ -149,25 +150,30 @@ def describe(path: Path) -> RecordedSound | None:
     )
 
 
-def recordings(folder: Path, growing: Path | None = None) -> list[RecordedSound]:
-    """Every recording in the folder, the oldest first; what was cut off is repaired, `growing` left alone."""
+def recordings(folder: Path, busy: Collection[Path] = ()) -> list[RecordedSound]:
+    """Every recording in the folder, the oldest first; what was cut off is repaired.
+
+    busy: paths of those that are being written, which are left alone.
+    """
+    stems = {_stem(path) for path in busy}
     for path in sorted(folder.glob(f"*{_UNFINISHED}")):
-        if path != growing:
+        if _stem(path) not in stems:
             # One that cannot be touched now is tried again at the next start.
             with contextlib.suppress(OSError):
                 repair(path)
-    found = [path for path in folder.glob("recording-*") if path.suffix in (".wav", ".flac")]
-    sounds = [describe(path) for path in found if not path.name.endswith(_UNFINISHED)]
+    whole: dict[str, Path] = {}
+    for path in sorted(folder.glob("recording-*")):
+        stem = _stem(path)
+        if stem in stems or path.name.endswith(_UNFINISHED):
+            continue
+        if path.suffix == _PART or (path.suffix == ".wav" and stem in whole):
+            # Killed while a FLAC was made of the WAV, or when it had just been made.
+            with contextlib.suppress(OSError):
+                path.unlink()
+        elif path.suffix in (".flac", ".wav"):
+            whole[stem] = path
+    sounds = [describe(path) for path in whole.values()]
     return sorted((sound for sound in sounds if sound is not None), key=lambda sound: sound.recorded)
-
-
-def keep(
-    folder: Path, recorded: float, wave: Wave, is_clipped: bool = False, sample_rate: int = SAMPLE_RATE
-) -> RecordedSound | None:
-    """A recording made all at once, of (samples,); OSError when the disk does not take it. None: it was too short."""
-    file = RecordingFile(folder, recorded, sample_rate)
-    file.append(wave, is_clipped)
-    return file.finish()
 
 
 def _compress(sound: RecordedSound) -> RecordedSound:
@@ -195,6 +201,11 @@ def _compress(sound: RecordedSound) -> RecordedSound:
     return RecordedSound(target, sound.recorded, sound.seconds, sound.is_clipped, sound.level_db)
 
 
+def _stem(path: Path) -> str:
+    """What a recording's files have in common, from the first second to the FLAC."""
+    return path.name.removesuffix(_PART).removesuffix(_UNFINISHED).removesuffix(".wav").removesuffix(".flac")
+
+
 def _header(comment: str, samples: int, sample_rate: int) -> bytes:
     data = 2 * samples
     return _HEADER.pack(
@@ -208,8 +219,9 @@ def _header(comment: str, samples: int, sample_rate: int) -> bytes:
     )
 
 
-def _free_name(folder: Path, recorded: float) -> Path:
-    """A name that no recording has yet, finished or not: by the clock, and a clock may be set back."""
+def free_path(folder: Path, recorded: float) -> Path:
+    """Where a recording may grow: a name that none has yet, finished or not. By the clock, which may be set back."""
+    folder.mkdir(parents=True, exist_ok=True)
     stem = datetime.fromtimestamp(recorded).strftime("recording-%Y-%m-%d_%H-%M-%S")
     for number in range(1, 10_000):
         name = stem if number == 1 else f"{stem}-{number}"

@@ -126,9 +126,11 @@ class Recorder(QObject):
         One that was cut off, by a crash or a kill, is repaired. Whoever takes one over, or wants it gone, says so with
         `discard`.
         """
-        growing = None if self._writer is None else self._writer.growing
+        busy: set[Path] = set()
+        if self._writer is not None:
+            busy = {*self._writer.busy, *self._writer.undelivered()}
         with contextlib.suppress(OSError):
-            return recordings(paths.recordings_folder(), growing)
+            return recordings(paths.recordings_folder(), busy)
         return []
 
     def discard(self, path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from babymonitor.core.features import Wave
-from babymonitor.core.recording import RecordedSound, RecordingFile, keep
+from babymonitor.core.recording import RecordedSound, RecordingFile, free_path
 
 _LONGEST_END_SECONDS = 30.0
 
@@ -71,6 +71,7 @@ class RecordingWriter:
         self._sample_rate = sample_rate
         self._growing: RecordingFile | None = None
         self._number = -1
+        self._busy: frozenset[Path] = frozenset()
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
         self._thread.start()
@@ -86,10 +87,13 @@ class RecordingWriter:
         return self._jobs.unfinished_tasks > 0
 
     @property
-    def growing(self) -> Path | None:
-        """The file that grows now."""
-        file = self._growing
-        return None if file is None else file.path
+    def busy(self) -> frozenset[Path]:
+        """The files that are being written now: nobody else may touch them."""
+        return self._busy
+
+    def undelivered(self) -> list[Path]:
+        """Finished recordings of which nobody has been told yet."""
+        return [result.path for result in list(self.results) if isinstance(result, RecordedSound)]
 
     def begin(self, number: int, recorded: float) -> None:
         """A recording whose first sample was heard at Unix seconds `recorded`; no other has the same number."""
@@ -124,17 +128,32 @@ class RecordingWriter:
     def _do(self, job: _Job) -> None:
         match job:
             case _Begin(number, recorded):
-                self._growing, self._number = RecordingFile(self._folder(), recorded, self._sample_rate), number
+                self._growing, self._number = self._open(recorded), number
             case _Append(number, wave, is_clipped):
                 if self._growing is not None and number == self._number:
                     self._growing.append(wave, is_clipped)
             case _Finish(number):
                 if self._growing is not None and number == self._number:
                     growing, self._growing = self._growing, None
-                    self.results.append(growing.finish() or TooShort())
+                    self._finish(growing)
             case _Keep(recorded, wave, is_clipped):
-                kept = keep(self._folder(), recorded, wave, is_clipped, self._sample_rate)
-                self.results.append(kept or TooShort())
+                kept = self._open(recorded)
+                try:
+                    kept.append(wave, is_clipped)
+                finally:
+                    self._finish(kept)
+
+    def _open(self, recorded: float) -> RecordingFile:
+        path = free_path(self._folder(), recorded)
+        # Before it is there: the main thread may be looking for files that nobody writes any more.
+        self._busy |= {path}
+        return RecordingFile(path, recorded, self._sample_rate)
+
+    def _finish(self, file: RecordingFile) -> None:
+        try:
+            self.results.append(file.finish() or TooShort())
+        finally:
+            self._busy -= {file.path}
 
     def _give_up(self, job: _Job, error: Exception) -> None:
         """Say why, and save what is there of the recording that grew."""
@@ -148,6 +167,4 @@ class RecordingWriter:
         if growing is not None:
             # What cannot be finished now is found at the next start.
             with contextlib.suppress(Exception):
-                whole = growing.finish()
-                if whole is not None:
-                    self.results.append(whole)
+                self._finish(growing)

@@ -22,7 +22,7 @@ from babymonitor.core import paths
 from babymonitor.core.detector import Score
 from babymonitor.core.history import History
 from babymonitor.core.recording import to_pcm
-from babymonitor.core.settings import MODEL, Settings
+from babymonitor.core.settings import MINIMUM_SECONDS, MODEL, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.live.recorder import RecordedSound
 from babymonitor.live.state import Activity
@@ -295,3 +295,26 @@ def test_a_clip_is_judged_between_the_windows_of_the_room(
     assert set(np.diff([score.end_sample for score in scores])) == {card.hop_samples}, "no score was missed"
     seconds = sum(wave.size for wave in waves.values()) / 16000
     measured("judging clips while listening", f"{seconds:.0f} s in {took:.1f} s, latest score {max(late):.2f} s after")
+
+
+def test_a_cry_too_short_to_wake_anybody_is_a_near_miss_to_review(home_with: Home) -> None:
+    home = home_with
+    home.settings[MINIMUM_SECONDS] = 8.0
+    home.listen()
+    home.hear(3)
+    home.card.play(0.6 * synthesise.cry(2.5, np.random.default_rng(0)))
+    with home.qtbot.waitSignal(home.monitor.alerts_changed, timeout=60_000):
+        pass
+    (row,) = home.history.near_misses(0, 1e12)
+    assert home.history.alerts() == []
+    assert row.clip is not None
+    assert row.peak_crying > 0.3
+    wave, rate = soundfile.read(paths.clips_folder() / row.clip)
+    assert row.ended - row.began < wave.size / rate < 25
+    assert np.abs(wave).max() > 0.1
+    assert np.abs(wave[: 2 * rate]).max() < 0.05, "it begins before the cry"
+    home.monitor.play(paths.clips_folder() / row.clip)
+    home.hear(10)
+    home.monitor.stop_playing()
+    home.hear(14)
+    assert len(home.history.near_misses(0, 1e12)) == 1, "playing it is no near miss"

@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 from babymonitor.core import paths
 from babymonitor.core.audio import ClippingMeter, RingBuffer, level_db
 from babymonitor.core.features import Wave
-from babymonitor.core.recording import RecordingFile, recordings, to_pcm
+from babymonitor.core.recording import RecordingFile, free_path, recordings, to_pcm
 from babymonitor.live.recorder import RecordedSound, Recorder
 
 RATE = 16000
@@ -264,7 +264,7 @@ def test_killed_at_any_moment_all_but_the_last_seconds_are_there(qtbot: QtBot, k
 def test_a_file_cut_off_anywhere_is_repaired_or_removed() -> None:
     folder = paths.recordings_folder()
     wave = noise(1.0)
-    growing = RecordingFile(folder, 1_700_000_000.25)
+    growing = RecordingFile(free_path(folder, 1_700_000_000.25), 1_700_000_000.25)
     growing.append(wave)
     whole = growing.path.read_bytes()
     growing.finish()
@@ -284,7 +284,12 @@ def test_a_file_cut_off_anywhere_is_repaired_or_removed() -> None:
         samples = pcm_of(sound)
         assert np.array_equal(samples, to_pcm(wave)[: samples.size])
     (folder / "recording-9.flac").write_bytes(b"no sound")
-    assert len(recordings(folder)) == 3
+    (folder / "recording-0.flac.part").write_bytes(b"half a FLAC")
+    soundfile.write(folder / "recording-1.flac", wave, RATE)
+    sounds = recordings(folder)
+    assert [sound.path.name for sound in sounds] == ["recording-0.wav", "recording-2.wav", "recording-1.flac"]
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"recording-0.wav", "recording-1.flac", "recording-2.wav", "recording-9.flac"}
 
 
 def test_a_disk_that_takes_nothing_is_told_and_the_next_recording_is_tried(studio: Studio) -> None:
@@ -347,6 +352,23 @@ def test_while_the_disk_is_slow_the_ring_keeps_the_sound(qtbot: QtBot, monkeypat
     studio.idle()
     assert sorted(sound.seconds for sound in studio.finished) == [1.0, 5.0]
     studio.recorder.close()
+
+
+def test_looking_for_unfinished_recordings_leaves_alone_what_is_being_written(studio: Studio) -> None:
+    studio.ring.write(noise(40))
+    studio.recorder.start()
+    studio.flushed(2 * RATE)
+    assert studio.recorder.unfinished() == []
+    studio.recorder.take_last(40)
+    studio.ring.write(noise(1, seed=1))
+    studio.recorder.stop()
+    seen = []
+    while not studio.recorder.is_idle:
+        seen += [sound for sound in studio.recorder.unfinished() if sound not in studio.finished]
+        studio.qtbot.wait(1)
+    assert seen == [], "nobody is told of a recording twice"
+    assert sorted(sound.seconds for sound in studio.finished) == [3.0, 40.0]
+    assert len(studio.recorder.unfinished()) == 2
 
 
 def test_closing_keeps_a_recording_for_the_next_start(studio: Studio) -> None:
