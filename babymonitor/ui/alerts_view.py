@@ -10,7 +10,9 @@ from babymonitor.core.review import Episode
 from babymonitor.ui.alerts_model import ALERT_ROLE, AlertsFilter, AlertsModel, Column
 from babymonitor.ui.theme import LIGHT, Theme
 
-_LEAST_REASON_EM = 5.5
+_LEAST_REASON_EM, _REASON_EM = 5.5, 12.0
+_MOST_SPARE_EM = 8.0
+"""What was said of an episode gets so much more where a reason has all it needs."""
 
 
 class AlertsView(QTableView):
@@ -62,17 +64,18 @@ class AlertsView(QTableView):
         widths = {
             Column.BEGAN: 11 if with_day else 6.5,
             Column.LENGTH: 6.5 if with_day else 6.8,
-            Column.KIND: 6.2 if isinstance(model, AlertsFilter) else 5.2,
+            Column.KIND: 6.7 if isinstance(model, AlertsFilter) else 5.2,
             Column.LOUDEST: 5.4,
             Column.CLIP: 5.4,
             Column.VERDICT: 8.6 if with_day else 10.6,
         }
-        for column, ems in widths.items():
-            self.setColumnWidth(column, round(ems * px))
         if isinstance(model, AlertsFilter):
             # Where it is narrow, how loud it was gives way to why it cried.
             room = self.viewport().width() / px - sum(widths.values())
             self.setColumnHidden(Column.LOUDEST, room < _LEAST_REASON_EM)
+            widths[Column.VERDICT] += min(_MOST_SPARE_EM, max(0.0, room - _REASON_EM))
+        for column, ems in widths.items():
+            self.setColumnWidth(column, round(ems * px))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -30,18 +30,19 @@ def episode_words(episode: Episode, threshold: float) -> StateWords:
     """What the monitor did at this episode, and what it heard. threshold: P(crying) from which it wakes someone."""
     clock = clock_text(episode.began)
     if episode.is_near_miss:
-        headline, tone, symbol = _tr("Let you sleep at {time}"), Tone.IDLE, "moon"
+        headline, symbol = _tr("Let you sleep at {time}"), "moon"
     elif episode.kind == LOUD:
-        headline, tone, symbol = _tr("Woke you at {time}: loud"), Tone.CRY, "bell"
+        headline, symbol = _tr("Woke you at {time}: loud"), "bell"
     else:
-        headline, tone, symbol = _tr("Woke you at {time}: crying"), Tone.CRY, "crying"
+        headline, symbol = _tr("Woke you at {time}: crying"), "crying"
     parts = [day_text(episode.began), duration_text((episode.ended or episode.began) - episode.began)]
     parts.append(level_text(episode.peak_db))
     if episode.kind != LOUD:
         parts.append(_certainty_text(episode, threshold))
     if not episode.is_near_miss:
         parts.append(reason_hint(episode.reasons))
-    return StateWords(headline.format(time=clock), " · ".join(part for part in parts if part), tone, symbol)
+    # Never in the colour of crying: that is for what happens now.
+    return StateWords(headline.format(time=clock), " · ".join(part for part in parts if part), Tone.IDLE, symbol)
 
 
 def _certainty_text(episode: Episode, threshold: float) -> str:

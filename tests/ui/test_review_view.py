@@ -10,6 +10,7 @@ import soundfile
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
+from turned_room import Room
 
 from babymonitor.core import paths
 from babymonitor.core.audio import SAMPLE_RATE, read_wave
@@ -258,3 +259,37 @@ def test_without_a_library_the_marks_are_kept(
     press(view, Qt.Key.Key_Backspace)
     assert history.reviews() == {}
     assert view.count == 1
+
+
+def test_what_the_monitor_heard_of_a_night_comes_to_be_reviewed(
+    view: ReviewView, monitor: Monitor, history: History, library: Library, settings: Settings, qtbot: QtBot
+) -> None:
+    """From the listening's own alert and near miss, written as every night, to the library's folders."""
+    settings[USE_MODEL_THRESHOLDS] = False
+    room = Room(paths.data_folder())
+    room.run(10)
+    room.microphone.amplitude = 0.2
+    room.run(2, crying=0.5)
+    room.run(20)
+    room.run(5, crying=0.95)
+    room.run(10)
+    room.end()
+    room.history.close()
+    # The room's clock was turned faster than the wall's.
+    history._run("UPDATE alerts SET began = began - 3600, raised = raised - 3600, ended = ended - 3600", ())
+    history._run("UPDATE near_misses SET began = began - 3600, ended = ended - 3600", ())
+    monitor.alerts_changed.emit()
+    open_review(view, qtbot)
+    assert view.count == 2
+    seen = {}
+    while view.episode is not None:
+        seen[view.episode.kind] = view.editor.seconds
+        press(view, Qt.Key.Key_7)
+    assert seen["near_miss"] == pytest.approx(5.0, abs=0.5)
+    assert seen["crying"] > 5.0
+    clips = {clip.origin: clip for clip in library.clips()}
+    assert set(clips) == {"near-miss:1", "alert:1"}
+    assert {clip.label for clip in clips.values()} == {"background"}
+    assert clips["near-miss:1"].guess["sad"] == pytest.approx(0.5)
+    assert history.precision() == (0, 1)
+    assert [row.verdict for row in history.near_misses()] == [RIGHT]
