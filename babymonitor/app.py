@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLockFile, QObject, QTimer, Slot
 from PySide6.QtGui import QIcon
@@ -20,10 +21,12 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from babymonitor import __version__
 from babymonitor.core import paths
 from babymonitor.core.history import History, HistoryError
-from babymonitor.core.library import Library, LibraryError
 from babymonitor.core.settings import LISTEN_AT_START, Settings
 from babymonitor.live.monitor import Monitor, is_thread_left_behind
 from babymonitor.ui.main_window import MainWindow
+
+if TYPE_CHECKING:
+    from babymonitor.core.library import Library
 
 _log = logging.getLogger("babymonitor")
 
@@ -40,15 +43,33 @@ class Application(QObject):
         self.settings = Settings(paths.settings_file())
         self.history = open_history()
         self.monitor = Monitor(self.settings, self.history, self)
-        self.library, no_library = open_library()
-        self.window = MainWindow(self.monitor, self.settings, self.history, self.library, no_library=no_library)
+        self._library: Library | None = None
+        self._has_library = False
+        self.window = MainWindow(self.monitor, self.settings, self.history)
+        self.window.library_wanted.connect(self._on_library_wanted)
         self._catch_errors()
+        self._purge_timer = QTimer(self)
+        self._purge_timer.setSingleShot(True)
+        self._purge_timer.setInterval(_PURGE_MS)
+        self._purge_timer.timeout.connect(self._on_purge_due)
         self._is_shown = False
         self._first_score = True
         self.monitor.scored.connect(self._on_scored)
         # After a visit to the tray the last window's end is not by itself the program's end.
         self.window.closed.connect(self.qt.quit)
         self.qt.aboutToQuit.connect(self.shut_down)
+
+    @property
+    def library(self) -> Library | None:
+        """The person's labelled clips; None where they cannot be had. Opened when first asked for.
+
+        Not before the window: of 10,000 clips the folders are looked through.
+        """
+        if not self._has_library:
+            self._has_library = True
+            self._library, no_library = open_library()
+            self.window.set_library(self._library, no_library)
+        return self._library
 
     def show(self) -> None:
         """The window first; sound after its first picture, because looking at every sound device takes a while."""
@@ -65,11 +86,12 @@ class Application(QObject):
     @Slot()
     def shut_down(self) -> None:
         """In order: what the pages do, listening, threads, then the history and the library they write to."""
+        self._purge_timer.stop()
         self.window.shut_down()
         self.monitor.shut_down()
         self.history.close()
-        if self.library is not None:
-            self.library.close()
+        if self._library is not None:
+            self._library.close()
         _log.info("ended")
 
     @Slot()
@@ -80,12 +102,17 @@ class Application(QObject):
         _log.info("window visible")
         if self.settings[LISTEN_AT_START]:
             self.monitor.start()
-        if self.library is not None:
-            QTimer.singleShot(_PURGE_MS, self._on_purge_due)
+        self._purge_timer.start()
+
+    @Slot()
+    def _on_library_wanted(self) -> None:
+        _ = self.library
 
     @Slot()
     def _on_purge_due(self) -> None:
         """What was deleted a month ago goes for good; a disk that refuses is asked again at the next start."""
+        from babymonitor.core.library import LibraryError
+
         if self.library is not None:
             with contextlib.suppress(LibraryError):
                 self.library.purge(time.time())
@@ -121,6 +148,8 @@ def open_history() -> History:
 
 def open_library() -> tuple[Library | None, str]:
     """The person's labelled clips, or why they cannot be had: kept in memory they would be lost with the program."""
+    from babymonitor.core.library import Library, LibraryError
+
     try:
         return Library(), ""
     except (LibraryError, OSError) as error:

@@ -28,6 +28,7 @@ from babymonitor.core.history import History
 from babymonitor.core.library import Library, LibraryError
 from babymonitor.core.settings import BABY_NAME, Settings
 from babymonitor.live.monitor import Monitor
+from babymonitor.ui.export_job import ExportJob
 from babymonitor.ui.import_job import ImportJob
 from babymonitor.ui.keys import add_keys
 from babymonitor.ui.label_commands import Labelling
@@ -62,7 +63,7 @@ class LabelView(QWidget):
         self._history = history
         self._settings = settings
         self._theme = LIGHT
-        self._job: ImportJob | None = None
+        self._job: ImportJob | ExportJob | None = None
         self._has_looked = False
         self.labelling = Labelling(library, self)
         self.labelling_view = LabellingView(monitor, self.labelling, settings, self)
@@ -136,7 +137,7 @@ class LabelView(QWidget):
         self.progress_bar = QProgressBar(self.message_bar)
         self.progress_bar.setTextVisible(False)
         self.progress_bar.setMinimumWidth(120)
-        self.progress_bar.setAccessibleName(self.tr("Import"))
+        self.progress_bar.setAccessibleName(self.tr("Progress"))
         self.message_button = QPushButton(self.message_bar)
         self.message_button.setProperty("role", "small")
         row = QHBoxLayout(self.message_bar)
@@ -186,6 +187,7 @@ class LabelView(QWidget):
         self.labelling_view.complained.connect(self.complained)
         self.library_view.complained.connect(self.complained)
         self.library_view.open_requested.connect(self.open)
+        self.library_view.export_requested.connect(self.export_to)
         for view in (self.labelling_view.record_view, self.library_view):
             view.import_files_requested.connect(self.ask_for_files)
             view.import_folder_requested.connect(self.ask_for_folder)
@@ -202,7 +204,7 @@ class LabelView(QWidget):
             button.setIcon(symbol_icon(str(button.property("symbol")), theme.colours.text, None, side))
 
     def shut_down(self) -> None:
-        """The program ends: so does an import, and what it has brought in stays."""
+        """The program ends: so does an import, and what it has brought in stays; half an export goes."""
         if self._job is not None:
             self._job.cancel()
         self.labelling_view.shut_down()
@@ -288,39 +290,56 @@ class LabelView(QWidget):
 
     def import_paths(self, paths: Sequence[Path]) -> None:
         """Bring files and folders into the library, a few at a time; one import after the other."""
-        if not paths:
-            return
+        if paths and self._is_free():
+            self._begin(ImportJob(self._library, paths, self._settings[BABY_NAME], self))
+
+    @Slot(str)
+    def export_to(self, folder: str) -> None:
+        """Copy everything to a folder, or, where it holds something, to a new one inside it."""
+        if self._is_free():
+            try:
+                self._begin(ExportJob(self._library, Path(folder), self))
+            except (LibraryError, OSError) as error:
+                self.complained.emit(str(error))
+
+    def _is_free(self) -> bool:
         if self._job is not None:
-            self.complained.emit(self.tr("An import is under way; wait for its end, or cancel it."))
-            return
-        self._job = ImportJob(self._library, paths, self._settings[BABY_NAME], self)
-        self._job.progressed.connect(self._on_import_progressed)
-        self._job.ended.connect(self._on_import_ended)
+            self.complained.emit(self.tr("One thing after the other: wait for the end of this one, or cancel it."))
+        return self._job is None
+
+    def _begin(self, job: ImportJob | ExportJob) -> None:
+        self._job = job
+        job.progressed.connect(self._on_job_progressed)
+        job.ended.connect(self._on_job_ended)
         self.message_button.setText(self.tr("Cancel"))
         self.progress_bar.show()
         self.message_bar.show()
-        self._job.start()
+        job.start()
 
     @property
-    def is_importing(self) -> bool:
+    def is_busy(self) -> bool:
+        """An import or an export is under way."""
         return self._job is not None
 
     @Slot(int, int)
-    def _on_import_progressed(self, done: int, total: int) -> None:
-        words = self.tr("Importing: {done} of {total} files").format(done=done, total=total)
-        self.message_label.setText(words)
+    def _on_job_progressed(self, done: int, total: int) -> None:
+        is_import = isinstance(self._job, ImportJob)
+        words = self.tr("Importing: {done} of {total} files") if is_import else self.tr("Copying: {done} of {total}")
+        self.message_label.setText(words.format(done=done, total=total))
         self.progress_bar.setMaximum(max(1, total))
         self.progress_bar.setValue(done)
 
     @Slot()
-    def _on_import_ended(self) -> None:
+    def _on_job_ended(self) -> None:
         job, self._job = self._job, None
         if job is None:
             return
         job.deleteLater()
-        self.labelling.imported([clip.id for clip in job.clips])
         self.message_label.setText(job.sentence())
-        self.message_label.setToolTip("\n".join(job.refused))
+        self.message_label.setToolTip("")
+        if isinstance(job, ImportJob):
+            self.labelling.imported([clip.id for clip in job.clips])
+            self.message_label.setToolTip("\n".join(job.refused))
         self.progress_bar.hide()
         self.message_button.setText(self.tr("Dismiss"))
 

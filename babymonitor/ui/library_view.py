@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from PySide6.QtCore import (
     QItemSelection,
@@ -38,7 +36,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from babymonitor.core import library_health
 from babymonitor.core.library import LibraryClip, LibraryError
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.choice_view import ChoiceView
@@ -63,6 +60,8 @@ class LibraryView(QWidget):
     complained = Signal(str)
     open_requested = Signal(str)
     """The id of a clip that the person wants to see and hear."""
+    export_requested = Signal(str)
+    """The folder to copy everything to."""
     import_files_requested = Signal()
     import_folder_requested = Signal()
 
@@ -288,8 +287,7 @@ class LibraryView(QWidget):
         counts: dict[str, int] = {}
         for clip in clips:
             counts[clip.label] = counts.get(clip.label, 0) + 1
-        found = library_health.health(labels, clips)
-        self.health_view.show_health(found, library_health.advice(found, counts.get("", 0)))
+        self.health_view.show_health(self._library.health(), self._library.advice())
         self.label_buttons.set_labels(labels)
         words = self.tr("{label} ({n})")
         entries: list[tuple[str, str | None]] = [(self.tr("All clips"), None)]
@@ -415,25 +413,10 @@ class LibraryView(QWidget):
 
     @Slot()
     def export(self) -> None:
-        """Ask for a folder and copy everything there."""
+        """Ask for a folder to copy everything to."""
         folder = QFileDialog.getExistingDirectory(self, self.tr("Export into an empty folder"))
         if folder:
-            self.export_to(Path(folder))
-
-    def export_to(self, folder: Path) -> None:
-        """Copy everything into a folder of this name, or, where it holds something, into a new one inside it."""
-        if folder.is_dir() and any(folder.iterdir()):
-            folder = folder / time.strftime("babymonitor-%Y-%m-%d_%H-%M-%S")
-        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
-        try:
-            count = self._library.export_folder(folder)
-        except (LibraryError, OSError) as error:
-            self.complained.emit(str(error))
-        else:
-            words = self.tr("{n} clips were copied to {folder}; they can be imported and trained with anywhere.")
-            self.complained.emit(words.format(n=count, folder=folder))
-        finally:
-            QApplication.restoreOverrideCursor()
+            self.export_requested.emit(folder)
 
     # ------------------------------------------------------------------------------------------------------ receivers
 

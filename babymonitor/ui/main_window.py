@@ -62,6 +62,8 @@ class MainWindow(QMainWindow):
 
     first_painted = Signal()
     """The window's first picture is on the screen: what takes long may begin."""
+    library_wanted = Signal()
+    """A page needs the library: `set_library` is to be called before this returns."""
     closed = Signal()
     """The person closed the window for good (it did not go to the tray)."""
 
@@ -72,15 +74,14 @@ class MainWindow(QMainWindow):
         history: History,
         library: Library | None = None,
         parent: QWidget | None = None,
-        no_library: str = "",
     ) -> None:
-        """no_library: why there is no library, in a sentence; its pages then show that."""
+        """library: the one to work with, where it is open already; else `library_wanted` asks for it."""
         super().__init__(parent)
         self._monitor = monitor
         self._settings = settings
         self._history = history
         self._library = library
-        self._no_library = no_library
+        self._no_library = ""
         self._theme = resolve_theme(settings[THEME])
         self._last_activity = Activity.STOPPED
         self._is_quitting = False
@@ -209,29 +210,40 @@ class MainWindow(QMainWindow):
     def _make_nights(self) -> QWidget:
         from babymonitor.ui.history_view import HistoryView
 
-        view = HistoryView(self._monitor, self._history, self, self._library)
+        view = HistoryView(self._monitor, self._history, self, self._open_library())
         view.set_theme(self._theme)
         view.complained.connect(self._on_complained)
         self._themed.append(view)
         return view
 
+    def set_library(self, library: Library | None, complaint: str = "") -> None:
+        """The library, or in a sentence why there is none; its pages then show that."""
+        self._library, self._no_library = library, complaint
+
+    def _open_library(self) -> Library | None:
+        if self._library is None and not self._no_library:
+            self.library_wanted.emit()
+        return self._library
+
     def _make_label(self) -> QWidget:
-        if self._library is None:
+        library = self._open_library()
+        if library is None:
             return self._page_without_library()
         from babymonitor.ui.label_view import LabelView
 
-        view = LabelView(self._monitor, self._library, self._history, self._settings, self)
+        view = LabelView(self._monitor, library, self._history, self._settings, self)
         view.set_theme(self._theme)
         view.complained.connect(self._on_complained)
         self._themed.append(view)
         return view
 
     def _make_training(self) -> QWidget:
-        if self._library is None:
+        library = self._open_library()
+        if library is None:
             return self._page_without_library()
         from babymonitor.ui.training_view import TrainingView
 
-        view = TrainingView(self._monitor, self._library, self._settings, self)
+        view = TrainingView(self._monitor, library, self._settings, self)
         view.set_theme(self._theme)
         view.complained.connect(self._on_complained)
         self._themed.append(view)

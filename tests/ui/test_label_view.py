@@ -330,7 +330,7 @@ def test_files_are_imported_and_the_broken_ones_named(
     page.import_paths([*good, broken, tmp_path / "missing.wav"])
     assert page.message_button.text() == "Cancel"
     assert page.progress_bar.isVisible()
-    qtbot.waitUntil(lambda: not page.is_importing)
+    qtbot.waitUntil(lambda: not page.is_busy)
     text = page.message_label.text()
     assert text.startswith("3 clips are in the library now. 2 files were left out: ")
     assert "broken.mp3" in text
@@ -351,7 +351,7 @@ def test_an_import_can_be_cancelled(page: LabelView, library: Library, tmp_path:
     page.import_paths([tmp_path])
     qtbot.waitUntil(lambda: page.progress_bar.value() > 0)
     qtbot.mouseClick(page.message_button, Qt.MouseButton.LeftButton)
-    assert not page.is_importing
+    assert not page.is_busy
     assert page.message_label.text().startswith("It was ended early.")
     assert 0 < len(library.clips()) < 40
 
@@ -361,7 +361,7 @@ def test_a_folder_with_labels_for_names(page: LabelView, library: Library, tmp_p
         (tmp_path / name).mkdir()
         soundfile.write(tmp_path / name / "a.wav", sound(30 + number), 16000)
     page.import_paths([tmp_path])
-    qtbot.waitUntil(lambda: not page.is_importing)
+    qtbot.waitUntil(lambda: not page.is_busy)
     assert sorted(clip.label for clip in library.clips()) == ["happy", "hungry"]
 
 
@@ -378,7 +378,7 @@ def test_files_can_be_dropped(page: LabelView, library: Library, tmp_path: Path,
         Qt.KeyboardModifier.NoModifier,
     )
     page.dropEvent(event)
-    qtbot.waitUntil(lambda: not page.is_importing)
+    qtbot.waitUntil(lambda: not page.is_busy)
     assert [clip.origin for clip in library.clips()] == ["dropped.flac"]
 
 
@@ -405,7 +405,8 @@ def test_the_tabs(page: LabelView, qtbot: QtBot) -> None:
 def test_without_a_library_the_page_says_why(
     monitor: Monitor, settings: Settings, history: object, qtbot: QtBot
 ) -> None:
-    window = MainWindow(monitor, settings, history, None, no_library="The disk is read-only.")  # type: ignore[arg-type]
+    window = MainWindow(monitor, settings, history)  # type: ignore[arg-type]
+    window.library_wanted.connect(lambda: window.set_library(None, "The disk is read-only."))
     qtbot.addWidget(window)
     window.show()
     for number in (LABEL_PAGE, TRAIN_PAGE):

@@ -204,17 +204,26 @@ def test_a_click_on_a_header_sorts(view: LibraryView, clips: list[LibraryClip]) 
     assert ids(view) == [clip.id for clip in reversed(clips)]
 
 
-def test_export(page: LabelView, view: LibraryView, clips: list[LibraryClip], tmp_path: Path) -> None:
-    sentences: list[str] = []
-    page.complained.connect(sentences.append)
+def test_export(page: LabelView, clips: list[LibraryClip], tmp_path: Path, qtbot: QtBot) -> None:
     target = tmp_path / "out"
-    view.export_to(target)
-    assert "8 clips were copied" in sentences[-1] or "6 clips were copied" in sentences[-1]
+    page.export_to(str(target))
+    assert page.message_button.text() == "Cancel"
+    qtbot.waitUntil(lambda: not page.is_busy)
+    assert page.message_label.text().startswith(f"8 clips were copied to {target}; ")
     metadata = json.loads((target / "train_metadata.json").read_text())
     metadata |= json.loads((target / "val_metadata.json").read_text())
-    assert {entry["emotion"] for entry in metadata.values()} >= {"hungry", "tired", "background", "door", "natural"}
-    view.export_to(target)
+    assert {entry["emotion"] for entry in metadata.values()} == {"hungry", "tired", "background", "door", "natural"}
+    page.export_to(str(target))
+    qtbot.waitUntil(lambda: not page.is_busy)
     assert len(list(target.glob("babymonitor-*/train_metadata.json"))) == 1, "into a new folder beside what is there"
+
+
+def test_an_export_that_is_cancelled_leaves_nothing(page: LabelView, clips: list[LibraryClip], tmp_path: Path) -> None:
+    page.export_to(str(tmp_path / "out"))
+    page.message_button.click()
+    assert not page.is_busy
+    left = list((tmp_path / "out").rglob("*.flac"))
+    assert len(left) in (0, 8), "all or nothing"
 
 
 def test_health_is_told_in_words_too(view: LibraryView, clips: list[LibraryClip]) -> None:

@@ -1,0 +1,107 @@
+"""The library on its way into a folder elsewhere: copied by a thread, so that the window and the listening go on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from babymonitor.core import library_transfer
+from babymonitor.core.library import Library, LibraryClip, LibraryError
+
+_LOOK_MS = 60
+
+
+class ExportJob(QObject):
+    """Copies what is in the library now. `ended` comes in any case; an export that was cancelled leaves nothing."""
+
+    progressed = Signal(int, int)
+    """Clips done, clips altogether."""
+    ended = Signal()
+
+    def __init__(self, library: Library, folder: Path, parent: QObject | None = None) -> None:
+        """folder: new or empty; in one that holds something, a new one of today's date is made. LibraryError."""
+        super().__init__(parent)
+        if folder.is_dir() and any(folder.iterdir()):
+            folder = folder / time.strftime("babymonitor-%Y-%m-%d_%H-%M-%S")
+        self.folder = folder
+        self._clips = _Counted(library.clips())
+        self._library = _Snapshot(library.folder, self._clips)
+        self._count = 0
+        self._complaint = ""
+        self._thread = threading.Thread(target=self._copy, name="export", daemon=True)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_MS)
+        self._timer.timeout.connect(self._on_look_due)
+
+    def start(self) -> None:
+        """Begin; the event loop has to run."""
+        self.progressed.emit(0, len(self._clips))
+        self._thread.start()
+        self._timer.start()
+
+    @Slot()
+    def cancel(self) -> None:
+        """End it after the file that is being copied."""
+        self._clips.is_cancelled = True
+        self._thread.join()
+        self._on_look_due()
+
+    def sentence(self) -> str:
+        """What came of it."""
+        if self._clips.is_cancelled and not self._count:
+            return self.tr("The export was ended early; nothing of it was left behind.")
+        if self._complaint:
+            return self._complaint
+        words = self.tr("{n} clips were copied to {folder}; they can be imported and trained with anywhere.")
+        return words.format(n=self._count, folder=self.folder)
+
+    def _copy(self) -> None:
+        """On the thread: it asks the library nothing, and tells by plain attributes."""
+        try:
+            self._count = library_transfer.export_folder(cast("Library", self._library), self.folder)
+        except (LibraryError, OSError) as error:
+            self._complaint = str(error)
+
+    @Slot()
+    def _on_look_due(self) -> None:
+        self.progressed.emit(min(self._clips.done, len(self._clips)), len(self._clips))
+        if not self._thread.is_alive() and self._timer.isActive():
+            self._timer.stop()
+            self.ended.emit()
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What an export asks of a library, whose database belongs to another thread."""
+
+    folder: Path
+    listed: _Counted
+
+    def clips(self) -> _Counted:
+        return self.listed
+
+
+if TYPE_CHECKING:
+    _Clips = list[LibraryClip]
+else:
+    _Clips = list
+
+
+class _Counted(_Clips):
+    """A list that counts how far somebody has gone through it, and stops him on demand."""
+
+    done = 0
+    is_cancelled = False
+
+    def __iter__(self) -> Iterator[LibraryClip]:
+        for clip in super().__iter__():
+            if self.is_cancelled:
+                raise LibraryError("The export was ended early.")
+            self.done += 1
+            yield clip
