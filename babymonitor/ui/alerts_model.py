@@ -48,7 +48,6 @@ class Column(IntEnum):
 
 
 ALERT_ROLE = Qt.ItemDataRole.UserRole
-SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
 def clip_path(alert: AlertRow | Episode) -> Path | None:
@@ -68,6 +67,7 @@ class AlertsModel(QAbstractTableModel):
         super().__init__(parent)
         self._alerts: list[Episode] = []
         self._playing = ""
+        self._order: tuple[Column, Qt.SortOrder] | None = None
         self.with_day = with_day
 
     @property
@@ -80,7 +80,7 @@ class AlertsModel(QAbstractTableModel):
 
     def set_episodes(self, alerts: Sequence[Episode]) -> None:
         """Other rows; where only values changed (a clip was saved, an alert ended) the selection stays."""
-        alerts = list(alerts)
+        alerts = self._sorted(alerts)
         if [alert.key for alert in alerts] == [alert.key for alert in self._alerts]:
             changed = [row for row, pair in enumerate(zip(alerts, self._alerts, strict=True)) if pair[0] != pair[1]]
             self._alerts = alerts
@@ -90,6 +90,34 @@ class AlertsModel(QAbstractTableModel):
         self.beginResetModel()
         self._alerts = alerts
         self.endResetModel()
+
+    def put(self, episode: Episode) -> None:
+        """Another value of one row: something was said of it."""
+        for row, alert in enumerate(self._alerts):
+            if alert.key == episode.key:
+                self._alerts[row] = episode
+                self.dataChanged.emit(self.index(row, 0), self.index(row, len(Column) - 1))
+                return
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Rows in this order from now on. What is selected stays selected."""
+        self._order = Column(column), order
+        self.layoutAboutToBeChanged.emit()
+        places = self.persistentIndexList()
+        chosen = [self._alerts[place.row()].key for place in places]
+        self._alerts = self._sorted(self._alerts)
+        rows = {alert.key: row for row, alert in enumerate(self._alerts)}
+        moved = [self.index(rows[key], place.column()) for key, place in zip(chosen, places, strict=True)]
+        self.changePersistentIndexList(places, moved)
+        self.layoutChanged.emit()
+
+    def _sorted(self, alerts: Sequence[Episode]) -> list[Episode]:
+        if self._order is None:
+            return list(alerts)
+        column, order = self._order
+        # Asked by Qt row against row, ten thousand took seconds.
+        keys = {alert.key: _sort_value(alert, column) for alert in alerts}
+        return sorted(alerts, key=lambda alert: keys[alert.key], reverse=order is Qt.SortOrder.DescendingOrder)
 
     def set_playing(self, path: str) -> None:
         """The path of the clip that is played now, empty for none."""
@@ -133,8 +161,6 @@ class AlertsModel(QAbstractTableModel):
             return self._text(alert, column)
         if role == ALERT_ROLE:
             return alert
-        if role == SORT_ROLE:
-            return _sort_value(alert, column)
         if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.CLIP:
             return self._clip_words(alert)
         if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.VERDICT:
@@ -234,7 +260,8 @@ def _header(column: Column) -> str:
     }[column]
 
 
-def _sort_value(alert: Episode, column: Column) -> float | str:
+def _sort_value(alert: Episode, column: Column) -> Any:
+    """What orders the rows of a column: numbers, or words."""
     if column is Column.BEGAN:
         return alert.began
     if column is Column.LENGTH:
@@ -258,7 +285,6 @@ class AlertsFilter(QSortFilterProxyModel):
         super().__init__(parent)
         self._kind = ""
         self._words: list[str] = []
-        self.setSortRole(SORT_ROLE)
 
     def set_kind(self, kind: str) -> None:
         """``""`` for every alert; ``all`` with near misses; ``clip``: alerts with sound; ``waiting``: not reviewed yet.
@@ -299,6 +325,10 @@ class AlertsFilter(QSortFilterProxyModel):
         )
         text = " ".join((*parts, reason_hint(alert.reasons), level_text(alert.peak_db))).lower()
         return all(word in text for word in self._words)
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """The rows stand as in the model, which sorts them."""
+        self.sourceModel().sort(column, order)
 
     def shown(self) -> list[Episode]:
         """The episodes that pass, as they are sorted."""

@@ -58,6 +58,7 @@ class HistoryView(QWidget):
         self._history = history
         self._reviewer = Reviewer(history, library, paths.clips_folder())
         self._precision = (0, 0)
+        self._is_telling = False
         self._began: float | None = None
         self._is_stale = True
         self.report: NightReport | None = None
@@ -313,9 +314,7 @@ class HistoryView(QWidget):
         self._show_numbers(
             str(report.wake_ups), report.crying_seconds, report.longest_quiet_seconds, report.deaf_seconds
         )
-        this_week = self.tr("✓ {right} of {all} alerts right this week")
-        that_week = self.tr("✓ {right} of {all} alerts right that week")
-        self._show_precision(*night.week(), this_week if now < night.ended + _DAY else that_week)
+        self._show_precision()
         episodes = self._reviewer.episodes(night.began, night.ended)
         self.alerts_model.set_episodes(list(reversed(episodes)))
 
@@ -336,11 +335,19 @@ class HistoryView(QWidget):
         a_night = self.tr("{n} a night")
         self._show_numbers(a_night.format(n=f"{wake_ups:.1f}"), crying, None, None)
         self.numbers["crying"].setText(a_night.format(n=minutes_text(crying / 60)))
-        self._show_precision(0.0, now, self.tr("✓ {right} of {all} alerts right"))
+        self._show_precision()
         self.alerts_model.set_episodes(self._reviewer.episodes())
 
-    def _show_precision(self, since: float, until: float, words: str) -> None:
-        self._precision = right, wrong = self._history.precision(since, until)
+    def _show_precision(self) -> None:
+        """Of the week that ends with the chosen night, or of all there was."""
+        if self._began is None or self._began == _ALL:
+            words, span = self.tr("✓ {right} of {all} alerts right"), (0.0, 1e12)
+        else:
+            night = Night.of(self._began)
+            words, span = self.tr("✓ {right} of {all} alerts right that week"), night.week()
+            if time.time() < night.ended + _DAY:
+                words = self.tr("✓ {right} of {all} alerts right this week")
+        self._precision = right, wrong = self._history.precision(*span)
         self.precision_label.setVisible(right + wrong > 0)
         self.precision_label.setText(words.format(right=right, all=right + wrong))
 
@@ -387,7 +394,7 @@ class HistoryView(QWidget):
     @Slot()
     def _on_alerts_changed(self) -> None:
         self._is_stale = True
-        if self.isVisible():
+        if self.isVisible() and not self._is_telling:
             self._soon_timer.start()
 
     @Slot()
@@ -414,12 +421,19 @@ class HistoryView(QWidget):
             self.timeline_view.select_alert(alert.id)
         self._show_buttons()
 
-    @Slot(str)
-    def _on_marked(self, key: str) -> None:
+    @Slot(object)
+    def _on_marked(self, episode: Episode) -> None:
         """Shown at once, chosen still, and told to whoever else shows alerts."""
-        self.refresh()
-        self.alerts_view.select_episode(key)
+        self.alerts_model.put(episode)
+        self.alerts_view.select_episode(episode.key)
+        try:
+            self._show_precision()
+        except HistoryError as error:
+            self.complained.emit(str(error))
+        self._show_episodes_or_note()
+        self._is_telling = True
         self._monitor.alerts_changed.emit()
+        self._is_telling = False
 
     @Slot(object)
     def _on_play_requested(self, alert: Episode) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from babymonitor.core.history import AlertRow, Gap, History, Minute
 
@@ -53,6 +54,7 @@ class Night:
         return cls(began, _noon(day.tm_year, day.tm_mon, day.tm_mday + 1))
 
 
+@lru_cache(maxsize=4096)
 def _noon(year: int, month: int, day: int) -> float:
     return time.mktime((year, month, day, 12, 0, 0, 0, 0, -1))
 

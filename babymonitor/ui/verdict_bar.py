@@ -22,8 +22,8 @@ from babymonitor.ui.wording import label_title
 class VerdictBar(QWidget):
     """Shows what was said of one episode, asks, and keeps the answer."""
 
-    marked = Signal(str)
-    """Something was said of an episode, or taken back; its key."""
+    marked = Signal(object)
+    """Something was said of an episode, or taken back: core.review.Episode, as it is now."""
     complained = Signal(str)
 
     def __init__(self, reviewer: Reviewer, settings: Settings, parent: QWidget | None = None) -> None:
@@ -106,7 +106,11 @@ class VerdictBar(QWidget):
         else:
             tip = self.tr("It is kept as: {label}. Choose another label (K)").format(label=label_title(kept_as))
         self.undo_button.setEnabled(bool(self._marks))
-        self.library_button.setToolTip(tip if has_sound else self.tr("There is no sound of this one."))
+        if not self._reviewer.has_library:
+            tip = self.tr("The library cannot be opened.")
+        elif not has_sound:
+            tip = self.tr("There is no sound of this one.")
+        self.library_button.setToolTip(tip)
 
     def _mark(self, verdict: str, label: str) -> None:
         episode = self._episode
@@ -121,7 +125,7 @@ class VerdictBar(QWidget):
         # That there is no library was said at the start, and that a sound is gone stands in the table.
         if mark.sentence and self._reviewer.has_library and self._reviewer.clip_path(episode) is not None:
             self.complained.emit(mark.sentence)
-        self.marked.emit(episode.key)
+        self.marked.emit(mark.after)
 
     @Slot()
     def say_right(self) -> None:
@@ -145,7 +149,7 @@ class VerdictBar(QWidget):
             sentence = str(error)
         if sentence:
             self.complained.emit(sentence)
-        self.marked.emit(mark.before.key)
+        self.marked.emit(mark.before)
 
     @Slot()
     def ask_what_it_was(self) -> None:
