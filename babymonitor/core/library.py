@@ -59,6 +59,7 @@ __all__ = [
 ]
 
 _DAY = 86400.0
+_OF_HEALTH = 'SELECT label, "group", baby, source, recorded, seconds FROM clips WHERE deleted IS NULL'
 
 
 class Library:
@@ -145,12 +146,12 @@ class Library:
 
     def health(self) -> list[LabelHealth]:
         """What has been collected, for each of `labels()`."""
-        return library_health.health(self.labels(), self.clips())
+        return library_health.health(self.labels(), self._database.table(f"{_OF_HEALTH} AND label != ''"))
 
     def advice(self) -> str:
         """One plain sentence on what to record next."""
-        clips = self.clips()
-        return library_health.advice(library_health.health(self.labels(), clips), sum(not one.label for one in clips))
+        ((unlabelled,),) = self._database.table("SELECT count(*) FROM clips WHERE deleted IS NULL AND label = ''")
+        return library_health.advice(self.health(), unlabelled)
 
     # ------------------------------------------------------------------------------------------------------- changing
 
@@ -366,7 +367,7 @@ class Library:
                     if now.path != then.path:
                         move(now.path, then.path)
                         done.append((now.path, then.path))
-                for folder in {path.parent for pair in done for path in pair}:
+                for folder in {new.parent for _, new in done}:
                     sync_folder(folder)
             self._database.put([then for _, then in pairs], deleted)
         except LibraryError:
@@ -394,12 +395,12 @@ class Library:
             deleted = survey(self.trash, {id: (label, group) for id, (label, group, away) in rows.items() if away})
             for id, spare in alive.spare:
                 self._set_aside(id, spare)
-        now = [self._known(id, found) for id, found in alive.found.items() if rows.get(id) != (*_names(found), False)]
-        self._database.put(now)
+        self._database.put(self._row(found) for found in alive.found.values())
+        here = alive.known | alive.found.keys()
         for id, found in deleted.found.items():
-            if id not in alive.found and rows.get(id) != (*_names(found), True):
-                self._database.put([self._known(id, found)], found.path.stat().st_mtime)
-        gone = [id for id in rows if id not in alive.found and id not in deleted.found]
+            if id not in here:
+                self._database.put([self._row(found)], found.path.stat().st_mtime)
+        gone = rows.keys() - here - deleted.known - deleted.found.keys()
         self._database.remove(gone)
         if lost := sum(not rows[id][2] for id in gone):
             self.complaints.append(f"{lost} clip{'s' * (lost > 1)} of the library cannot be found in {self.folder}.")
@@ -409,10 +410,9 @@ class Library:
                 f"{alive.foreign[0].relative_to(self.folder)}; import them from elsewhere to see them here."
             )
 
-    def _known(self, id: str, found: Found) -> LibraryClip:
-        """A row for a file: what was known of the clip before, else what the file says, where the file lies."""
-        known = found.said or self._database.select("id = ?", (id,))[0]
-        return replace(known, label=found.label, group=found.group, path=found.path)
+    def _row(self, found: Found) -> LibraryClip:
+        """A row for a file: what it says of itself, where it lies."""
+        return replace(found.said, label=found.label, group=found.group, path=found.path)
 
     def _set_aside(self, id: str, spare: Found) -> None:
         now = time.time()
@@ -421,7 +421,3 @@ class Library:
         tidy(spare.path, self.folder)
         name = spare.path.relative_to(self.folder)
         self.complaints.append(f"One sound lay in the library twice; {name} was moved to the trash.")
-
-
-def _names(found: Found) -> tuple[str, str]:
-    return found.label, found.group

@@ -24,18 +24,21 @@ from babymonitor.core.library_clip import (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The file of a clip, and what its folders call it. said: what it says of itself, None where it was not read."""
+    """The file of a clip, what its folders call it, and what it says of itself."""
 
     path: Path
     label: str
     group: str
-    said: LibraryClip | None
+    said: LibraryClip
 
 
 @dataclass(slots=True)
 class Survey:
-    """found: the clips' files, by id. spare: further files of those. foreign: sound files that are no clips."""
+    """known: clips whose files are where their rows say. found: the files of others, by id. spare: further files of
+    either. foreign: sound files that are no clips.
+    """
 
+    known: set[str] = field(default_factory=set)
     found: dict[str, Found] = field(default_factory=dict)
     spare: list[tuple[str, Found]] = field(default_factory=list)
     foreign: list[Path] = field(default_factory=list)
@@ -49,32 +52,30 @@ def survey(top: Path, rows: Mapping[str, tuple[str, str]]) -> Survey:
     of one clip, the one that its row speaks of is found and the other spare.
     """
     seen = Survey()
-    for text, parts in _files(str(top), ()):
+    for text, name, parts in _files(str(top), ()):
+        id = name.removesuffix(".flac")
+        # Thousands of times where nothing is amiss: with strings alone.
+        if id in rows and len(parts) == 2 and rows[id] == (_label(parts[0]), parts[1]) and id != name:
+            seen.known.add(id)
+            continue
         path = Path(text)
-        if path.name.endswith(TEMPORARY):
+        if name.endswith(TEMPORARY):
             path.unlink(missing_ok=True)
             tidy(path, top)
             continue
-        id, label, group = path.stem, "", ""
-        is_known = len(parts) == 2 and path.suffix == ".flac" and rows.get(id) == (_label(parts[0]), parts[1])
-        said = None if is_known else read_clip(path) if path.suffix.lower() == ".flac" and parts else None
-        if is_known:
-            label, group = rows[id]
-        elif said is None:
+        said = read_clip(path) if path.suffix.lower() == ".flac" and parts else None
+        if said is None:
             seen.foreign += [path] if path.suffix.lower() in AUDIO_SUFFIXES else []
             continue
-        else:
-            id, label = said.id, label_of_folder(parts[0])
-            group = checked_group("-".join(parts[1:]) or said.group)
-        one = Found(path, label, group, said)
-        other = seen.found.setdefault(id, one)
-        if other is not one:
-            if is_known:
-                seen.found[id], one = one, other
-            seen.spare.append((id, one))
+        group = checked_group("-".join(parts[1:]) or said.group)
+        one = Found(path, label_of_folder(parts[0]), group, said)
+        if seen.found.setdefault(said.id, one) is not one:
+            seen.spare.append((said.id, one))
+    for id in seen.known & seen.found.keys():
+        seen.spare.append((id, seen.found.pop(id)))
     for id, one in seen.found.items():
         place = top / (one.label or UNLABELLED) / one.group / f"{id}.flac"
-        if one.said and place != one.path:
+        if place != one.path:
             move(one.path, place)
             tidy(one.path, top)
             seen.found[id] = Found(place, one.label, one.group, one.said)
@@ -85,9 +86,9 @@ def _label(folder: str) -> str:
     return "" if folder == UNLABELLED else folder
 
 
-def _files(folder: str, parts: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
-    """Every file under a folder, with the names of the folders between. Folders that hold nothing are taken away."""
-    files: list[tuple[str, tuple[str, ...]]] = []
+def _files(folder: str, parts: tuple[str, ...]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Every file under a folder: path, name, the folders between. Folders that hold nothing are taken away."""
+    files: list[tuple[str, str, tuple[str, ...]]] = []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=_name):
             if entry.name.startswith("."):
@@ -95,7 +96,7 @@ def _files(folder: str, parts: tuple[str, ...]) -> list[tuple[str, tuple[str, ..
             if entry.is_dir():
                 files += _files(entry.path, (*parts, entry.name))
             else:
-                files.append((entry.path, parts))
+                files.append((entry.path, entry.name, parts))
     if parts and not files:
         with contextlib.suppress(OSError):  # it may hold hidden ones
             os.rmdir(folder)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from babymonitor.core.labels import label as look_of
-from babymonitor.core.library_clip import LibraryClip
 
 FEWEST_CLIPS, GOOD_CLIPS = 200, 500
 """Of each label: the least that training from the beginning wants, and what is good."""
 FEWEST_GROUPS = 3
 """Recordings or nights of each label: training learns from some, and is judged by others."""
 _NAMED = 3
+
+Row = tuple[str, str, str, str, float, float]
+"""Of a clip: label, group, baby, source, when it was recorded (Unix seconds), how long it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,17 @@ def night_of(moment: float) -> str:
         return ""
 
 
-def health(labels: Sequence[str], clips: Sequence[LibraryClip]) -> list[LabelHealth]:
+def health(labels: Sequence[str], clips: Sequence[Row]) -> list[LabelHealth]:
     """One for each of the labels, in their order."""
-    of_label: dict[str, list[LibraryClip]] = {name: [] for name in labels}
+    of_label: dict[str, list[Row]] = {name: [] for name in labels}
     for clip in clips:
-        of_label.setdefault(clip.label, []).append(clip)
+        of_label.setdefault(clip[0], []).append(clip)
     return [_health(name, of_label[name]) for name in labels]
 
 
-def _health(label: str, clips: Sequence[LibraryClip]) -> LabelHealth:
-    groups = len({clip.group for clip in clips})
+def _health(label: str, clips: Sequence[Row]) -> LabelHealth:
+    groups = len({group for _, group, *_ in clips})
+    quarters = {moment // 900.0 for *_, moment, _ in clips}  # all time zones differ by whole ones
     state = "none"
     if clips:
         is_enough = len(clips) >= FEWEST_CLIPS and groups >= FEWEST_GROUPS
@@ -61,10 +64,10 @@ def _health(label: str, clips: Sequence[LibraryClip]) -> LabelHealth:
     return LabelHealth(
         label=label,
         clips=len(clips),
-        minutes=sum(clip.seconds for clip in clips) / 60.0,
-        nights=len({night_of(clip.recorded) for clip in clips}),
-        babies=len({clip.baby for clip in clips} - {""}),
-        sources=dict(Counter(clip.source for clip in clips).most_common()),
+        minutes=sum(seconds for *_, seconds in clips) / 60.0,
+        nights=len({night_of(900.0 * quarter) for quarter in quarters}),
+        babies=len({baby for _, _, baby, *_ in clips} - {""}),
+        sources=dict(Counter(source for _, _, _, source, *_ in clips).most_common()),
         state=state,
         groups=groups,
     )
