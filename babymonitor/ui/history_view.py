@@ -32,11 +32,12 @@ from babymonitor.ui.alerts_model import AlertsFilter, AlertsModel, Column
 from babymonitor.ui.alerts_view import AlertsView
 from babymonitor.ui.choice_view import ChoiceView
 from babymonitor.ui.night import Night, NightReport, nights_with_anything, read_night, report_night
+from babymonitor.ui.numbers_view import NumbersView
 from babymonitor.ui.theme import Theme
 from babymonitor.ui.timeline_view import TimelineView
 from babymonitor.ui.verdict_bar import VerdictBar
 from babymonitor.ui.weeks_view import WeeksView
-from babymonitor.ui.wording import day_text, minutes_text
+from babymonitor.ui.wording import day_text
 
 _ALL = 0.0
 """Stands for every night in the list."""
@@ -89,30 +90,12 @@ class HistoryView(QWidget):
         self.precision_label = QLabel(self)
         self.precision_label.setProperty("role", "muted")
         self.precision_label.setToolTip(self.tr("Of the alerts for crying that you said were right or wrong."))
-        self.numbers: dict[str, QLabel] = {}
-        self._number_tiles: list[QWidget] = []
-        for name, title, tip in (
-            ("wake_ups", self.tr("wake-ups"), self.tr("Crying again within ten minutes is the same wake-up.")),
-            ("crying", self.tr("crying"), self.tr("All alerts for crying together.")),
-            ("quiet", self.tr("longest quiet stretch"), self.tr("Listening all the while, and nothing woke you.")),
-            ("deaf", self.tr("not listening"), self.tr("Between the first and the last minute of this night.")),
-        ):
-            number = QLabel("–", self)
-            number.setProperty("role", "number")
-            caption = QLabel(title, self)
-            caption.setProperty("role", "muted")
-            caption.setWordWrap(False)
-            number.setAccessibleDescription(title)
-            tile = QFrame(self)
-            tile.setProperty("role", "card")
-            tile.setToolTip(tip)
-            column = QVBoxLayout(tile)
-            column.setContentsMargins(14, 8, 10, 10)
-            column.setSpacing(0)
-            column.addWidget(number)
-            column.addWidget(caption)
-            self.numbers[name] = number
-            self._number_tiles.append(tile)
+        self.numbers_view = NumbersView(self)
+
+    @property
+    def numbers(self) -> dict[str, QLabel]:
+        """By name: wake_ups, crying, quiet, deaf."""
+        return self.numbers_view.numbers
 
     def _build_pictures(self) -> None:
         self.timeline_view = TimelineView(self)
@@ -157,10 +140,6 @@ class HistoryView(QWidget):
         self.no_episodes_label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
 
     def _lay_out(self) -> None:
-        numbers = QHBoxLayout()
-        numbers.setSpacing(12)
-        for tile in self._number_tiles:
-            numbers.addWidget(tile, 1)
         picture = _card()
         column = QVBoxLayout(picture)
         column.setContentsMargins(16, 10, 16, 10)
@@ -194,7 +173,7 @@ class HistoryView(QWidget):
         title.addStretch(1)
         title.addWidget(self.precision_label, 0, Qt.AlignmentFlag.AlignBottom)
         column.addLayout(title)
-        column.addLayout(numbers)
+        column.addWidget(self.numbers_view)
         column.addWidget(picture)
         column.addWidget(episodes, 1)
         self._stack = QStackedWidget(self)
@@ -311,9 +290,7 @@ class HistoryView(QWidget):
         self.title_label.setText(self.tr("{first} to {last}").format(first=first, last=last))
         self._picture_title.setText(self.tr("The night"))
         self.timeline_view.set_report(report)
-        self._show_numbers(
-            str(report.wake_ups), report.crying_seconds, report.longest_quiet_seconds, report.deaf_seconds
-        )
+        self.numbers_view.show_night(report)
         self._show_precision()
         episodes = self._reviewer.episodes(night.began, night.ended)
         self.alerts_model.set_episodes(list(reversed(episodes)))
@@ -329,12 +306,7 @@ class HistoryView(QWidget):
         self.title_label.setText(self.tr("All nights"))
         self._picture_title.setText(self.tr("Minutes of crying per night"))
         self.weeks_view.set_reports(reports)
-        count = max(1, len(reports))
-        wake_ups = sum(report.wake_ups for report in reports) / count
-        crying = sum(report.crying_seconds for report in reports) / count
-        a_night = self.tr("{n} a night")
-        self._show_numbers(a_night.format(n=f"{wake_ups:.1f}"), crying, None, None)
-        self.numbers["crying"].setText(a_night.format(n=minutes_text(crying / 60)))
+        self.numbers_view.show_usual(reports)
         self._show_precision()
         self.alerts_model.set_episodes(self._reviewer.episodes())
 
@@ -350,17 +322,6 @@ class HistoryView(QWidget):
         self._precision = right, wrong = self._history.precision(*span)
         self.precision_label.setVisible(right + wrong > 0)
         self.precision_label.setText(words.format(right=right, all=right + wrong))
-
-    def _show_numbers(
-        self, wake_ups: str, crying_seconds: float, quiet_seconds: float | None, deaf_seconds: float | None
-    ) -> None:
-        self.numbers["wake_ups"].setText(wake_ups)
-        self.numbers["crying"].setText(minutes_text(crying_seconds / 60))
-        for name, seconds in (("quiet", quiet_seconds), ("deaf", deaf_seconds)):
-            self.numbers[name].setText("–" if seconds is None else minutes_text(seconds / 60))
-        # A number of one night has no place among all of them.
-        self._number_tiles[2].setVisible(quiet_seconds is not None)
-        self._number_tiles[3].setVisible(deaf_seconds is not None)
 
     def _show_episodes_or_note(self) -> None:
         has_rows = self.alerts_filter.rowCount() > 0

@@ -32,6 +32,7 @@ from babymonitor.ui.choice_view import ChoiceView
 from babymonitor.ui.keys import add_keys
 from babymonitor.ui.label_buttons import MOST_KEYS, LabelButtons
 from babymonitor.ui.night import Night
+from babymonitor.ui.review_end_view import ReviewEndView
 from babymonitor.ui.review_words import end_text, episode_words, precision_text, told_text
 from babymonitor.ui.sound_editor import SoundEditor
 from babymonitor.ui.state_view import StateView
@@ -73,7 +74,7 @@ class ReviewView(QWidget):
         self._build_head()
         self._build_sound()
         self._build_answers()
-        self._build_end()
+        self.end_view = ReviewEndView(self)
         self._lay_out()
         self._build_keys()
         # Several changes at once are read once.
@@ -135,18 +136,6 @@ class ReviewView(QWidget):
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         return button
 
-    def _build_end(self) -> None:
-        self.end_label = QLabel(self)
-        self.end_label.setProperty("role", "pageTitle")
-        self.end_detail = QLabel(self)
-        self.end_detail.setProperty("role", "stateDetail")
-        self.end_status = QLabel(self)
-        self.end_status.setProperty("role", "muted")
-        for label in (self.end_label, self.end_detail, self.end_status):
-            label.setWordWrap(True)
-            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.week_button = QPushButton(self)
-
     def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(8)
@@ -184,19 +173,9 @@ class ReviewView(QWidget):
         column.addWidget(self.state_view)
         column.addWidget(sound, 1)
         column.addWidget(answers)
-        end = QWidget(self)
-        column = QVBoxLayout(end)
-        column.addStretch(2)
-        column.addWidget(self.end_label)
-        column.addSpacing(6)
-        column.addWidget(self.end_detail)
-        column.addSpacing(12)
-        column.addWidget(self.week_button, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addStretch(3)
-        column.addWidget(self.end_status)
         self.page_stack = QStackedWidget(self)
         self.page_stack.addWidget(episode)
-        self.page_stack.addWidget(end)
+        self.page_stack.addWidget(self.end_view)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -230,7 +209,7 @@ class ReviewView(QWidget):
         self.wrong_button.clicked.connect(self.ask_what_it_was)
         self.unsure_button.clicked.connect(self.say_unsure)
         self.back_button.clicked.connect(self.go_back)
-        self.week_button.clicked.connect(self._on_week_wanted)
+        self.end_view.week_requested.connect(self._on_week_wanted)
         self.label_buttons.label_chosen.connect(self._on_label_chosen)
 
     def set_theme(self, theme: Theme) -> None:
@@ -345,12 +324,10 @@ class ReviewView(QWidget):
         self.page_stack.setCurrentIndex(_END_PAGE)
         is_week = self.period_box.currentData() == "week"
         episodes = self._reviewer.episodes(*self._span())
-        self.end_label.setText(end_text(episodes, is_week))
-        now = time.time()
-        self.end_detail.setText(precision_text(*self._history.precision(*Night.of(now).week())))
-        rest = 0 if is_week else len(self._reviewer.queue(Night.of(now).week()[0], now, self._monitor.start_threshold))
-        self.week_button.setVisible(rest > 0)
-        self.week_button.setText(self.tr("Review the rest of the week ({n})").format(n=rest))
+        week = Night.of(time.time()).week()
+        rest = 0 if is_week else len(self._reviewer.queue(*week, self._monitor.start_threshold))
+        precision = precision_text(*self._history.precision(*week))
+        self.end_view.show_words(end_text(episodes, is_week), precision, rest)
 
     # -------------------------------------------------------------------------------------------------------- answers
 
@@ -408,7 +385,7 @@ class ReviewView(QWidget):
 
     def _say(self, text: str) -> None:
         """What became of the last answer, on whichever page is seen."""
-        for label in (self.status_label, self.end_status):
+        for label in (self.status_label, self.end_view.status_label):
             label.setText(text)
             label.setToolTip(text)
 

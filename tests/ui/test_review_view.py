@@ -72,10 +72,10 @@ def add_near_miss(history: History, began: float, crying: float, clip: str | Non
 
 def test_nothing_to_review_is_said_kindly(view: ReviewView, qtbot: QtBot) -> None:
     open_review(view, qtbot)
-    assert view.end_label.text() == "Nothing to review: nothing woke you last night, and nothing came close."
+    assert view.end_view.title_label.text() == "Nothing to review: nothing woke you last night, and nothing came close."
     assert view.count == 0
     press(view, Qt.Key.Key_Y, Qt.Key.Key_N, Qt.Key.Key_5, Qt.Key.Key_Backspace)
-    assert view.end_label.isVisible()
+    assert view.end_view.title_label.isVisible()
 
 
 def test_a_night_is_reviewed_from_the_keyboard_alone(
@@ -125,8 +125,8 @@ def test_a_night_is_reviewed_from_the_keyboard_alone(
     assert view.no_sound_label.isVisible()
     press(view, Qt.Key.Key_Y)
     assert asked() == ""
-    assert view.end_label.text() == "All of last night is reviewed."
-    assert "2 of 3 alerts were right" in view.end_detail.text()
+    assert view.end_view.title_label.text() == "All of last night is reviewed."
+    assert "2 of 3 alerts were right" in view.end_view.detail_label.text()
     # Two back: the one whose sound is gone, and the one that was called background.
     press(view, Qt.Key.Key_Backspace)
     assert asked() == gone
@@ -197,15 +197,15 @@ def test_the_week_holds_more_than_the_night(view: ReviewView, history: History, 
     open_review(view, qtbot)
     assert view.count == 1
     press(view, Qt.Key.Key_Y)
-    assert view.end_label.isVisible()
-    assert view.end_detail.text() == "This week the one reviewed alert was right."
-    assert view.week_button.isVisible()
-    view.week_button.click()
+    assert view.end_view.title_label.isVisible()
+    assert view.end_view.detail_label.text() == "This week the one reviewed alert was right."
+    assert view.end_view.week_button.isVisible()
+    view.end_view.week_button.click()
     assert view.count == 1
     press(view, Qt.Key.Key_N, Qt.Key.Key_6)
-    assert view.end_label.text() == "All of this week is reviewed."
-    assert view.end_detail.text() == "Precision this week: 1 of 2 alerts were right."
-    assert not view.week_button.isVisible()
+    assert view.end_view.title_label.text() == "All of this week is reviewed."
+    assert view.end_view.detail_label.text() == "Precision this week: 1 of 2 alerts were right."
+    assert not view.end_view.week_button.isVisible()
 
 
 def test_what_lasts_still_comes_when_it_is_over(
@@ -213,7 +213,7 @@ def test_what_lasts_still_comes_when_it_is_over(
 ) -> None:
     id = history.add_alert("crying", NIGHT, NIGHT + 1, -20.0, 0.9)
     open_review(view, qtbot)
-    assert view.end_label.text() == "An alert lasts still. It comes here when it is over."
+    assert view.end_view.title_label.text() == "An alert lasts still. It comes here when it is over."
     history.update_alert(id, NIGHT + 20, -20.0, 0.9, {})
     with qtbot.waitSignal(view.count_changed):
         monitor.alerts_changed.emit()
