@@ -36,9 +36,12 @@ class Detector:
     """Scores the newest complete window of a ring, on a fixed grid of hops.
 
     Windows end at the same absolute samples however often and however late `poll` is called, so that live and fast
-    listening judge the same windows. A late call takes the newest window and leaves out those it is too late for.
+    listening judge the same windows. Calls that are a little late judge one window after the other, in order; a call
+    that is later takes the newest and leaves out those it is too late for: what matters is what is heard now.
     The first window is judged when half of it is there: the rest is mirrored.
     """
+
+    MOST_LATE_HOPS = 4
 
     def __init__(self, classifier: Classifier, ring: RingBuffer) -> None:
         self._ring = ring
@@ -67,6 +70,13 @@ class Detector:
         self._restart(max(self._ring.cut_at, self._ring.written - classifier.card.window_samples))
         if due is not None:
             self._go_on_at(due)
+        else:
+            self._last_window = max(-1, self._newest_window() - 1)
+
+    def _newest_window(self) -> int:
+        """The number of the newest window that is complete, -1 or less when none is."""
+        frames_ready = self._spec.frames(self._ring.written - self._origin)
+        return (frames_ready - self._first_frames) // self.classifier.card.hop_frames
 
     def _next_stop(self) -> int:
         """The sample at which the next window ends."""
@@ -93,17 +103,18 @@ class Detector:
         self._last_window = -1
 
     def poll(self) -> Score | None:
-        """The score of the newest window that is complete and not yet judged, if there is one.
+        """The score of the next window that is complete and not yet judged, if there is one; see the class.
 
         ModelError when the model fails.
         """
         card = self.classifier.card
         if self._ring.cut_at > self._origin:
             self._restart(self._ring.cut_at)
-        frames_ready = self._spec.frames(self._ring.written - self._origin)
-        window = (frames_ready - self._first_frames) // card.hop_frames
-        if window <= self._last_window or frames_ready < self._first_frames:
+        window = self._newest_window()
+        if window <= self._last_window:
             return None
+        if window - self._last_window <= self.MOST_LATE_HOPS:
+            window = self._last_window + 1
         self._last_window = window
         stop_frame = self._first_frames + window * card.hop_frames
         start_frame = max(self._frames_done, stop_frame - card.window_frames)

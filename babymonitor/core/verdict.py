@@ -92,8 +92,7 @@ def _scores(blocks: Iterator[Wave], classifier: Classifier) -> Iterator[Score]:
     for block in blocks:
         for start in range(0, block.size, _LONGEST_BLOCK):
             ring.write(block[start : start + _LONGEST_BLOCK])
-            score = detector.poll()
-            if score is not None:
+            while (score := detector.poll()) is not None:
                 yield score
     last = detector.finish()
     if last is not None:

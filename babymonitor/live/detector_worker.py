@@ -138,12 +138,11 @@ class DetectorWorker(QObject):
             return
         self._swap()
         try:
-            score = self._detector.poll()
+            # More than one where the machine was busy for a moment.
+            while (score := self._detector.poll()) is not None:
+                self.scored.emit(score)
         except ModelError as error:
             self.failed.emit(str(error))
-            return
-        if score is not None:
-            self.scored.emit(score)
 
     @Slot()
     def _on_idle(self) -> None:

@@ -78,6 +78,20 @@ def test_a_late_look_takes_the_newest_window_of_the_same_grid(classifier: Classi
         assert ring.written - score.end_sample >= 0
 
 
+def test_a_look_that_is_a_little_late_leaves_nothing_out(classifier: Classifier) -> None:
+    wave, ring = sound(30), RingBuffer(60.0)
+    every = [score.end_sample for score in listen(classifier, wave, [4000])]
+    detector, ends = Detector(classifier, ring), []
+    for at in range(0, wave.size, 15000):
+        ring.write(wave[at : at + 15000])
+        looks = []
+        while (score := detector.poll()) is not None:
+            looks.append(score.end_sample)
+        ends += looks
+        assert len(looks) <= detector.MOST_LATE_HOPS
+    assert ends == every
+
+
 def test_held_up_for_longer_than_the_ring_it_begins_anew(classifier: Classifier) -> None:
     ring = RingBuffer(1.5)
     detector = Detector(classifier, ring)

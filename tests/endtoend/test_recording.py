@@ -166,11 +166,12 @@ def test_sound_that_is_too_loud_is_told(home_with: Home) -> None:
     home.card.play(0.5 * synthesise.cry(2.0, np.random.default_rng(0)))
     home.hear(3)
     assert not any(is_clipping for _, is_clipping in levels), "loud is not too loud"
-    assert len(levels) > 45, "often enough for a meter"
+    assert len(levels) > 10, "often enough for a meter"
     assert home.recorder.start(0.0)
     home.card.play(np.clip(6 * synthesise.cry(2.0, np.random.default_rng(0)), -1, 1))
     home.qtbot.waitUntil(lambda: levels[-1][1], timeout=10_000)
-    assert levels[-1][0] > -20
+    home.qtbot.waitUntil(lambda: levels[-1][0] > -20, timeout=10_000)
+    home.hear(0.5)
     home.recorder.stop()
     assert home.recorded().is_clipped
 
