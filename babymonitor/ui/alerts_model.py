@@ -63,8 +63,10 @@ def lasted_seconds(alert: AlertRow | Episode) -> float | None:
 class AlertsModel(QAbstractTableModel):
     """Rows are given whole by `set_alerts` or `set_episodes`; which clip is played is told by `set_playing`."""
 
-    def __init__(self, parent: QObject | None = None, with_day: bool = False) -> None:
+    def __init__(self, parent: QObject | None = None, with_day: bool = False, with_reviews: bool = False) -> None:
         super().__init__(parent)
+        # Where alerts come and go nobody reviews them.
+        self._column_count = len(Column) if with_reviews else int(Column.VERDICT)
         self._alerts: list[Episode] = []
         self._playing = ""
         self._order: tuple[Column, Qt.SortOrder] | None = None
@@ -85,7 +87,7 @@ class AlertsModel(QAbstractTableModel):
             changed = [row for row, pair in enumerate(zip(alerts, self._alerts, strict=True)) if pair[0] != pair[1]]
             self._alerts = alerts
             for row in changed:
-                self.dataChanged.emit(self.index(row, 0), self.index(row, len(Column) - 1))
+                self.dataChanged.emit(self.index(row, 0), self.index(row, self._column_count - 1))
             return
         self.beginResetModel()
         self._alerts = alerts
@@ -96,7 +98,7 @@ class AlertsModel(QAbstractTableModel):
         for row, alert in enumerate(self._alerts):
             if alert.key == episode.key:
                 self._alerts[row] = episode
-                self.dataChanged.emit(self.index(row, 0), self.index(row, len(Column) - 1))
+                self.dataChanged.emit(self.index(row, 0), self.index(row, self._column_count - 1))
                 return
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -142,7 +144,7 @@ class AlertsModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._alerts)
 
     def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(Column)
+        return 0 if parent.isValid() else self._column_count
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is Qt.Orientation.Vertical:

@@ -44,8 +44,6 @@ class AlertsView(QTableView):
         self.setSortingEnabled(isinstance(model, AlertsFilter))
         self.setAccessibleName(self.tr("Alerts"))
         self.setAccessibleDescription(self.tr("Enter plays the sound of the selected alert."))
-        # Where alerts come and go nobody reviews them.
-        self.setColumnHidden(Column.VERDICT, not isinstance(model, AlertsFilter))
         self._text_px = LIGHT.text_px
         self.clicked.connect(self._on_clicked)
         self.selectionModel().currentRowChanged.connect(self._on_current_row_changed)
@@ -70,9 +68,12 @@ class AlertsView(QTableView):
             Column.VERDICT: 8.6 if with_day else 10.6,
         }
         if isinstance(model, AlertsFilter):
-            # Where it is narrow, how loud it was gives way to why it cried.
+            # Where it is narrow, how loud it was gives way to why it cried; then the clip, which a click plays still.
             room = self.viewport().width() / px - sum(widths.values())
-            self.setColumnHidden(Column.LOUDEST, room < _LEAST_REASON_EM)
+            for column in (Column.LOUDEST, Column.CLIP):
+                is_narrow = room < _LEAST_REASON_EM
+                self.setColumnHidden(column, is_narrow)
+                room += widths[column] if is_narrow else 0.0
             widths[Column.VERDICT] += min(_MOST_SPARE_EM, max(0.0, room - _REASON_EM))
         for column, ems in widths.items():
             self.setColumnWidth(column, round(ems * px))

@@ -104,7 +104,7 @@ class HistoryView(QWidget):
         self._picture_title.setProperty("role", "title")
 
     def _build_episodes(self) -> None:
-        self.alerts_model = AlertsModel(self)
+        self.alerts_model = AlertsModel(self, with_reviews=True)
         self.alerts_filter = AlertsFilter(self)
         self.alerts_filter.setSourceModel(self.alerts_model)
         self.alerts_view = AlertsView(self.alerts_filter, self)
