@@ -15,10 +15,14 @@ from turned_room import Room
 from babymonitor.core import paths
 from babymonitor.core.audio import SAMPLE_RATE, read_wave
 from babymonitor.core.features import Wave
-from babymonitor.core.history import RIGHT, UNSURE, WRONG, History
+from babymonitor.core.history import RIGHT, UNSURE, WRONG, History, Minute
 from babymonitor.core.library import Library
 from babymonitor.core.settings import BABY_NAME, USE_MODEL_THRESHOLDS, Settings
 from babymonitor.live.monitor import Monitor
+from babymonitor.ui.alerts_model import Column
+from babymonitor.ui.history_view import HistoryView
+from babymonitor.ui.label_view import REVIEW_TAB, LabelView
+from babymonitor.ui.main_window import LABEL_PAGE, MainWindow
 from babymonitor.ui.night import Night
 from babymonitor.ui.review_view import ReviewView
 
@@ -293,3 +297,37 @@ def test_what_the_monitor_heard_of_a_night_comes_to_be_reviewed(
     assert clips["near-miss:1"].guess["sad"] == pytest.approx(0.5)
     assert history.precision() == (0, 1)
     assert [row.verdict for row in history.near_misses()] == [RIGHT]
+
+
+def test_in_the_window_the_review_the_library_and_the_nights_tell_the_same(
+    window: MainWindow, history: History, library: Library, settings: Settings, qtbot: QtBot
+) -> None:
+    settings[USE_MODEL_THRESHOLDS] = False
+    history.put_minute(Minute(int(NIGHT), -50.0, 0.0, {"background": 60.0}))
+    add_alert(history, NIGHT + 60, 0.65, keep_sound("1.flac", 0.0))
+    add_alert(history, NIGHT + 120, 0.9, keep_sound("2.flac", 4.0))
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    window.show_page(LABEL_PAGE)
+    page = window.pages.currentWidget()
+    assert isinstance(page, LabelView)
+    assert page.tab_text(REVIEW_TAB) == "Review · 2"
+    QTest.keyClick(window, Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
+    for key in (Qt.Key.Key_Y, Qt.Key.Key_N, Qt.Key.Key_6):
+        QTest.keyClick(window, key)
+    assert page.tab_text(REVIEW_TAB) == "Review"
+    assert {clip.label for clip in library.clips()} == {"sad", "natural"}
+    QTest.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert page.tab_text(REVIEW_TAB) == "Review · 1"
+    assert {clip.label for clip in library.clips()} == {"sad"}
+    QTest.keyClick(window, Qt.Key.Key_7)
+    window.show_nights()
+    nights = window.pages.currentWidget()
+    assert isinstance(nights, HistoryView)
+    shown = [nights.alerts_filter.index(row, Column.VERDICT).data() for row in range(2)]
+    assert shown == ["✓ Right", "✕ Wrong: no baby"]
+    assert nights.precision_label.text() == "✓ 1 of 2 alerts right this week"
+    nights.alerts_view.selectRow(0)
+    QTest.keyClick(window, Qt.Key.Key_U)
+    assert nights.precision_label.text() == "✓ 0 of 1 alerts right this week"
+    assert {clip.label for clip in library.clips()} == {"background"}
