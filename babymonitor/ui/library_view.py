@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -36,6 +36,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from babymonitor.core import library_health
 from babymonitor.core.library import LibraryClip, LibraryError
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.choice_view import ChoiceView
@@ -49,6 +50,7 @@ from babymonitor.ui.theme import LIGHT, Theme
 
 _WAIT_MS = 120
 """After the last key of a search."""
+_HEALTH_MS = 150
 _MANY = 300
 """From so many changed clips on, all of them are read again."""
 _TRASH = "\0trash"
@@ -83,6 +85,12 @@ class LibraryView(QWidget):
         self._search_timer.setSingleShot(True)
         self._search_timer.setInterval(_WAIT_MS)
         self._search_timer.timeout.connect(self._on_filter_changed)
+        # What a label's clips amount to takes a moment with 10,000 of them: it follows the rows.
+        self._health_timer = QTimer(self)
+        self._health_timer.setSingleShot(True)
+        self._health_timer.setInterval(_HEALTH_MS)
+        self._health_timer.timeout.connect(self._on_health_due)
+        self._unlabelled = 0
         self._connect()
 
     # ------------------------------------------------------------------------------------------------------- building
@@ -132,6 +140,8 @@ class LibraryView(QWidget):
         table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header = table.horizontalHeader()
         header.setHighlightSections(False)
+        # Shared with the table, it asks of each column whether all its rows are chosen, at every repaint.
+        header.setSelectionModel(QItemSelectionModel(self.model, header))
         header.setSectionsClickable(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(Column.NOTE, QHeaderView.ResizeMode.Stretch)
@@ -274,6 +284,11 @@ class LibraryView(QWidget):
         self.choose(chosen)
         self._show_table()
 
+    def find_now(self) -> None:
+        """Search for what is typed, without waiting for more."""
+        self._search_timer.stop()
+        self._on_filter_changed()
+
     @property
     def _is_trash(self) -> bool:
         return bool(self.label_box.currentData() == _TRASH)
@@ -287,7 +302,8 @@ class LibraryView(QWidget):
         counts: dict[str, int] = {}
         for clip in clips:
             counts[clip.label] = counts.get(clip.label, 0) + 1
-        self.health_view.show_health(self._library.health(), self._library.advice())
+        self._unlabelled = counts.get("", 0)
+        self._health_timer.start()
         self.label_buttons.set_labels(labels)
         words = self.tr("{label} ({n})")
         entries: list[tuple[str, str | None]] = [(self.tr("All clips"), None)]
@@ -300,6 +316,15 @@ class LibraryView(QWidget):
         self.baby_box.setVisible(len(babies) > 1 or self.baby_box.currentData() is not None)
         newest = dict.fromkeys(clip.group for clip in clips)
         _fill(self.group_box, [(self.tr("Every night"), None), *((name, name) for name in newest)])
+
+    @Slot()
+    def _on_health_due(self) -> None:
+        try:
+            found = self._library.health()
+        except LibraryError as error:
+            self.complained.emit(str(error))
+            return
+        self.health_view.show_health(found, library_health.advice(found, self._unlabelled))
 
     def _show_table(self) -> None:
         has_rows = bool(self.model.shown)
@@ -531,6 +556,12 @@ class LibraryView(QWidget):
         ems = (self.width() - self.health_view.width()) / self._theme.text_px
         self.table.setColumnHidden(Column.LEVEL, ems < 52)
         self.table.setColumnHidden(Column.GROUP, ems < 62)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if self._health_timer.isActive():
+            self._health_timer.stop()
+            self._is_stale = True
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

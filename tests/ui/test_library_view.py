@@ -226,10 +226,10 @@ def test_an_export_that_is_cancelled_leaves_nothing(page: LabelView, clips: list
     assert len(left) in (0, 8), "all or nothing"
 
 
-def test_health_is_told_in_words_too(view: LibraryView, clips: list[LibraryClip]) -> None:
+def test_health_is_told_in_words_too(view: LibraryView, clips: list[LibraryClip], qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: bool(view.health_view.advice_label.text()))
     words = view.health_view.bars.accessible_text()
     assert words.startswith("Hungry 2 clips, 0 s · 1 night · 1 baby, 198 to go. Pain 0 clips, none yet")
-    assert view.health_view.advice_label.text()
 
 
 @pytest.mark.parametrize(
