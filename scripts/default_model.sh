@@ -42,5 +42,8 @@ nights() { # SIDE, then options
 nights validation --set-thresholds
 nights test --tell-model
 cp "$kept/default.onnx" models/default.onnx
+# What it rehearses while it is taught at home; it belongs to this very file.
+"$python" -m trainer rehearsal --model models/default.onnx --data "$corpus" --segments trainer/labels/segments.csv --sides "$sides"
 "$python" -m benchmarks.hearing --output "$kept/hearing"
 cp "$kept/hearing"/default-model.{html,json} docs/reports/
+"$python" -m benchmarks.personalisation --output docs/reports

@@ -33,14 +33,16 @@ Doubles = npt.NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Caution:
     """How strongly the old model holds. ridge_…: on the squares of each problem's weights. rehearsal: how many clips
-    of the person's the rehearsal windows weigh as much as, all together. Chosen on validation groups, see
+    of the person's the rehearsal windows weigh as much as, all together; rehearsal_within: the same of what is told
+    apart among cries and among the rest, where the old model knows less that could be forgotten. Chosen by
     docs/reports/personalisation.md.
     """
 
-    ridge_crying: float = 0.3
+    ridge_crying: float = 1.0
     ridge_reasons: float = 1.0
     ridge_others: float = 1.0
-    rehearsal: float = 100.0
+    rehearsal: float = 300.0
+    rehearsal_within: float = 30.0
 
     def times(self, factor: float) -> Caution:
         """So many times as cautious about whether it cries."""
@@ -116,7 +118,7 @@ def fitted(clips: Sequence[Heard], labels: tuple[str, ...], known: Known, cautio
     small = np.zeros((embeddings.shape[1], len(labels) + 1))
     offset = np.zeros(len(labels) + 1)
     sides = sides_of(labels)
-    each = caution.rehearsal / max(1, len(old))
+    each, each_within = (total / max(1, len(old)) for total in (caution.rehearsal, caution.rehearsal_within))
     for number, side in enumerate(sides):
         reasons = len(sides) == 2 and number == 0
         known_names = [labels[at] for at in side if not (reasons and labels[at] == UNCLEAR)]
@@ -125,7 +127,7 @@ def fitted(clips: Sequence[Heard], labels: tuple[str, ...], known: Known, cautio
             continue
         targets = (names[rows, None] == np.array([labels[at] for at in side])).astype(np.float64)
         within = old[:, side] / old[:, side].sum(1, keepdims=True)
-        say = each * old[:, side].sum(1)
+        say = each_within * old[:, side].sum(1)
         matrix, shift = _softmax_regression(
             np.concatenate((embeddings[rows], known.embeddings)),
             np.log(np.concatenate((np.maximum(given[rows][:, side], FAINTEST), old[:, side]))),

@@ -31,11 +31,11 @@ from trainer.hearing import Projection
 
 FORMAT = 1
 SUFFIX = ".rehearsal.npz"
-DIRECTIONS = 96
+DIRECTIONS = 192
 FIT_WINDOWS = 1500
-HELD_WINDOWS = 12
-"""In a row, of one clip: 2 s and eleven hops more."""
-_MOST_CLIPS = 170
+HELD_WINDOWS = 8
+"""In a row, of one clip: nearly 4 s."""
+_MOST_CLIPS = 200
 """Of a side and of a kind (cries, others)."""
 _MADE_WINDOWS = 400
 _WHITENED = 0.5

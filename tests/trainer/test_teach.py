@@ -187,7 +187,7 @@ def test_the_fit_learns_what_is_told_and_no_more() -> None:
     owl, cry = np.array([3.0, 0, 0, 0]), np.array([0, 3.0, 0, 0])
     clips = [_heard("owl", f"{at}", [_row(0.9)] * 4, owl + rng.normal(0, 0.2, (4, 4))) for at in range(5)]
     clips += [_heard("sad", f"{at}", [_row(0.4)] * 4, cry + rng.normal(0, 0.2, (4, 4))) for at in range(5)]
-    adapter = fitted(clips, LABELS, known, Caution(0.1, 0.1, 0.1, 20))
+    adapter = fitted(clips, LABELS, known, Caution(0.1, 0.1, 0.1, 20, 20))
     given = np.array([_row(0.9), _row(0.4), _row(0.7)], np.float32)
     rows = adapter(given, np.stack((owl, cry, np.zeros(4))).astype(np.float32))
     crying = rows[:, :4].sum(1)
