@@ -314,13 +314,13 @@ class Library:
             label = label_of_folder(path.resolve().parent.name)
         return library_transfer.import_file(self, path, label, group, baby)
 
-    def import_folder(self, folder: Path, label: str = "") -> FolderImport:
+    def import_folder(self, folder: Path, label: str = "", *, baby: str = "") -> FolderImport:
         """Add a folder's sound, as it is asked for: each item is a clip, or a sentence on a file that was skipped.
 
         The folder is ``<label>/<group>/<file>``, ``<label>/<file>``, or has a `train_metadata.json` and the like.
-        label: of all its files, whatever their folders say.
+        label: of all its files, whatever their folders say. baby: of those that do not say whose they are.
         """
-        return FolderImport(self, folder, checked_label(label))
+        return FolderImport(self, folder, checked_label(label), baby)
 
     def export_folder(self, target: Path) -> int:
         """Copy all into a new or empty folder, all or nothing; how many clips. It can be imported and trained with.

@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,12 +57,12 @@ class FolderImport(Iterator[LibraryClip | str]):
     total: files there are. done: files that were dealt with. It may be left at any moment; what was added stays.
     """
 
-    def __init__(self, library: Library, folder: Path, label: str) -> None:
+    def __init__(self, library: Library, folder: Path, label: str, baby: str = "") -> None:
         """LibraryError for a folder that holds no sound, or names files outside it."""
         planned = _plan(folder, label)
         self.total = len(planned)
         self.done = 0
-        self._items = self._run(library, planned)
+        self._items = self._run(library, planned, baby)
 
     def __next__(self) -> LibraryClip | str:
         return next(self._items)
@@ -71,14 +71,13 @@ class FolderImport(Iterator[LibraryClip | str]):
         """End it here."""
         self._items.close()
 
-    def _run(self, library: Library, planned: Sequence[_Planned]) -> Generator[LibraryClip | str]:
+    def _run(self, library: Library, planned: Sequence[_Planned], baby: str) -> Generator[LibraryClip | str]:
         for one in planned:
             try:
-                found: Sequence[LibraryClip | str] = _import(library, one, "")
+                yield from _import(library, one, baby)
             except LibraryError as error:
-                found = [_skipped(one.path, error)]
+                yield _skipped(one.path, error)
             self.done += 1
-            yield from found
 
 
 def _skipped(path: Path, error: LibraryError) -> str:
@@ -129,10 +128,10 @@ def _plan_of_metadata(folder: Path, file: Path, label: str) -> list[_Planned]:
 
 def import_file(library: Library, path: Path, label: str, group: str, baby: str) -> list[LibraryClip]:
     """Add one file, in equal pieces where it is longer than a minute; see `Library.import_file`."""
-    return _import(library, _Planned(path, label, group, "", f"import-{path.stem}"), baby)
+    return list(_import(library, _Planned(path, label, group, "", f"import-{path.stem}"), baby))
 
 
-def _import(library: Library, one: _Planned, baby: str) -> list[LibraryClip]:
+def _import(library: Library, one: _Planned, baby: str) -> Iterator[LibraryClip]:
     try:
         wave = read_wave(one.path)
     except AudioError as error:
@@ -140,40 +139,40 @@ def _import(library: Library, one: _Planned, baby: str) -> list[LibraryClip]:
     own = read_clip(one.path)
     if own and own.seconds <= LONGEST_SECONDS:
         # What lay in a library is the same clip in this one.
-        return [
-            library.add(
-                wave,
-                one.label,
-                group=one.group or own.group,
-                baby=baby or own.baby,
-                source=own.source,
-                recorded=own.recorded,
-                note=own.note,
-                guess=own.guess,
-                origin=own.origin,
-            )
-        ]
+        yield library.add(
+            wave,
+            one.label,
+            group=one.group or own.group,
+            baby=own.baby or baby,
+            source=own.source,
+            recorded=own.recorded,
+            note=own.note,
+            guess=own.guess,
+            origin=own.origin,
+        )
+        return
     group = "-".join(filter(None, (one.prefix, one.group or one.name)))
-    recorded = one.path.stat().st_mtime
-    clips, there = [], None
+    with told(f"{one.path} could not be imported"):
+        recorded = one.path.stat().st_mtime
+    count, there = 0, None
     for start, piece in _pieces(wave):
         try:
-            clips.append(
-                library.add(
-                    piece,
-                    one.label,
-                    group=group,
-                    baby=baby,
-                    source="import",
-                    recorded=recorded + start,
-                    origin=one.path.name,
-                )
+            clip = library.add(
+                piece,
+                one.label,
+                group=group,
+                baby=baby,
+                source="import",
+                recorded=recorded + start,
+                origin=one.path.name,
             )
         except AlreadyThereError as error:
             there = error
-    if there and not clips:
+            continue
+        count += 1
+        yield clip
+    if there and not count:
         raise there
-    return clips
 
 
 def _pieces(wave: Wave) -> list[tuple[float, Wave]]:
@@ -183,22 +182,29 @@ def _pieces(wave: Wave) -> list[tuple[float, Wave]]:
     return [(edges[at] / SAMPLE_RATE, wave[edges[at] : edges[at + 1]]) for at in range(count)]
 
 
-def export_folder(library: Library, target: Path) -> int:
-    """Copy the library into `target`; see `Library.export_folder`."""
+def export_clips(
+    folder: Path, clips: Sequence[LibraryClip], target: Path, progress: Callable[[int], None] | None = None
+) -> int:
+    """Copy clips of the library in `folder` into `target`; see `Library.export_folder`. It asks the library nothing, so
+    any thread may do it.
+
+    progress: told how many are copied; what it raises ends the export, and nothing is left of that.
+    """
     target = Path(os.path.abspath(target))
-    if target.is_relative_to(library.folder) or library.folder.is_relative_to(target):
+    if target.is_relative_to(folder) or folder.is_relative_to(target):
         raise LibraryError(f"{target} and the library are one in the other: export to a folder elsewhere.")
     staging = target / _STAGING
     with told(f"The library could not be exported to {target}"):
         if target.exists() and not (target.is_dir() and all(path == staging for path in target.iterdir())):
             raise LibraryError(f"{target} is there already: name a folder that is new or empty.")
-        clips = library.clips()
         if not clips:
             raise LibraryError("The library is empty: there is nothing to export.")
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         try:
-            for clip in clips:
+            for done, clip in enumerate(clips):
+                if progress:
+                    progress(done)
                 copy = staging / relative_path(clip)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(clip.path, copy)
@@ -214,6 +220,11 @@ def export_folder(library: Library, target: Path) -> int:
             with suppress(OSError):
                 target.rmdir()  # only where nothing came of it
     return len(clips)
+
+
+def export_folder(library: Library, target: Path) -> int:
+    """Copy the library into `target`; see `Library.export_folder`."""
+    return export_clips(library.folder, library.clips(), target)
 
 
 def _entry(clip: LibraryClip) -> dict[str, object]:
