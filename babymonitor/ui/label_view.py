@@ -95,6 +95,8 @@ class LabelView(QWidget):
             # Built with the page: how much there is to review is told before anybody goes there.
             self._make_review()
         self._tabs.button(LABEL_TAB).setChecked(True)
+        self.step_label = QLabel(self)
+        self.step_label.setProperty("role", "muted")
         self.undo_button = self._step_button("undo", self.tr("Undo"))
         self.redo_button = self._step_button("redo", self.tr("Redo"))
 
@@ -153,6 +155,8 @@ class LabelView(QWidget):
         head.setSpacing(6)
         head.addLayout(self._tab_row)
         head.addStretch(1)
+        head.addWidget(self.step_label)
+        head.addSpacing(4)
         head.addWidget(self.undo_button)
         head.addWidget(self.redo_button)
         column = QVBoxLayout(self)
@@ -219,8 +223,8 @@ class LabelView(QWidget):
         self.stack.setCurrentIndex(number)
         for action in (self.actions_by_key["Ctrl+Z"], self.actions_by_key["Ctrl+Y"]):
             action.setEnabled(number != REVIEW_TAB)
-        for button in (self.undo_button, self.redo_button):
-            button.setVisible(number != REVIEW_TAB)
+        for widget in (self.step_label, self.undo_button, self.redo_button):
+            widget.setVisible(number != REVIEW_TAB)
         self._tabs.button(number).setChecked(True)
 
     @Slot()
@@ -267,6 +271,8 @@ class LabelView(QWidget):
 
     def _show_steps(self) -> None:
         steps = self.labelling.undo_stack
+        words = steps.undoText()
+        self.step_label.setText(self.tr("Done: {step}").format(step=words) if words else "")
         self.undo_button.setEnabled(steps.canUndo())
         self.redo_button.setEnabled(steps.canRedo())
         undo, redo = self.tr("Undo: {step} (Ctrl+Z)"), self.tr("Redo: {step} (Ctrl+Shift+Z)")

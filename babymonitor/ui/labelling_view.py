@@ -67,6 +67,7 @@ class LabellingView(QWidget):
         self._clip: LibraryClip | None = None
         self._guesses: dict[str, dict[str, float]] = {}
         self._suggestion: Suggestion | None = None
+        self._early_label = ""
         self._live_plot: LivePlot | None = None
         self._is_stale = True
         self._build_sound()
@@ -100,7 +101,7 @@ class LabellingView(QWidget):
         self.empty_label = QLabel(
             self.tr("Press Record and let your baby be heard, or drop sound files here.\nThen say what it was."), self
         )
-        self.empty_label.setProperty("role", "muted")
+        self.empty_label.setProperty("role", "stateDetail")
         self.empty_label.setWordWrap(True)
         self.empty_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.sound_stack.addWidget(self.empty_label)
@@ -280,7 +281,14 @@ class LabellingView(QWidget):
 
     @Slot(str)
     def label(self, name: str) -> None:
-        """Give the open clip a label, and go on to the next that has none."""
+        """Give the open clip a label, and go on to the next that has none.
+
+        While it records, the label is for what is being recorded: a hand is free now, and later it is forgotten.
+        """
+        if self._monitor.recorder.is_recording:
+            self._early_label = "" if name == self._early_label else name
+            self._show_clip()
+            return
         clip = self._clip
         if clip is None:
             return
@@ -291,13 +299,14 @@ class LabellingView(QWidget):
 
     @Slot()
     def accept_suggestion(self) -> None:
-        if self._suggestion is not None and self._clip is not None:
+        is_recording = self._monitor.recorder.is_recording
+        if self._suggestion is not None and self._clip is not None and not is_recording:
             self.label(self._suggestion.label)
 
     @Slot()
     def trim(self) -> None:
         """Keep the selected part of the open clip."""
-        if self._clip is None or not self.editor.has_selection:
+        if self._clip is None or not self.editor.has_selection or not self.editor.isVisible():
             return
         self.editor.stop()
         made = self._labelling.trim(self._clip.id, *self.editor.region())
@@ -307,7 +316,7 @@ class LabellingView(QWidget):
     @Slot()
     def delete(self) -> None:
         """Put the open clip into the trash, and go on to the next."""
-        if self._clip is None:
+        if self._clip is None or not self.editor.isVisible():
             return
         self.editor.stop()
         following = self.queue.next_after(self._clip.id)
@@ -344,7 +353,7 @@ class LabellingView(QWidget):
 
     @Slot()
     def _on_other_wanted(self) -> None:
-        if self._clip is not None:
+        if self.label_buttons.isEnabled():
             self.label_buttons.ask_for_label()
 
     # -------------------------------------------------------------------------------------------------------- recorded
@@ -385,19 +394,22 @@ class LabellingView(QWidget):
     def _take_over(self, sound: RecordedSound, is_opened: bool) -> Iterator[None]:
         """Put a recording into the library piece by piece; only then is the recorder's own file deleted."""
         baby, group, recorded = self._settings[BABY_NAME], sound.path.stem, sound.recorded
-        first: LibraryClip | None = None
+        label, self._early_label = (self._early_label, "") if is_opened else ("", self._early_label)
+        made: list[LibraryClip] = []
         for wave in pieces(sound.path, sound.seconds):
             clip = self._labelling.add(wave, group=group, baby=baby, recorded=recorded)
-            first = first or clip
+            made.append(clip)
             recorded += wave.size / SAMPLE_RATE
             yield
         self._monitor.recorder.discard(sound.path)
-        if is_opened and first is not None:
-            self.open(first.id)
+        if label:
+            self._labelling.label([clip.id for clip in made], label)
+        if is_opened and made:
+            self.open(made[0].id)
 
     @Slot()
     def _on_recorder_changed(self) -> None:
-        self._show_stack()
+        self._show_clip()
 
     @Slot()
     def _on_frame_due(self) -> None:
@@ -474,14 +486,19 @@ class LabellingView(QWidget):
         return clip.origin if clip.source == "import" and clip.origin else moment
 
     def _show_clip(self) -> None:
-        clip = self._clip
-        has_clip = clip is not None
-        for widget in (self.label_buttons, self.baby_edit, self.note_edit, self.delete_button):
-            widget.setEnabled(has_clip)
-        is_labelled = clip is not None and bool(clip.label)
-        words = self.tr("It was: {label}").format(label=label_title(clip.label)) if clip is not None else ""
-        self.title_label.setText(words if is_labelled else self.tr("What was it?"))
-        self.label_buttons.check(clip.label if clip is not None else None)
+        clip, is_recording = self._clip, self._monitor.recorder.is_recording
+        for widget in (self.baby_edit, self.note_edit, self.delete_button):
+            widget.setEnabled(clip is not None and not is_recording)
+        self.label_buttons.setEnabled(clip is not None or is_recording)
+        label = self._early_label if is_recording else clip.label if clip is not None else ""
+        if is_recording:
+            words = self.tr("What is it? It can be said while it lasts.")
+            if label:
+                words = self.tr("It will be: {label}").format(label=label_title(label))
+        else:
+            words = self.tr("It was: {label}").format(label=label_title(label)) if label else self.tr("What was it?")
+        self.title_label.setText(words)
+        self.label_buttons.check(label)
         for edit, text in ((self.baby_edit, clip.baby if clip else ""), (self.note_edit, clip.note if clip else "")):
             if edit.text() != text and not (edit.hasFocus() and edit.isModified()):
                 edit.setText(text)
@@ -492,6 +509,8 @@ class LabellingView(QWidget):
 
     def _show_suggestion(self) -> None:
         clip = self._clip
+        if self._monitor.recorder.is_recording:
+            clip = None  # what is seen now is another sound
         self._suggestion = None if clip is None else suggestion(self._guesses.get(clip.id) or clip.guess)
         if self._suggestion is None:
             waits = clip is not None and self._monitor.card is not None

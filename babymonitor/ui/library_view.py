@@ -554,6 +554,8 @@ class LibraryView(QWidget):
         """Where it is narrow, what can be read in the clip itself goes first."""
         super().resizeEvent(event)
         ems = (self.width() - self.health_view.width()) / self._theme.text_px
+        self.table.setColumnHidden(Column.BABY, ems < 40)
+        self.group_box.setVisible(ems >= 40 or self.group_box.currentData() is not None)
         self.table.setColumnHidden(Column.LEVEL, ems < 52)
         self.table.setColumnHidden(Column.GROUP, ems < 62)
 

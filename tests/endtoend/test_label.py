@@ -144,6 +144,21 @@ def test_what_was_being_recorded_when_the_program_ended_is_offered(
         again.end()
 
 
+def test_a_label_can_be_given_while_it_is_recorded(at_home: Home) -> None:
+    home = at_home
+    view, recorder = home.page.labelling_view, home.monitor.recorder
+    home.press(Key.Key_R)
+    home.press(Key.Key_5)
+    assert view.title_label.text() == "It will be: Laughing"
+    home.wait(lambda: recorder.seconds > 1.0)
+    home.press(Key.Key_R)
+    home.wait(lambda: [clip.label for clip in home.library.clips()] == ["happy"])
+    home.wait(lambda: view.clip is not None)
+    assert view.title_label.text() == "It was: Laughing"
+    home.press(Key.Key_Z, CONTROL)
+    assert [clip.label for clip in home.library.clips()] == [""]
+
+
 def test_the_selection_is_heard(at_home: Home) -> None:
     home = at_home
     view = home.page.labelling_view
