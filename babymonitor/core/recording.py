@@ -86,11 +86,14 @@ class RecordingFile:
         self._write_header()
         os.fsync(self._file.fileno())
 
-    def finish(self) -> RecordedSound | None:
-        """Close it and make a FLAC of it; where that cannot be written it stays a WAV. None: it was too short."""
+    def finish(self, as_flac: bool = True) -> RecordedSound | None:
+        """Close it and make a FLAC of it; where that cannot be written it stays a WAV. None: it was too short.
+
+        as_flac: a WAV is finished at once, of hours a FLAC takes a while.
+        """
         self._file.close()
         whole = repair(self.path)
-        return None if whole is None else _compress(whole)
+        return None if whole is None else _compress(whole) if as_flac else whole
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)

@@ -50,6 +50,7 @@ class Recorder(QObject):
         self._writer: RecordingWriter | None = None
         self._start: int | None = None
         self._number = 0
+        self._empty = -1
         self._flushed = 0
         self._seen = ring.written
         self._watching_level = False
@@ -185,11 +186,14 @@ class Recorder(QObject):
         self._flushed = self._ring.written
 
     def _end_early(self, stop: int, reason: str) -> None:
-        if self.is_recording:
-            self._end(stop)
-            self.complained.emit(
-                self.tr("{reason} The recording ended there; what was recorded is kept.").format(reason=reason)
-            )
+        if self._start is None:
+            return
+        sentence = self.tr("{reason} The recording ended there; what was recorded is kept.")
+        if stop - self._start < SHORTEST_SECONDS * self._ring.sample_rate:
+            sentence = self.tr("{reason} Nothing was recorded.")
+            self._empty = self._number
+        self._end(stop)
+        self.complained.emit(sentence.format(reason=reason))
 
     def _end(self, stop: int) -> None:
         """End the recording at this sample, and hand on what is not on its way to the disk yet."""
@@ -224,7 +228,9 @@ class Recorder(QObject):
                         self._start = None
                         self.state_changed.emit()
                     self.complained.emit(sentence)
-                case TooShort():
+                case TooShort(number):
+                    if number is not None and number == self._empty:
+                        continue  # which has been said, and why
                     self.complained.emit(self.tr("That was too short to be kept."))
                 case sound:
                     self.finished.emit(sound)

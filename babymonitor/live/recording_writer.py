@@ -26,7 +26,9 @@ class WriteFailed:
 
 @dataclass(frozen=True, slots=True)
 class TooShort:
-    """There was not enough sound for a recording; nothing was kept."""
+    """There was not enough sound for a recording; nothing was kept. number: of the one that grew, or None."""
+
+    number: int | None
 
 
 WriteResult = RecordedSound | WriteFailed | TooShort
@@ -71,6 +73,7 @@ class RecordingWriter:
         self._sample_rate = sample_rate
         self._growing: RecordingFile | None = None
         self._number = -1
+        self._is_closing = False
         self._busy: frozenset[Path] = frozenset()
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
@@ -113,6 +116,7 @@ class RecordingWriter:
 
     def close(self) -> bool:
         """Finish what waits, then end the thread; whether it ended."""
+        self._is_closing = True
         self._jobs.put(None)
         self._thread.join(timeout=_LONGEST_END_SECONDS)
         return not self._thread.is_alive()
@@ -135,13 +139,13 @@ class RecordingWriter:
             case _Finish(number):
                 if self._growing is not None and number == self._number:
                     growing, self._growing = self._growing, None
-                    self._finish(growing)
+                    self._finish(growing, number)
             case _Keep(recorded, wave, is_clipped):
                 kept = self._open(recorded)
                 try:
                     kept.append(wave, is_clipped)
                 finally:
-                    self._finish(kept)
+                    self._finish(kept, None)
 
     def _open(self, recorded: float) -> RecordingFile:
         path = free_path(self._folder(), recorded)
@@ -149,9 +153,9 @@ class RecordingWriter:
         self._busy |= {path}
         return RecordingFile(path, recorded, self._sample_rate)
 
-    def _finish(self, file: RecordingFile) -> None:
+    def _finish(self, file: RecordingFile, number: int | None) -> None:
         try:
-            self.results.append(file.finish() or TooShort())
+            self.results.append(file.finish(as_flac=not self._is_closing) or TooShort(number))
         finally:
             self._busy -= {file.path}
 
@@ -167,4 +171,4 @@ class RecordingWriter:
         if growing is not None:
             # What cannot be finished now is found at the next start.
             with contextlib.suppress(Exception):
-                self._finish(growing)
+                self._finish(growing, job.number)

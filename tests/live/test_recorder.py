@@ -157,6 +157,15 @@ def test_a_gap_ends_a_recording_which_is_kept_and_that_is_said(studio: Studio) -
     assert studio.changes == [True, False]
 
 
+def test_where_no_sound_comes_at_all_it_is_said_once_that_nothing_was_recorded(studio: Studio) -> None:
+    studio.recorder.start()
+    studio.recorder.interrupt("No microphone was found.")
+    studio.idle()
+    assert studio.said == ["No microphone was found. Nothing was recorded."]
+    assert studio.finished == []
+    assert list(paths.recordings_folder().iterdir()) == []
+
+
 def test_where_nothing_can_be_heard_nothing_begins(studio: Studio) -> None:
     studio.reason = "No microphone was found."
     assert not studio.recorder.start()
@@ -378,5 +387,7 @@ def test_closing_keeps_a_recording_for_the_next_start(studio: Studio) -> None:
     studio.recorder.close()
     (sound,) = Studio(studio.qtbot).recorder.unfinished()
     assert sound.seconds == 3.0
+    assert sound.path.suffix == ".wav", "the program's end waits for no FLAC"
+    assert np.array_equal(pcm_of(sound), to_pcm(studio.ring.read(RATE, 4 * RATE)))
     studio.recorder.discard(paths.settings_file())
     assert studio.finished == []
