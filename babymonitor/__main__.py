@@ -22,9 +22,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="babymonitor", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"babymonitor {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    from babymonitor.terminal import devices, predict, selftest, watch
+    from babymonitor.terminal import autostart, devices, open_model, predict, selftest, training_pack, watch
 
-    modules = {"watch": watch, "predict": predict, "devices": devices, "selftest": selftest}
+    modules = {"watch": watch, "predict": predict, "devices": devices, "selftest": selftest, "open": open_model}
+    modules |= {"autostart": autostart, "training-pack": training_pack}
     for name, module in modules.items():
         lines = (module.__doc__ or "").partition(": ")
         module.add_arguments(commands.add_parser(name, help=lines[2].rstrip(".\n"), description=lines[2]))
@@ -32,7 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.command in modules:
         status: int = modules[arguments.command].run(arguments)
-        return status
+        if arguments.command != "open" or status:
+            return status
     if not _has_screen():
         print("There is no screen: the monitor runs in the terminal.", flush=True)
         return watch.run(parser.parse_args(["watch"]))
@@ -51,12 +53,15 @@ def _has_screen() -> bool:
 
 
 def _train(argv: list[str]) -> int:
+    from babymonitor.core import training_pack
+
+    training_pack.activate()
     try:
         from trainer.__main__ import main as train
 
         return train(argv)
     except ModuleNotFoundError as error:
-        print(f"The trainer needs packages that are not installed ({error.name}): see README.", file=sys.stderr)
+        print(training_pack.sentence(error.name or "a package"), file=sys.stderr)
         return 2
 
 
