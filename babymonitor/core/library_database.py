@@ -71,6 +71,9 @@ class LibraryDatabase:
             database.execute("PRAGMA synchronous = FULL")
             for number in range(version, len(_MIGRATIONS)):
                 database.executescript(f"BEGIN; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+            with contextlib.closing(database.execute("SELECT name FROM pragma_table_info('clips')")) as names:
+                if not {name for (name,) in names} >= {name.strip(' "') for name in _COLUMNS.split(",")}:
+                    raise sqlite3.DatabaseError("another program's")
         except BaseException:
             database.close()
             raise

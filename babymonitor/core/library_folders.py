@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,8 +94,9 @@ def _files(folder: str, parts: tuple[str, ...]) -> list[tuple[str, str, tuple[st
         for entry in sorted(entries, key=_name):
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
-                files += _files(entry.path, (*parts, entry.name))
+            if entry.is_dir(follow_symlinks=False):  # a link may lead in a circle
+                # Some file systems spell names in another way than they were given; for ASCII there is but one.
+                files += _files(entry.path, (*parts, unicodedata.normalize("NFC", entry.name)))
             else:
                 files.append((entry.path, entry.name, parts))
     if parts and not files:

@@ -89,7 +89,7 @@ def advice(found: Sequence[LabelHealth], unlabelled: int) -> str:
     if short:
         named = "; ".join(f"{_title(one)} ({_clips(one.clips)} from {_nights(one.nights)})" for one in short[:_NAMED])
         more = f" and {len(short) - _NAMED} more" if len(short) > _NAMED else ""
-        if all(one.clips >= FEWEST_CLIPS or one.nights == 1 for one in short[:1]) and short[0].nights == 1:
+        if short[0].nights == 1:
             return (
                 f"Record on other nights too: {named}{more}; what is known from one night only may hold for no other."
             )

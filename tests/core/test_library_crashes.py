@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -136,7 +137,7 @@ def test_killed_at_random_what_was_told_is_kept(tmp_path: Path) -> None:
     library.close()
 
 
-@pytest.mark.parametrize("damage", ["lost", "text", "cut", "middle"])
+@pytest.mark.parametrize("damage", ["lost", "text", "cut", "middle", "another"])
 def test_a_lost_or_damaged_list_is_made_anew_of_the_clips(tmp_path: Path, damage: str) -> None:
     clips = fill(tmp_path / "library", 40)
     database = tmp_path / "library.sqlite"
@@ -147,6 +148,11 @@ def test_a_lost_or_damaged_list_is_made_anew_of_the_clips(tmp_path: Path, damage
         database.write_text("this is no database\n" * 100)
     elif damage == "cut":
         database.write_bytes(data[: len(data) // 2])
+    elif damage == "another":
+        database.unlink()
+        other = sqlite3.connect(database)
+        other.executescript("CREATE TABLE clips (id TEXT); PRAGMA user_version = 1;")
+        other.close()
     else:
         database.write_bytes(data[:4096] + os.urandom(4096) + data[8192:])
     library, again, trashed = whole(tmp_path / "library")
@@ -266,6 +272,35 @@ def test_the_folders_win_where_a_person_has_moved_files(tmp_path: Path) -> None:
     library.close()
     library = Library(folder)
     assert {clip.origin: clip for clip in library.clips()} == now
+    library.close()
+
+
+def test_the_library_may_be_a_link_to_another_disk(tmp_path: Path) -> None:
+    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == tmp_path.stat().st_dev:
+        pytest.skip("There is one disk here: moving to another was not tested.")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        (tmp_path / "library").symlink_to(elsewhere)
+        clips = fill(tmp_path / "library")
+        library = Library(tmp_path / "library")
+        library.change([clips[0].id], label="tired", note="x")
+        library.delete([clips[1].id])
+        library.undelete([clips[1].id])
+        library.delete([clips[2].id])
+        library.close()
+        library, now, trashed = whole(tmp_path / "library")
+        assert [clip.id for clip in now] == [clip.id for clip in clips if clip != clips[2]]
+        assert len(trashed) == 2
+        assert not list(tmp_path.rglob("*.part"))
+        library.close()
+
+
+def test_links_in_a_circle_are_no_end(tmp_path: Path) -> None:
+    clips = fill(tmp_path / "library")
+    (tmp_path / "library" / "pain" / "circle").symlink_to(tmp_path / "library")
+    (tmp_path / "library" / "circle").symlink_to(tmp_path / "library")
+    library = Library(tmp_path / "library")
+    assert library.clips() == clips
+    assert all(clip.path.is_file() for clip in clips)
     library.close()
 
 
