@@ -110,7 +110,7 @@ def _measure(rounds: int) -> None:
 
     def labelled(name: str, count: int, label: str) -> None:
         """Too little of the picture changes to be found on the screen: until it is painted."""
-        view.choose([clip.id for clip in view.model.shown[:count]])
+        view.table.choose([clip.id for clip in view.model.shown[:count]])
         settle()
         wall, cpu = time.perf_counter(), time.process_time()
         view.label_chosen(label)

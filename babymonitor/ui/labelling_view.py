@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
@@ -24,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave, resampled_blocks
+from babymonitor.core.audio import AudioError, read_wave
 from babymonitor.core.features import Wave
 from babymonitor.core.library import LibraryClip, LibraryError
 from babymonitor.core.settings import BABY_NAME, Settings
@@ -36,6 +31,7 @@ from babymonitor.ui.label_commands import Labelling
 from babymonitor.ui.record_view import RecordView
 from babymonitor.ui.sound_editor import SoundEditor
 from babymonitor.ui.suggestion import Suggestion, suggestion
+from babymonitor.ui.takeover import Takeover
 from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import clock_text, day_text, label_title
 
@@ -44,9 +40,6 @@ if TYPE_CHECKING:
     from babymonitor.ui.live_plot import LivePlot
 
 _FRAME_MS = 33
-_PIECE_SECONDS = 60.0
-"""A longer recording becomes several clips of one group."""
-_LEAST_PIECE_SECONDS = 0.2
 _MOST_GUESSES = 500
 
 
@@ -70,6 +63,7 @@ class LabellingView(QWidget):
         self._early_label = ""
         self._live_plot: LivePlot | None = None
         self._is_stale = True
+        self._takeover = Takeover(monitor.recorder, labelling, settings, self)
         self._build_sound()
         self._build_label()
         self._lay_out()
@@ -77,10 +71,6 @@ class LabellingView(QWidget):
         self._frame_timer = QTimer(self)
         self._frame_timer.setInterval(_FRAME_MS)
         self._frame_timer.timeout.connect(self._on_frame_due)
-        self._takeovers: deque[Iterator[None]] = deque()
-        self._take_timer = QTimer(self)
-        self._take_timer.setInterval(0)
-        self._take_timer.timeout.connect(self._on_take_due)
         self._connect()
         self._show_clip()
 
@@ -200,6 +190,8 @@ class LabellingView(QWidget):
         recorder.finished.connect(self._on_recorded)
         recorder.state_changed.connect(self._on_recorder_changed)
         recorder.complained.connect(self.complained)
+        self._takeover.taken_over.connect(self._on_taken_over)
+        self._takeover.complained.connect(self.complained)
         self._monitor.guessed.connect(self._on_guessed)
         self._monitor.model_changed.connect(self._on_model_changed)
         self._labelling.changed.connect(self._on_library_changed)
@@ -221,7 +213,7 @@ class LabellingView(QWidget):
 
     def shut_down(self) -> None:
         """The program ends. A recording that is not wholly in the library yet is offered at the next start."""
-        self._take_timer.stop()
+        self._takeover.stop()
         self._finish_fields()
 
     # -------------------------------------------------------------------------------------------------- which is open
@@ -360,55 +352,32 @@ class LabellingView(QWidget):
 
     @Slot(object)
     def _on_recorded(self, sound: RecordedSound) -> None:
-        self._begin_take_over(sound, is_opened=True)
+        self._takeover.begin(sound, is_new=True)
 
     def take_unfinished(self) -> None:
         """What was recorded before the program ended, by a crash or a kill, comes into the library too."""
         sounds = self._monitor.recorder.unfinished()
         for sound in sounds:
-            self._begin_take_over(sound, is_opened=False)
+            self._takeover.begin(sound, is_new=False)
         if sounds:
             words = self.tr("1 recording from before the program ended was found; it waits for its label.")
             if len(sounds) > 1:
                 words = self.tr("{n} recordings from before the program ended were found; they wait for their labels.")
             self.complained.emit(words.format(n=len(sounds)))
 
-    def _begin_take_over(self, sound: RecordedSound, is_opened: bool) -> None:
-        self._takeovers.append(self._take_over(sound, is_opened))
-        self._take_timer.start()
-
-    @Slot()
-    def _on_take_due(self) -> None:
-        """A piece at a time: an hour's recording is sixty of them, and the monitor must not be held up."""
-        try:
-            next(self._takeovers[0])
-        except StopIteration:
-            self._takeovers.popleft()
-        except (AudioError, LibraryError) as error:
-            # The recording stays where it is, and is offered again at the next start.
-            self._takeovers.popleft()
-            self.complained.emit(str(error))
-        if not self._takeovers:
-            self._take_timer.stop()
-
-    def _take_over(self, sound: RecordedSound, is_opened: bool) -> Iterator[None]:
-        """Put a recording into the library piece by piece; only then is the recorder's own file deleted."""
-        baby, group, recorded = self._settings[BABY_NAME], sound.path.stem, sound.recorded
-        label, self._early_label = (self._early_label, "") if is_opened else ("", self._early_label)
-        made: list[LibraryClip] = []
-        for wave in pieces(sound.path, sound.seconds):
-            clip = self._labelling.add(wave, group=group, baby=baby, recorded=recorded)
-            made.append(clip)
-            recorded += wave.size / SAMPLE_RATE
-            yield
-        self._monitor.recorder.discard(sound.path)
+    @Slot(object, bool)
+    def _on_taken_over(self, clips: list[LibraryClip], is_new: bool) -> None:
+        if not is_new:
+            return
+        label, self._early_label = self._early_label, ""
         if label:
-            self._labelling.label([clip.id for clip in made], label)
-        if is_opened and made:
-            self.open(made[0].id)
+            self._labelling.label([clip.id for clip in clips], label)
+        self.open(clips[0].id)
 
     @Slot()
     def _on_recorder_changed(self) -> None:
+        if self._monitor.recorder.is_recording:
+            self._early_label = ""
         self._show_clip()
 
     @Slot()
@@ -565,21 +534,6 @@ class LabellingView(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._frame_timer.stop()
-
-
-def pieces(path: Path, seconds: float, longest_seconds: float = _PIECE_SECONDS) -> Iterator[Wave]:
-    """A recording of so many seconds in equal pieces, each (samples,) at 16 kHz; AudioError as of `read_wave`."""
-    size = math.ceil(seconds * SAMPLE_RATE / max(1, math.ceil(seconds / longest_seconds)))
-    waiting: list[Wave] = []
-    for block in resampled_blocks(path):
-        waiting.append(block)
-        while sum(wave.size for wave in waiting) >= size:
-            whole = np.concatenate(waiting)
-            yield whole[:size]
-            waiting = [whole[size:]]
-    rest = np.concatenate(waiting) if waiting else np.zeros(0, np.float32)
-    if rest.size >= _LEAST_PIECE_SECONDS * SAMPLE_RATE:
-        yield rest
 
 
 def _card() -> QFrame:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import (
-    QItemSelection,
-    QItemSelectionModel,
-    QItemSelectionRange,
     QModelIndex,
     QSize,
     Qt,
@@ -18,12 +15,10 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
-    QAbstractItemView,
     QApplication,
     QFileDialog,
     QFrame,
     QHBoxLayout,
-    QHeaderView,
     QInputDialog,
     QLabel,
     QLineEdit,
@@ -31,20 +26,20 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QStackedWidget,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 from babymonitor.core import library_health
-from babymonitor.core.library import LibraryClip, LibraryError
+from babymonitor.core.library import LibraryError
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.choice_view import ChoiceView
+from babymonitor.ui.clips_view import NARROW_EMS, ClipsView
 from babymonitor.ui.health_view import HealthView
 from babymonitor.ui.keys import add_keys
 from babymonitor.ui.label_buttons import MOST_KEYS, LabelButtons
 from babymonitor.ui.label_commands import Labelling
-from babymonitor.ui.library_model import CLIP_ROLE, Column, LibraryModel, Wanted, label_words
+from babymonitor.ui.library_model import LibraryModel, Wanted, label_words
 from babymonitor.ui.symbols import symbol_icon
 from babymonitor.ui.theme import LIGHT, Theme
 
@@ -123,40 +118,13 @@ class LibraryView(QWidget):
 
     def _build_table(self) -> None:
         self.model = LibraryModel(self)
-        self.table = QTableView(self)
-        table = self.table
-        table.setModel(self.model)
-        table.setProperty("role", "clips")
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
-        table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        # Rows of one height: with 10,000 of them Qt need not ask each.
-        table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header = table.horizontalHeader()
-        header.setHighlightSections(False)
-        # Shared with the table, it asks of each column whether all its rows are chosen, at every repaint.
-        header.setSelectionModel(QItemSelectionModel(self.model, header))
-        header.setSectionsClickable(True)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSectionResizeMode(Column.NOTE, QHeaderView.ResizeMode.Stretch)
-        table.setSortingEnabled(True)
-        table.sortByColumn(Column.RECORDED, Qt.SortOrder.DescendingOrder)
-        table.setAccessibleName(self.tr("Clips"))
-        table.setAccessibleDescription(
-            self.tr("Enter opens a clip, Space plays it, a number labels all that are chosen.")
-        )
+        self.table = ClipsView(self.model, self)
         self.empty_label = QLabel(self)
         self.empty_label.setProperty("role", "muted")
         self.empty_label.setWordWrap(True)
         self.empty_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._table_stack = QStackedWidget(self)
-        self._table_stack.addWidget(table)
+        self._table_stack.addWidget(self.table)
         self._table_stack.addWidget(self.empty_label)
 
     def _build_selection_bar(self) -> None:
@@ -237,19 +205,8 @@ class LibraryView(QWidget):
         self.model.set_theme(theme)
         self.health_view.set_theme(theme)
         self.label_buttons.set_theme(theme)
-        px = theme.text_px
-        self.health_view.setFixedWidth(round(px * 19))
-        self.table.verticalHeader().setDefaultSectionSize(round(px * 2.2))
-        widths = {
-            Column.LABEL: 14,
-            Column.RECORDED: 11,
-            Column.LENGTH: 4.8,
-            Column.BABY: 5,
-            Column.LEVEL: 5.6,
-            Column.GROUP: 15,
-        }
-        for column, ems in widths.items():
-            self.table.setColumnWidth(column, round(ems * px))
+        self.health_view.setFixedWidth(round(theme.text_px * 19))
+        self.table.set_theme(theme)
         self._dress()
 
     def _dress(self) -> None:
@@ -275,13 +232,13 @@ class LibraryView(QWidget):
         self._is_stale = False
         try:
             clips = self._library.trashed() if self._is_trash else self._library.clips()
-            chosen = self.chosen_ids()
+            chosen = self.table.chosen_ids()
             self.model.set_clips(clips)
             self._show_counts()
         except LibraryError as error:
             self.complained.emit(str(error))
             return
-        self.choose(chosen)
+        self.table.choose(chosen)
         self._show_table()
 
     def find_now(self) -> None:
@@ -339,7 +296,7 @@ class LibraryView(QWidget):
         self._show_chosen()
 
     def _show_chosen(self) -> None:
-        count, shown = self._chosen_count(), len(self.model.shown)
+        count, shown = self.table.chosen_count(), len(self.model.shown)
         if count > 1:
             words = self.tr("{n} of {all} chosen").format(n=count, all=shown)
         else:
@@ -351,55 +308,15 @@ class LibraryView(QWidget):
         for widget in (self.baby_button, self.label_buttons):
             widget.setEnabled(count > 0 and not self._is_trash)
         self.delete_button.setEnabled(count > 0)
-        clip = self.current_clip() if count == 1 else None
+        clip = self.table.current_clip() if count == 1 else None
         self.label_buttons.check(clip.label if clip is not None else None)
-
-    # --------------------------------------------------------------------------------------------------------- choosing
-
-    def current_clip(self) -> LibraryClip | None:
-        """The one that was chosen last."""
-        index = self.table.currentIndex()
-        clip: LibraryClip | None = index.data(CLIP_ROLE) if index.isValid() else None
-        return clip
-
-    def _chosen_count(self) -> int:
-        return sum(part.height() for part in self._chosen_parts())
-
-    def _chosen_parts(self) -> list[QItemSelectionRange]:
-        """Rows that follow each other; a selection has few of these, however many rows it has."""
-        selection = self.table.selectionModel().selection()
-        return [selection.at(number) for number in range(selection.count())]
-
-    def chosen_ids(self) -> list[str]:
-        """Ids of the rows that are chosen, from the top."""
-        rows: set[int] = set()
-        for part in self._chosen_parts():
-            rows.update(range(part.top(), part.bottom() + 1))
-        return [self.model.shown[row].id for row in sorted(rows)]
-
-    def choose(self, ids: Sequence[str]) -> None:
-        """Choose the rows of these clips, as far as they are listed."""
-        rows = sorted(row for id in ids if (row := self.model.row_of(id)) is not None)
-        selection = QItemSelection()
-        first = 0
-        # In stretches: thousands of single rows would take Qt seconds.
-        for at, row in enumerate(rows):
-            if at + 1 == len(rows) or rows[at + 1] != row + 1:
-                last_column = len(Column) - 1
-                selection.select(self.model.index(rows[first], 0), self.model.index(row, last_column))
-                first = at + 1
-        model = self.table.selectionModel()
-        flag = QItemSelectionModel.SelectionFlag
-        model.select(selection, flag.ClearAndSelect)
-        if rows and not self.table.currentIndex().isValid():
-            model.setCurrentIndex(self.model.index(rows[0], 0), flag.NoUpdate)
 
     # --------------------------------------------------------------------------------------------------------- actions
 
     @Slot(str)
     def label_chosen(self, name: str) -> None:
         """Give all that are chosen this label."""
-        ids = self.chosen_ids()
+        ids = self.table.chosen_ids()
         if ids and not self._is_trash:
             self._go_on(ids)
             self._labelling.label(ids, name)
@@ -413,7 +330,7 @@ class LibraryView(QWidget):
     @Slot()
     def delete_chosen(self) -> None:
         """Into the trash, or out of it where that is what is listed."""
-        ids = self.chosen_ids()
+        ids = self.table.chosen_ids()
         if not ids:
             return
         if self._is_trash:
@@ -424,7 +341,7 @@ class LibraryView(QWidget):
     @Slot()
     def toggle_playing(self) -> None:
         """Play the clip that is chosen, or end it."""
-        clip = self.current_clip()
+        clip = self.table.current_clip()
         if self._playing or clip is None:
             self._monitor.stop_playing()
         else:
@@ -432,7 +349,7 @@ class LibraryView(QWidget):
 
     @Slot()
     def open_chosen(self) -> None:
-        clip = self.current_clip()
+        clip = self.table.current_clip()
         if clip is not None and not self._is_trash:
             self.open_requested.emit(clip.id)
 
@@ -455,7 +372,7 @@ class LibraryView(QWidget):
             return
         try:
             changed = {id: self._library.clip(id) for id in ids}
-            chosen, row = self.chosen_ids(), self.table.currentIndex().row()
+            chosen, row = self.table.chosen_ids(), self.table.currentIndex().row()
             self.model.update_clips(changed)
             self._show_counts()
         except LibraryError as error:
@@ -467,7 +384,7 @@ class LibraryView(QWidget):
     def _choose_again(self, chosen: Sequence[str], row: int) -> None:
         """What was chosen; where that is gone from the list, what has taken its place."""
         if any(self.model.row_of(id) is not None for id in chosen):
-            self.choose(chosen)
+            self.table.choose(chosen)
         elif chosen and self.model.shown:
             self.table.setCurrentIndex(self.model.index(min(max(row, 0), len(self.model.shown) - 1), 0))
 
@@ -480,9 +397,9 @@ class LibraryView(QWidget):
             self.refresh()
         label = None if self._is_trash else self.label_box.currentData()
         wanted = Wanted(label, self.baby_box.currentData(), self.group_box.currentData(), self.search_edit.text())
-        chosen = self.chosen_ids()
+        chosen = self.table.chosen_ids()
         self.model.show_only(wanted)
-        self.choose(chosen)
+        self.table.choose(chosen)
         self._show_table()
 
     @Slot()
@@ -526,8 +443,8 @@ class LibraryView(QWidget):
 
     @Slot()
     def _on_baby_wanted(self) -> None:
-        ids = self.chosen_ids()
-        clip = self.current_clip()
+        ids = self.table.chosen_ids()
+        clip = self.table.current_clip()
         if not ids or self._is_trash:
             return
         name, is_given = QInputDialog.getText(
@@ -554,10 +471,8 @@ class LibraryView(QWidget):
         """Where it is narrow, what can be read in the clip itself goes first."""
         super().resizeEvent(event)
         ems = (self.width() - self.health_view.width()) / self._theme.text_px
-        self.table.setColumnHidden(Column.BABY, ems < 40)
-        self.group_box.setVisible(ems >= 40 or self.group_box.currentData() is not None)
-        self.table.setColumnHidden(Column.LEVEL, ems < 52)
-        self.table.setColumnHidden(Column.GROUP, ems < 62)
+        self.table.use_width(ems)
+        self.group_box.setVisible(ems >= NARROW_EMS or self.group_box.currentData() is not None)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

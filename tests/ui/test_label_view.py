@@ -20,9 +20,10 @@ from babymonitor.core.settings import BABY_NAME, COUNT_IN, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.label_view import LABEL_TAB, LIBRARY_TAB, LabelView
-from babymonitor.ui.labelling_view import LabellingView, pieces
+from babymonitor.ui.labelling_view import LabellingView
 from babymonitor.ui.main_window import LABEL_PAGE, TRAIN_PAGE, MainWindow
 from babymonitor.ui.suggestion import suggestion
+from babymonitor.ui.takeover import pieces
 from resources import synthesise
 
 Key = Qt.Key

@@ -117,13 +117,13 @@ def test_filters_and_search(view: LibraryView, clips: list[LibraryClip], qtbot: 
 def test_many_are_labelled_at_once_in_one_step(
     view: LibraryView, library: Library, clips: list[LibraryClip], qtbot: QtBot
 ) -> None:
-    view.choose([clips[3].id, clips[5].id, clips[7].id])
+    view.table.choose([clips[3].id, clips[5].id, clips[7].id])
     assert view.count_label.text() == "3 of 8 chosen"
     press(qtbot, view, Key.Key_3)
     assert [clip.label for clip in library.clips()] == [
         "hungry", "tired", "background", "tired", "hungry", "tired", "natural", "tired",
     ]  # fmt: skip
-    assert view.chosen_ids() == [clips[3].id, clips[5].id, clips[7].id], "what was chosen stays chosen"
+    assert view.table.chosen_ids() == [clips[3].id, clips[5].id, clips[7].id], "what was chosen stays chosen"
     assert view.model.index(3, Column.LABEL).data() == "Tired"
     press(qtbot, view, Key.Key_Z, CONTROL)
     assert [clip.label for clip in library.clips()] == list(LABELS)
@@ -134,7 +134,7 @@ def test_many_are_labelled_at_once_in_one_step(
 def test_labelling_one_goes_on_to_the_next(view: LibraryView, clips: list[LibraryClip], qtbot: QtBot) -> None:
     view.table.setCurrentIndex(view.model.index(3, 0))
     press(qtbot, view, Key.Key_1)
-    assert view.chosen_ids() == [clips[4].id]
+    assert view.table.chosen_ids() == [clips[4].id]
 
 
 def test_a_clip_that_leaves_the_filter_makes_place_for_the_next(
@@ -145,13 +145,13 @@ def test_a_clip_that_leaves_the_filter_makes_place_for_the_next(
     view.table.setCurrentIndex(view.model.index(0, 0))
     press(qtbot, view, Key.Key_1)
     assert ids(view) == [clips[7].id]
-    assert view.chosen_ids() == [clips[7].id]
+    assert view.table.chosen_ids() == [clips[7].id]
 
 
 def test_delete_undo_and_the_trash(
     page: LabelView, view: LibraryView, library: Library, clips: list[LibraryClip], qtbot: QtBot
 ) -> None:
-    view.choose([clips[0].id, clips[1].id])
+    view.table.choose([clips[0].id, clips[1].id])
     press(qtbot, view, Key.Key_Delete)
     assert ids(view) == [clip.id for clip in clips[2:]]
     press(qtbot, view, Key.Key_Z, CONTROL)
@@ -161,7 +161,7 @@ def test_delete_undo_and_the_trash(
     assert set(ids(view)) == {clips[0].id, clips[1].id}
     assert view.delete_button.text() == "Bring back"
     assert not view.label_buttons.isEnabled()
-    view.choose([clips[1].id])
+    view.table.choose([clips[1].id])
     press(qtbot, view, Key.Key_Delete)
     assert ids(view) == [clips[0].id]
     choose_label(view, None)
@@ -191,7 +191,7 @@ def test_notes_and_names_are_written_in_the_table(
     qtbot.keyClick(editor, Key.Key_Return)
     qtbot.waitUntil(lambda: library.clip(clips[0].id).note == "1 tooth")  # type: ignore[union-attr]
     monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("Ada", True))
-    view.choose([clips[0].id, clips[1].id])
+    view.table.choose([clips[0].id, clips[1].id])
     press(qtbot, view, Key.Key_B)
     assert [clip.baby for clip in library.clips()][:3] == ["Ada", "Ada", "Ben"]
 
@@ -303,12 +303,12 @@ def test_the_model_keeps_qts_rules(clips: list[LibraryClip]) -> None:
 
 def test_a_selection_of_thousands_is_restored_in_stretches(view: LibraryView, clips: list[LibraryClip]) -> None:
     view.table.selectAll()
-    assert view.chosen_ids() == [clip.id for clip in clips]
+    assert view.table.chosen_ids() == [clip.id for clip in clips]
     view.table.selectionModel().select(
         view.model.index(2, 0),
         QItemSelectionModel.SelectionFlag.Deselect | QItemSelectionModel.SelectionFlag.Rows,
     )
-    chosen = view.chosen_ids()
+    chosen = view.table.chosen_ids()
     assert len(chosen) == 7
     view.refresh()
-    assert view.chosen_ids() == chosen
+    assert view.table.chosen_ids() == chosen
