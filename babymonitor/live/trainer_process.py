@@ -1,0 +1,332 @@
+"""The trainer as a process beside the monitor: behind it in priority, on one thread, and free to die."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from typing import Any, TextIO
+
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal, Slot
+
+from babymonitor.core import paths
+from babymonitor.core.runs import CANCELLED, FAILED, FINISHED, FULL, Run, is_alive, mark
+
+_log = logging.getLogger("babymonitor")
+
+NICE = 10
+"""How far the trainer stands behind the monitor."""
+_REFUSED_STATUS = 2
+_END_MS = 3000
+_LONGEST_LINE = 2000
+
+
+def _process(parent: QObject) -> QProcess:
+    process = QProcess(parent)
+    environment = QProcessEnvironment.systemEnvironment()
+    for name, value in paths.program()[1].items():
+        environment.insert(name, value)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        environment.insert(name, "1")
+    environment.insert("PYTHONUNBUFFERED", "1")
+    process.setProcessEnvironment(environment)
+    process.setStandardInputFile(QProcess.nullDevice())
+    return process
+
+
+def _start(process: QProcess, words: list[str]) -> None:
+    program = paths.program()[0]
+    process.start(program[0], [*program[1:], "trainer", *words])
+
+
+def stand_behind(process: int) -> None:
+    """Lower a process's priority; one that is gone already is left alone."""
+    if sys.platform == "win32":
+        below_normal, set_information = 0x4000, 0x0200
+        handle = ctypes.windll.kernel32.OpenProcess(set_information, False, process)
+        ctypes.windll.kernel32.SetPriorityClass(handle, below_normal)
+        ctypes.windll.kernel32.CloseHandle(handle)
+    else:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, process, NICE)
+
+
+def end_orphan(run: Run) -> None:
+    """End a trainer that outlived the program that began it; another process that now has its number is let be."""
+    if not is_alive(run.trainer):
+        return
+    command = ["ps", "-p", str(run.trainer), "-o", "args="]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        told = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
+        if str(run.folder) in told:
+            os.kill(run.trainer, signal.SIGKILL)
+
+
+class TrainerProcess(QObject):
+    """Runs one training at a time. All signals come on the main thread; `ended` comes once for each `start`."""
+
+    event_arrived = Signal(dict)
+    """One object that the trainer told."""
+    log_arrived = Signal(str)
+    """A line of whatever else it printed."""
+    ended = Signal(object, str, str)
+    """core.runs.Run, its state, and how it ended in a sentence."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.run: Run | None = None
+        self._process: QProcess | None = None
+        self._commands: list[list[str]] = []
+        self._is_cancelled = False
+        self._told, self._said = b"", b""
+        self._last_line = ""
+        self._events: TextIO | None = None
+        self._log_file: TextIO | None = None
+        self._kill_timer = QTimer(self)
+        self._kill_timer.setSingleShot(True)
+        self._kill_timer.setInterval(_END_MS)
+        self._kill_timer.timeout.connect(self._on_kill_due)
+
+    @property
+    def is_running(self) -> bool:
+        return self.run is not None
+
+    @property
+    def process_id(self) -> int:
+        """Of the trainer; 0 while it does not run."""
+        return 0 if self._process is None else int(self._process.processId())
+
+    def start(self, run: Run, resume: bool = False) -> None:
+        """Begin, or resume, a run; nothing happens while another one goes on."""
+        if self.run is not None:
+            return
+        self.run = run
+        self._is_cancelled = False
+        self._last_line = ""
+        self._commands = run.commands(resume)
+        try:
+            # They stay open as long as the run lasts.
+            self._events = run.events.open("a", encoding="utf-8")
+            self._log_file = run.log.open("a", encoding="utf-8")
+            run.comparison.unlink(missing_ok=True)
+            self.run = mark(run, "running")
+        except OSError as error:
+            self._end(FAILED, self.tr("The training cannot begin: {error}.").format(error=error.strerror))
+            return
+        self._begin_next()
+
+    @Slot()
+    def cancel(self) -> None:
+        """End the training; what it made until then is no model, and a full one can be resumed."""
+        if self._process is None or self._is_cancelled:
+            return
+        self._is_cancelled = True
+        self._process.terminate()
+        self._kill_timer.start()
+
+    def shut_down(self) -> None:
+        """Cancel and wait for it: the program ends."""
+        process = self._process
+        if process is None:
+            return
+        self.cancel()
+        if not process.waitForFinished(_END_MS):
+            process.kill()
+            process.waitForFinished(_END_MS)
+
+    def _begin_next(self) -> None:
+        process = _process(self)
+        process.readyReadStandardOutput.connect(self._on_output)
+        process.readyReadStandardError.connect(self._on_error_output)
+        process.started.connect(self._on_started)
+        process.errorOccurred.connect(self._on_error)
+        process.finished.connect(self._on_finished)
+        self._process = process
+        self._told = self._said = b""
+        _start(process, self._commands.pop(0))
+
+    @Slot()
+    def _on_started(self) -> None:
+        if self._process is None or self.run is None:
+            return
+        number = int(self._process.processId())
+        stand_behind(number)
+        with contextlib.suppress(OSError):
+            self.run = mark(self.run, "running", trainer=number)
+
+    @Slot()
+    def _on_output(self) -> None:
+        if self._process is None:
+            return
+        self._told += bytes(self._process.readAllStandardOutput().data())
+        *lines, self._told = self._told.split(b"\n")
+        for line in lines:
+            self._take(line.decode("utf-8", "replace"))
+
+    def _take(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict):
+            self._keep_log(line)
+            return
+        if self._events is not None:
+            with contextlib.suppress(OSError):
+                self._events.write(line + "\n")
+                self._events.flush()
+        self.event_arrived.emit(event)
+
+    @Slot()
+    def _on_error_output(self) -> None:
+        if self._process is None:
+            return
+        self._said += bytes(self._process.readAllStandardError().data())
+        *lines, self._said = self._said.split(b"\n")
+        for line in lines:
+            self._keep_log(line.decode("utf-8", "replace"))
+
+    def _keep_log(self, line: str) -> None:
+        line = line.rstrip()[:_LONGEST_LINE]
+        if not line:
+            return
+        self._last_line = line
+        if self._log_file is not None:
+            with contextlib.suppress(OSError):
+                self._log_file.write(line + "\n")
+                self._log_file.flush()
+        self.log_arrived.emit(line)
+
+    @Slot()
+    def _on_kill_due(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+
+    @Slot(QProcess.ProcessError)
+    def _on_error(self, error: QProcess.ProcessError) -> None:
+        if error is QProcess.ProcessError.FailedToStart:
+            self._end(FAILED, self.tr("The trainer does not start; nothing was changed."))
+
+    @Slot(int, QProcess.ExitStatus)
+    def _on_finished(self, status: int, how: QProcess.ExitStatus) -> None:
+        run = self.run
+        if run is None:
+            return
+        self._on_output()
+        self._on_error_output()
+        if self._said:
+            self._keep_log(self._said.decode("utf-8", "replace"))
+        is_comparing = run.request.kind == FULL and not self._commands
+        went_well = how is QProcess.ExitStatus.NormalExit and status == 0 and run.model.is_file()
+        if self._is_cancelled:
+            self._end(CANCELLED, self._cancelled_sentence(run))
+        elif went_well and self._commands:
+            self._let_go()
+            self._begin_next()
+        elif went_well:
+            self._end(FINISHED, self.tr("The new model is ready."))
+        elif is_comparing and run.model.is_file():
+            words = self.tr("The new model is ready, but it could not be compared with the present one: {why}")
+            self._end(FINISHED, words.format(why=self._last_line or self.tr("the comparison ended unexpectedly.")))
+        elif how is QProcess.ExitStatus.NormalExit and status == _REFUSED_STATUS and self._last_line:
+            self._end(FAILED, self._last_line)
+        else:
+            words = self.tr("The training ended unexpectedly; nothing was changed.")
+            if run.request.kind == FULL and run.checkpoint.is_file():
+                words += " " + self.tr("It can be resumed.")
+            if self._last_line:
+                words += " " + self.tr("The last it said: {line}").format(line=self._last_line)
+            _log.warning("trainer ended with %s (%s): %s", status, how, self._last_line)
+            self._end(FAILED, words)
+
+    def _cancelled_sentence(self, run: Run) -> str:
+        if run.request.kind == FULL and run.checkpoint.is_file():
+            return self.tr("The training was stopped; nothing was changed, and it can be resumed.")
+        return self.tr("The training was stopped; nothing was changed.")
+
+    def _let_go(self) -> None:
+        process, self._process = self._process, None
+        self._kill_timer.stop()
+        if process is not None:
+            process.deleteLater()
+
+    def _end(self, state: str, sentence: str) -> None:
+        run = self.run
+        if run is None:
+            return
+        self._let_go()
+        for file in (self._events, self._log_file):
+            if file is not None:
+                with contextlib.suppress(OSError):
+                    file.close()
+        self._events = self._log_file = None
+        self.run = None
+        try:
+            run = mark(run, state, sentence)
+        except OSError as error:
+            _log.warning("the end of %s could not be written down: %s", run.name, error)
+        if state == FINISHED:
+            with contextlib.suppress(OSError):
+                run.checkpoint.unlink(missing_ok=True)
+        self.ended.emit(run, state, sentence)
+
+
+class FamiliesLoader(QObject):
+    """Asks the trainer once which families it knows; loading torch takes it some seconds."""
+
+    arrived = Signal(list)
+    """Of each family name, parameters, input, needs, recipe and about, as `trainer families --json` has them."""
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.families: list[dict[str, Any]] = []
+        self._process: QProcess | None = None
+
+    def load(self) -> None:
+        """Ask, unless that was done or is being done."""
+        if self.families or self._process is not None:
+            return
+        process = _process(self)
+        process.started.connect(self._on_started)
+        process.finished.connect(self._on_finished)
+        process.errorOccurred.connect(self._on_error)
+        self._process = process
+        _start(process, ["families", "--json"])
+
+    def shut_down(self) -> None:
+        """The program ends."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.waitForFinished(_END_MS)
+
+    @Slot()
+    def _on_started(self) -> None:
+        if self._process is not None:
+            stand_behind(int(self._process.processId()))
+
+    @Slot(QProcess.ProcessError)
+    def _on_error(self, error: QProcess.ProcessError) -> None:
+        if error is QProcess.ProcessError.FailedToStart and self._process is not None:
+            self._process = None
+            self.failed.emit(self.tr("The trainer does not start."))
+
+    @Slot(int, QProcess.ExitStatus)
+    def _on_finished(self, status: int, how: QProcess.ExitStatus) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        text = bytes(process.readAllStandardOutput().data()).decode("utf-8", "replace")
+        said = bytes(process.readAllStandardError().data()).decode("utf-8", "replace").strip().splitlines()
+        process.deleteLater()
+        try:
+            self.families = json.loads(text.strip().splitlines()[-1])["families"]
+        except (ValueError, KeyError, IndexError, TypeError):
+            self.failed.emit(said[-1] if said else self.tr("The trainer did not say which families it knows."))
+            return
+        self.arrived.emit(self.families)
