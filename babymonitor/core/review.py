@@ -8,12 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
 from babymonitor.core.features import Wave
 from babymonitor.core.history import RIGHT, UNSURE, WRONG, AlertRow, History, HistoryError, NearMiss, Review
 from babymonitor.core.labels import canonical, label
-from babymonitor.core.library import AlreadyThereError, Library, LibraryClip, LibraryError
+from babymonitor.core.library_clip import AlreadyThereError, LibraryClip, LibraryError
+
+if TYPE_CHECKING:  # the table of alerts needs words of this module, and the window opens sooner without the rest
+    from babymonitor.core.library import Library
 
 CRYING, LOUD, NEAR_MISS = "crying", "loud", "near_miss"
 """Kinds of an `Episode`."""

@@ -17,7 +17,7 @@ from babymonitor.core.settings import CLOSE_TO_TRAY, THEME, WINDOW_GEOMETRY, Set
 from babymonitor.live.monitor import Monitor
 from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.history_view import HistoryView
-from babymonitor.ui.main_window import MONITOR_PAGE, NIGHTS_PAGE, MainWindow
+from babymonitor.ui.main_window import LABEL_PAGE, MONITOR_PAGE, NIGHTS_PAGE, TRAIN_PAGE, MainWindow
 from babymonitor.ui.settings_dialog import SettingsDialog
 
 
@@ -53,6 +53,14 @@ def test_every_action_has_a_key_and_does_it(
     assert window.pages.currentIndex() == NIGHTS_PAGE
     qtbot.keyClick(window, key.Key_1, control)
     assert window.pages.currentIndex() == MONITOR_PAGE
+    wanted: list[str] = []
+    window.library_wanted.connect(lambda: wanted.append("library"))
+    qtbot.keyClick(window, key.Key_3, control)
+    assert window.pages.currentIndex() == LABEL_PAGE
+    assert wanted == ["library"], "it is opened when it is first needed"
+    qtbot.keyClick(window, key.Key_4, control)
+    assert window.pages.currentIndex() == TRAIN_PAGE
+    qtbot.keyClick(window, key.Key_1, control)
     qtbot.keyClick(window, key.Key_N, control)
     assert window.theme.name == "night"
     qtbot.keyClick(window, key.Key_Comma, control)
@@ -205,11 +213,26 @@ def test_the_theme_follows_its_setting_on_every_page(window: MainWindow, setting
 def test_pages_but_the_first_are_built_when_they_are_visited(window: MainWindow) -> None:
     assert type(window.pages.widget(NIGHTS_PAGE)) is QWidget
     assert type(_nights(window)).__name__ == "HistoryView"
+    for number in (LABEL_PAGE, TRAIN_PAGE):
+        assert type(window.pages.widget(number)) is QWidget
+
+
+def test_the_keys_of_the_page_that_is_shown_are_listed(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+    monkeypatch.setattr(QMessageBox, "show", lambda box: texts.append(box.text()))
+    window.show_keys()
+    window.show_label()
+    window.show_keys()
+    assert "Take the model’s suggestion" not in texts[0]
+    assert "Ctrl+Z  —  Undo" in texts[1]
+    assert "R  —  Record, or end the recording" in texts[1]
+    assert "Search" not in texts[1], "that is the library's, which is not shown"
 
 
 def test_the_window_loads_nothing_heavy() -> None:
     """In a process of its own: what other tests have loaded does not count."""
     heavy = ("torch", "librosa", "sklearn", "scipy", "matplotlib", "onnxruntime", "sounddevice", "soundfile", "av")
+    heavy += ("pyqtgraph", "babymonitor.core.library", "babymonitor.ui.label_view")
     code = f"import sys, babymonitor.ui.main_window; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
