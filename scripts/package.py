@@ -35,10 +35,8 @@ PROJECT_KEYS = ("name", "version", "description", "readme", "requires-python", "
 # `babymonitor training-pack install` fetches it for who trains from scratch.
 TEACHING = ("ml-dtypes", "onnx", "scipy", "tqdm")
 # The training pack is installed by pip inside the app's own process: in a bundle there is no other Python.
-INSTALLER = "pip==26.3"
+INSTALLER = "pip"
 PACK_LIST = "training-pack.txt"
-# Source files that are for developers alone.
-NOT_STAGED = {"resources/synthesise.py"}
 
 # The parts of the table of contents, by what a path below the package begins with; the first that fits counts.
 PARTS = {
@@ -76,7 +74,7 @@ def requires() -> list[str]:
     """What travels in the package, pinned: the app's list, what teaching needs, and what installs the training pack."""
     app, trainer = pins("app.txt"), pins("trainer.txt")
     also = {name: trainer[name] for name in TEACHING if name not in app}
-    return [*app.values(), *also.values(), INSTALLER]
+    return [*app.values(), *also.values(), pins("test.txt")[INSTALLER]]
 
 
 def pack_list() -> list[str]:
@@ -112,7 +110,7 @@ def stage(folder: Path) -> Path:
     sources: Iterable[str] = settings["tool"]["briefcase"]["app"][APP]["sources"]
     for source in (*sources, "installers"):
         for path in tracked(source):
-            if path.suffix in {".pyc", ".pyo"} or path.as_posix() in NOT_STAGED:
+            if path.suffix in {".pyc", ".pyo"}:
                 continue
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / path, folder / path)
@@ -136,9 +134,7 @@ def briefcase(folder: Path, *words: str) -> None:
 
 def system_words() -> list[str]:
     """Platform and format, as Briefcase calls this system's."""
-    if sys.platform.startswith("linux"):
-        return ["linux", "system"]
-    return ["macOS", "app"] if sys.platform == "darwin" else ["windows", "app"]
+    return {"linux": ["linux", "system"], "darwin": ["macOS", "app"], "win32": ["windows", "app"]}[sys.platform]
 
 
 def build(folder: Path, template: str, dist: Path) -> Path:

@@ -38,7 +38,7 @@ def folder() -> Path:
 def is_installed() -> bool:
     """Whether the pack that this version of the program asks for is there, whole."""
     try:
-        return json.loads((folder() / _STAMP).read_text(encoding="utf-8")) == _wanted()
+        return bool(json.loads((folder() / _STAMP).read_text(encoding="utf-8")) == _wanted())
     except (OSError, ValueError):
         return False
 

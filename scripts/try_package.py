@@ -1,0 +1,598 @@
+"""Try a .deb as a caregiver would meet it: in a clean Debian, as an ordinary user, from installing to removing.
+
+    sudo .venv/bin/python scripts/try_package.py dist/babymonitor_….deb [--log docs/reports/installer.log]
+
+Needs root and debootstrap, for a folder with a Debian of its own; packages come from where this machine's come from.
+Everything that the program does there it does as the user `carer`, who may do nothing. The sound card is a private
+PulseAudio whose microphone hears what is played into it, the screen is Xvfb, and the baby is resources/demo.flac.
+Each step says what it saw; the first that fails ends the trial with status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import soundfile
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from scripts import package  # noqa: E402
+from trainer import synthetic  # noqa: E402
+
+USER = "carer"
+HOME = f"/home/{USER}"
+DATA = f"{HOME}/.local/share/babymonitor"
+DISPLAY = ":77"
+RATE = 16000
+# What stands in for a room and a desk. Not what the app needs: that has to come with the package.
+STAND_INS = ["xvfb", "pulseaudio", "pulseaudio-utils", "desktop-file-utils", "shared-mime-info"]
+ALSA = "pcm.!default { type pulse }\nctl.!default { type pulse }\npcm.pulse { type pulse }\n"
+OLDER = "0.0.1"
+CHROOT = "/usr/sbin/chroot"
+
+
+class TrialError(Exception):
+    """What was expected and did not happen."""
+
+
+class Trial:
+    """A Debian in a folder, with the package's deb at hand, and a log of what happens there."""
+
+    def __init__(self, root: Path, deb: Path, log: TextIO | None) -> None:
+        self.root = root
+        self.deb = deb
+        self._log = log
+        self._began = time.monotonic()
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    # ------------------------------------------------------------------------------------------------ saying and doing
+
+    def say(self, text: str) -> None:
+        line = f"[{time.monotonic() - self._began:6.0f} s] {text}"
+        for stream in (sys.stdout, self._log):
+            if stream is not None:
+                print(line, file=stream, flush=True)
+
+    def expect(self, condition: object, text: str) -> None:
+        """Say what was seen, or end the trial."""
+        if not condition:
+            raise TrialError(f"NOT SEEN: {text}")
+        self.say(f"ok    {text}")
+
+    def as_root(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run in the folder's Debian as root; what went wrong ends the trial."""
+        environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "DEBIAN_FRONTEND": "noninteractive",
+            "LC_ALL": "C.UTF-8",
+        }
+        done = subprocess.run(
+            [CHROOT, str(self.root), *words], env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise TrialError(
+                f"{' '.join(words)} ended with {done.returncode}: {done.stdout[-600:]}{done.stderr[-600:]}"
+            )
+        return done
+
+    def command(self, *words: str) -> tuple[list[str], dict[str, str]]:
+        """The words and the environment with which the user runs something there."""
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": HOME,
+            "USER": USER,
+            "LANG": "C.UTF-8",
+            "DISPLAY": DISPLAY,
+            "XDG_RUNTIME_DIR": f"{HOME}/run",
+            "ALSA_CONFIG_PATH": f"{HOME}/alsa.conf",
+            "DBUS_SESSION_BUS_ADDRESS": "disabled:",
+            **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
+        }
+        return [CHROOT, f"--userspec={USER}:{USER}", str(self.root), *words], environment
+
+    def as_user(self, *words: str, seconds: float = 1800.0) -> subprocess.CompletedProcess[str]:
+        """Run as the ordinary user and wait for it."""
+        command, environment = self.command(*words)
+        return subprocess.run(
+            command,
+            env=environment,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def begin(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start something as the ordinary user; it is ended with the trial at the latest."""
+        command, environment = self.command(*words)
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._running.append(process)
+        return process
+
+    def close(self) -> None:
+        for process in reversed(self._running):
+            if process.poll() is None:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(10)
+
+    def path(self, inside: str) -> Path:
+        """A path of the folder's Debian, seen from outside."""
+        return self.root / inside.lstrip("/")
+
+    def give(self, path: Path) -> None:
+        """Make the user the owner of what was laid there from outside."""
+        self.as_root("chown", "-R", f"{USER}:{USER}", "/" + path.relative_to(self.root).as_posix())
+
+    def wait_for(self, seen: Callable[[], Any], what: str, seconds: float = 180.0) -> Any:
+        """The first true answer of `seen`."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, sqlite3.Error):
+                if answer := seen():
+                    return answer
+            time.sleep(0.2)
+        raise TrialError(f"NOT SEEN within {seconds:.0f} s: {what}")
+
+    def asked(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of the history in the user's folder."""
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.path(DATA)}/history.sqlite?mode=ro", uri=True)
+        ) as database:
+            return database.execute(query).fetchall()
+
+
+# ------------------------------------------------------------------------------------------------------ the clean Debian
+
+
+def lay_out(root: Path, base: Path | None) -> None:
+    """A clean Debian in a new folder, with this machine's package sources and an ordinary user."""
+    if base is not None:
+        subprocess.run(["cp", "-a", f"{base}/.", str(root)], check=True)
+    else:
+        sources = Path("/etc/apt/sources.list.d/debian.sources").read_text(encoding="utf-8").splitlines()
+        mirror = next(line.split()[1] for line in sources if line.startswith("URIs:"))
+        subprocess.run(["debootstrap", "--variant=minbase", "bookworm", str(root), mirror], check=True)
+    (root / "etc/apt/sources.list").unlink(missing_ok=True)
+    for folder in ("etc/apt/sources.list.d", "etc/apt/apt.conf.d"):
+        for path in Path("/", folder).iterdir():
+            if path.suffix in {".sources", ".list"} or "registry" in path.name:
+                shutil.copy(path, root / folder)
+    # This machine's way to the package index, if it has one of its own, for the training pack.
+    for name in ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt"):
+        if Path("/", name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(Path("/", name), root / name)
+    for folder in ("proc", "dev"):
+        subprocess.run(["mount", "--rbind", f"/{folder}", str(root / folder)], check=True)
+    for folder in filter(None, os.environ.get("PIP_FIND_LINKS", "").split()):
+        if Path(folder).is_dir():
+            # A copy, no mount: what is mounted there would go with the folder when it is removed.
+            shutil.copytree(folder, root / folder.lstrip("/"), dirs_exist_ok=True)
+
+
+def older(deb: Path, folder: Path) -> Path:
+    """The same package under a lower number, with one file more: what is upgraded over."""
+    tree = folder / "older"
+    subprocess.run(["dpkg-deb", "--raw-extract", str(deb), str(tree)], check=True)
+    control = tree / "DEBIAN" / "control"
+    lines = control.read_text(encoding="utf-8").splitlines()
+    lines = [f"Version: {OLDER}" if line.startswith("Version:") else line for line in lines]
+    control.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tree / "usr/lib/babymonitor/app/babymonitor/only_in_the_older.py").write_text("")
+    made = folder / f"babymonitor_{OLDER}.deb"
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(tree), str(made)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    shutil.rmtree(tree)
+    return made
+
+
+def set_up_room(trial: Trial) -> None:
+    """A screen and a sound card, as the user."""
+    trial.path(f"{HOME}/run").mkdir(exist_ok=True, mode=0o700)
+    trial.path(f"{HOME}/alsa.conf").write_text(ALSA)
+    trial.give(trial.path(HOME))
+    trial.begin("Xvfb", DISPLAY, "-screen", "0", "1280x900x24", "-nolisten", "tcp")
+    modules = [
+        "module-native-protocol-unix auth-anonymous=1",
+        "module-null-sink sink_name=speaker rate=44100 channels=1",
+        "module-null-sink sink_name=crib rate=16000 channels=1",
+        "module-remap-source master=crib.monitor source_name=mic",
+    ]
+    words = [word for module in modules for word in ("-L", module)]
+    trial.begin("pulseaudio", "--daemonize=no", "-n", "--exit-idle-time=-1", "--disable-shm=yes", *words)
+    trial.wait_for(lambda: trial.as_user("pactl", "info").returncode == 0, "the sound server", 60)
+    trial.as_user("pactl", "set-default-sink", "speaker")
+    trial.as_user("pactl", "set-default-source", "mic")
+
+
+def play_night(trial: Trial) -> subprocess.Popen[bytes]:
+    """Let the microphone hear the demo's night: half a minute of cries after quiet and babbling."""
+    demo = "/usr/lib/babymonitor/app/resources/demo.flac"
+    return trial.begin("paplay", "--device=crib", "--latency-msec=20", demo)
+
+
+@contextlib.contextmanager
+def window(trial: Trial) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, float]]]:
+    """The installed window, running, with seconds from its start to its picture and its first score; ended by TERM."""
+    log = trial.path(f"{DATA}/babymonitor.log")
+    known = log.stat().st_size if log.exists() else 0
+    began = time.time()
+    process = trial.begin("babymonitor")
+
+    def since(what: str) -> float:
+        for line in log.read_text(errors="replace")[known:].splitlines():
+            if what in line:
+                return float(line.split()[0]) - began
+        return 0.0
+
+    seconds = {what: trial.wait_for(lambda what=what: since(what), what) for what in ("window visible", "first score")}
+    try:
+        yield process, seconds
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def memory_of(process: subprocess.Popen[bytes]) -> float:
+    """MB that the process holds, its share of what it shares counted in part (PSS)."""
+    for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1000
+    return 0.0
+
+
+def photograph(trial: Trial, target: Path) -> None:
+    """The screen, as a PNG."""
+    program = (
+        "import sys; from PySide6.QtGui import QGuiApplication; a = QGuiApplication(sys.argv[:1]);"
+        "sys.exit(not a.primaryScreen().grabWindow(0).save(sys.argv[1]))"
+    )
+    environment = {**os.environ, "DISPLAY": DISPLAY, "QT_QPA_PLATFORM": "xcb"}
+    subprocess.run([sys.executable, "-c", program, str(target)], env=environment, check=False, capture_output=True)
+
+
+# ----------------------------------------------------------------------------------------------------------- the trial
+
+
+def installs(trial: Trial) -> None:
+    """The older version, with apt, into a Debian that has nothing for it."""
+    made = older(trial.deb, trial.root / "root")
+    trial.as_root("apt-get", "update", "-q")
+    trial.as_root("useradd", "--create-home", USER)
+    before = set(trial.as_root("dpkg-query", "-W", "-f", "${Package}\n").stdout.split())
+    began = time.monotonic()
+    trial.as_root("apt-get", "install", "-y", "--no-install-recommends", f"/root/{made.name}")
+    after = set(trial.as_root("dpkg-query", "-W", "-f", "${Package}\n").stdout.split())
+    trial.expect(
+        "babymonitor" in after,
+        f"apt install ./babymonitor_{OLDER}.deb: {len(after - before)} packages, "
+        f"{time.monotonic() - began:.0f} s; python3 itself is {'' if 'python3' in after else 'not '}there",
+    )
+    told = trial.as_user("babymonitor", "--version")
+    trial.expect(told.returncode == 0, f"as {USER}: babymonitor --version says {told.stdout.strip()!r}")
+    missing = [
+        line
+        for path in trial.path("/usr/lib/babymonitor").rglob("libq*.so")
+        if "platforms/" in str(path)
+        for line in trial.as_root("ldd", "/" + str(path.relative_to(trial.root))).stdout.splitlines()
+        if "not found" in line
+    ]
+    trial.expect(not missing, "every library that Qt's platform plugins ask for is there")
+    trial.as_root("apt-get", "install", "-y", "--no-install-recommends", *STAND_INS)
+    trial.say("      (then the stand-ins for a screen, a microphone and a desktop)")
+    set_up_room(trial)
+
+
+def hears(trial: Trial) -> None:
+    """The window hears a cry, raises the alarm, and writes it down in the user's folders."""
+    told = trial.as_user("babymonitor", "autostart", "on")
+    trial.expect(trial.path(f"{HOME}/.config/autostart").is_dir(), f"autostart on: {told.stdout.strip()}")
+    with window(trial) as (process, seconds):
+        figures = ", ".join(f"{what} after {value:.1f} s" for what, value in seconds.items())
+        trial.say(f"ok    the window on Xvfb: {figures}")
+        play_night(trial)
+        rows = trial.wait_for(lambda: trial.asked("SELECT kind, began, raised FROM alerts"), "an alert in the history")
+        trial.expect(
+            rows[0][0] == "crying",
+            f"a cry through the microphone: alert {rows[0][0]!r}, {rows[0][2] - rows[0][1]:.1f} s after it began",
+        )
+        command, environment = trial.command(
+            "parec", "--device=speaker.monitor", "--format=float32le", "--rate=44100", "--channels=1"
+        )
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as recorder:
+            assert recorder.stdout is not None
+            sound = np.frombuffer(recorder.stdout.read(4 * 44100 * 4), np.float32)
+            recorder.terminate()
+        trial.expect(np.abs(sound).max() > 0.05, f"the alarm sounds: {20 * np.log10(np.abs(sound).max()):.0f} dBFS")
+        photograph(trial, trial.root / "window.png")
+        trial.say(f"      memory while it listens: {memory_of(process):.0f} MB (PSS)")
+        clips = trial.wait_for(lambda: list(trial.path(f"{DATA}/clips").rglob("*.flac")), "the alert's sound")
+        trial.say(f"ok    its sound is kept: {clips[0].name}")
+    owner = trial.path(f"{DATA}/history.sqlite").stat().st_uid
+    trial.expect(owner >= 1000 and process.returncode == 0, f"history in {DATA}, owned by uid {owner}; a clean end")
+
+
+def fingerprint(trial: Trial) -> dict[str, str]:
+    """Every file of the user's, by its content."""
+    found = {}
+    for folder in (DATA, f"{HOME}/.config"):
+        for path in sorted(trial.path(folder).rglob("*")):
+            if path.is_file() and "training-pack" not in path.parts:
+                found[str(path.relative_to(trial.root))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def upgrades(trial: Trial) -> None:
+    """The new version over the older one; what the user has stays as it is."""
+    mine, alerts = fingerprint(trial), trial.asked("SELECT * FROM alerts")
+    shutil.copy(trial.deb, trial.root / "root" / "new.deb")
+    trial.as_root("apt-get", "install", "-y", "--no-install-recommends", "/root/new.deb")
+    version = trial.as_root("dpkg-query", "-W", "-f", "${Version}", "babymonitor").stdout
+    gone = not trial.path("/usr/lib/babymonitor/app/babymonitor/only_in_the_older.py").exists()
+    trial.expect(version > OLDER and gone, f"upgraded from {OLDER} to {version}; what only the older one had is gone")
+    trial.expect(fingerprint(trial) == mine, f"{len(mine)} files of the user's are as they were")
+    with window(trial):
+        trial.expect(
+            trial.asked("SELECT * FROM alerts")[: len(alerts)] == alerts, "the window opens on the same history"
+        )
+    trial.as_root("desktop-file-validate", "/usr/share/applications/babymonitor.desktop")
+    kind = trial.as_user("sh", "-c", "grep -c onnx /usr/share/mime/globs2 /usr/share/applications/mimeinfo.cache")
+    trial.expect(kind.returncode == 0, "the desktop entry is valid, and model files belong to it")
+    told = trial.as_user("babymonitor", "selftest", "--quick")
+    for line in told.stdout.splitlines():
+        trial.say(f"      selftest  {line}")
+    trial.expect(told.returncode == 0, "selftest")
+
+
+def write_library(trial: Trial) -> str:
+    """Clips of one home, as `Record & label` keeps them: two reasons and an owl, three recordings of each."""
+    draw = np.random.default_rng(3)
+    folder = trial.path(f"{DATA}/library")
+    for group in range(3):
+        for take in range(2):
+            for name, speed in (("hungry", 0.81), ("pain", 1.31)):
+                wave = synthetic.cry(draw, 3 * RATE)
+                at = np.arange(0, wave.size - 1, speed)
+                _write(folder / name / f"recording-{group}" / f"{take}.flac", np.interp(at, range(wave.size), wave))
+            times = np.arange(2 * RATE) / RATE
+            hoot = 0.3 * np.sin(2 * np.pi * 425 * times) * (np.sin(2 * np.pi * times) > 0)
+            _write(folder / "owl" / f"night-2026-11-{group + 10}" / f"{take}.flac", hoot)
+    trial.give(folder)
+    return f"{DATA}/library"
+
+
+def _write(path: Path, wave: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.asarray(wave, np.float32), RATE)
+
+
+def uses(trial: Trial, model: str, what: str) -> None:
+    """Take a model file into use as a double click does, and hear the demo with it."""
+    told = trial.as_user("timeout", "10", "babymonitor", "open", model)
+    trial.expect("in use" in told.stdout, f"babymonitor open: {told.stdout.strip() or told.stderr.strip()}")
+    kept = f"{DATA}/models/{Path(model).name}"
+    with window(trial):
+        name = json.loads(trial.path(f"{HOME}/.config/babymonitor/settings.json").read_text())["model"]
+        trial.expect(name == kept, f"the window listens with {what} ({Path(kept).name})")
+    lines = trial.as_user("babymonitor", "watch", "demo", "--fast", "--json", "--model", kept).stdout.splitlines()
+    events = [json.loads(line) for line in lines]
+    scores = sum(event["event"] == "score" for event in events)
+    alerts = sum(event["event"] == "alert" for event in events)
+    trial.expect(scores > 10, f"watch demo with it: {scores} scores, {alerts} alerts")
+
+
+def teaches(trial: Trial) -> None:
+    """The bundled trainer teaches the model this home, without the training pack; the new model is used."""
+    library = write_library(trial)
+    model = "/usr/lib/babymonitor/app/models/default.onnx"
+    made = f"{DATA}/runs/taught.onnx"
+    began = time.monotonic()
+    told = trial.as_user(
+        "babymonitor",
+        "trainer",
+        "teach",
+        "--model",
+        model,
+        "--data",
+        library,
+        "--output",
+        made,
+        "--comparison",
+        f"{DATA}/runs/comparison.json",
+        "--json",
+    )
+    trial.expect(
+        told.returncode == 0,
+        f"babymonitor trainer teach: {time.monotonic() - began:.0f} s, no training pack "
+        f"{told.stderr.strip()[-300:] if told.returncode else ''}",
+    )
+    uses(trial, made, "the taught model")
+
+
+def trains(trial: Trial) -> None:
+    """Without the pack one sentence says how to get it; with it the bundle trains from scratch."""
+    told = trial.as_user("babymonitor", "trainer", "families")
+    trial.expect(
+        told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1, f"without it: {told.stderr.strip()}"
+    )
+    began = time.monotonic()
+    told = trial.as_user("babymonitor", "training-pack", "install", "--yes")
+    trial.expect(
+        told.returncode == 0,
+        f"babymonitor training-pack install: {time.monotonic() - began:.0f} s"
+        f"{(told.stdout + told.stderr)[-1500:] if told.returncode else ''}",
+    )
+    print(package.table(package.contents(trial.path(f"{DATA}/training-pack").parent / "training-pack")))
+    size = sum(path.stat().st_size for path in trial.path(f"{DATA}/training-pack").rglob("*") if path.is_file())
+    trial.say(f"      it takes {size / 1e6:.0f} MB")
+    told = trial.as_user("babymonitor", "selftest")
+    for line in told.stdout.splitlines():
+        trial.say(f"      selftest  {line}")
+    trial.expect(told.returncode == 0, "selftest, with a tiny epoch of training")
+    library, made = f"{DATA}/library", f"{DATA}/runs/trained.onnx"
+    began = time.monotonic()
+    told = trial.as_user(
+        "babymonitor",
+        "trainer",
+        "train",
+        "--data",
+        library,
+        "--family",
+        "cnn_tiny",
+        "--epochs",
+        "2",
+        "--epoch-windows",
+        "32",
+        "--batch",
+        "8",
+        "--threads",
+        "1",
+        "--output",
+        made,
+        "--json",
+    )
+    trial.expect(
+        told.returncode == 0,
+        f"babymonitor trainer train: {time.monotonic() - began:.0f} s "
+        f"{told.stderr.strip()[-300:] if told.returncode else ''}",
+    )
+    uses(trial, made, "the trained model")
+
+
+def measures(trial: Trial, source: Path | None) -> None:
+    """Size of what is installed, by part, and start-up and memory beside a source checkout's."""
+    size = sum(path.stat().st_size for path in trial.path("/usr/lib/babymonitor").rglob("*") if path.is_file())
+    trial.say(f"      the .deb: {trial.deb.stat().st_size / 1e6:.0f} MB; installed: {size / 1e6:.0f} MB")
+    rows = package.table(package.contents(trial.path("/usr/lib/babymonitor")))
+    for line in rows.splitlines():
+        trial.say(f"      {line}")
+    for name, command, prefix in (
+        ("installed", *trial.command("babymonitor")),
+        *([("source", [str(source), "-m", "babymonitor"], {**os.environ, "PYTHONPATH": str(ROOT)})] if source else []),
+    ):
+        home = trial.root / "tmp" / f"measured-{name}"
+        runs = [start_once(trial, command, dict(prefix), home, name == "installed") for _ in range(4)][1:]
+        for what in ("window visible", "first score", "MB"):
+            values = sorted(run[what] for run in runs)
+            trial.say(
+                f"      {name:9} {what}: {values[0]:.1f} / {values[1]:.1f} / {values[2]:.1f} (three starts, after one)"
+            )
+
+
+def start_once(
+    trial: Trial, command: list[str], environment: dict[str, str], home: Path, inside: bool
+) -> dict[str, float]:
+    """One start of the window with a folder of its own: seconds to its picture and first score, and MB (PSS)."""
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(mode=0o777)
+    home.chmod(0o777)
+    seen = "/" + home.relative_to(trial.root).as_posix() if inside else str(home)
+    environment |= {"BABYMONITOR_HOME": seen, "DISPLAY": DISPLAY, "DBUS_SESSION_BUS_ADDRESS": "disabled:"}
+    if not inside:
+        environment["PULSE_SERVER"] = f"unix:{trial.path(HOME)}/run/pulse/native"
+        environment["ALSA_CONFIG_PATH"] = str(trial.path(f"{HOME}/alsa.conf"))
+    began = time.time()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+    log = home / "babymonitor.log"
+
+    def since(what: str) -> float:
+        return next((float(line.split()[0]) - began for line in log.read_text().splitlines() if what in line), 0.0)
+
+    try:
+        found = {
+            what: trial.wait_for(lambda what=what: since(what), what) for what in ("window visible", "first score")
+        }
+        time.sleep(10)
+        return {**found, "MB": memory_of(process)}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def removes(trial: Trial) -> None:
+    """The package goes, and nothing of it stays; what is the user's stays."""
+    mine = fingerprint(trial)
+    trial.as_root("apt-get", "remove", "-y", "babymonitor")
+    left = [
+        path
+        for path in ("/usr/lib/babymonitor", "/usr/bin/babymonitor", "/usr/share/applications/babymonitor.desktop")
+        if trial.path(path).exists()
+    ]
+    left += [str(path) for path in trial.path("/usr/share").rglob("*babymonitor*")]
+    trial.expect(not left, f"removed; left behind: {left or 'nothing'}")
+    trial.expect(fingerprint(trial) == mine, f"{len(mine)} files of the user's are as they were")
+    trial.as_root("apt-get", "purge", "-y", "babymonitor")
+    trial.expect(fingerprint(trial) == mine, "also after apt purge")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("deb", type=Path)
+    parser.add_argument(
+        "--root", type=Path, default=Path("/var/tmp/babymonitor-trial"), help="the folder for its Debian"
+    )
+    parser.add_argument("--base", type=Path, help="a Debian made by debootstrap before, to be copied")
+    parser.add_argument("--log", type=Path, help="where to keep what was said")
+    parser.add_argument("--without-training-pack", action="store_true", help="leave out what fetches PyTorch")
+    parser.add_argument("--source", type=Path, help="the Python of a source checkout, to measure beside the package")
+    parser.add_argument("--keep", action="store_true", help="leave the folder there")
+    arguments = parser.parse_args()
+    if "BABYMONITOR_TRIAL" not in os.environ:
+        # Mounts of its own, which go with this process, however it ends.
+        words = ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv]
+        return subprocess.call(words, env={**os.environ, "BABYMONITOR_TRIAL": "1"})
+    if arguments.root.exists():
+        print(f"{arguments.root} exists already.", file=sys.stderr)
+        return 2
+    arguments.root.mkdir(parents=True)
+    log = arguments.log.open("w", encoding="utf-8") if arguments.log else None
+    trial = Trial(arguments.root.resolve(), arguments.deb.resolve(), log)
+    try:
+        lay_out(trial.root, arguments.base)
+        trial.say(
+            f"a clean Debian {trial.path('/etc/debian_version').read_text().strip()}; the package {trial.deb.name}"
+        )
+        steps: list[Callable[[Trial], None]] = [installs, hears, upgrades, teaches]
+        for step in [*steps, *([] if arguments.without_training_pack else [trains])]:
+            trial.say(f"-- {step.__doc__}")
+            step(trial)
+        measures(trial, arguments.source)
+        trial.say(f"-- {removes.__doc__}")
+        removes(trial)
+        trial.say("All of it was seen.")
+        return 0
+    except TrialError as error:
+        trial.say(str(error))
+        return 1
+    finally:
+        trial.close()
+        if not arguments.keep:
+            for folder in ("proc", "dev"):
+                subprocess.run(["umount", "--recursive", "--lazy", str(trial.root / folder)], check=False)
+            if f" {trial.root}/" not in Path("/proc/self/mounts").read_text():
+                subprocess.run(["rm", "-rf", "--one-file-system", str(trial.root)], check=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""The installers' configuration and what they bring: read by Briefcase itself, staged, and started as a bundle is."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import struct
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import tiny_model
+
+import run
+from babymonitor import __version__
+from babymonitor.core import autostart, paths, training_pack
+from babymonitor.core.classifier import ModelError
+from babymonitor.core.settings import MODEL, Settings
+from babymonitor.terminal import open_model
+from scripts import package
+
+ROOT = Path(__file__).resolve().parents[1]
+SYSTEMS = {"linux": "system", "macOS": "app", "windows": "app"}
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return package.stage(tmp_path_factory.mktemp("package") / "build")
+
+
+def read_by_briefcase(staged: Path, system: str) -> Any:
+    """The app's configuration on one system, as Briefcase reads and checks it."""
+    from briefcase.config import DraftAppConfig, GlobalConfig, parse_config
+    from briefcase.console import Console
+
+    everything, apps = parse_config(staged / "pyproject.toml", system, SYSTEMS[system], console=Console())
+    GlobalConfig(**everything)
+    return DraftAppConfig(**apps["babymonitor"])
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_briefcase_reads_it(staged: Path, system: str) -> None:
+    app = read_by_briefcase(staged, system)
+    assert str(app.version) == __version__
+    assert (app.license, app.license_files) == ("MIT", ["LICENSE"])
+    assert app.bundle_identifier == "local.babymonitor"
+    assert all((staged / source).is_dir() for source in app.sources)
+    assert all("==" in line for line in app.requires)
+    names = {line.partition("==")[0] for line in app.requires}
+    assert {"onnxruntime", "onnx", "scipy", "pyside6-essentials", "pip"} <= names
+    assert not names & {"torch", "transformers", "librosa", "numba", "scikit-learn"}
+    assert app.document_types["model"]["extension"] == "onnx"
+
+
+def test_macos_may_listen_and_does_not_nap(staged: Path) -> None:
+    app = read_by_briefcase(staged, "macOS")
+    assert not app.universal_build
+    assert "microphone" in app.permission["microphone"]
+    assert app.info["NSAppSleepDisabled"] is True
+
+
+def test_windows_leaves_the_recordings_unless_it_is_asked(staged: Path) -> None:
+    app = read_by_briefcase(staged, "windows")
+    assert not app.system_installer
+    (name, option), *others = app.uninstall_options.items()
+    assert not others
+    assert not option["default"]
+    script = (staged / app.pre_uninstall_script).read_text()
+    assert f'if not "%OPTION_{name.upper()}%"=="1" exit /b 0' in script.splitlines()
+
+
+def test_the_debian_package_asks_for_what_the_start_from_source_asks_for(staged: Path) -> None:
+    tables = tomllib.loads((staged / "pyproject.toml").read_text())["tool"]["briefcase"]["app"]["babymonitor"]
+    asked = set(tables["linux"]["system"]["debian"]["system_runtime_requires"])
+    assert {*run.APP_LIBRARIES.values(), run.FONT, run.ALSA_PLUGIN[0]} <= asked
+
+
+def test_no_table_is_written_twice() -> None:
+    assert "briefcase" not in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    assert set(tomllib.loads((ROOT / "briefcase.toml").read_text())) == {"tool"}
+
+
+def test_only_what_runs_is_staged(staged: Path) -> None:
+    found = {path.name for path in staged.iterdir()}
+    wanted = {"babymonitor", "trainer", "models", "resources", "installers", "pyproject.toml"}
+    assert found == wanted | {"README.md", "LICENSE", "CHANGELOG.md"}
+    names = [path.relative_to(staged).as_posix() for path in staged.rglob("*") if path.is_file()]
+    assert not [name for name in names if name.endswith(".pyc") or "test" in Path(name).stem.split("_")]
+    assert "models/default.onnx" in names
+
+
+def test_the_training_pack_holds_what_the_package_does_not() -> None:
+    pack = {line.partition("==")[0].lower() for line in package.pack_list()}
+    assert {"torch", "librosa", "transformers"} <= pack
+    assert not pack & {line.partition("==")[0] for line in package.requires()}
+
+
+# ---------------------------------------------------------------------------------------------------- one entry point
+
+# What Briefcase's launchers do: the module as __main__, the folder on the path, no site, no bytecode. `hidden` stands
+# for what is not in the package.
+_LAUNCHER = """
+import runpy, sys
+sys.path.insert(0, sys.argv[1])
+hidden = set(sys.argv[2].split(","))
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name.partition(".")[0])
+sys.meta_path.insert(0, Missing())
+sys.argv[1:] = sys.argv[3:]
+try:
+    runpy._run_module_as_main("babymonitor", alter_argv=False)
+finally:
+    print("Qt was loaded" if "PySide6" in sys.modules else "without Qt")
+"""
+
+
+def started(staged: Path, home: Path, *words: str, hidden: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "BABYMONITOR_HOME": str(home)}
+    command = [sys.executable, "-P", "-c", _LAUNCHER, str(staged), hidden, *words]
+    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_trainer_is_dispatched_before_qt(staged: Path, tmp_path: Path) -> None:
+    done = started(staged, tmp_path, "trainer", "--help", hidden="PySide6")
+    assert done.returncode == 0, done.stderr
+    assert "teach" in done.stdout
+    assert "without Qt" in done.stdout
+
+
+def test_without_the_training_pack_one_sentence_says_how_to_get_it(staged: Path, tmp_path: Path) -> None:
+    done = started(staged, tmp_path, "trainer", "families", hidden="torch")
+    assert done.returncode == 2
+    assert training_pack.HOW in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_teaching_needs_no_training_pack(staged: Path, tmp_path: Path) -> None:
+    hidden = ",".join(line.partition("==")[0] for line in package.pack_list()) + ",sklearn"
+    done = started(staged, tmp_path, "trainer", "teach", "--help", hidden=hidden)
+    assert done.returncode == 0, done.stderr
+    program = (
+        f"import sys; sys.path.insert(0, {str(staged)!r}); sys.modules.update(dict.fromkeys({hidden!r}.split(',')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"{program}; import trainer.teach"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# --------------------------------------------------------------------------------------------------- the training pack
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This process as an installed program's; → its list of the training pack."""
+    pins = tmp_path / "resources" / "training-pack.txt"
+    pins.parent.mkdir()
+    pins.write_text("torch==2.13.0\n")
+    monkeypatch.setattr(training_pack, "pins", lambda: pins)
+    monkeypatch.setenv("BABYMONITOR_HOME", str(tmp_path / "home"))
+    return pins
+
+
+def a_pack() -> None:
+    part = training_pack.folder().with_suffix(".part")
+    part.mkdir()
+    (part / "in_the_training_pack.py").write_text("")
+    training_pack.seal(part)
+
+
+def test_a_pack_is_found_once_it_is_whole(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", sys.dont_write_bytecode)
+    training_pack.folder().mkdir(parents=True)  # as an interrupted installation of long ago
+    training_pack.activate()
+    assert not training_pack.is_installed()
+    assert str(training_pack.folder()) not in sys.path
+    a_pack()
+    training_pack.activate()
+    assert training_pack.is_installed()
+    assert sys.path[-1] == str(training_pack.folder())
+
+
+def test_a_pack_of_another_list_does_not_count(bundle: Path) -> None:
+    a_pack()
+    bundle.write_text("torch==2.14.0\n")
+    assert not training_pack.is_installed()
+    training_pack.remove()
+    assert not training_pack.folder().exists()
+
+
+def test_from_source_no_pack_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not training_pack.is_offered()
+    assert "run.py trainer" in training_pack.sentence("torch")
+
+
+# ------------------------------------------------------------------------------------------------------ on the desktop
+
+
+def test_it_is_opened_at_login_when_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "with a space"))
+    monkeypatch.setattr(paths, "program", lambda: (["/usr/bin/babymonitor"], {}))
+    assert not autostart.is_on()
+    autostart.turn_on()
+    assert autostart.is_on()
+    entry = configparser.ConfigParser(interpolation=None)
+    entry.read(autostart.entry())
+    assert entry["Desktop Entry"]["Exec"] == "/usr/bin/babymonitor"
+    autostart.turn_off()
+    autostart.turn_off()
+    assert not autostart.is_on()
+
+
+def test_a_model_file_is_checked_kept_and_taken_into_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BABYMONITOR_HOME", str(tmp_path / "home"))
+    model = tiny_model.write(tmp_path / "ours.onnx")
+    assert open_model.take_into_use(model)
+    kept = paths.models_folder() / "ours.onnx"
+    assert Settings(paths.settings_file())[MODEL] == str(kept)
+    assert kept.read_bytes() == model.read_bytes()
+    broken = tmp_path / "theirs.onnx"
+    broken.write_bytes(b"not ours")
+    with pytest.raises(ModelError):
+        open_model.take_into_use(broken)
+    assert Settings(paths.settings_file())[MODEL] == str(kept)
+
+
+def test_the_desktop_files_agree() -> None:
+    folder = ROOT / "installers" / "linux"
+    entry = configparser.ConfigParser(interpolation=None)
+    entry.read(folder / "babymonitor.desktop")
+    kinds = ElementTree.parse(folder / "local.babymonitor.xml").getroot()
+    told = ElementTree.parse(folder / "local.babymonitor.metainfo.xml").getroot()
+    mime = kinds[0].get("type")
+    assert entry["Desktop Entry"]["MimeType"] == f"{mime};"
+    assert told.findtext("provides/mediatype") == mime
+    assert told.findtext("launchable") == "babymonitor.desktop"
+    assert told.findtext("id") == entry["Desktop Entry"]["Icon"] == "local.babymonitor"
+
+
+def test_icons_are_there_in_every_size() -> None:
+    folder = ROOT / "installers" / "icons"
+    for size in (16, 32, 64, 128, 256, 512):
+        assert struct.unpack(">II", (folder / f"app-{size}.png").read_bytes()[16:24]) == (size, size)
+    windows = (folder / "app.ico").read_bytes()
+    count = struct.unpack("<HHH", windows[:6])[2]
+    assert [windows[6 + 16 * entry] or 256 for entry in range(count)] == [16, 32, 48, 64, 256]
+    macos = (folder / "app.icns").read_bytes()
+    assert macos[:4] == b"icns"
+    assert struct.unpack(">I", macos[4:8])[0] == len(macos)
+
+
+def test_what_is_in_a_package_is_told_by_part() -> None:
+    assert package.part_of("usr/lib/babymonitor/app_packages/onnxruntime/capi/a.so") == "ONNX Runtime"
+    assert package.part_of("usr/lib/babymonitor/app_packages/onnx/a.py") == "ONNX (for teaching)"
+    assert package.part_of("usr/lib/babymonitor/app_packages/av.libs/a.so") == "FFmpeg (PyAV)"
+    assert package.part_of("usr/lib/babymonitor/app/models/default.onnx") == "models"
