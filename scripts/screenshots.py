@@ -79,6 +79,44 @@ def fill_history(history: object, clips: Path) -> None:
             history.put_minute(Minute(began, float(random.uniform(-58, -40)), seconds.get("crying", 0.0) / 60, seconds))
 
 
+def fill_library(library: object) -> None:
+    """Some of every label from several nights, one of the person's own, and a few that wait for theirs."""
+    from babymonitor.core.library import Library
+    from resources import synthesise
+
+    assert isinstance(library, Library)
+    random = np.random.default_rng(5)
+    now = time.time()
+    counts = {"hungry": 26, "tired": 19, "pain": 5, "sad": 11, "happy": 13, "natural": 22, "background": 34, "door": 3}
+    for name, count in counts.items():
+        for number in range(count):
+            if name in CRYING and CRYING[name] > 0.05:
+                wave = synthesise.cry(2.5, random)
+            elif name in ("happy", "natural"):
+                wave = synthesise.babble(2.0, random)
+            else:
+                wave = synthesise.room_tone(1.5, random, level_db=-45.0)
+            night = number % 5
+            library.add(
+                np.asarray(np.clip(wave, -1, 1), np.float32),
+                name,
+                group=f"night-{night}",
+                baby="Ben" if number % 3 == 2 else "Mia",
+                source="night" if number % 2 else "microphone",
+                recorded=now - 86400 * night - random.uniform(0, 36000),
+                note="before the feed" if number % 7 == 3 else "",
+            )
+    for number in range(6):
+        parts = (
+            synthesise.room_tone(1.3, random),
+            synthesise.cry(4.0 + number, random),
+            synthesise.babble(2.0, random),
+        )
+        wave = np.asarray(np.clip(np.concatenate(parts), -1, 1), np.float32)
+        group, recorded = f"recording-{number}", now - 300 * number - 40
+        library.add(wave, "", group=group, baby="Mia", recorded=recorded, guess=CRYING)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -95,9 +133,11 @@ def main() -> int:
     from babymonitor.core.audio import level_db
     from babymonitor.core.detector import Score
     from babymonitor.core.history import History
+    from babymonitor.core.library import Library
     from babymonitor.core.settings import LISTEN_AT_START, THEME, Settings
     from babymonitor.live.monitor import Monitor
     from babymonitor.live.state import Activity, MonitorState
+    from babymonitor.ui.label_view import LabelView
     from babymonitor.ui.main_window import MainWindow
 
     app = QApplication(sys.argv[:1])
@@ -105,9 +145,11 @@ def main() -> int:
     settings[LISTEN_AT_START] = False
     history = History(paths.history_file())
     fill_history(history, paths.clips_folder())
+    library = Library()
+    fill_library(library)
     monitor = Monitor(settings, history)
     monitor.labels = tuple(CRYING)
-    window = MainWindow(monitor, settings, history)
+    window = MainWindow(monitor, settings, history, library)
     window.complaint_view.setVisible(False)
     sound = demo_sound()
 
@@ -131,6 +173,21 @@ def main() -> int:
             monitor.ring.write(sound[-512:])
         settle()
         (widget or window).grab().save(str(arguments.folder / f"{name}.png"))  # type: ignore[attr-defined]
+
+    def photograph_label(end: str) -> None:
+        """Record & label: a clip with a part of it chosen, then the library with several clips chosen."""
+        window.show_label()
+        page = window.pages.currentWidget()
+        assert isinstance(page, LabelView)
+        page.show_labelling()
+        view = page.labelling_view
+        view.open(view.queue.ids[1])
+        view.editor.set_region(1.4, 3.9)
+        monitor.recorder.level_changed.emit(-31.0, False)
+        photograph(f"label-{end}")
+        page.show_library()
+        page.library_view.table.choose([clip.id for clip in page.library_view.model.shown[7:12]])
+        photograph(f"library-{end}")
 
     window.show()
     for theme in arguments.themes:
@@ -159,6 +216,8 @@ def main() -> int:
             photograph(f"nights-all-{end}")
             be(Activity.CRYING, CRYING, since=time.time() - 24, alarm_sounding=True)
             photograph(f"nights-crying-{end}")
+            be(Activity.LISTENING, SILENCE)
+            photograph_label(end)
             be(Activity.STOPPED, SILENCE)
             window.show_monitor()
             photograph(f"monitor-stopped-{end}")
@@ -170,6 +229,7 @@ def main() -> int:
     window.close_without_asking()
     monitor.shut_down()
     history.close()
+    library.close()
     home.cleanup()
     return 0
 

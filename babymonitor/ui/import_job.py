@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from babymonitor.core.audio import AudioError, sound_files
-from babymonitor.core.library import Library, LibraryClip, LibraryError
+from babymonitor.core.audio import AudioError
+from babymonitor.core.library import FolderImport, Library, LibraryClip, LibraryError
 
 _SLICE_SECONDS = 0.02
 _MOST_SENTENCES = 2
@@ -34,14 +34,20 @@ class ImportJob(QObject):
         self.done = 0
         self.total = 0
         self._paths = list(paths)
-        self._items: Iterator[LibraryClip | str | None] = iter(())
+        self._sources: list[Path | FolderImport] = []
+        self._items: Iterator[LibraryClip | str] = iter(())
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._on_turn)
 
     def start(self) -> None:
         """Begin; the event loop has to run."""
-        self.total = sum(len(sound_files(path)) for path in self._paths)
+        for path in self._paths:
+            try:
+                self._sources.append(self._library.import_folder(path, baby=self._baby) if path.is_dir() else path)
+            except LibraryError as error:
+                self.refused.append(str(error))
+        self.total = sum(one.total if isinstance(one, FolderImport) else 1 for one in self._sources)
         self._items = self._import()
         self.progressed.emit(0, self.total)
         self._timer.start()
@@ -69,20 +75,21 @@ class ImportJob(QObject):
                 words += " " + self.tr("(and {n} more)").format(n=more)
         return words
 
-    def _import(self) -> Iterator[LibraryClip | str | None]:
-        """What was imported, sentences about what was not, and None wherever a file is done."""
-        for path in self._paths:
+    def _import(self) -> Iterator[LibraryClip | str]:
+        """What was imported, and sentences about what was not."""
+        for source in self._sources:
+            before = self.done
             try:
-                if path.is_dir():
-                    for item in self._library.import_folder(path):
+                if isinstance(source, FolderImport):
+                    for item in source:
+                        self.done = before + source.done
                         yield item
-                        yield None
+                    self.done = before + source.total
                 else:
-                    yield from self._library.import_file(path, "", baby=self._baby)
-                    yield None
+                    self.done += 1
+                    yield from self._library.import_file(source, "", baby=self._baby)
             except (LibraryError, AudioError, OSError) as error:
                 yield str(error)
-                yield None
 
     @Slot()
     def _on_turn(self) -> None:
@@ -93,9 +100,7 @@ class ImportJob(QObject):
             except StopIteration:
                 self._end()
                 return
-            if item is None:
-                self.done += 1
-            elif isinstance(item, str):
+            if isinstance(item, str):
                 self.refused.append(item)
             else:
                 self.clips.append(item)

@@ -22,7 +22,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 
 from babymonitor.core.labels import label
 from babymonitor.core.library import LibraryClip
@@ -85,7 +85,7 @@ class LibraryModel(QAbstractTableModel):
         self._theme = LIGHT
         self._moments: dict[float, str] = {}
         self._days: dict[tuple[int, ...], str] = {}
-        self._signs: dict[str, QPixmap] = {}
+        self._signs: dict[str, QIcon] = {}
 
     @property
     def clips(self) -> list[LibraryClip]:
@@ -101,7 +101,7 @@ class LibraryModel(QAbstractTableModel):
         self._theme = theme
         self._signs.clear()
 
-    def _sign(self, name: str) -> QPixmap:
+    def _sign(self, name: str) -> QIcon:
         """A label's sign in its colour: words alone are slow to scan."""
         if name not in self._signs:
             side = round(self._theme.text_px * 1.2)
@@ -116,7 +116,9 @@ class LibraryModel(QAbstractTableModel):
             painter.setPen(QColor(colour))
             painter.drawText(QRectF(0, 0, side, side), Qt.AlignmentFlag.AlignCenter, label(name).icon if name else "–")
             painter.end()
-            self._signs[name] = sign
+            # Qt tints what is chosen: a label's colour must stay its own.
+            self._signs[name] = QIcon(sign)
+            self._signs[name].addPixmap(sign, QIcon.Mode.Selected)
         return self._signs[name]
 
     def set_clips(self, clips: Sequence[LibraryClip]) -> None:

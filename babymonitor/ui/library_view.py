@@ -270,9 +270,9 @@ class LibraryView(QWidget):
         _fill(self.label_box, [*entries, (self.tr("Recently deleted"), _TRASH)])
         babies = sorted({clip.baby for clip in clips} - {""}, key=str.lower)
         _fill(self.baby_box, [(self.tr("Every baby"), None), *((name, name) for name in babies)])
-        self.baby_box.setVisible(len(babies) > 1 or self.baby_box.currentData() is not None)
         newest = dict.fromkeys(clip.group for clip in clips)
         _fill(self.group_box, [(self.tr("Every night"), None), *((name, name) for name in newest)])
+        self._show_boxes()
 
     @Slot()
     def _on_health_due(self) -> None:
@@ -472,7 +472,14 @@ class LibraryView(QWidget):
         super().resizeEvent(event)
         ems = (self.width() - self.health_view.width()) / self._theme.text_px
         self.table.use_width(ems)
-        self.group_box.setVisible(ems >= NARROW_EMS or self.group_box.currentData() is not None)
+        self._show_boxes()
+
+    def _show_boxes(self) -> None:
+        """One that filters is never hidden; else those that say something, where there is room."""
+        is_wide = self.width() - self.health_view.width() >= NARROW_EMS * self._theme.text_px
+        has_babies = self.baby_box.count() > 2
+        self.baby_box.setVisible((is_wide and has_babies) or self.baby_box.currentData() is not None)
+        self.group_box.setVisible(is_wide or self.group_box.currentData() is not None)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

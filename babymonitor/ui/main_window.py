@@ -196,6 +196,7 @@ class MainWindow(QMainWindow):
         monitor.state_changed.connect(self._on_state_changed)
         monitor.alert_raised.connect(self._on_alert_raised)
         monitor.complained.connect(self._on_complained)
+        monitor.recorder.state_changed.connect(self._on_recorder_changed)
         self.monitor_view.complained.connect(self._on_complained)
         self.side_bar.page_requested.connect(self.show_page)
         self.side_bar.settings_requested.connect(self.show_settings)
@@ -381,6 +382,12 @@ class MainWindow(QMainWindow):
             if state.activity.is_fault and self.tray_icon is not None:
                 words = state_words(state, None, time.time())
                 self.tray_icon.say(words.headline, words.detail, is_urgent=True)
+
+    @Slot()
+    def _on_recorder_changed(self) -> None:
+        """A recording goes on whichever page is shown: it is not to be forgotten."""
+        is_recording = self._monitor.recorder.is_recording
+        self.side_bar.set_title(LABEL_PAGE, self.tr("● Recording") if is_recording else self.tr("Label"))
 
     @Slot(object)
     def _on_alert_raised(self, alert: AlertRow) -> None:

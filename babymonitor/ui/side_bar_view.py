@@ -42,6 +42,10 @@ class SideBarView(QFrame):
         # Above the stretch and what follows it.
         self._column.insertWidget(len(self._pages.buttons()) - 1, button)
 
+    def set_title(self, number: int, title: str) -> None:
+        """Other words under a page's drawing."""
+        self._pages.button(number).setText(title)
+
     def show_page(self, number: int) -> None:
         self._pages.button(number).setChecked(True)
 

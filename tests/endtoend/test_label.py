@@ -149,6 +149,9 @@ def test_a_label_can_be_given_while_it_is_recorded(at_home: Home) -> None:
     view, recorder = home.page.labelling_view, home.monitor.recorder
     home.press(Key.Key_R)
     home.press(Key.Key_5)
+    home.press(Key.Key_1, CONTROL)
+    assert home.window.side_bar._pages.button(LABEL_PAGE).text() == "● Recording", "not to be forgotten elsewhere"
+    home.press(Key.Key_3, CONTROL)
     assert view.title_label.text() == "It will be: Laughing"
     home.wait(lambda: recorder.seconds > 1.0)
     home.press(Key.Key_R)
