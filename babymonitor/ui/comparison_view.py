@@ -28,7 +28,7 @@ from babymonitor.ui.symbols import symbol_icon
 from babymonitor.ui.theme import LIGHT, Theme, Tone
 from babymonitor.ui.wording import label_title, percent_text
 
-_SHOWN_CLIPS = 8
+_SHOWN_CLIPS = 6
 
 
 class VerdictView(QFrame):

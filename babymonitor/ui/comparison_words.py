@@ -51,7 +51,9 @@ def verdict_of(told: dict[str, Any]) -> Verdict:
         parts.append(_tr("it tells your sounds apart less well"))
     words = ", ".join(parts)
     gains, losses = max(caught, woke) > 0 or learnt >= _SAME, min(caught, woke) < 0 or learnt <= -_SAME
-    details = tuple(figure.words for figure in figures_of(told)) + tuple(filter(None, (str(told.get("how", "")),)))
+    sentences = [*(figure.words for figure in figures_of(told)), str(told.get("how", ""))]
+    # A number and its unit stay on one line.
+    details = tuple(sentence.replace(" %", "\u00a0%") for sentence in sentences if sentence)
     if told["refused"]:
         return Verdict(_tr("Better not: {reason}").format(reason=told["refused"]), Tone.FAULT, "fault", details)
     if gains and losses:
@@ -92,7 +94,7 @@ def figures_of(told: dict[str, Any]) -> list[Figure]:
         old, new = (percent_text(value) for value in values)
         text = _tr("Of each of your labels it names {new} rightly; the present model {old}.").format(new=new, old=old)
         low, high = both["new"].get("low"), both["new"].get("high")
-        if low is not None and high is not None:
+        if low is not None and high is not None and percent_text(low) != percent_text(high):
             span = (percent_text(low), percent_text(high))
             text += " " + _tr("With so few recordings that may be {low} to {high}.").format(low=span[0], high=span[1])
         found.append(Figure(new, _was(old), _tr("labels named rightly"), text))

@@ -26,10 +26,11 @@ from PySide6.QtWidgets import (
 from babymonitor.core import paths
 from babymonitor.core.classifier import ModelCard
 from babymonitor.core.model_list import ModelFile, model_files, move_to_trash
+from babymonitor.core.sensitivity import rungs
 from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Setting, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.theme import Theme
-from babymonitor.ui.wording import label_title, percent_text
+from babymonitor.ui.wording import label_title, percent_text, sensitivity_text
 
 
 class ModelsView(QWidget):
@@ -174,7 +175,7 @@ class ModelsView(QWidget):
             self.words_label.setText(file.complaint)
             self.card_edit.setPlainText("")
         else:
-            self.words_label.setText("\n".join(_card_words(file.card)))
+            self.words_label.setText("\n\n".join(_card_words(file.card)))
             values = json.loads(file.card.to_json())
             values.pop("golden", None)
             with contextlib.suppress(KeyError, TypeError):
@@ -296,6 +297,7 @@ def _card_words(card: ModelCard) -> list[str]:
                      f"on top of {taught.get('base_name', '?')}")  # fmt: skip
     elif card.training.get("sources"):
         lines.append(f"Learnt from: {', '.join(map(str, card.training['sources']))}")
+    lines += [sensitivity_text(rung) for rung in rungs(card) if rung.is_recommended]
     thresholds = card.thresholds
     start, end = percent_text(thresholds["start"]), percent_text(thresholds["end"])
     lines.append(f"Crying counts from {start} on and ends below {end}")

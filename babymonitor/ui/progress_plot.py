@@ -39,6 +39,7 @@ class CurvePlot(pg.PlotWidget):
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
         c = theme.colours
+        self.setBackground(QColor(c.surface))
         for side in ("left", "bottom"):
             axis = self.getAxis(side)
             axis.setPen(QColor(c.line))

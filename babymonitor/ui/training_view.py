@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QFont, QFontMetrics, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -228,6 +228,12 @@ class TrainingView(QWidget):
     def set_theme(self, theme: Theme) -> None:
         for view in (self.models_view, self.running_view, self.comparison_view):
             view.set_theme(theme)
+        for button in self._tabs.buttons():
+            # The chosen one is bold, and needs the room for it.
+            font = QFont(button.font())
+            font.setPixelSize(theme.text_px + 2)
+            font.setBold(True)
+            button.setMinimumWidth(QFontMetrics(font).horizontalAdvance(button.text()) + 30)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
