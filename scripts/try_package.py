@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -159,7 +160,7 @@ class Trial:
             return database.execute(query).fetchall()
 
 
-# ------------------------------------------------------------------------------------------------------ the clean Debian
+# ----------------------------------------------------------------------------------------------------- the clean Debian
 
 
 def lay_out(root: Path, base: Path | None) -> None:
@@ -246,7 +247,7 @@ def window(trial: Trial) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, fl
                 return float(line.split()[0]) - began
         return 0.0
 
-    seconds = {what: trial.wait_for(lambda what=what: since(what), what) for what in ("window visible", "first score")}
+    seconds = {what: trial.wait_for(partial(since, what), what) for what in ("window visible", "first score")}
     try:
         yield process, seconds
     finally:
@@ -520,9 +521,7 @@ def start_once(
         return next((float(line.split()[0]) - began for line in log.read_text().splitlines() if what in line), 0.0)
 
     try:
-        found = {
-            what: trial.wait_for(lambda what=what: since(what), what) for what in ("window visible", "first score")
-        }
+        found = {what: trial.wait_for(partial(since, what), what) for what in ("window visible", "first score")}
         time.sleep(10)
         return {**found, "MB": memory_of(process)}
     finally:
