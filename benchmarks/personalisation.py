@@ -54,7 +54,7 @@ _RECORDINGS = 80
 _OFTEN = 0.3
 """A source that wakes less often than this is no problem sound."""
 _MOST_SOURCES = 8
-_CANDIDATES = 240
+_CANDIDATES = 1000
 _MADE = 60
 
 
@@ -339,14 +339,15 @@ def page(report: dict[str, Any]) -> str:
         "",
         f"`python -m benchmarks.personalisation --output docs/reports`, {seconds} s of CPU. Model:",
         f"{report['model']} of {report['model_created'][:10]}, SHA-256 {report['base_sha256'][:12]}…;",
-        "everything was taught with the usual caution, without the second look by which `trainer teach` becomes more cautious where it does harm.",
+        "everything was taught with the usual caution, without the second look by which `trainer teach` becomes more",
+        "cautious where it does harm.",
         "",
         "**Nobody's own library was at hand.** Homes are made of other people's sound, of groups that the networks",
         f"were not fitted to ({cries['clips']} clips of crying of {cries['groups']} babies of both held-out sides),",
         "and of sounds that may be used for evaluation only: nothing taught here is shipped. *Everyone else* is the",
         "test side's clips of the rehearsal file, without the babies that were taught; changes in points, with 95 %",
         "intervals over groups. The strength of the rehearsal and of the ridge were tried on some of the same cats and",
-        "on the test side's cries, so that the figures of these are a little too good.",
+        "on the test side's cries, those of the reasons on these same pseudo-babies: a little of all this is too good.",
         "",
         "## Sounds of this home that it takes for crying",
         f"Of {problem['tried']} sounds (animals, adults, effects, tunes made from nothing) {problem['would_wake']}",

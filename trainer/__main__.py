@@ -98,6 +98,8 @@ def _train(arguments: argparse.Namespace) -> int:
     metrics = train(request, _teller(arguments))
     if not metrics:
         return 0  # one of several processes, and not the one that speaks
+    if arguments.rehearsal:
+        personal.rehearse(arguments, request.output, _teller(arguments))
     if arguments.json:
         _event({"event": "finished", "model": str(request.output), "metrics": metrics})
     else:
@@ -452,6 +454,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--lesson-weight", type=float, metavar="N", help="of the teacher's word (default: 0.1)")
     train.add_argument("--from", dest="begin_from", type=Path, metavar="FILE", help="begin with its weights")
+    train.add_argument(
+        "--rehearsal", action="store_true", help="write what it rehearses when it is taught, too (see `teach`)"
+    )
     train.add_argument("--resume", action="store_true", help="go on after the last whole epoch of the same command")
 
     compare = command("compare", _compare, "train families on the same sides and set them side by side")

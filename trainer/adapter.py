@@ -147,7 +147,12 @@ class Body:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             training={
                 **self.card.training,
-                "taught": {"base_sha256": self.sha256, "base_name": self.card.name, **told},
+                "taught": {
+                    "base_sha256": self.sha256,
+                    "base_name": self.card.name,
+                    "thresholds_and_operating_curve": "of the model before it was taught",
+                    **told,
+                },
             },
             # They were measured before; of the taught model its comparison tells.
             metrics={"before_teaching": self.card.metrics} if self.card.metrics else {},

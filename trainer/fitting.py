@@ -26,6 +26,8 @@ UNCLEAR = "sad"
 """Crying for an unknown reason: it tells that there is crying, and nothing of the reason."""
 _AUDIBLE_DB = 15.0
 _FEWEST_WINDOWS = 3
+_MOST_WINDOWS = 8000
+"""Of all takes together; of each the heaviest are kept. More would take minutes, and windows overlap anyway."""
 
 Doubles = npt.NDArray[np.float64]
 
@@ -33,16 +35,17 @@ Doubles = npt.NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Caution:
     """How strongly the old model holds. ridge_…: on the squares of each problem's weights. rehearsal: how many clips
-    of the person's the rehearsal windows weigh as much as, all together; rehearsal_within: the same of what is told
-    apart among cries and among the rest, where the old model knows less that could be forgotten. Chosen by
-    docs/reports/personalisation.md.
+    of the person's the rehearsal windows weigh as much as, all together; rehearsal_reasons, rehearsal_others: the
+    same of what is told apart among cries, of which the old model knows little that could be forgotten, and among the
+    rest. Tried in docs/reports/personalisation.md.
     """
 
     ridge_crying: float = 1.0
-    ridge_reasons: float = 1.0
+    ridge_reasons: float = 5.0
     ridge_others: float = 1.0
     rehearsal: float = 300.0
-    rehearsal_within: float = 30.0
+    rehearsal_reasons: float = 5.0
+    rehearsal_others: float = 100.0
 
     def times(self, factor: float) -> Caution:
         """So many times as cautious about whether it cries."""
@@ -105,29 +108,33 @@ def fitted(clips: Sequence[Heard], labels: tuple[str, ...], known: Known, cautio
     if not clips:
         return Adapter.untaught(labels, known.embeddings.shape[1])
     shares = clip_weights(clips)
-    parts = [
-        (view, share / len(clip.takes) * window_weights(view, labels, clip.label), told_label(clip.label, labels))
-        for clip, share in zip(clips, shares, strict=True)
-        for view in clip.takes
-    ]
-    given = np.concatenate([view.given for view, _, _ in parts]).astype(np.float64)
-    embeddings = np.concatenate([view.embeddings for view, _, _ in parts]).astype(np.float64)
-    weights = np.concatenate([each for _, each, _ in parts])
-    names = np.concatenate([np.full(len(each), name) for _, each, name in parts])
+    most = max(_FEWEST_WINDOWS, _MOST_WINDOWS // sum(len(clip.takes) for clip in clips))
+    parts: list[tuple[Floats, Floats, Doubles, str]] = []
+    for clip, share in zip(clips, shares, strict=True):
+        for view in clip.takes:
+            each = window_weights(view, labels, clip.label)
+            kept = np.argsort(-each, kind="stable")[:most]
+            kept = kept[each[kept] > 0]
+            each = each[kept] / each[kept].sum() * share / len(clip.takes)
+            parts.append((view.given[kept], view.embeddings[kept], each, told_label(clip.label, labels)))
+    given = np.concatenate([part[0] for part in parts]).astype(np.float64)
+    embeddings = np.concatenate([part[1] for part in parts]).astype(np.float64)
+    weights = np.concatenate([part[2] for part in parts])
+    names = np.concatenate([np.full(len(part[2]), part[3]) for part in parts])
     old = np.maximum(known.given.astype(np.float64), FAINTEST)
     small = np.zeros((embeddings.shape[1], len(labels) + 1))
     offset = np.zeros(len(labels) + 1)
     sides = sides_of(labels)
-    each, each_within = (total / max(1, len(old)) for total in (caution.rehearsal, caution.rehearsal_within))
+    hold = caution.rehearsal / len(old)
     for number, side in enumerate(sides):
         reasons = len(sides) == 2 and number == 0
         known_names = [labels[at] for at in side if not (reasons and labels[at] == UNCLEAR)]
-        rows = np.flatnonzero(np.isin(names, known_names) & (weights > 0))
-        if not rows.size:
-            continue
+        rows = np.flatnonzero(np.isin(names, known_names))
+        if len(set(names[rows])) < (2 if reasons else 1):
+            continue  # who has named one reason only has not said that there is no other
         targets = (names[rows, None] == np.array([labels[at] for at in side])).astype(np.float64)
         within = old[:, side] / old[:, side].sum(1, keepdims=True)
-        say = each_within * old[:, side].sum(1)
+        say = (caution.rehearsal_reasons if reasons else caution.rehearsal_others) / len(old) * old[:, side].sum(1)
         matrix, shift = _softmax_regression(
             np.concatenate((embeddings[rows], known.embeddings)),
             np.log(np.concatenate((np.maximum(given[rows][:, side], FAINTEST), old[:, side]))),
@@ -136,17 +143,16 @@ def fitted(clips: Sequence[Heard], labels: tuple[str, ...], known: Known, cautio
             caution.ridge_reasons if reasons else caution.ridge_others,
         )
         small[:, side], offset[side] = matrix, shift
-    rows = np.flatnonzero(weights > 0)
-    if len(sides) == 2 and rows.size:
-        cries = np.array([known_label(name).crying for name in names[rows]], np.float64)
-        before = np.concatenate((evidence(labels, given[rows]), evidence(labels, old)))
-        was = 1 / (1 + np.exp(-before[rows.size :]))
+    if len(sides) == 2:
+        cries = np.array([known_label(name).crying for name in names], np.float64)
+        before = np.concatenate((evidence(labels, given), evidence(labels, old)))
+        was = 1 / (1 + np.exp(-before[len(cries) :]))
         target = np.concatenate((cries, was))
         matrix, shift = _softmax_regression(
-            np.concatenate((embeddings[rows], known.embeddings)),
+            np.concatenate((embeddings, known.embeddings)),
             np.stack((before, np.zeros_like(before)), 1),
             np.stack((target, 1 - target), 1),
-            np.concatenate((weights[rows], np.full(len(old), each))),
+            np.concatenate((weights, np.full(len(old), hold))),
             2 * caution.ridge_crying,  # of two columns that mirror each other
         )
         small[:, -1], offset[-1] = matrix[:, 0] - matrix[:, 1], shift[0] - shift[1]

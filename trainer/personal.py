@@ -104,6 +104,20 @@ def _rehearsal(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def rehearse(arguments: argparse.Namespace, model: Path, event: Callable[[dict[str, Any]], None]) -> None:
+    """Write the rehearsal of a model that was just trained with these options; one that cannot be taught has none."""
+    from trainer.corpora import DataError
+    from trainer.rehearsal import make, place_beside
+
+    try:
+        make(
+            model, arguments.data, place_beside(model), arguments.cache, arguments.segments,
+            options.division(arguments), dict(arguments.merge),
+        )  # fmt: skip
+    except DataError as error:
+        event({"event": "warning", "sentence": str(error)})
+
+
 def _versus(arguments: argparse.Namespace) -> int:
     from trainer.teach import metrics_of
     from trainer.versus import versus, write

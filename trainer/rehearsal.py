@@ -87,7 +87,7 @@ def found(sha256: str, folders: Sequence[Path]) -> Rehearsal | None:
     for folder in dict.fromkeys(folders):
         for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else ():
             try:
-                with np.load(path, allow_pickle=False) as stored:
+                with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                     if int(stored["format"]) == FORMAT and str(stored["base_sha256"]) == sha256:
                         return _read(stored)
             except (OSError, ValueError, KeyError, EOFError, BadZipFile):
@@ -107,7 +107,8 @@ def _read(stored: Any) -> Rehearsal:
         given, embeddings = known(side)
         of_clips = (stored[f"{side}_{name}"] for name in ("clip", "cries", "groups"))
         held[side] = Held(given, embeddings, *of_clips)
-    projection = Projection(stored["centre"].astype(np.float32), stored["directions"].astype(np.float32))
+    directions = stored["directions"].astype(np.float32) * stored["sizes"]
+    projection = Projection(stored["centre"].astype(np.float32), directions)
     labels = tuple(str(name) for name in stored["labels"])
     return Rehearsal(str(stored["base_sha256"]), labels, projection, Known(*known("fit")), held)
 
@@ -116,7 +117,7 @@ def projection_of(embeddings: Floats, directions: int = DIRECTIONS, whitened: fl
     """Principal directions of (N, E), at most `directions` of them, scaled to a mean variance of one."""
     centre = embeddings.mean(0)
     _, spread, rows = np.linalg.svd((embeddings - centre).astype(np.float64), full_matrices=False)
-    kept = min(directions, int((spread > 1e-6 * spread[0]).sum()))
+    kept = min(directions, int((spread > 1e-3 * spread[0]).sum()))
     deviation = spread[:kept] / np.sqrt(len(embeddings))
     size = deviation**whitened
     scale = np.sqrt(np.mean((deviation / size) ** 2))
@@ -170,14 +171,15 @@ def make(
     mels = maker.pool(0, FIT_WINDOWS).mels.astype(np.float32)
     given, embeddings = _asked(body, mels, threads)
     projection = projection_of(embeddings)
-    fit = projection(embeddings)
+    fit, sizes = projection(embeddings), np.abs(projection.directions).max(0)
     scale = np.maximum(np.percentile(np.abs(fit), 99.95, axis=0), 1e-6) / 127
     arrays: dict[str, Any] = {
         "format": FORMAT,
         "base_sha256": body.sha256,
         "labels": np.array(card.labels),
         "centre": projection.centre.astype(np.float32),
-        "directions": projection.directions.astype(np.float16),
+        "directions": (projection.directions / sizes).astype(np.float16),
+        "sizes": sizes,
         "scale": scale.astype(np.float32),
         "fit_logs": _logs(given),
         "fit_codes": _codes(fit, scale),

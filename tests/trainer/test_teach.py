@@ -102,7 +102,10 @@ def test_the_file_answers_as_the_adapter_does(body: Body, tmp_path: Path) -> Non
         assert np.allclose(written.probabilities(mel), row, atol=1e-5)
     assert card.name == f"{body.card.name}, taught"
     assert card.thresholds == body.card.thresholds
-    assert card.training["taught"] == {"base_sha256": body.sha256, "base_name": body.card.name, "clips": 3}
+    taught = card.training["taught"]
+    assert (taught["base_sha256"], taught["base_name"], taught["clips"]) == (body.sha256, body.card.name, 3)
+    assert card.operating_curve == body.card.operating_curve
+    assert "before it was taught" in taught["thresholds_and_operating_curve"]
 
 
 def test_what_was_taught_comes_off_again(body: Body, tmp_path: Path) -> None:
@@ -187,7 +190,7 @@ def test_the_fit_learns_what_is_told_and_no_more() -> None:
     owl, cry = np.array([3.0, 0, 0, 0]), np.array([0, 3.0, 0, 0])
     clips = [_heard("owl", f"{at}", [_row(0.9)] * 4, owl + rng.normal(0, 0.2, (4, 4))) for at in range(5)]
     clips += [_heard("sad", f"{at}", [_row(0.4)] * 4, cry + rng.normal(0, 0.2, (4, 4))) for at in range(5)]
-    adapter = fitted(clips, LABELS, known, Caution(0.1, 0.1, 0.1, 20, 20))
+    adapter = fitted(clips, LABELS, known, Caution(0.1, 0.1, 0.1, 20, 20, 20))
     given = np.array([_row(0.9), _row(0.4), _row(0.7)], np.float32)
     rows = adapter(given, np.stack((owl, cry, np.zeros(4))).astype(np.float32))
     crying = rows[:, :4].sum(1)
@@ -285,6 +288,45 @@ def test_on_the_command_line(library: Path, tmp_path: Path, capsys: pytest.Captu
     assert (told["old"]["name"], told["new"]["name"]) == ("Default", "Default, taught")
     assert told["everyone_else"] is None
     assert len(told["clips"]) == 18
+
+
+def test_a_model_of_ones_own_gets_its_rehearsal(data_set: Path, library: Path, tmp_path: Path) -> None:
+    model = tmp_path / "own.onnx"
+    words = ["train", "--data", str(data_set), "--family", "cnn_tiny", "--output", str(model), "--cache", str(tmp_path)]
+    assert main([*words, "--epochs", "1", "--epoch-windows", "16", "--batch", "8", "--no-codecs", "--rehearsal"]) == 0
+    rehearsal = found(Body(model).sha256, [tmp_path])
+    assert rehearsal is not None
+    assert rehearsal.labels == ("sad", "natural", "background")
+    assert set(rehearsal.held) == {"validation", "test"}
+    assert rehearsal.held["test"].cries.any()
+    body = Body(model)
+    mels = _mels(body, 4)
+    projected = rehearsal.projection(body(mels)[1])
+    assert projected.shape == (4, rehearsal.fit.embeddings.shape[1])
+    assert found("another", [tmp_path]) is None
+    told: list[Any] = []
+    report = teach.teach(teach.Request(model, [library], tmp_path / "taught.onnx"), told.append)
+    assert not any(one["event"] == "warning" for one in told)
+    assert report["everyone_else"]["cries"] > 0
+    assert {clip["new"]["label"] for clip in report["clips"]} <= {"sad", "natural", "background"}
+
+
+def test_a_damaged_rehearsal_is_as_none(tmp_path: Path) -> None:
+    shipped = DEFAULT_MODEL.with_name("default.rehearsal.npz").read_bytes()
+    (tmp_path / "cut.rehearsal.npz").write_bytes(shipped[: len(shipped) // 2])
+    (tmp_path / "empty.rehearsal.npz").write_bytes(b"")
+    assert found(Body(DEFAULT_MODEL).sha256, [tmp_path]) is None
+
+
+def test_reasons_of_a_single_name_are_not_learnt(library: Path, tmp_path: Path) -> None:
+    """Who has called all cries hungry has not said that there are no others."""
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "hungry").symlink_to(library / "hungry")
+    teach.teach(teach.Request(DEFAULT_MODEL, [tmp_path / "library"], tmp_path / "model.onnx"))
+    before, after = Classifier(DEFAULT_MODEL), Classifier(tmp_path / "model.onnx")
+    wave = synthetic.cry(np.random.default_rng(3), 32000)
+    reasons = [model.reasons(model.probabilities_of_wave(wave)) for model in (before, after)]
+    assert reasons[0] == pytest.approx(reasons[1], abs=1e-4)
 
 
 def test_one_recording_is_told_to_look_too_good(tmp_path: Path) -> None:
