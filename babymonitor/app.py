@@ -102,7 +102,17 @@ class Application(QObject):
         _log.info("window visible")
         if self.settings[LISTEN_AT_START]:
             self.monitor.start()
+        self._tell_of_trainings()
         self._purge_timer.start()
+
+    def _tell_of_trainings(self) -> None:
+        """What a program that was killed was training; where the trainer goes on without it, it is ended."""
+        from babymonitor.core.runs import left_running
+        from babymonitor.live.trainer_process import end_orphan
+
+        for run in left_running():
+            end_orphan(run)
+            self.monitor.complained.emit(run.sentence)
 
     @Slot()
     def _on_library_wanted(self) -> None:

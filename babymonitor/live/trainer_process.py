@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal, Slot
@@ -60,11 +61,17 @@ def end_orphan(run: Run) -> None:
     """End a trainer that outlived the program that began it; another process that now has its number is let be."""
     if not is_alive(run.trainer):
         return
-    command = ["ps", "-p", str(run.trainer), "-o", "args="]
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        told = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
-        if str(run.folder) in told:
+        if str(run.folder) in _command_line(run.trainer):
             os.kill(run.trainer, signal.SIGKILL)
+
+
+def _command_line(process: int) -> str:
+    told = Path(f"/proc/{process}/cmdline")
+    if told.parent.is_dir():
+        return told.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    command = ["ps", "-p", str(process), "-o", "args="]
+    return subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
 
 
 class TrainerProcess(QObject):

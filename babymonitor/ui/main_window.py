@@ -452,14 +452,13 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         is_listening = self._monitor.state.activity is not Activity.STOPPED
         is_ending = self._is_quitting or _app().isSavingSession()
-        if is_listening and not is_ending:
-            if self.tray_icon is not None and self._settings[CLOSE_TO_TRAY]:
-                event.ignore()
-                self._go_to_tray(self.tray_icon)
-                return
-            if not self._ask_to_close():
-                event.ignore()
-                return
+        if is_listening and not is_ending and self.tray_icon is not None and self._settings[CLOSE_TO_TRAY]:
+            event.ignore()
+            self._go_to_tray(self.tray_icon)
+            return
+        if not is_ending and (lost := self._what_is_lost()) and not self._ask_to_close(lost):
+            event.ignore()
+            return
         self._save_geometry()
         if self.tray_icon is not None:
             self.tray_icon.hide()
@@ -468,8 +467,8 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def quit(self) -> None:
-        """Close for good, asking first while it listens."""
-        if self._monitor.state.activity is not Activity.STOPPED and not self._ask_to_close():
+        """Close for good, asking first while it listens or trains."""
+        if (lost := self._what_is_lost()) and not self._ask_to_close(lost):
             return
         self._is_quitting = True
         self.close()
@@ -494,11 +493,20 @@ class MainWindow(QMainWindow):
         self.hide()
         tray_icon.say(self.tr("Still listening"), self.tr("Open or quit it from this icon."), is_urgent=False)
 
-    def _ask_to_close(self) -> bool:
+    def _what_is_lost(self) -> str:
+        """What ends when the program is closed now, in sentences; empty where nothing does."""
+        found = [str(getattr(self.pages.widget(number), "busy_sentence", "")) for number in range(self.pages.count())]
+        if self._monitor.state.activity is not Activity.STOPPED:
+            found.insert(0, self.tr("It is listening. If you close it, nobody listens."))
+        return "\n".join(filter(None, found))
+
+    def _ask_to_close(self, lost: str) -> bool:
         box = QMessageBox(self)
         box.setWindowTitle(self.tr("Baby Monitor"))
-        box.setText(self.tr("It is listening. If you close it, nobody listens."))
-        keep = box.addButton(self.tr("Go on listening"), QMessageBox.ButtonRole.RejectRole)
+        box.setText(lost)
+        is_listening = self._monitor.state.activity is not Activity.STOPPED
+        words = self.tr("Go on listening") if is_listening else self.tr("Keep it open")
+        keep = box.addButton(words, QMessageBox.ButtonRole.RejectRole)
         close = box.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
         # Enter and Esc keep listening: the careless answer is the safe one.
         box.setDefaultButton(keep)

@@ -37,7 +37,7 @@ class RunningView(QWidget):
         self.what_label = QLabel(self)
         self.what_label.setTextFormat(Qt.TextFormat.PlainText)
         self.left_label = QLabel(self)
-        self.left_label.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.left_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.progress_bar = QProgressBar(self)
         self.progress_bar.setTextVisible(False)
         self.progress_bar.setAccessibleName(self.tr("Progress of the training"))
@@ -88,7 +88,7 @@ class RunningView(QWidget):
         outer.addWidget(card)
         self._rest = QWidget(self)
         outer.addWidget(self._rest, 1)
-        outer.setStretchFactor(card, 2)
+        self._card, self._outer = card, outer
 
     def set_theme(self, theme: Theme) -> None:
         self.plot.set_theme(theme)
@@ -104,7 +104,9 @@ class RunningView(QWidget):
         self.log_edit.clear()
         self.plot.clear()
         self.plot.setVisible(is_full)
-        self._rest.setVisible(not is_full)
+        # Without curves the card is no taller than its words.
+        self._outer.setStretchFactor(self._card, 1 if is_full else 0)
+        self._outer.setStretchFactor(self._rest, 0 if is_full else 1)
         self.cancel_button.setEnabled(True)
         self.cancel_button.setText(self.tr("Cancel"))
 
