@@ -323,6 +323,15 @@ class LabelView(QWidget):
         job.start()
 
     @property
+    def busy_sentence(self) -> str:
+        """What would end if the program were closed now; empty where nothing would."""
+        if self._monitor.recorder.is_recording:
+            return self.tr("A recording is under way; it would end here, and is kept.")
+        if isinstance(self._job, ImportJob):
+            return self.tr("An import is under way; what is in the library already stays.")
+        return self.tr("An export is under way; nothing of it would be left.") if self._job is not None else ""
+
+    @property
     def is_busy(self) -> bool:
         """An import or an export is under way."""
         return self._job is not None

@@ -466,6 +466,8 @@ class LabellingView(QWidget):
                 words = self.tr("It will be: {label}").format(label=label_title(label))
         else:
             words = self.tr("It was: {label}").format(label=label_title(label)) if label else self.tr("What was it?")
+        if clip is not None and clip.is_clipped and not is_recording:
+            words = self.tr("{words} · too loud, distorted").format(words=words)
         self.title_label.setText(words)
         self.label_buttons.check(label)
         for edit, text in ((self.baby_edit, clip.baby if clip else ""), (self.note_edit, clip.note if clip else "")):

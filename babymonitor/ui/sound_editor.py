@@ -64,9 +64,6 @@ class SoundEditor(QWidget):
         self.fit_button.setAccessibleName(self.tr("Show everything"))
         self.region_label = QLabel(self)
         self.region_label.setProperty("role", "muted")
-        self.name_label = QLabel(self)
-        self.name_label.setTextFormat(Qt.TextFormat.PlainText)
-        self.name_label.setMinimumWidth(10)
         self.scroll_bar = QScrollBar(Qt.Orientation.Horizontal, self)
         self.scroll_bar.setAccessibleName(self.tr("Part that is shown"))
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QApplication, QInputDialog
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QInputDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
@@ -330,6 +330,7 @@ def test_files_are_imported_and_the_broken_ones_named(
     broken.write_bytes(b"no sound at all" * 50)
     page.import_paths([*good, broken, tmp_path / "missing.wav"])
     assert page.message_button.text() == "Cancel"
+    assert page.busy_sentence.startswith("An import is under way")
     assert page.progress_bar.isVisible()
     qtbot.waitUntil(lambda: not page.is_busy)
     text = page.message_label.text()
@@ -413,6 +414,29 @@ def test_without_a_library_the_page_says_why(
     for number in (LABEL_PAGE, TRAIN_PAGE):
         window.show_page(number)
         assert window.pages.currentWidget().text() == "The disk is read-only."  # type: ignore[union-attr]
+
+
+def test_every_control_says_what_it_is(page: LabelView, library: Library) -> None:
+    fill(library, ["", "hungry"])
+    page.labelling.refresh()
+    for number in range(page.stack.count()):
+        page.show_tab(number)
+        shown = [button for button in page.findChildren(QAbstractButton) if button.isVisible()]
+        assert len(shown) > 3
+        for button in shown:
+            assert button.text() or button.accessibleName(), button.toolTip()
+            # Of the tabs Qt gives the focus to the one that is shown; arrows lead to the others.
+            if button.group() is None:
+                assert button.focusPolicy() & Qt.FocusPolicy.TabFocus, f"{button.text()} is reached by Tab"
+        for field in page.findChildren(QLineEdit):
+            assert field.accessibleName() or field.parent().accessibleName() or isinstance(field.parent(), QComboBox)
+
+
+def test_a_clip_that_was_too_loud_says_so(page: LabelView, view: LabellingView, library: Library) -> None:
+    wave = np.clip(20 * sound(50), -1, 1)
+    library.add(np.asarray(wave, np.float32), "", group="loud", recorded=NOW)
+    page.labelling.refresh()
+    assert view.title_label.text() == "What was it? · too loud, distorted"
 
 
 def test_the_day_of_a_clip_is_told_by_its_first_sample(view: LabellingView, page: LabelView, library: Library) -> None:
