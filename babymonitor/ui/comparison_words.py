@@ -112,8 +112,8 @@ def _cries(cries: dict[str, Any]) -> Figure:
     if not cries["clips"]:
         text = _tr("There is no clip of crying among yours, so whether it still catches your baby is not known.")
         return Figure("–", "", _tr("cries caught"), text)
-    words = _tr("Of {clips} clips of crying it catches {new}; the present model catches {old}.")
-    text = words.format(clips=cries["clips"], new=cries["new_caught"], old=cries["old_caught"])
+    words = _tr("Of {clips} of crying it catches {new}; the present model catches {old}.")
+    text = words.format(clips=_clips(cries["clips"]), new=cries["new_caught"], old=cries["old_caught"])
     value = _tr("{n} of {of}").format(n=cries["new_caught"], of=cries["clips"])
     return Figure(value, _was(str(cries["old_caught"])), _tr("cries caught"), text)
 
@@ -122,11 +122,15 @@ def _alarms(others: dict[str, Any], nightly: dict[str, Any] | None) -> Figure:
     if not others["clips"]:
         text = _tr("There is no clip without crying among yours, so false alarms could not be counted.")
         return Figure("–", "", _tr("false alarms"), text)
-    words = _tr("Of {clips} clips without crying {new} would wake you; with the present model {old}.")
-    text = words.format(clips=others["clips"], new=others["new_woke"], old=others["old_woke"])
+    words = _tr("Of {clips} without crying {new} would wake you; with the present model {old}.")
+    text = words.format(clips=_clips(others["clips"]), new=others["new_woke"], old=others["old_woke"])
     if nightly:
-        more = _tr("In {nights} nights that is {new} false alarms a night; with the present model {old}.")
-        text += " " + more.format(nights=nightly["nights"], new=f"{nightly['new']:.2g}", old=f"{nightly['old']:.2g}")
+        more = _tr("In {nights} that is {new} false alarms a night; with the present model {old}.")
+        text += " " + more.format(
+            nights=_tr("1 night") if nightly["nights"] == 1 else _tr("{n} nights").format(n=nightly["nights"]),
+            new=f"{nightly['new']:.2g}",
+            old=f"{nightly['old']:.2g}",
+        )
     value = _tr("{n} of {of}").format(n=others["new_woke"], of=others["clips"])
     return Figure(value, _was(str(others["old_woke"])), _tr("false alarms"), text)
 
@@ -144,6 +148,10 @@ def _everyone(told: dict[str, Any]) -> Figure:
         more = _tr("It takes {new} of other homes’ sounds for crying; the present model {old}.")
         text += " " + more.format(new=f"{100 * raised:.1f} %", old=f"{100 * told['others_raised_old']:.1f} %")
     return Figure(new, _was(old), _tr("other babies’ cries found"), text)
+
+
+def _clips(count: int) -> str:
+    return _tr("1 clip") if count == 1 else _tr("{n} clips").format(n=count)
 
 
 def clip_words(clip: dict[str, Any]) -> str:

@@ -68,6 +68,7 @@ class TrainingView(QWidget):
         self._library = library
         self._settings = settings
         self._shown_run: Run | None = None
+        self._is_shut_down = False
         self.trainer = TrainerProcess(self)
         self.families = FamiliesLoader(self)
         self._build_tabs()
@@ -380,12 +381,14 @@ class TrainingView(QWidget):
 
     def shut_down(self) -> None:
         """The program ends: what is trained stops, and a full training can be resumed."""
-        self.trainer.ended.disconnect(self._on_ended)
+        self._is_shut_down = True
         self.trainer.shut_down()
         self.families.shut_down()
 
     @Slot(object, str, str)
     def _on_ended(self, run: Run, state: str, sentence: str) -> None:
+        if self._is_shut_down:
+            return
         if state != FINISHED:
             self._note(sentence, run)
             self.show_tab(TEACH_TAB if run.request.kind == TEACH else FULL_TAB)
