@@ -95,6 +95,9 @@ class LabellingView(QWidget):
         self.empty_label.setWordWrap(True)
         self.empty_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.sound_stack.addWidget(self.empty_label)
+        self.count_label = QLabel(self)
+        self.count_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.sound_stack.addWidget(self.count_label)
         self._live_place = QWidget(self)
         self._live_column = QVBoxLayout(self._live_place)
         self._live_column.setContentsMargins(0, 0, 0, 0)
@@ -190,6 +193,7 @@ class LabellingView(QWidget):
         recorder.finished.connect(self._on_recorded)
         recorder.state_changed.connect(self._on_recorder_changed)
         recorder.complained.connect(self.complained)
+        self.record_view.count_changed.connect(self._on_count_changed)
         self._takeover.taken_over.connect(self._on_taken_over)
         self._takeover.complained.connect(self.complained)
         self._monitor.guessed.connect(self._on_guessed)
@@ -208,6 +212,8 @@ class LabellingView(QWidget):
         self._theme = theme
         for view in (self.record_view, self.queue, self.editor, self.label_buttons):
             view.set_theme(theme)
+        # To be read from where the baby is.
+        self.count_label.setStyleSheet(f"font-size: {6 * theme.text_px}px; font-weight: bold")
         if self._live_plot is not None:
             self._live_plot.set_theme(theme)
 
@@ -380,6 +386,11 @@ class LabellingView(QWidget):
             self._early_label = ""
         self._show_clip()
 
+    @Slot(int)
+    def _on_count_changed(self, count: int) -> None:
+        self.count_label.setText(str(count) if count else "")
+        self._show_stack()
+
     @Slot()
     def _on_frame_due(self) -> None:
         if self._live_plot is not None:
@@ -394,7 +405,12 @@ class LabellingView(QWidget):
             self._live_plot = LivePlot(self)
             self._live_plot.set_theme(self._theme)
             self._live_column.addWidget(self._live_plot)
-        self.sound_stack.setCurrentIndex(2 if is_recording else 0 if self._clip is not None else 1)
+        if is_recording:
+            self.sound_stack.setCurrentWidget(self._live_place)
+        elif self.record_view.is_counting:
+            self.sound_stack.setCurrentWidget(self.count_label)
+        else:
+            self.sound_stack.setCurrentWidget(self.editor if self._clip is not None else self.empty_label)
         if is_recording and self.isVisible():
             self._frame_timer.start()
         else:

@@ -27,6 +27,8 @@ _HEARING = frozenset({Activity.LISTENING, Activity.CRYING, Activity.LOUD, Activi
 class RecordView(QFrame):
     """Starts and ends recordings; what comes of them is told by the recorder itself."""
 
+    count_changed = Signal(int)
+    """Counting in: 3, 2, 1, and 0 when it is over."""
     import_files_requested = Signal()
     import_folder_requested = Signal()
 
@@ -128,12 +130,12 @@ class RecordView(QFrame):
     def toggle_recording(self) -> None:
         """Record, or end the recording (or the counting)."""
         if self.is_counting:
-            self._count = 0
             self._count_timer.stop()
+            self._set_count(0)
         elif self._recorder.is_recording:
             self._recorder.stop()
         elif self._settings[COUNT_IN]:
-            self._count = _COUNT
+            self._set_count(_COUNT)
             self._count_timer.start()
         else:
             self._recorder.start(self._settings[PRE_ROLL_SECONDS])
@@ -145,9 +147,13 @@ class RecordView(QFrame):
         if self.keep_button.isEnabled():
             self._recorder.take_last(KEPT_SECONDS)
 
+    def _set_count(self, count: int) -> None:
+        self._count = count
+        self.count_changed.emit(count)
+
     @Slot()
     def _on_count_due(self) -> None:
-        self._count -= 1
+        self._set_count(self._count - 1)
         if self._count == 0:
             self._count_timer.stop()
             # What was heard while it counted is not wanted.

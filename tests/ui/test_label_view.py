@@ -277,8 +277,11 @@ def test_counting_in(
     settings[COUNT_IN] = True
     press(qtbot, view, Key.Key_R)
     assert view.record_view.state_label.text() == "Recording in 3 …"
+    assert view.count_label.isVisible()
+    assert view.count_label.text() == "3"
     press(qtbot, view, Key.Key_R)
     assert not view.record_view.is_counting
+    assert not view.count_label.isVisible()
     press(qtbot, view, Key.Key_R)
     qtbot.waitUntil(lambda: bool(begun), timeout=10_000)
     assert begun == [0.0], "nothing from before: that was the counting"
