@@ -43,7 +43,7 @@ class Caution:
     ridge_crying: float = 1.0
     ridge_reasons: float = 5.0
     ridge_others: float = 1.0
-    rehearsal: float = 300.0
+    rehearsal: float = 1000.0
     rehearsal_reasons: float = 5.0
     rehearsal_others: float = 100.0
 
