@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from babymonitor.core.audio import AudioError, read_wave
 from babymonitor.core.features import Wave
 from babymonitor.core.library import LibraryClip, LibraryError
-from babymonitor.core.settings import BABY_NAME, Settings
+from babymonitor.core.settings import BABY_NAME, COUNT_IN, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.clip_queue import ClipQueue
 from babymonitor.ui.keys import add_keys
@@ -225,6 +225,11 @@ class LabellingView(QWidget):
     # -------------------------------------------------------------------------------------------------- which is open
 
     @property
+    def _is_taking(self) -> bool:
+        """It records, or counts in: what is labelled now is not the clip that is open."""
+        return self._monitor.recorder.is_recording or self.record_view.is_counting
+
+    @property
     def clip(self) -> LibraryClip | None:
         """The one that is open."""
         return self._clip
@@ -283,7 +288,7 @@ class LabellingView(QWidget):
 
         While it records, the label is for what is being recorded: a hand is free now, and later it is forgotten.
         """
-        if self._monitor.recorder.is_recording:
+        if self._is_taking:
             self._early_label = "" if name == self._early_label else name
             self._show_clip()
             return
@@ -297,8 +302,7 @@ class LabellingView(QWidget):
 
     @Slot()
     def accept_suggestion(self) -> None:
-        is_recording = self._monitor.recorder.is_recording
-        if self._suggestion is not None and self._clip is not None and not is_recording:
+        if self._suggestion is not None and self._clip is not None and not self._is_taking:
             self.label(self._suggestion.label)
 
     @Slot()
@@ -382,14 +386,16 @@ class LabellingView(QWidget):
 
     @Slot()
     def _on_recorder_changed(self) -> None:
-        if self._monitor.recorder.is_recording:
+        if self._monitor.recorder.is_recording and not self._settings[COUNT_IN]:
             self._early_label = ""
         self._show_clip()
 
     @Slot(int)
     def _on_count_changed(self, count: int) -> None:
+        if count and not self.count_label.text():
+            self._early_label = ""
         self.count_label.setText(str(count) if count else "")
-        self._show_stack()
+        self._show_clip()
 
     @Slot()
     def _on_frame_due(self) -> None:
@@ -471,7 +477,7 @@ class LabellingView(QWidget):
         return clip.origin if clip.source == "import" and clip.origin else moment
 
     def _show_clip(self) -> None:
-        clip, is_recording = self._clip, self._monitor.recorder.is_recording
+        clip, is_recording = self._clip, self._is_taking
         for widget in (self.baby_edit, self.note_edit, self.delete_button):
             widget.setEnabled(clip is not None and not is_recording)
         self.label_buttons.setEnabled(clip is not None or is_recording)
@@ -496,7 +502,7 @@ class LabellingView(QWidget):
 
     def _show_suggestion(self) -> None:
         clip = self._clip
-        if self._monitor.recorder.is_recording:
+        if self._is_taking:
             clip = None  # what is seen now is another sound
         self._suggestion = None if clip is None else suggestion(self._guesses.get(clip.id) or clip.guess)
         if self._suggestion is None:

@@ -226,12 +226,16 @@ class RecordView(QFrame):
             words = self.tr("Opening the microphone …")
         else:
             words = self.tr("Ready to record")
-        if self._is_too_loud:
-            words = self.tr("Too loud — move the microphone away, or turn it down")
         source = state.source or self.tr("the system’s microphone")
         if self._recorder.is_recording and self._settings[PRE_ROLL_SECONDS] and not self._settings[COUNT_IN]:
             seconds = f"{self._settings[PRE_ROLL_SECONDS]:g}"
             source = self.tr("{microphone} · with the {n} s before").format(microphone=source, n=seconds)
+        if self._is_too_loud:
+            words = self.tr("{words} · TOO LOUD").format(words=words)
+            source = self.tr("Move the microphone away, or turn it down.")
+        if self.state_label.property("is_warning") is not self._is_too_loud:
+            self.state_label.setProperty("is_warning", self._is_too_loud)
+            self.state_label.setStyleSheet(f"color: {self._theme.colours.cry}" if self._is_too_loud else "")
         # Thirty times a second: a label that is told what it shows already would be laid out anew all the same.
         for label, text in ((self.state_label, words), (self.source_label, source)):
             if label.text() != text:
