@@ -217,7 +217,7 @@ class RecordView(QFrame):
         elif self._recorder.is_recording:
             words = self.tr("Recording · {time}").format(time=duration_text(self._recorder.seconds))
         elif state.activity is Activity.STOPPED:
-            words = self.tr("The microphone is off; Record switches it on")
+            words = self.tr("The microphone is off")
         elif state.activity is Activity.DEAF:
             words = self.tr("No sound arrives")
         elif state.activity is Activity.MUTED:
@@ -226,13 +226,15 @@ class RecordView(QFrame):
             words = self.tr("Opening the microphone …")
         else:
             words = self.tr("Ready to record")
-        source = state.source or self.tr("the system’s microphone")
+        source = state.source or self.tr("The system’s microphone")
+        if state.activity is Activity.STOPPED:
+            source = self.tr("Record switches it on")
         if self._recorder.is_recording and self._settings[PRE_ROLL_SECONDS] and not self._settings[COUNT_IN]:
             seconds = f"{self._settings[PRE_ROLL_SECONDS]:g}"
             source = self.tr("{microphone} · with the {n} s before").format(microphone=source, n=seconds)
         if self._is_too_loud:
             words = self.tr("{words} · TOO LOUD").format(words=words)
-            source = self.tr("Move the microphone away, or turn it down.")
+            source = self.tr("Move the microphone away")
         if self.state_label.property("is_warning") is not self._is_too_loud:
             self.state_label.setProperty("is_warning", self._is_too_loud)
             self.state_label.setStyleSheet(f"color: {self._theme.colours.cry}" if self._is_too_loud else "")

@@ -80,7 +80,8 @@ def test_an_empty_library_says_what_can_be_done(view: LabellingView) -> None:
     assert view.empty_label.isVisible()
     assert view.queue.count == 0
     assert not view.label_buttons.isEnabled()
-    assert view.record_view.state_label.text() == "The microphone is off; Record switches it on"
+    assert view.record_view.state_label.text() == "The microphone is off"
+    assert view.record_view.source_label.text() == "Record switches it on"
 
 
 def test_a_key_labels_and_the_next_clip_is_opened(
@@ -298,7 +299,7 @@ def test_the_microphone_and_the_level_are_shown(view: LabellingView, monitor: Mo
     assert panel.level_bar.accessible_text() == "Level −31 dB"
     monitor.recorder.level_changed.emit(-0.5, True)
     assert panel.state_label.text() == "Ready to record · TOO LOUD"
-    assert panel.source_label.text() == "Move the microphone away, or turn it down."
+    assert panel.source_label.text() == "Move the microphone away"
     assert "too loud" in panel.level_bar.accessible_text()
     monitor.state = MonitorState(Activity.DEAF, "Crib microphone")
     monitor.state_changed.emit(monitor.state)
