@@ -43,6 +43,13 @@ folds)
         --augment speech,speed=0.6,pitch=0.25 \
         --title "RAVDESS, six folds over actors" --epochs 8 --epoch-windows 3360 --reuse 2 --batch 32 --average 0.995
     ;;
+long)
+    # Four times as many windows: what patience is worth, and what a random split makes of it.
+    compare long --data data/ravdess --folds 6 --beside-random-split --families resnet_mel \
+        --augment speech,speed=0.6,pitch=0.25 \
+        --title "RAVDESS, six folds over actors, 100,800 windows" \
+        --epochs 30 --epoch-windows 3360 --reuse 2 --batch 32 --average 0.995
+    ;;
 report)
     "$python" -m trainer report data/reports/*/report.json --output docs/reports/families --title "Every family on real data"
     ;;
