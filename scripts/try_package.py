@@ -253,6 +253,11 @@ def window(trial: Trial) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, fl
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
+    errors = [
+        line for line in log.read_text(errors="replace")[known:].splitlines() if " ERROR " in line or "Error:" in line
+    ]
+    if errors:
+        raise TrialError(f"SEEN in the log, {len(errors)} times: {errors[-1]}")
 
 
 def memory_of(process: subprocess.Popen[bytes]) -> float:
@@ -340,7 +345,8 @@ def fingerprint(trial: Trial) -> dict[str, str]:
     found = {}
     for folder in (DATA, f"{HOME}/.config"):
         for path in sorted(trial.path(folder).rglob("*")):
-            if path.is_file() and "training-pack" not in path.parts:
+            # Whoever reads the history, as this trial does, leaves SQLite's notes to itself beside it.
+            if path.is_file() and not path.name.endswith(("-shm", "-wal")) and "training-pack" not in path.parts:
                 found[str(path.relative_to(trial.root))] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 

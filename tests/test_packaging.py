@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -77,6 +78,48 @@ def test_the_debian_package_asks_for_what_the_start_from_source_asks_for(staged:
     tables = tomllib.loads((staged / "pyproject.toml").read_text())["tool"]["briefcase"]["app"]["babymonitor"]
     asked = set(tables["linux"]["system"]["debian"]["system_runtime_requires"])
     assert {*run.APP_LIBRARIES.values(), run.FONT, run.ALSA_PLUGIN[0]} <= asked
+
+
+_ALL_THAT_IS_DRAWN_WITH = """
+import importlib, pathlib, sys
+import babymonitor.app, pyqtgraph
+from PySide6.QtGui import QIcon
+app = pyqtgraph.mkQApp()
+plot = pyqtgraph.PlotWidget()
+plot.plot([0, 1], [0, 1])
+plot.addItem(pyqtgraph.ImageItem())
+plot.grab()
+QIcon(sys.argv[1]).pixmap(16, 16).save(sys.argv[2])
+for name in sys.argv[3:]:
+    importlib.import_module(name)
+files = {getattr(module, "__file__", None) or "" for module in sys.modules.values()}
+files |= {line.split()[-1] for line in pathlib.Path("/proc/self/maps").read_text().splitlines() if "/" in line}
+print(*sorted(files), sep="\\n")
+"""
+
+
+def test_nothing_that_the_program_loads_is_pruned(staged: Path, tmp_path: Path) -> None:
+    """As far as importing everything and drawing a plot tells; the trial in a clean Debian looks at the whole."""
+    drawing = str(ROOT / "resources" / "icons" / "app.svg")
+    modules = ["onnx", "onnxruntime", "scipy.signal", "scipy.optimize", "scipy.stats", "av", "soxr", "soundfile"]
+    command = [sys.executable, "-c", _ALL_THAT_IS_DRAWN_WITH, drawing, str(tmp_path / "icon.png"), *modules]
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "BABYMONITOR_HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = [
+        f"app_packages/{line.partition('site-packages/')[2]}" for line in done.stdout.split() if "site-pack" in line
+    ]
+    assert len(loaded) > 300
+    patterns = read_by_briefcase(staged, "linux").cleanup_paths
+    expressions = [re.compile(_as_expression(pattern)) for pattern in patterns]
+    pruned = [name for name in loaded if any(expression.match(name) for expression in expressions)]
+    assert not [name for name in pruned if "Test" not in name], "pyqtgraph asks for QtTest and goes on without it"
+
+
+def _as_expression(pattern: str) -> str:
+    """Briefcase's globs, where two stars are any folders and one stays within a name; a folder's files go with it."""
+    parts = [re.escape(part).replace(r"\*", "[^/]*") for part in pattern.split("/")]
+    return "/".join(parts).replace("[^/]*[^/]*/", "(?:.*/)?") + "(?:/.*)?$"
 
 
 def test_no_table_is_written_twice() -> None:
