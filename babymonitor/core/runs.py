@@ -26,6 +26,9 @@ _STATES = (RUNNING, FINISHED, CANCELLED, FAILED, INTERRUPTED)
 _COMPARISON_FORMAT = 1
 KEPT_RUNS = 30
 
+_own: set[Path] = set()
+"""Folders of runs that this process began or resumed: they are no other program's legacy."""
+
 
 class RunError(Exception):
     """A training that cannot be begun or read; the message is one sentence for a person."""
@@ -156,6 +159,8 @@ def begin(request: Request, now: float | None = None) -> Run:
 
 def mark(run: Run, state: str, sentence: str = "", trainer: int = 0) -> Run:
     """Write down how it is with a run; → the run as it is now. OSError."""
+    if state == RUNNING:
+        _own.add(run.folder)
     values = {"state": state, "sentence": sentence, "began": run.began, "trainer": trainer}
     _write(run.folder / "state.json", values)
     return replace(run, state=state, sentence=sentence, trainer=trainer)
@@ -190,10 +195,10 @@ def read(folder: Path) -> Run | None:
 
 
 def left_running() -> list[Run]:
-    """Runs that a program which is gone left running, now marked as interrupted; for the start, as one runs alone."""
+    """Runs that a program which is gone left running, now marked as interrupted. One program runs at a time."""
     found = []
     for run in all_runs():
-        if run.state == RUNNING:
+        if run.state == RUNNING and run.folder not in _own:
             can = " It can be resumed." if run.request.kind == FULL and run.checkpoint.is_file() else ""
             sentence = f"The program ended while it was training; nothing was changed.{can}"
             with contextlib.suppress(OSError):

@@ -53,6 +53,7 @@ class FamilyForm(QWidget):
         self.family_box.setAccessibleName(self.tr("Family"))
         self.about_label = QLabel(self)
         self.about_label.setWordWrap(True)
+        self.about_label.setMinimumWidth(520)
         self.about_label.setProperty("role", "muted")
         self._build_fields()
         self._build_data()
@@ -122,11 +123,12 @@ class FamilyForm(QWidget):
         self.folder_list = QListWidget(self)
         self.folder_list.setAccessibleName(self.tr("Further folders to learn from"))
         self.folder_list.setFixedHeight(74)
+        self.folder_list.setMinimumWidth(380)
         self.add_button = QPushButton(self.tr("Add a folder…"), self)
         self.remove_button = QPushButton(self.tr("Remove"), self)
         for button in (self.add_button, self.remove_button):
             button.setProperty("role", "small")
-        self.remove_button.setEnabled(False)
+        self._show_folders()
         self.add_button.clicked.connect(self._on_add_clicked)
         self.remove_button.clicked.connect(self._on_remove_clicked)
         self.folder_list.currentRowChanged.connect(self._on_folder_chosen)
@@ -150,7 +152,9 @@ class FamilyForm(QWidget):
         buttons.addWidget(self.remove_button)
         buttons.addStretch(1)
         folders.addLayout(buttons)
-        self._main_form.addRow(self.tr("Learns from"), QLabel(self.tr("your library, and these folders:"), self))
+        self._main_form.addRow(
+            self.tr("Learns from"), QLabel(self.tr("your library, and further folders of labelled sound"), self)
+        )
         self._main_form.addRow("", folders)
         self._more = QWidget(self)
         inner = QVBoxLayout(self._more)
@@ -212,7 +216,14 @@ class FamilyForm(QWidget):
         """Learn from this folder too."""
         if folder not in self.folders:
             self.folder_list.addItem(str(folder))
+            self._show_folders()
             self.changed.emit()
+
+    def _show_folders(self) -> None:
+        has_some = self.folder_list.count() > 0
+        self.folder_list.setVisible(has_some)
+        self.remove_button.setVisible(has_some)
+        self.remove_button.setEnabled(self.folder_list.currentRow() >= 0)
 
     def _chosen(self) -> dict[str, Any] | None:
         at = self.family_box.currentIndex()
@@ -264,6 +275,7 @@ class FamilyForm(QWidget):
     @Slot()
     def _on_remove_clicked(self) -> None:
         self.folder_list.takeItem(self.folder_list.currentRow())
+        self._show_folders()
         self.changed.emit()
 
     @Slot(int)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tiny_model
 
-from babymonitor.core import paths
+from babymonitor.core import paths, runs
 from babymonitor.core.classifier import Classifier
 from babymonitor.core.model_list import model_files, move_to_trash, read_card
 from babymonitor.core.runs import (
@@ -67,6 +67,8 @@ def test_what_a_dead_program_left_running_is_told_once(home: Path) -> None:
     teach, full = begin(TEACHING, 1e9), begin(TRAINING, 1e9 + 1)
     full.checkpoint.write_bytes(b"half way")
     mark(begin(TEACHING, 1e9 + 2), FINISHED)
+    assert left_running() == [], "they are our own"
+    runs._own.clear()
     told = {run.name: run for run in left_running()}
     assert set(told) == {teach.name, full.name}
     assert told[teach.name].sentence == "The program ended while it was training; nothing was changed."
@@ -126,10 +128,10 @@ def test_a_file_that_is_no_model_is_listed_with_a_sentence(home: Path, cut: int)
 
 
 def test_old_runs_go_and_those_that_are_needed_stay(home: Path) -> None:
-    runs = [mark(begin(TEACHING, 1e9 + at), FINISHED) for at in range(6)]
+    ended = [mark(begin(TEACHING, 1e9 + at), FINISHED) for at in range(6)]
     lasting = begin(TEACHING, 1e9 - 5)
-    prune(2, needed=[runs[1].model])
-    assert {run.name for run in all_runs()} == {runs[5].name, runs[4].name, runs[1].name, lasting.name}
+    prune(2, needed=[ended[1].model])
+    assert {run.name for run in all_runs()} == {ended[5].name, ended[4].name, ended[1].name, lasting.name}
 
 
 def test_a_comparison_of_another_kind_is_refused(home: Path, tmp_path: Path) -> None:
