@@ -233,7 +233,7 @@ class RecordView(QFrame):
             seconds = f"{self._settings[PRE_ROLL_SECONDS]:g}"
             source = self.tr("{microphone} · with the {n} s before").format(microphone=source, n=seconds)
         if self._is_too_loud:
-            words = self.tr("{words} · TOO LOUD").format(words=words)
+            words = self.tr("TOO LOUD · {words}").format(words=words)
             source = self.tr("Move the microphone away")
         if self.state_label.property("is_warning") is not self._is_too_loud:
             self.state_label.setProperty("is_warning", self._is_too_loud)

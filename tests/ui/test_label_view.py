@@ -298,7 +298,7 @@ def test_the_microphone_and_the_level_are_shown(view: LabellingView, monitor: Mo
     monitor.recorder.level_changed.emit(-31.4, False)
     assert panel.level_bar.accessible_text() == "Level −31 dB"
     monitor.recorder.level_changed.emit(-0.5, True)
-    assert panel.state_label.text() == "Ready to record · TOO LOUD"
+    assert panel.state_label.text() == "TOO LOUD · Ready to record"
     assert panel.source_label.text() == "Move the microphone away"
     assert "too loud" in panel.level_bar.accessible_text()
     monitor.state = MonitorState(Activity.DEAF, "Crib microphone")
