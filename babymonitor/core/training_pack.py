@@ -74,6 +74,8 @@ def sentence(missing: str) -> str:
     """What to tell somebody whose training lacks the package `missing`."""
     if not is_offered():
         return f"The trainer needs packages that are not installed ({missing}): python3 run.py trainer installs them."
+    if is_installed() or "." in missing:
+        return f"A part of the program is missing ({missing}). Please install it, and the training pack, again."
     return (
         f"This needs the training pack ({missing} is in it), about {ABOUT_MB_FETCHED} MB to fetch. "
         f"To get it: {HOW}. Teaching the model your own baby works without it."
