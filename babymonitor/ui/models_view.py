@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QDate, QLocale, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QDate, QLocale, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -278,10 +278,14 @@ def _made_text(file: ModelFile) -> str:
     return time.strftime("%Y-%m-%d", time.localtime(file.made))
 
 
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Models", text)
+
+
 def _card_words(card: ModelCard) -> list[str]:
     """What a card says, for a person: family, labels, figures, what it learnt from."""
     labels = ", ".join(label_title(name).lower() for name in card.labels)
-    lines = [f"Family: {card.family}", f"Tells: {labels}"]
+    lines = [_tr("Family: {name}").format(name=card.family), _tr("Tells: {labels}").format(labels=labels)]
     for side, figures in card.metrics.items():
         if isinstance(figures, dict):
             parts = [
@@ -290,16 +294,18 @@ def _card_words(card: ModelCard) -> list[str]:
                 if isinstance(value, int | float) and 0 <= value <= 1
             ]
             if parts:
-                lines.append(f"On {side.replace('_', ' ')} groups: {', '.join(parts)}")
+                words = _tr("On {side} groups: {figures}")
+                lines.append(words.format(side=side.replace("_", " "), figures=", ".join(parts)))
     taught = card.training.get("taught")
     if isinstance(taught, dict):
-        lines.append(f"Taught with {taught.get('clips', '?')} clips of {taught.get('groups', '?')} recordings, "
-                     f"on top of {taught.get('base_name', '?')}")  # fmt: skip
+        words = _tr("Taught with {clips} clips of {groups} recordings or nights, on top of {base}")
+        counts = {name: taught.get(name, "?") for name in ("clips", "groups")}
+        lines.append(words.format(base=taught.get("base_name", "?"), **counts))
     elif card.training.get("sources"):
-        lines.append(f"Learnt from: {', '.join(map(str, card.training['sources']))}")
+        lines.append(_tr("Learnt from: {sources}").format(sources=", ".join(map(str, card.training["sources"]))))
     lines += [sensitivity_text(rung) for rung in rungs(card) if rung.is_recommended]
-    thresholds = card.thresholds
-    start, end = percent_text(thresholds["start"]), percent_text(thresholds["end"])
-    lines.append(f"Crying counts from {start} on and ends below {end}")
-    lines.append(f"Made: {card.created[:16].replace('T', ' ')} · Licence: {card.licence}")
+    start, end = percent_text(card.thresholds["start"]), percent_text(card.thresholds["end"])
+    lines.append(_tr("Crying counts from {start} on and ends below {end}").format(start=start, end=end))
+    words = _tr("Made: {when} · Licence: {licence}")
+    lines.append(words.format(when=card.created[:16].replace("T", " "), licence=card.licence))
     return lines
