@@ -50,7 +50,10 @@ PARTS = {
     "pyqtgraph": ("pyqtgraph",),
     "pip (for the training pack)": ("pip",),
     "PyTorch": ("torch", "functorch", "torchgen"),
-    "transformers": ("transformers", "tokenizers"),
+    "transformers": ("transformers", "tokenizers", "huggingface_hub", "hf_xet", "safetensors"),
+    "librosa, numba": ("librosa", "numba", "llvmlite", "pooch", "audioread"),
+    "scikit-learn, XGBoost": ("sklearn", "scikit_learn", "xgboost", "skl2onnx", "onnxmltools", "joblib"),
+    "matplotlib": ("matplotlib", "mpl_toolkits", "fontTools", "fonttools", "PIL", "pillow", "kiwisolver", "contourpy"),
 }
 OURS = {
     "app/babymonitor": "Baby Monitor",
@@ -215,12 +218,12 @@ def lay_over(folder: Path) -> None:
 # ------------------------------------------------------------------------------------------------------- what is in it
 
 
-def contents(folder: Path) -> list[tuple[str, int, int]]:
-    """(part, bytes, files) of an unpacked or installed package, largest first."""
+def contents(folder: Path, place: str = "") -> list[tuple[str, int, int]]:
+    """(part, bytes, files) of an unpacked package, largest first; `place`: what the folder is called in it."""
     found: dict[str, list[int]] = {}
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
-            entry = found.setdefault(part_of(path.relative_to(folder).as_posix()), [0, 0])
+            entry = found.setdefault(part_of(place + path.relative_to(folder).as_posix()), [0, 0])
             entry[0] += path.stat().st_size
             entry[1] += 1
     return sorted(((part, size, files) for part, (size, files) in found.items()), key=lambda row: -row[1])

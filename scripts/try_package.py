@@ -384,7 +384,7 @@ def write_library(trial: Trial) -> str:
                 at = np.arange(0, wave.size - 1, speed)
                 _write(folder / name / f"recording-{group}" / f"{take}.flac", np.interp(at, range(wave.size), wave))
             times = np.arange(2 * RATE) / RATE
-            hoot = 0.3 * np.sin(2 * np.pi * 425 * times) * (np.sin(2 * np.pi * times) > 0)
+            hoot = 0.3 * np.sin(2 * np.pi * draw.uniform(420, 430) * times) * (np.sin(2 * np.pi * times) > 0)
             _write(folder / "owl" / f"night-2026-11-{group + 10}" / f"{take}.flac", hoot)
     trial.give(folder)
     return f"{DATA}/library"
@@ -451,9 +451,8 @@ def trains(trial: Trial) -> None:
         f"babymonitor training-pack install: {time.monotonic() - began:.0f} s"
         f"{(told.stdout + told.stderr)[-1500:] if told.returncode else ''}",
     )
-    print(package.table(package.contents(trial.path(f"{DATA}/training-pack").parent / "training-pack")))
-    size = sum(path.stat().st_size for path in trial.path(f"{DATA}/training-pack").rglob("*") if path.is_file())
-    trial.say(f"      it takes {size / 1e6:.0f} MB")
+    for line in package.table(package.contents(trial.path(f"{DATA}/training-pack"), "training-pack/")).splitlines():
+        trial.say(f"      {line}")
     told = trial.as_user("babymonitor", "selftest")
     for line in told.stdout.splitlines():
         trial.say(f"      selftest  {line}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from babymonitor.core import paths
 
 HOW = "babymonitor training-pack install"
-ABOUT_MB_FETCHED, ABOUT_MB_KEPT = 430, 1500
+ABOUT_MB_FETCHED, ABOUT_MB_KEPT = 300, 1200
 _STAMP = "installed.json"
 
 
