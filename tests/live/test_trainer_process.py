@@ -65,7 +65,14 @@ def teaching(library: Path) -> Run:
 
 
 def training(library: Path, epochs: int = 2) -> Run:
-    options = {"epochs": str(epochs), "epoch-windows": "128", "reuse": "1", "no-codecs": "", "shares": "34,33,33"}
+    options = {
+        "epochs": str(epochs),
+        "epoch-windows": "128",
+        "reuse": "1",
+        "augment": "none",
+        "no-codecs": "",
+        "shares": "34,33,33",
+    }
     return begin(Request(FULL, paths.default_model(), (library,), "cnn_tiny", options))
 
 
