@@ -33,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.command in modules:
         status: int = modules[arguments.command].run(arguments)
+        if status and arguments.command == "open" and _has_screen() and not sys.stderr.isatty():
+            _show(arguments.complaint)  # after a double click nobody reads a terminal
         if arguments.command != "open" or status:
             return status
     if not _has_screen():
@@ -44,6 +46,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 _DESCRIPTION = "Without a command: the window. Without a screen: the monitor in the terminal."
+
+
+def _show(sentence: str) -> None:
+    from PySide6.QtWidgets import QApplication, QMessageBox
+
+    qt = QApplication(sys.argv[:1])
+    QMessageBox.warning(None, "Baby Monitor", sentence)
+    qt.quit()
 
 
 def _has_screen() -> bool:

@@ -304,8 +304,8 @@ def installs(trial: Trial) -> None:
         for line in trial.as_root("ldd", "/" + str(path.relative_to(trial.root))).stdout.splitlines()
         if "not found" in line
     ]
-    told = ", ".join(sorted({line.split()[0] for line in missing}))
-    trial.expect(not missing, f"every library that Qt's platform plugins ask for is there{told and ': not '}{told}")
+    names = ", ".join(sorted({line.split()[0] for line in missing}))
+    trial.expect(not missing, f"every library that Qt's platform plugins ask for is there{names and ': not '}{names}")
     trial.as_root("apt-get", "install", "-y", "--no-install-recommends", *STAND_INS)
     trial.say("      (then the stand-ins for a screen, a microphone and a desktop)")
     set_up_room(trial)

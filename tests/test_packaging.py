@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 import tiny_model
+from PySide6.QtCore import QLockFile
 
 import run
 from babymonitor import __version__
@@ -272,6 +273,16 @@ def test_a_model_file_is_checked_kept_and_taken_into_use(tmp_path: Path, monkeyp
     with pytest.raises(ModelError):
         open_model.take_into_use(broken)
     assert Settings(paths.settings_file())[MODEL] == str(kept)
+
+
+def test_an_open_window_keeps_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BABYMONITOR_HOME", str(tmp_path / "home"))
+    lock = QLockFile(str(paths.data_folder() / "lock"))
+    assert lock.tryLock(0)
+    assert "Settings" in open_model.take_into_use(tiny_model.write(tmp_path / "ours.onnx"))
+    assert (paths.models_folder() / "ours.onnx").is_file()
+    assert not Settings(paths.settings_file())[MODEL]
+    lock.unlock()
 
 
 def test_the_desktop_files_agree() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -22,13 +23,13 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     try:
         print(take_into_use(arguments.model))
+        return 0
     except ModelError as error:
-        print(error, file=sys.stderr)
-        return 2
+        arguments.complaint = str(error)
     except OSError as error:
-        print(f"{arguments.model} cannot be kept: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    return 0
+        arguments.complaint = f"{arguments.model} cannot be kept: {error.strerror or error}."
+    print(arguments.complaint, file=sys.stderr)
+    return 2
 
 
 def take_into_use(model: Path) -> str:
@@ -42,5 +43,23 @@ def take_into_use(model: Path) -> str:
         part = kept.with_name(kept.name + ".part")
         shutil.copyfile(model, part)
         part.replace(kept)
+    if _a_window_is_open():
+        # It has the settings in memory and would write over ours.
+        return f"The model {name} is kept as {kept.name}; the open window takes it under Settings, Model file."
     Settings(paths.settings_file())[MODEL] = str(kept)
-    return f"The model {name} is in use; a window that is open takes it at its next start."
+    return f"The model {name} is in use."
+
+
+def _a_window_is_open() -> bool:
+    """Whether the window's lock (a QLockFile: the process's number is its first line) is held by a living process."""
+    lock = paths.data_folder() / "lock"
+    try:
+        if sys.platform == "win32":
+            lock.replace(lock)  # refused while somebody has it open
+            return False
+        os.kill(int(lock.read_text(encoding="utf-8").split()[0]), 0)
+    except (FileNotFoundError, ProcessLookupError, ValueError, IndexError):
+        return False
+    except OSError:
+        return True
+    return True
