@@ -11,7 +11,10 @@ _MOST = 20
 
 
 class ComplaintView(QFrame):
-    """Hidden while there is nothing to say. Sentences wait in line; one that is waiting already is not added again."""
+    """Hidden while there is nothing to say. The newest sentence is seen: it may answer what the person did just now.
+
+    The others wait behind it; one that is waiting already comes to the front.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,12 +35,16 @@ class ComplaintView(QFrame):
 
     @property
     def sentences(self) -> list[str]:
+        """Those that wait, the newest first."""
         return list(self._waiting)
 
     def add(self, sentence: str) -> None:
-        if sentence and sentence not in self._waiting:
-            self._waiting.append(sentence)
-            self._show()
+        if not sentence:
+            return
+        if sentence in self._waiting:
+            self._waiting.remove(sentence)
+        self._waiting.appendleft(sentence)
+        self._show()
 
     @Slot()
     def dismiss(self) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QInputDialog, QSizePolicy, QWidget
 
-from babymonitor.core.labels import LABELS, canonical, label
+from babymonitor.core.labels import LABELS, label
+from babymonitor.core.library_clip import label_of_folder
 from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import label_title
 
@@ -173,11 +175,12 @@ class LabelButtons(QWidget):
             button.setChecked(bool(name) and other == name)
 
     def ask_for_label(self) -> None:
-        """Let the person name a label of their own, and choose it."""
+        """Let the person name a label of their own, and choose it; told as a label may be called, where it can."""
         text, is_given = QInputDialog.getText(
             self, self.tr("A label of your own"), self.tr("Its name, such as “hiccups” or “door”:")
         )
-        name = canonical(text)
+        # "Tür" and "next door's dog" become what a folder may be called; what nothing is left of is refused by others.
+        name = label_of_folder(re.sub("['’]", "", text)) or text.strip()
         if is_given and name:
             self.label_chosen.emit(name)
 

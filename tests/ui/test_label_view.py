@@ -172,13 +172,18 @@ def test_a_label_of_ones_own(
 ) -> None:
     first, second = fill(library, ["", ""])
     page.labelling.refresh()
-    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("Next door's dog", True))
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("猫", True))
     sentences: list[str] = []
     page.complained.connect(sentences.append)
     press(qtbot, view, Key.Key_M)
     assert sentences, "such a name cannot be a folder's"
     assert library.clip(first.id).label == ""  # type: ignore[union-attr]
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("Nächste Tür!", True))
+    press(qtbot, view, Key.Key_M)
+    assert library.clip(first.id).label == "nachste_tur"  # type: ignore[union-attr]
+    press(qtbot, view, Key.Key_Z, CONTROL)
     monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("Hiccups", True))
+    view.open(first.id)
     press(qtbot, view, Key.Key_M)
     assert library.clip(first.id).label == "hiccups"  # type: ignore[union-attr]
     assert view.clip is not None

@@ -121,14 +121,14 @@ def test_an_alert_that_is_raised_is_no_trouble_without_a_tray(window: MainWindow
 def test_complaints_stay_until_they_are_dismissed(window: MainWindow, monitor: Monitor, qtbot: QtBot) -> None:
     view = window.complaint_view
     assert not view.isVisible()
-    monitor.complained.emit("The disk is full, no clip was kept.")
+    monitor.complained.emit("The model was refused.")
     monitor.complained.emit("The disk is full, no clip was kept.")
     monitor.complained.emit("The model was refused.")
     assert view.isVisible()
-    assert view.sentences == ["The disk is full, no clip was kept.", "The model was refused."]
-    assert "(+1 more)" in view.label.text()
+    assert view.sentences == ["The model was refused.", "The disk is full, no clip was kept."], "the newest is seen"
+    assert view.label.text() == "The model was refused.  (+1 more)"
     qtbot.mouseClick(view.dismiss_button, Qt.MouseButton.LeftButton)
-    assert view.label.text() == "The model was refused."
+    assert view.label.text() == "The disk is full, no clip was kept."
     qtbot.mouseClick(view.dismiss_button, Qt.MouseButton.LeftButton)
     assert not view.isVisible()
 
