@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -272,6 +272,18 @@ def read_wave(path: Path, sample_rate: int = SAMPLE_RATE, longest_seconds: float
 
     AudioError for one that cannot be read or is longer than `longest_seconds` (stream such a file instead).
     """
+    steps = reading_wave(path, sample_rate, longest_seconds)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return np.asarray(end.value, np.float32)
+
+
+def reading_wave(
+    path: Path, sample_rate: int = SAMPLE_RATE, longest_seconds: float = 3600.0
+) -> Generator[None, None, Wave]:
+    """As `read_wave`, in small steps: yields between them, and returns the samples."""
     blocks: list[Wave] = []
     samples = 0
     for block in resampled_blocks(path, sample_rate):
@@ -279,6 +291,7 @@ def read_wave(path: Path, sample_rate: int = SAMPLE_RATE, longest_seconds: float
         samples += block.size
         if samples > longest_seconds * sample_rate:
             raise AudioError(f"{path} is longer than {longest_seconds / 60:.0f} minutes.")
+        yield
     return np.concatenate(blocks)
 
 

@@ -320,7 +320,13 @@ class Library:
         The folder is ``<label>/<group>/<file>``, ``<label>/<file>``, or has a `train_metadata.json` and the like.
         label: of all its files, whatever their folders say. baby: of those that do not say whose they are.
         """
+        if not folder.is_dir():
+            raise LibraryError(f"{folder} is not a folder.")
         return FolderImport(self, folder, checked_label(label), baby)
+
+    def import_path(self, path: Path, *, baby: str = "") -> FolderImport:
+        """A folder as by `import_folder`, or a file without a label as by `import_file`; either as it is asked for."""
+        return FolderImport(self, path, "", baby)
 
     def export_folder(self, target: Path) -> int:
         """Copy all into a new or empty folder, all or nothing; how many clips. It can be imported and trained with.

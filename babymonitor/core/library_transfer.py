@@ -10,11 +10,11 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave, sound_files
+from babymonitor.core.audio import SAMPLE_RATE, AudioError, reading_wave, sound_files
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import LABELS
 from babymonitor.core.library_clip import (
@@ -58,20 +58,29 @@ class FolderImport(Iterator[LibraryClip | str]):
     """
 
     def __init__(self, library: Library, folder: Path, label: str, baby: str = "") -> None:
-        """LibraryError for a folder that holds no sound, or names files outside it."""
-        planned = _plan(folder, label)
+        """folder: or one file alone. LibraryError for a folder that holds no sound, or names files outside it."""
+        planned = _plan(folder, label) if folder.is_dir() else [_alone(folder, label)]
         self.total = len(planned)
         self.done = 0
         self._items = self._run(library, planned, baby)
 
     def __next__(self) -> LibraryClip | str:
+        while (item := self.step()) is None:
+            pass
+        return item
+
+    def step(self) -> LibraryClip | str | None:
+        """The next item, or None after a while of reading a long file; StopIteration after the last.
+
+        Whoever has a window can look after it in between.
+        """
         return next(self._items)
 
     def close(self) -> None:
         """End it here."""
         self._items.close()
 
-    def _run(self, library: Library, planned: Sequence[_Planned], baby: str) -> Generator[LibraryClip | str]:
+    def _run(self, library: Library, planned: Sequence[_Planned], baby: str) -> Generator[LibraryClip | str | None]:
         for one in planned:
             try:
                 yield from _import(library, one, baby)
@@ -86,8 +95,6 @@ def _skipped(path: Path, error: LibraryError) -> str:
 
 
 def _plan(folder: Path, label: str) -> list[_Planned]:
-    if not folder.is_dir():
-        raise LibraryError(f"{folder} is not a folder.")
     name = Path(os.path.abspath(folder)).name
     metadata = [folder / file for file in METADATA if (folder / file).is_file()]
     if metadata:
@@ -128,12 +135,18 @@ def _plan_of_metadata(folder: Path, file: Path, label: str) -> list[_Planned]:
 
 def import_file(library: Library, path: Path, label: str, group: str, baby: str) -> list[LibraryClip]:
     """Add one file, in equal pieces where it is longer than a minute; see `Library.import_file`."""
-    return list(_import(library, _Planned(path, label, group, "", f"import-{path.stem}"), baby))
+    one = replace(_alone(path, label), group=group)
+    return [clip for clip in _import(library, one, baby) if clip is not None]
 
 
-def _import(library: Library, one: _Planned, baby: str) -> Iterator[LibraryClip]:
+def _alone(path: Path, label: str) -> _Planned:
+    return _Planned(path, label, "", "", f"import-{path.stem}")
+
+
+def _import(library: Library, one: _Planned, baby: str) -> Iterator[LibraryClip | None]:
+    """Each clip that was added; None now and then while the file is being read."""
     try:
-        wave = read_wave(one.path)
+        wave = yield from reading_wave(one.path)
     except AudioError as error:
         raise LibraryError(str(error)) from error
     own = read_clip(one.path)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from babymonitor.core.audio import AudioError
 from babymonitor.core.library import FolderImport, Library, LibraryClip, LibraryError
+from babymonitor.ui.wording import label_title
 
 _SLICE_SECONDS = 0.02
 _MOST_SENTENCES = 2
+_MOST_LABELS = 5
 
 
 class ImportJob(QObject):
@@ -34,8 +36,8 @@ class ImportJob(QObject):
         self.done = 0
         self.total = 0
         self._paths = list(paths)
-        self._sources: list[Path | FolderImport] = []
-        self._items: Iterator[LibraryClip | str] = iter(())
+        self._sources: list[FolderImport] = []
+        self._items: Iterator[LibraryClip | str | None] = iter(())
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._on_turn)
@@ -44,17 +46,17 @@ class ImportJob(QObject):
         """Begin; the event loop has to run."""
         for path in self._paths:
             try:
-                self._sources.append(self._library.import_folder(path, baby=self._baby) if path.is_dir() else path)
+                self._sources.append(self._library.import_path(path, baby=self._baby))
             except LibraryError as error:
                 self.refused.append(str(error))
-        self.total = sum(one.total if isinstance(one, FolderImport) else 1 for one in self._sources)
+        self.total = sum(source.total for source in self._sources)
         self._items = self._import()
         self.progressed.emit(0, self.total)
         self._timer.start()
 
     @Slot()
     def cancel(self) -> None:
-        """End it after the file that is being read."""
+        """End it here; half a file that is being read is left out."""
         if self._timer.isActive():
             self.is_cancelled = True
             self._end()
@@ -66,6 +68,12 @@ class ImportJob(QObject):
             words = self.tr("1 clip is in the library now.")
         if self.is_cancelled:
             words = self.tr("It was ended early.") + " " + words
+        labels = Counter(clip.label for clip in self.clips if clip.label)
+        if labels:
+            # A folder may be called anything: what became a label by it is to be seen.
+            named = ", ".join(f"{label_title(label)} ({count})" for label, count in labels.most_common(_MOST_LABELS))
+            named += ", …" if len(labels) > _MOST_LABELS else ""
+            words += " " + self.tr("Labelled as their folders are called: {labels}.").format(labels=named)
         if self.refused:
             named = " ".join(self.refused[:_MOST_SENTENCES])
             more = len(self.refused) - _MOST_SENTENCES
@@ -75,21 +83,21 @@ class ImportJob(QObject):
                 words += " " + self.tr("(and {n} more)").format(n=more)
         return words
 
-    def _import(self) -> Iterator[LibraryClip | str]:
-        """What was imported, and sentences about what was not."""
+    def _import(self) -> Iterator[LibraryClip | str | None]:
+        """What was imported, and sentences about what was not; None while a long file is being read."""
+        before = 0
         for source in self._sources:
-            before = self.done
-            try:
-                if isinstance(source, FolderImport):
-                    for item in source:
-                        self.done = before + source.done
-                        yield item
-                    self.done = before + source.total
-                else:
-                    self.done += 1
-                    yield from self._library.import_file(source, "", baby=self._baby)
-            except (LibraryError, AudioError, OSError) as error:
-                yield str(error)
+            while True:
+                try:
+                    item = source.step()
+                except StopIteration:
+                    break
+                except OSError as error:
+                    item = str(error)
+                self.done = before + source.done
+                yield item
+            before += source.total
+            self.done = before
 
     @Slot()
     def _on_turn(self) -> None:
@@ -102,7 +110,7 @@ class ImportJob(QObject):
                 return
             if isinstance(item, str):
                 self.refused.append(item)
-            else:
+            elif item is not None:
                 self.clips.append(item)
         self.progressed.emit(min(self.done, self.total), self.total)
 

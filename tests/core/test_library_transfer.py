@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,22 @@ def test_a_long_file_is_cut_in_pieces_of_one_group(library: Library, tmp_path: P
     library.delete([clips[1].id])
     (again,) = library.import_file(path, "background")
     assert again.id == clips[1].id, "the others are there"
+
+
+def test_a_window_can_be_looked_after_while_a_long_file_is_read(library: Library, tmp_path: Path) -> None:
+    under_way = library.import_path(written(tmp_path / "long.flac", 1, 150.0), baby="Emil")
+    steps = []
+    with suppress(StopIteration):
+        while True:
+            steps.append(under_way.step())
+    assert len([step for step in steps if step is None]) > 50
+    clips = [step for step in steps if step is not None]
+    assert library.clips() == clips[::-1]
+    assert {(clip.label, clip.group, clip.baby) for clip in library.clips()} == {("", "import-long", "Emil")}
+    assert (under_way.done, under_way.total) == (1, 1)
+    assert list(library.import_path(tmp_path / "none.wav")) == [
+        f"{tmp_path / 'none.wav'} cannot be read: No such file or directory."
+    ]
 
 
 @pytest.mark.parametrize(
