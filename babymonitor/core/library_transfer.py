@@ -166,7 +166,8 @@ def _import(library: Library, one: _Planned, baby: str) -> Iterator[LibraryClip 
         return
     group = "-".join(filter(None, (one.prefix, one.group or one.name)))
     with told(f"{one.path} could not be imported"):
-        recorded = one.path.stat().st_mtime
+        # A file was written last when its recording ended.
+        recorded = one.path.stat().st_mtime - wave.size / SAMPLE_RATE
     count, there = 0, None
     for start, piece in _pieces(wave):
         try:

@@ -32,6 +32,7 @@ class HealthView(QFrame):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(self.bars)
+        area.setAccessibleName(self.bars.accessibleName())
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 10, 12)
         column.setSpacing(6)

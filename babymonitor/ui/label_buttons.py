@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QAbstractButton, QGridLayout, QInputDialog, QSizeP
 from babymonitor.core.labels import LABELS, label
 from babymonitor.core.library_clip import label_of_folder
 from babymonitor.ui.theme import LIGHT, Theme
-from babymonitor.ui.wording import label_title
+from babymonitor.ui.wording import label_title, short_label_title
 
 MOST_KEYS = 9
 _ROOMY_EM, _SMALL_EM = 9.2, 8.2
@@ -29,7 +29,7 @@ class LabelButton(QAbstractButton):
         self._theme = LIGHT
         self._is_small = False
         self.setText(label_title(name) if name else self.tr("Other…"))
-        self._short = self.tr("Crying, unclear") if name == "sad" else self.text()
+        self._short = short_label_title(name) if name else self.text()
         tip = self.tr("{label} ({key})") if key else "{label}"
         shown = self.text() if name else self.tr("A label of your own")
         self.setToolTip(tip.format(label=shown, key=key))
@@ -111,12 +111,14 @@ class LabelButton(QAbstractButton):
         metrics = painter.fontMetrics()
         if metrics.horizontalAdvance(self.text()) <= box.width():
             painter.drawText(box, side, self.text())
-        elif self._is_small or " " not in self._short:
-            painter.drawText(box, side, metrics.elidedText(self._short, Qt.TextElideMode.ElideRight, int(box.width())))
-        else:
-            font.setPixelSize(max(10, self._theme.text_px - 2))
-            painter.setFont(font)
+            return
+        font.setPixelSize(max(10, self._theme.text_px - (4 if self._is_small else 2)))
+        painter.setFont(font)
+        if " " in self._short:
             painter.drawText(box, side | Qt.TextFlag.TextWordWrap, self._short)
+        else:
+            elided = painter.fontMetrics().elidedText(self._short, Qt.TextElideMode.ElideRight, int(box.width()))
+            painter.drawText(box, side, elided)
 
 
 class LabelButtons(QWidget):

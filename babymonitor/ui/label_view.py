@@ -258,8 +258,10 @@ class LabelView(QWidget):
 
     @Slot()
     def undo(self) -> None:
-        """Take the last step back."""
+        """Take the last step back. What was told of an import may be true no more."""
         self.labelling.undo_stack.undo()
+        if self._job is None:
+            self.message_bar.hide()
 
     @Slot()
     def redo(self) -> None:

@@ -27,7 +27,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from babymonitor.core.labels import label
 from babymonitor.core.library import LibraryClip
 from babymonitor.ui.theme import LIGHT, Theme
-from babymonitor.ui.wording import day_text, label_title, level_text, reason_hint
+from babymonitor.ui.wording import day_text, label_title, level_text, reason_hint, short_label_title
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -58,8 +58,8 @@ class Wanted:
 
 
 def label_words(name: str) -> str:
-    """A clip's label as a person reads it; one that has none says so."""
-    return label_title(name) if name else _tr("No label yet")
+    """A clip's label as a person reads it in a table; one that has none says so."""
+    return short_label_title(name) if name else _tr("No label yet")
 
 
 def _tr(text: str) -> str:
@@ -179,7 +179,8 @@ class LibraryModel(QAbstractTableModel):
         known = self._texts.get(clip.id)
         if known is not None and known[0] is clip:
             return known[1]
-        parts = (label_words(clip.label), clip.label, clip.baby, clip.note, clip.group, clip.origin)
+        words = label_words(clip.label), label_title(clip.label) if clip.label else ""
+        parts = (*words, clip.label, clip.baby, clip.note, clip.group, clip.origin)
         text = " ".join((*parts, self._moment(clip))).lower()
         self._texts[clip.id] = (clip, text)
         return text

@@ -148,7 +148,8 @@ class LibraryView(QWidget):
         head = QHBoxLayout()
         head.setSpacing(8)
         for field in (self.label_box, self.baby_box, self.group_box, self.search_edit):
-            head.addWidget(field, 2 if field is self.baby_box else 3)
+            # The words of a label are the longest; a name or two fits the search.
+            head.addWidget(field, {self.label_box: 36, self.group_box: 26}.get(field, 23))
         head.addWidget(self.more_button)
         row = QHBoxLayout()
         row.setSpacing(6)

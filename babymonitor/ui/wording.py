@@ -116,6 +116,11 @@ def label_title(name: str) -> str:
     return QCoreApplication.translate("Labels", label(name).title)
 
 
+def short_label_title(name: str) -> str:
+    """The same for a narrow place."""
+    return _tr("Crying, unclear") if name == "sad" else label_title(name)
+
+
 def kind_title(kind: str) -> str:
     """The kind of an alert as a person reads it."""
     return {"crying": _tr("Crying"), "loud": _tr("Loud")}.get(kind, kind.replace("_", " ").capitalize())

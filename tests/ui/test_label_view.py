@@ -351,8 +351,18 @@ def test_files_are_imported_and_the_broken_ones_named(
     assert {clip.source for clip in library.clips()} == {"import"}
     press(qtbot, view, Key.Key_Z, CONTROL)
     assert library.clips() == [], "an import is one step"
+    assert not page.message_bar.isVisible(), "what it said is true no more"
     press(qtbot, view, Key.Key_Z, CONTROL | SHIFT)
     assert len(library.clips()) == 3
+
+
+def test_what_an_import_said_can_be_dismissed(page: LabelView, tmp_path: Path, qtbot: QtBot) -> None:
+    (tmp_path / "hungry").mkdir()
+    soundfile.write(tmp_path / "hungry" / "a.wav", sound(5), 16000)
+    page.import_paths([tmp_path])
+    qtbot.waitUntil(lambda: not page.is_busy)
+    words = "1 clip is in the library now. Labelled as their folders are called: Hungry (1)."
+    assert page.message_label.text() == words
     qtbot.mouseClick(page.message_button, Qt.MouseButton.LeftButton)
     assert not page.message_bar.isVisible()
 
