@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -90,8 +89,8 @@ def found(sha256: str, folders: Sequence[Path]) -> Rehearsal | None:
                 with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                     if int(stored["format"]) == FORMAT and str(stored["base_sha256"]) == sha256:
                         return _read(stored)
-            except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-                continue  # damaged, or of another version: as if it were not there
+            except Exception:  # a damaged archive has a dozen ways to say it
+                continue  # or of another version: as if it were not there
     return None
 
 

@@ -116,7 +116,7 @@ class ModelCard:
         """The card as read from a file; ModelError naming what is missing or impossible."""
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelError("its description is not readable") from error
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
             raise ModelError("its description is of a kind this version does not know")

@@ -50,7 +50,7 @@ _MIGRATIONS = (
         reviewed REAL NOT NULL
     );
     CREATE TABLE near_misses (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
         began REAL NOT NULL,
         ended REAL NOT NULL,
         peak_crying REAL NOT NULL,

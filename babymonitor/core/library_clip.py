@@ -236,7 +236,7 @@ def read_clip(path: Path) -> LibraryClip | None:
             path=path,
             added=float(said["added"]),
         )
-    except (OSError, ValueError, TypeError, KeyError, OverflowError, LibraryError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, LibraryError):
         return None
     numbers = (clip.recorded, clip.added, clip.level_db, *clip.guess.values())
     return clip if head.sample_rate == SAMPLE_RATE and all(map(math.isfinite, numbers)) else None

@@ -32,7 +32,7 @@ Wall = Callable[[float], float]
 class _Rise:
     """P(crying) is up, or was within the last seconds. Seconds are positions in the sound.
 
-    cut_at: the ring's, when it began: what is before that does not belong to it.
+    cut_at: the ring's, when it began: what is before that does not belong to it. is_kept: its beginning is, already.
     """
 
     began: float
@@ -42,6 +42,7 @@ class _Rise:
     peak_crying: float = 0.0
     peak_db: float = SILENCE_DB
     scores: int = 0
+    is_kept: bool = False
     sums: dict[str, float] = field(default_factory=dict)
 
     def add(self, score: Score, hop: float) -> None:
@@ -73,7 +74,6 @@ class NearMisses:
         self._rise: _Rise | None = None
         self._alerts: set[int] = set()
         self._quiet_until = float("-inf")
-        self._is_spent = False
         self._last_seconds = 0.0
         self._cut_at = ring.cut_at
 
@@ -101,9 +101,9 @@ class NearMisses:
             if self._rise is None:
                 self._rise = _Rise(score.seconds - hop, score.seconds, self._ring.cut_at)
             self._rise.add(score, hop)
-            if score.seconds - self._rise.began >= _LONGEST_SECONDS and not self._is_spent:
+            if score.seconds - self._rise.began >= _LONGEST_SECONDS and not self._rise.is_kept:
                 # The ring does not last for ever; and a sound that goes on for minutes is one near miss, not one each.
-                self._is_spent = True
+                self._rise.is_kept = True
                 self._keep(self._rise, wall)
         elif self._rise is not None and score.seconds - self._rise.last_up >= _FOLLOW_SECONDS:
             self._settle(wall)
@@ -115,8 +115,7 @@ class NearMisses:
 
     def _settle(self, wall: Wall) -> None:
         rise, self._rise = self._rise, None
-        was_spent, self._is_spent = self._is_spent, False
-        if rise is not None and not was_spent:
+        if rise is not None and not rise.is_kept:
             self._keep(rise, wall)
 
     def _keep(self, rise: _Rise, wall: Wall) -> None:

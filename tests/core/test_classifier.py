@@ -113,6 +113,10 @@ def test_impossible_metadata_is_refused(tmp_path: Path, changes: dict[str, objec
     assert expected in refusal(write_description(tmp_path, json.dumps(whole)))
 
 
+def test_a_description_that_never_stops_opening_brackets_is_refused(tmp_path: Path) -> None:
+    assert "not readable" in refusal(write_description(tmp_path, "[" * 100_000))
+
+
 def test_a_golden_output_that_is_not_reproduced_is_refused(tmp_path: Path) -> None:
     golden = dict(tiny_model.card().golden)
     golden["probabilities"] = golden["probabilities"][::-1]

@@ -225,6 +225,15 @@ def test_precision_counts_the_crying_alerts_that_somebody_was_sure_of(tmp_path: 
     history.close()
 
 
+def test_the_number_of_a_near_miss_that_went_is_never_anothers(tmp_path: Path) -> None:
+    """Somebody may be looking at it while a nearer one takes its place."""
+    history = History(tmp_path / "history.sqlite")
+    first = history.add_near_miss(100.0, 101.0, 0.4, -30.0, {})
+    history.remove_near_miss(first)
+    assert history.add_near_miss(200.0, 201.0, 0.5, -30.0, {}) != first
+    history.close()
+
+
 def test_near_misses_come_back_with_what_was_said_of_them(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite"
     history = History(path)

@@ -319,6 +319,14 @@ def test_strangers_files_are_named_and_left(tmp_path: Path) -> None:
     library.close()
 
 
+def test_a_comment_that_never_stops_opening_brackets_is_no_clips(tmp_path: Path) -> None:
+    (clip, *_) = fill(tmp_path / "library")
+    flac_tag.copy_with_comment(clip.path, clip.path.with_name("strange.flac"), "[" * 100_000)
+    library = Library(tmp_path / "library")
+    assert "strange.flac" in " ".join(library.complaints)
+    library.close()
+
+
 def test_a_file_that_went_away_meanwhile_is_a_sentence(tmp_path: Path) -> None:
     clips = fill(tmp_path / "library")
     library = Library(tmp_path / "library")

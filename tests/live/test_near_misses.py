@@ -100,6 +100,20 @@ def test_a_rise_of_minutes_is_one_near_miss(room: Room, tmp_path: Path) -> None:
     room.history.close()
 
 
+def test_after_a_rise_of_minutes_that_we_broke_off_the_next_is_kept(room: Room) -> None:
+    room.run(5)
+    room.run(70, crying=0.45)
+    room.listening.is_playing = True
+    room.run(3, crying=0.45)
+    room.listening.is_playing = False
+    room.run(30)
+    room.run(1, crying=0.5)
+    room.run(15)
+    room.end()
+    assert [row.peak_crying for row in rows(room)] == pytest.approx([0.5, 0.45])
+    room.history.close()
+
+
 def test_a_gap_and_the_end_settle_it_and_sound_is_not_taken_from_across(room: Room, tmp_path: Path) -> None:
     room.run(5)
     room.run(1, crying=0.45)

@@ -315,6 +315,12 @@ def test_a_damaged_rehearsal_is_as_none(tmp_path: Path) -> None:
     shipped = DEFAULT_MODEL.with_name("default.rehearsal.npz").read_bytes()
     (tmp_path / "cut.rehearsal.npz").write_bytes(shipped[: len(shipped) // 2])
     (tmp_path / "empty.rehearsal.npz").write_bytes(b"")
+    rng = np.random.default_rng(0)
+    for number in range(20):  # what is wrong shows at another place each time
+        spoilt = bytearray(shipped)
+        at = int(rng.integers(1000, len(spoilt) - 2000))
+        spoilt[at : at + 4] = rng.bytes(4)
+        (tmp_path / f"{number}.rehearsal.npz").write_bytes(spoilt)
     assert found(Body(DEFAULT_MODEL).sha256, [tmp_path]) is None
 
 
