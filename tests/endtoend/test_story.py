@@ -1,0 +1,253 @@
+"""The story that all is for: record, label by key, teach, compare, swap, hear the difference; and killed in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import story
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+from virtual_hardware import VirtualSoundCard
+
+from babymonitor.app import Application
+from babymonitor.core import paths
+from babymonitor.core.classifier import Classifier
+from babymonitor.core.detector import Score
+from babymonitor.core.library import Library
+from babymonitor.core.runs import FINISHED, INTERRUPTED, all_runs, is_alive
+from babymonitor.core.settings import MODEL, PREVIOUS_MODEL
+from babymonitor.live.state import Activity
+
+pytestmark = [pytest.mark.window, pytest.mark.sound_card, pytest.mark.slow]
+
+Measured = Callable[[str, str], None]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def person(qtbot: QtBot, qapp: QApplication, sound_card: VirtualSoundCard) -> Iterator[story.Caregiver]:
+    story.quiet_settings()
+    story.fill_library(3, squeaks=2, unlabelled=True)
+    sound_card.play(story.room(300))
+    application = Application(qapp)
+    application.show()
+    made = story.Caregiver(application, sound_card.play)
+    made.sit_down()
+    yield made
+    application.window.hide()
+    application.shut_down()
+    application.window.deleteLater()
+
+
+def loudest(scores: Sequence[Score], count: int = 4) -> float:
+    """The P(crying) that so many scores reach."""
+    return sorted(score.crying for score in scores)[-count]
+
+
+def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Caregiver, measured: Measured) -> None:
+    monitor = person.monitor
+    shipped = monitor.model_name
+    before = person.hear(story.squeak(1))
+    assert loudest(before) > monitor.start_threshold, "the model in use takes the door for a cry"
+    assert Activity.CRYING in person.activities
+
+    # Three labels, by key; one more press for each squeak that waits from the nights before.
+    person.press(story.Key.Key_3, story.CONTROL)
+    view = person.label_page.labelling_view
+    assert view.queue.count == 6
+    given: dict[str, str] = {}
+    for wave, key, label in (
+        (story.cry(2), story.SAD_KEY, "sad"),
+        (story.babble(2), story.NATURAL_KEY, "natural"),
+    ):
+        clip = person.record(wave)
+        person.press(key)
+        given[clip.id] = label
+    clip = person.record(story.squeak(2))
+    person.name_it(story.DOOR)
+    given[clip.id] = story.DOOR
+    while view.queue.count:
+        clip = person.open_clip
+        assert clip.label == ""
+        person.press(story.Key.Key_8)
+        given[clip.id] = story.DOOR
+    labels = {clip.id: clip.label for clip in person.library.clips()}
+    assert given.items() <= labels.items()
+    assert len(given) == 9
+    assert sorted(labels.values()) == ["door"] * 7 + ["natural"] * 4 + ["sad"] * 4
+
+    # Teach it, and see how far it is.
+    shown: list[tuple[int, str]] = []
+    scores = len(person.scores)
+    ended = person.teach()
+    page = person.train_page
+    progress, what = page.running_view.progress_bar, page.running_view.what_label
+    page.trainer.event_arrived.connect(lambda _: shown.append((progress.value(), what.text())))
+    assert page.running_view.isVisible()
+    person.until(lambda: ended, 180)
+    assert ended[0][1] == FINISHED, ended
+    told = [value for value, _ in shown]
+    assert told == sorted(told)
+    assert len(set(told)) > 3, "it is seen to go on"
+    assert {"Listening to 15 clips", "Comparing with the present model"} <= {words for _, words in shown}
+    assert len(person.scores) > scores, "it listened all the while"
+
+    # Old against new: nothing has changed yet.
+    comparison = page.comparison_view
+    assert comparison.isVisible()
+    assert comparison.use_button.text() == "Use this model"
+    (run,) = all_runs()
+    figures = json.loads(run.comparison.read_text(encoding="utf-8"))
+    assert figures["cries"]["new_caught"] == figures["cries"]["old_caught"] == 4
+    assert figures["others"]["new_woke"] < figures["others"]["old_woke"]
+    assert monitor.model_name == shipped
+
+    # Used: the very next window is the new model's, and the door is a door.
+    at_swap = len(person.scores) - 2
+    person.push(comparison.use_button)
+    person.until(lambda: monitor.model_name != shipped)
+    settings = person.application.settings
+    assert Path(settings[MODEL]).parent == paths.models_folder()
+    assert settings[PREVIOUS_MODEL] == ""
+    after = person.hear(story.squeak(1))
+    assert loudest(after) < monitor.start_threshold, [round(score.crying, 2) for score in after]
+    assert Activity.CRYING not in person.activities
+    crying = person.hear(story.cry(3))
+    assert loudest(crying) > monitor.start_threshold, "and a cry is a cry"
+    assert Activity.CRYING in person.activities
+
+    # And back.
+    person.push(comparison.roll_back_button)
+    person.until(lambda: monitor.model_name == shipped)
+    again = person.hear(story.squeak(1))
+    assert loudest(again) > monitor.start_threshold
+    assert settings[MODEL] == ""
+    assert monitor.card is not None
+    hops = set(np.diff([score.end_sample for score in person.scores[at_swap:]]))
+    assert hops == {monitor.card.hop_samples}, "through both swaps not one window was missed"
+    assert person.application.history.gaps() == []
+    others = [said for said in person.window.complaint_view.sentences if "fall asleep" not in said]
+    assert others == [], "nothing went wrong by the way"
+    door = f"{loudest(before):.2f} before, {loudest(after):.2f} after, {loudest(again):.2f} back"
+    measured("P(crying) of the door, live", f"{door}; of a cry after {loudest(crying):.2f}")
+
+
+# ------------------------------------------------------------------------------------------------------------- killed
+
+
+class Program:
+    """The program in a process of its own, with somebody who uses it."""
+
+    def __init__(self, what: str) -> None:
+        self.said: list[dict[str, Any]] = []
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the program)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, str(Path(story.__file__)), what]
+        self._process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=self._errors, text=True
+        )
+
+    def read(self) -> dict[str, Any]:
+        """The next thing it tells; fails with what it complained of where it ended instead."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            self._errors.seek(0)
+            pytest.fail(f"It ended with {self._process.returncode}:\n{self._errors.read()}")
+        self.said.append(json.loads(line))
+        return self.said[-1]
+
+    def read_until(self, key: str) -> Any:
+        while key not in (told := self.read()):
+            pass
+        return told[key]
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self.close()
+
+    def close(self) -> int:
+        """Wait for its end; the exit status."""
+        assert self._process.stdout is not None
+        status = self._process.wait(60)
+        self._process.stdout.close()
+        self._errors.close()
+        return status
+
+
+@pytest.mark.parametrize("moment", story.MOMENTS)
+def test_killed_and_started_again(moment: str, sound_card: VirtualSoundCard) -> None:
+    story.quiet_settings()
+    story.fill_library(2)
+    library = Library()
+    labelled = {clip.id: clip.label for clip in library.clips()}
+    library.close()
+    sound_card.play(story.room(120))
+
+    program = Program(moment)
+    try:
+        assert program.read_until("moment") == moment
+    finally:
+        program.kill()
+    trainers = [run.trainer for run in all_runs()]
+    new_model = list(paths.models_folder().glob("*.onnx"))
+
+    again = Program("look")
+    try:
+        seen = again.read_until("clips")
+        found = again.said[-1]
+    except BaseException:
+        again.kill()
+        raise
+    assert again.close() == 0, "it ends as it should, too"
+
+    # Nothing that had a label is lost, nothing is twice, and the sound of each is there.
+    labelled |= {said["labelled"]: said["label"] for said in program.said if "labelled" in said}
+    assert labelled.items() <= {id: label for id, (label, _) in seen.items()}.items()
+    assert found["files"] == len(seen)
+    assert found["library"] == []
+    others = {id: values for id, values in seen.items() if id not in labelled}
+    if moment in (story.RECORDING, story.STOPPED):
+        ((label, seconds),) = others.values()
+        assert label == ""
+        assert seconds > 1.5, "what was being recorded is offered"
+        assert found["waiting"] == 1
+        assert any("before the program ended" in sentence for sentence in found["said"])
+    elif moment == story.LABELLING:
+        (name,) = (said["open"] for said in program.said if "open" in said)
+        assert {id: label for id, (label, _) in others.items()} == {name: "natural"}, "the key that was pressed counts"
+    else:
+        assert others == {}
+
+    # A training that died with it is told, and its trainer is gone.
+    if moment in (story.TRAINING_BEGUN, story.TRAINING):
+        assert found["runs"] == [INTERRUPTED]
+        assert "The program ended while it was training; nothing was changed." in found["said"]
+    elif moment in (story.TRAINED, story.SWAPPING, story.SWAPPED):
+        assert found["runs"] == [FINISHED]
+    else:
+        assert found["runs"] == []
+    assert not any(is_alive(trainer) for trainer in trainers)
+
+    # The old or the new model hears.
+    assert found["activity"] == Activity.LISTENING.value
+    assert found["scores"] >= 3
+    shipped = Classifier(paths.default_model()).card.name
+    if moment == story.SWAPPED:
+        assert [Path(found["setting"])] == new_model
+        assert found["model"] == Classifier(new_model[0]).card.name != shipped
+    else:
+        assert found["setting"] == ""
+        assert found["model"] == shipped
+    assert found["previous"] == ""
