@@ -103,18 +103,19 @@ class LabelButton(QAbstractButton):
         painter.end()
 
     def _paint_words(self, painter: QPainter, box: QRectF) -> None:
-        """In one line; where that is too narrow, in two smaller ones."""
-        font = painter.font()
+        """In one line; where that is too narrow, smaller; and in two lines only as a last resort."""
+        font, px = self.font(), self._theme.text_px
         font.setBold(self.isChecked())
-        painter.setFont(font)
         side = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        metrics = painter.fontMetrics()
-        if metrics.horizontalAdvance(self.text()) <= box.width():
-            painter.drawText(box, side, self.text())
-            return
-        font.setPixelSize(max(10, self._theme.text_px - (4 if self._is_small else 2)))
-        painter.setFont(font)
+        for text, size in ((self.text(), px), (self._short, px), (self._short, px - 2)):
+            font.setPixelSize(max(10, size))
+            painter.setFont(font)
+            if painter.fontMetrics().horizontalAdvance(text) <= box.width():
+                painter.drawText(box, side, text)
+                return
         if " " in self._short:
+            font.setPixelSize(max(10, px - (4 if self._is_small else 2)))
+            painter.setFont(font)
             painter.drawText(box, side | Qt.TextFlag.TextWordWrap, self._short)
         else:
             elided = painter.fontMetrics().elidedText(self._short, Qt.TextElideMode.ElideRight, int(box.width()))

@@ -46,6 +46,8 @@ from babymonitor.ui.theme import LIGHT, Theme
 _WAIT_MS = 120
 """After the last key of a search."""
 _HEALTH_MS = 150
+_THREE_BOXES_EMS = 52
+"""So wide that three filters can be read beside each other."""
 _MANY = 300
 """From so many changed clips on, all of them are read again."""
 _TRASH = "\0trash"
@@ -147,9 +149,11 @@ class LibraryView(QWidget):
         card.setProperty("role", "card")
         head = QHBoxLayout()
         head.setSpacing(8)
-        for field in (self.label_box, self.baby_box, self.group_box, self.search_edit):
-            # The words of a label are the longest; a name or two fits the search.
-            head.addWidget(field, {self.label_box: 36, self.group_box: 26}.get(field, 23))
+        # The words of a label are the longest; a name or two fits the search.
+        head.addWidget(self.label_box, 36)
+        head.addWidget(self.baby_box, 23)
+        head.addWidget(self.group_box, 26)
+        head.addWidget(self.search_edit, 23)
         head.addWidget(self.more_button)
         row = QHBoxLayout()
         row.setSpacing(6)
@@ -286,7 +290,10 @@ class LibraryView(QWidget):
 
     def _show_table(self) -> None:
         has_rows = bool(self.model.shown)
+        has_focus = self.empty_label.hasFocus()
         self._table_stack.setCurrentIndex(0 if has_rows else 1)
+        if has_rows and has_focus:
+            self.table.setFocus()  # the stack had given it to the words in its place
         if self._is_trash:
             words = self.tr("The trash is empty.")
         elif self.model.clips:
@@ -477,10 +484,11 @@ class LibraryView(QWidget):
 
     def _show_boxes(self) -> None:
         """One that filters is never hidden; else those that say something, where there is room."""
-        is_wide = self.width() - self.health_view.width() >= NARROW_EMS * self._theme.text_px
+        ems = (self.width() - self.health_view.width()) / self._theme.text_px
         has_babies = self.baby_box.count() > 2
-        self.baby_box.setVisible((is_wide and has_babies) or self.baby_box.currentData() is not None)
-        self.group_box.setVisible(is_wide or self.group_box.currentData() is not None)
+        needed = _THREE_BOXES_EMS if has_babies else NARROW_EMS
+        self.baby_box.setVisible((ems >= NARROW_EMS and has_babies) or self.baby_box.currentData() is not None)
+        self.group_box.setVisible(ems >= needed or self.group_box.currentData() is not None)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

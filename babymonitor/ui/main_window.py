@@ -37,7 +37,7 @@ from babymonitor.live.monitor import Monitor
 from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.banner_view import BannerView
 from babymonitor.ui.complaint_view import ComplaintView
-from babymonitor.ui.keys import key_list
+from babymonitor.ui.keys import key_list, key_table
 from babymonitor.ui.monitor_view import MonitorView
 from babymonitor.ui.side_bar_view import SideBarView
 from babymonitor.ui.theme import Theme, apply_theme, resolve_theme
@@ -310,12 +310,10 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def show_keys(self) -> None:
-        lines = key_list(self)
         page = self.pages.currentWidget()
-        for widget in () if page is None else (page, *page.findChildren(QWidget)):
-            if widget.isVisible() and (own := key_list(widget)):
-                lines += ["", *own]
-        box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Keys"), "\n".join(lines), parent=self)
+        seen = [] if page is None else [widget for widget in (page, *page.findChildren(QWidget)) if widget.isVisible()]
+        words = key_table(key_list(widget) for widget in (self, *seen))
+        box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Keys"), words, parent=self)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setModal(False)
         box.show()

@@ -96,6 +96,8 @@ def test_filters_and_search(view: LibraryView, clips: list[LibraryClip], qtbot: 
     assert texts[-2:] == ["Door (1)", "Recently deleted"]
     choose_label(view, "hungry")
     assert ids(view) == [clips[0].id, clips[4].id]
+    assert view.baby_box.isVisible()
+    assert not view.group_box.isVisible(), "three could not be read side by side"
     view.baby_box.setCurrentText("Mia")
     assert ids(view) == [clips[0].id, clips[4].id]
     view.group_box.setCurrentText("night-1")

@@ -227,6 +227,17 @@ def test_the_keys_of_the_page_that_is_shown_are_listed(window: MainWindow, monke
     assert "Ctrl+Z  —  Undo" in texts[1]
     assert "R  —  Record, or end the recording" in texts[1]
     assert "Search" not in texts[1], "that is the library's, which is not shown"
+    assert "L  —  Start or stop listening" in texts[0]
+    assert "L  —  Start or stop listening" not in texts[1], "here it keeps the last 30 seconds"
+    assert "1 … 9  —  Label 1 … 9" in texts[1]
+
+
+def test_the_list_of_keys_fits_a_small_screen(window: MainWindow) -> None:
+    window.show_label()
+    window.show_keys()
+    box = next(child for child in window.findChildren(QMessageBox) if child.isVisible())
+    assert box.sizeHint().height() < 560
+    assert box.sizeHint().width() < 1000
 
 
 def test_the_window_loads_nothing_heavy() -> None:
