@@ -132,7 +132,7 @@ def test_installer_tables_are_in_their_own_file() -> None:
     assert "[tool.briefcase" not in project
     both = tomllib.loads(project + "\n" + (ROOT / "briefcase.toml").read_text(encoding="utf-8"))
     app = both["tool"]["briefcase"]["app"]["babymonitor"]
-    assert (ROOT / app["icon"]).with_suffix(".svg").is_file()
+    assert (ROOT / app["icon"]).with_suffix(".ico").is_file()
     assert app["macOS"]["universal_build"] is False
     assert app["macOS"]["permission"]["microphone"]
 
