@@ -58,13 +58,15 @@ def chosen(whole: DataSet, waves: Waves, side: str, division: Division | None = 
 
 def met(card: ModelCard, clips: Sequence[Clip]) -> dict[str, int] | None:
     """How many of the clips' groups the model learnt from or was calibrated on; None where its card does not say."""
-    known = card.training.get("groups")
+    known, taught = card.training.get("groups"), card.training.get("taught")
     if not isinstance(known, dict):
         return None
+    at_home = taught.get("met", []) if isinstance(taught, dict) else []
     # Learnt from among others, a folder's groups are known by both names: by the longer they are told from the others'.
     folders = card.training.get("folders", [])
     groups = {group_hash(clip.group if clip.folder in folders else clip.own_group) for clip in clips}
-    return {side: len(groups.intersection(known.get(side, []))) for side in ("train", "validation")}
+    learnt = {"train": [*known.get("train", []), *at_home], "validation": known.get("validation", [])}
+    return {side: len(groups.intersection(some)) for side, some in learnt.items()}
 
 
 def judge(

@@ -4,9 +4,38 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 _ATTEMPTS = 60
+_SLACK_SECONDS = 5.0
+"""When a clip of a night began is known less exactly: by what was kept of the time before."""
+
+
+def joined(heard: Iterable[tuple[str, float, float]]) -> dict[str, str]:
+    """Groups that have sound in common are one: each with the name that it then has, the first in the alphabet.
+
+    An alert of the night and a recording that was made meanwhile hold the same cry. heard: the group of a clip, and
+    from when to when it was heard (Unix seconds, by the same monitor).
+    """
+    name: dict[str, str] = {}
+
+    def of(group: str) -> str:
+        while name.setdefault(group, group) != group:
+            group = name[group]
+        return group
+
+    last, until = "", float("-inf")
+    for group, start, stop in sorted(heard, key=_start):
+        if start < until + _SLACK_SECONDS:
+            one, other = sorted((of(group), of(last)))
+            name[other] = one
+        of(group)
+        last, until = group, max(until, stop)
+    return {group: of(group) for group in tuple(name)}
+
+
+def _start(clip: tuple[str, float, float]) -> float:
+    return clip[1]
 
 
 def covering(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babymonitor.core.sides import covering
+from babymonitor.core.sides import covering, joined
 
 SIDES = ("train", "validation", "test")
 SHARES = {"sad": 0.5, "hungry": 0.4, "pain": 0.2, "tired": 0.3, "natural": 0.4, "background": 0.6}
@@ -51,3 +51,22 @@ def test_what_is_given_stays() -> None:
     groups = {"a": {"x"}, "b": {"x"}, "c": {"x"}}
     assert covering(groups, SIDES, {"b": "test"})["b"] == "test"
     assert covering(groups, SIDES, {"a": "test", "b": "test"}) == {}
+
+
+def test_groups_with_sound_in_common_are_one() -> None:
+    heard = [
+        ("recording-a", 0.0, 60.0),
+        ("recording-a", 60.0, 90.0),
+        ("night", 85.0, 100.0),
+        ("recording-b", 99.0, 120.0),
+        ("recording-c", 200.0, 210.0),
+        ("long", 1000.0, 2000.0),
+        ("inside", 1100.0, 1101.0),
+        ("inside too", 1900.0, 1901.0),
+    ]
+    expected = {
+        "recording-a": "night", "night": "night", "recording-b": "night", "recording-c": "recording-c",
+        "long": "inside", "inside": "inside", "inside too": "inside",
+    }  # fmt: skip
+    assert joined(heard) == joined(reversed(heard)) == expected
+    assert joined([]) == {}

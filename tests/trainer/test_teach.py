@@ -16,12 +16,15 @@ from made_data import DEFAULT_MODEL
 from babymonitor.core.audio import RingBuffer
 from babymonitor.core.classifier import Classifier
 from babymonitor.core.detector import Detector
+from babymonitor.core.library import Library
 from resources import synthesise
 from trainer import synthetic, teach
 from trainer.__main__ import main
 from trainer.adapter import Adapter, Body, moved_answers
+from trainer.corpora import load
 from trainer.fitting import Caution, Known, fitted, told_label, unprojected, window_weights
 from trainer.hearing import Heard, View, grid_of, lightly_altered
+from trainer.judge import met
 from trainer.rehearsal import found, made, projection_of
 
 LABELS = ("hungry", "pain", "tired", "sad", "happy", "natural", "background")
@@ -343,6 +346,27 @@ def test_one_recording_is_told_to_look_too_good(tmp_path: Path) -> None:
     assert "better than it is" in report["how"]
     assert report["clips"][0]["label"] == "sad"
     assert report["others"]["clips"] == 0
+
+
+def test_one_cry_in_two_groups_is_never_judged_by_what_it_taught_itself(tmp_path: Path) -> None:
+    """The monitor's own clip of an alert, and the recording that somebody made of it."""
+    rng = np.random.default_rng(5)
+    cry, other = synthetic.cry(rng, 64000), synthetic.cry(rng, 48000)
+    library = Library(tmp_path / "library")
+    library.add(cry[:48000], "hungry", group="night-2026-11-20", source="night", recorded=1000.0)
+    library.add(cry[16000:], "hungry", group="recording-2026-11-21", recorded=1001.0)
+    library.add(other, "hungry", group="recording-2026-11-22", recorded=90000.0)
+    library.close()
+    request = teach.Request(DEFAULT_MODEL, [library.folder], tmp_path / "taught.onnx")
+    report = teach.teach(request)
+    assert sorted(clip["group"] for clip in report["clips"]) == [
+        "night-2026-11-20", "night-2026-11-20", "recording-2026-11-22",
+    ]  # fmt: skip
+    assert "2 groups" in report["how"]
+    clips = load([library.folder]).clips
+    assert met(Classifier(request.output).card, clips) == {"train": 3, "validation": 0}, (
+        "versus says that it knows them"
+    )
 
 
 def test_without_a_rehearsal_it_says_so(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
