@@ -103,7 +103,14 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / "model.checkpoint"
+        """Of several networks that are to answer together, the first one's."""
+        several = self.request.options.get("members", "1") != "1"
+        return self.folder / ("model.0.checkpoint" if several else "model.checkpoint")
+
+    def remove_checkpoints(self) -> None:
+        """It is finished: nothing has to go on from them. OSError."""
+        for path in self.folder.glob("model*.checkpoint"):
+            path.unlink(missing_ok=True)
 
     @property
     def has_model(self) -> bool:

@@ -279,7 +279,7 @@ class TrainerProcess(QObject):
             _log.warning("the end of %s could not be written down: %s", run.name, error)
         if state == FINISHED:
             with contextlib.suppress(OSError):
-                run.checkpoint.unlink(missing_ok=True)
+                run.remove_checkpoints()
         self.ended.emit(run, state, sentence)
 
 
