@@ -117,6 +117,21 @@ class Run:
         return self.state == FINISHED and self.model.is_file()
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether it made a model of which the person has not said yet if it is to be used."""
+        return self.has_model and not self._decision.exists()
+
+    @property
+    def _decision(self) -> Path:
+        return self.folder / "decided"
+
+    def decide(self) -> None:
+        """The person has: it is not offered any more. A disk that refuses has it offered again."""
+        if self.has_model:
+            with contextlib.suppress(OSError):
+                self._decision.touch()
+
+    @property
     def is_resumable(self) -> bool:
         """Whether a full training can go on where it stopped."""
         stopped = self.state in (CANCELLED, FAILED, INTERRUPTED)
@@ -133,7 +148,7 @@ class Run:
         options = []
         for name, value in self.request.options.items():
             options += [f"--{name}"] if value == "" else [f"--{name}", value]
-        train = ["train", *data, *cache, "--family", self.request.family, "--output", new, *options]
+        train = ["train", *data, *cache, "--family", self.request.family, "--output", new, "--rehearsal", *options]
         train += ["--threads", "1", "--workers", "0", "--json", *(["--resume"] if resume else [])]
         sides = _sides(self.request.options)
         judge = ["versus", "--old", old, "--new", new, *data, *cache, *sides]

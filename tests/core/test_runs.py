@@ -57,6 +57,7 @@ def test_what_the_trainer_is_asked(home: Path) -> None:
     full = begin(TRAINING)
     train, versus = full.commands(resume=True)
     assert train[:5] == ["train", "--data", "library", "--data", "more"]
+    assert "--rehearsal" in train, "it can be taught later, and forgets nobody"
     assert train[train.index("--epochs") :] == [
         "--epochs", "3", "--no-codecs", "--threads", "1", "--workers", "0", "--json", "--resume",
     ]  # fmt: skip

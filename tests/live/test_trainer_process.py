@@ -137,6 +137,7 @@ def test_a_full_training_is_cancelled_resumed_and_compared(
     assert [epoch for epoch in epochs if epoch] == [2]
     assert read_comparison(run.comparison)["clips"]
     assert not run.checkpoint.exists()
+    assert run.model.with_name("model.rehearsal.npz").is_file()
     Classifier(run.model)
 
 
