@@ -296,8 +296,14 @@ class Settings:
 def replace_file(path: Path, data: bytes) -> None:
     """Write a file so that at any moment either the old or the new one is there, whole."""
     temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        # Half a file would keep full a disk that is full.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise

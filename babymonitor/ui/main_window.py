@@ -100,6 +100,7 @@ class MainWindow(QMainWindow):
         self._show_state()
         for sentence in (*settings.complaints, *history.complaints):
             self.complaint_view.add(sentence)
+        self.monitor_view.setFocus()
 
     # ------------------------------------------------------------------------------------------------------- building
 
@@ -271,8 +272,14 @@ class MainWindow(QMainWindow):
                 self.pages.removeWidget(placeholder)
                 placeholder.deleteLater()
             self.pages.insertWidget(number, page)
+        focused = QApplication.focusWidget()
+        is_in_bar = focused is not None and self.side_bar.isAncestorOf(focused)
         self.pages.setCurrentIndex(number)
         self.side_bar.show_page(number)
+        page, focused = self.pages.currentWidget(), QApplication.focusWidget()
+        if page is not None and not is_in_bar and (focused is None or not page.isAncestorOf(focused)):
+            # Qt would give it to the next that can have it: Night mode, and Space would switch that.
+            page.setFocus()
         # A letter that means something else on this page; two receivers of one key would leave Qt silent.
         own_keys: frozenset[str] = getattr(self.pages.currentWidget(), "own_keys", frozenset())
         for key, action in self.actions_by_key.items():

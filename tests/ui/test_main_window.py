@@ -254,3 +254,15 @@ def _nights(window: MainWindow) -> HistoryView:
     page = window.pages.widget(NIGHTS_PAGE)
     assert isinstance(page, HistoryView)
     return page
+
+
+def test_the_focus_is_on_the_page_that_is_shown(window: MainWindow, qtbot: QtBot) -> None:
+    """Not on the next button that can have it, which would be Night mode: Space would switch that."""
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    for show in (window.show_monitor, window.show_nights, window.show_label, window.show_training):
+        show()
+        page = window.pages.currentWidget()
+        focused = window.focusWidget()
+        assert focused is not None
+        assert focused is page or page.isAncestorOf(focused)
