@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QListWidget, QListWidgetItem, QVBo
 
 from babymonitor.core.library import LibraryClip
 from babymonitor.ui.theme import Theme
-from babymonitor.ui.wording import clock_text, day_text
+from babymonitor.ui.wording import clock_text, day_text, plain
 
 _MOST_SHOWN = 300
 """More than anybody sees at once; the rest follows as these are labelled."""
@@ -75,7 +75,7 @@ class ClipQueue(QFrame):
         for clip in shown:
             item = QListWidgetItem(_words(clip))
             item.setData(Qt.ItemDataRole.UserRole, clip.id)
-            item.setToolTip(clip.origin or clip.group)
+            item.setToolTip(plain(clip.origin or clip.group))
             self.list.addItem(item)
 
     def show_open(self, id: str) -> None:

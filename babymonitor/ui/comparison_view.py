@@ -26,7 +26,7 @@ from babymonitor.ui.confusion_view import ConfusionView
 from babymonitor.ui.progress_plot import RocPlot
 from babymonitor.ui.symbols import symbol_icon
 from babymonitor.ui.theme import LIGHT, Theme, Tone
-from babymonitor.ui.wording import label_title, percent_text
+from babymonitor.ui.wording import label_title, percent_text, plain
 
 _SHOWN_CLIPS = 6
 
@@ -270,7 +270,7 @@ class ComparisonView(QWidget):
             self._play_buttons[button] = clip["path"]
             line = _words()
             line.setText(words[:1].upper() + words[1:] + ".")
-            line.setToolTip(f"{clip['group']} · {clip['seconds']:.1f} s")
+            line.setToolTip(plain(f"{clip['group']} · {clip['seconds']:.1f} s"))
             row = QHBoxLayout()
             row.setSpacing(10)
             row.addWidget(button)

@@ -36,6 +36,7 @@ from babymonitor.ui.labelling_view import LabellingView
 from babymonitor.ui.library_view import LibraryView
 from babymonitor.ui.symbols import symbol_icon
 from babymonitor.ui.theme import LIGHT, Theme
+from babymonitor.ui.wording import plain
 
 if TYPE_CHECKING:
     from babymonitor.ui.review_view import ReviewView
@@ -356,7 +357,7 @@ class LabelView(QWidget):
         self.message_label.setToolTip("")
         if isinstance(job, ImportJob):
             self.labelling.imported([clip.id for clip in job.clips])
-            self.message_label.setToolTip("\n".join(job.refused))
+            self.message_label.setToolTip(plain("\n".join(job.refused)))
         self.progress_bar.hide()
         self.message_button.setText(self.tr("Dismiss"))
 

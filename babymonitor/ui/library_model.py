@@ -27,7 +27,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from babymonitor.core.labels import label
 from babymonitor.core.library import LibraryClip
 from babymonitor.ui.theme import LIGHT, Theme
-from babymonitor.ui.wording import day_text, label_title, level_text, reason_hint, short_label_title
+from babymonitor.ui.wording import day_text, label_title, level_text, plain, reason_hint, short_label_title
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -275,13 +275,13 @@ class LibraryModel(QAbstractTableModel):
         if column == Column.LEVEL and clip.is_clipped:
             return _tr("Too loud for the microphone: parts of it are distorted.")
         if column == Column.NOTE:
-            return clip.note or _tr("F2 writes a note.")
+            return plain(clip.note) or _tr("F2 writes a note.")
         if column == Column.LABEL and clip.guess:
             crying = {name: share for name, share in clip.guess.items() if label(name).crying}
             total = sum(crying.values())
             return reason_hint({name: share / total for name, share in crying.items()}) if total > 0.3 else None
         if column == Column.GROUP:
-            return clip.origin or clip.group
+            return plain(clip.origin or clip.group)
         return None
 
 

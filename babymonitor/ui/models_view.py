@@ -30,7 +30,7 @@ from babymonitor.core.sensitivity import rungs
 from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Setting, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.theme import Theme
-from babymonitor.ui.wording import label_title, percent_text, sensitivity_text
+from babymonitor.ui.wording import label_title, percent_text, plain, sensitivity_text
 
 
 class ModelsView(QWidget):
@@ -63,6 +63,7 @@ class ModelsView(QWidget):
         self.title_label.setTextFormat(Qt.TextFormat.PlainText)
         self.state_label = QLabel(self)
         self.state_label.setProperty("role", "muted")
+        self.state_label.setTextFormat(Qt.TextFormat.PlainText)
         self.words_label = QLabel(self)
         self.words_label.setTextFormat(Qt.TextFormat.PlainText)
         self.words_label.setWordWrap(True)
@@ -186,7 +187,7 @@ class ModelsView(QWidget):
         self.delete_button.setEnabled(not is_used and not file.is_shipped)
         self.roll_back_button.setVisible(can_roll_back(self._settings))
         self.roll_back_button.setToolTip(
-            self.tr("Use {name} again").format(name=model_name(self._settings[PREVIOUS_MODEL]))
+            plain(self.tr("Use {name} again").format(name=model_name(self._settings[PREVIOUS_MODEL])))
         )
 
     # -------------------------------------------------------------------------------------------------------- changes
@@ -242,7 +243,7 @@ class ModelsView(QWidget):
 
     def _asks_to_delete(self, file: ModelFile) -> bool:
         words = self.tr("Delete the model {name}? It is put into the trash.").format(name=file.title)
-        answer = QMessageBox.question(self, self.tr("Delete a model"), words)
+        answer = QMessageBox.question(self, self.tr("Delete a model"), plain(words))
         return answer is QMessageBox.StandardButton.Yes
 
     @Slot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import time
 from collections.abc import Mapping
@@ -175,6 +176,13 @@ def _caught_text(share: float) -> str:
 
 def _up_to_whole(seconds: float) -> int:
     return max(1, math.ceil(round(seconds, 1)))
+
+
+def plain(text: str) -> str:
+    """Words that are not ours (a file's name, a stranger's note), for a tool tip or a box: Qt would take them for HTML,
+    and load what they name.
+    """
+    return f'<span style="white-space: pre-wrap">{html.escape(text)}</span>' if "<" in text else text
 
 
 def percent_text(share: float) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QTextDocumentFragment
 from PySide6.QtWidgets import QApplication, QInputDialog
 from pytestqt.qtbot import QtBot
 
@@ -314,3 +315,21 @@ def test_a_selection_of_thousands_is_restored_in_stretches(view: LibraryView, cl
     assert len(chosen) == 7
     view.refresh()
     assert view.table.chosen_ids() == chosen
+
+
+def test_what_strangers_wrote_is_shown_and_not_obeyed(library: Library, page: LabelView, view: LibraryView) -> None:
+    """A note and a name out of somebody's file: Qt would load the picture, and a device has no end."""
+    evil = '<img src="/dev/zero"> & co'
+    clip = library.add(np.full(4800, 0.25, np.float32), "", group="import-x", source="import", note=evil, origin=evil)
+    page.labelling.refresh()
+    rows = [view.model.index(row, 0).data(CLIP_ROLE).id for row in range(view.model.rowCount())]
+    tips = [
+        view.model.index(rows.index(clip.id), column).data(Qt.ItemDataRole.ToolTipRole)
+        for column in (Column.NOTE, Column.GROUP)
+    ]
+    page.show_labelling()
+    queue = page.labelling_view.queue
+    tips.append(queue.list.item(queue.ids.index(clip.id)).toolTip())
+    for tip in tips:
+        assert "<img" not in tip
+        assert QTextDocumentFragment.fromHtml(tip).toPlainText() == evil
