@@ -276,10 +276,10 @@ class MainWindow(QMainWindow):
         is_in_bar = focused is not None and self.side_bar.isAncestorOf(focused)
         self.pages.setCurrentIndex(number)
         self.side_bar.show_page(number)
-        page, focused = self.pages.currentWidget(), QApplication.focusWidget()
-        if page is not None and not is_in_bar and (focused is None or not page.isAncestorOf(focused)):
+        shown, focused = self.pages.currentWidget(), QApplication.focusWidget()
+        if shown is not None and not is_in_bar and (focused is None or not shown.isAncestorOf(focused)):
             # Qt would give it to the next that can have it: Night mode, and Space would switch that.
-            page.setFocus()
+            shown.setFocus()
         # A letter that means something else on this page; two receivers of one key would leave Qt silent.
         own_keys: frozenset[str] = getattr(self.pages.currentWidget(), "own_keys", frozenset())
         for key, action in self.actions_by_key.items():
