@@ -318,13 +318,18 @@ def look(person: Caregiver) -> None:
     person.press(Key.Key_3, CONTROL)
     person.until(lambda: person.monitor.recorder.unfinished() == [])
     person.until(lambda: len(person.scores) >= 3)
-    page = person.label_page
+    waiting = person.label_page.labelling_view.queue.count
     settings = person.application.settings
+    person.press(Key.Key_4, CONTROL)
+    train = person.train_page
+    if train.resume_button.isVisible():
+        person.push(train.resume_button)
     say(
         clips={clip.id: [clip.label, clip.seconds] for clip in person.library.clips()},
         files=sum(clip.path.is_file() for clip in person.library.clips()),
         library=person.library.complaints,
-        waiting=page.labelling_view.queue.count,
+        waiting=waiting,
+        offered=train.comparison_view.isVisible() and train.comparison_view.use_button.isVisible(),
         said=person.window.complaint_view.sentences,
         model=person.monitor.model_name,
         setting=settings[MODEL],

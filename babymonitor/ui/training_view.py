@@ -203,7 +203,7 @@ class TrainingView(QWidget):
         self.teach_button.clicked.connect(self.teach)
         self.full_button.clicked.connect(self.train_fully)
         self.resume_button.clicked.connect(self._on_resume_clicked)
-        self.dismiss_button.clicked.connect(self.note_bar.hide)
+        self.dismiss_button.clicked.connect(self._on_dismissed)
         self.running_view.cancel_requested.connect(self.trainer.cancel)
         self.trainer.event_arrived.connect(self.running_view.take)
         self.trainer.log_arrived.connect(self.running_view.add_line)
@@ -262,6 +262,7 @@ class TrainingView(QWidget):
             self.stack.setCurrentIndex(_RUNNING)
         else:
             self.stack.setCurrentIndex(number)
+            self._tell_of_undecided()
             if number == FULL_TAB:
                 self.families.load()
             else:
@@ -315,12 +316,21 @@ class TrainingView(QWidget):
             found.append(self.tr("All are of one recording: another night would tell how well it has learnt."))
         return found
 
-    def _note(self, sentence: str, resumable: Run | None = None) -> None:
+    def _note(self, sentence: str, run: Run | None = None) -> None:
+        """Say something of a run, which can be resumed, or whose result can be looked at."""
         self.note_label.setText(sentence)
         self.note_bar.setAccessibleName(sentence)
-        self._shown_run = resumable
-        self.resume_button.setVisible(resumable is not None and resumable.is_resumable)
+        self._shown_run = run
+        is_undecided = run is not None and run.is_undecided
+        self.resume_button.setText(self.tr("Show the comparison") if is_undecided else self.tr("Resume"))
+        self.resume_button.setVisible(run is not None and (run.is_resumable or is_undecided))
         self.note_bar.show()
+
+    def _tell_of_undecided(self) -> None:
+        """A model that is ready, while nobody has said whether to use it: it may have taken hours to train."""
+        newest = next(iter(all_runs()), None)
+        if newest is not None and newest.is_undecided and self.note_bar.isHidden():
+            self._note(self.tr("The last training is finished; its model is not in use yet."), newest)
 
     def _tell_what_was_left(self) -> None:
         """Trainings of a program that is gone; one that goes on without it is ended first."""
@@ -419,6 +429,7 @@ class TrainingView(QWidget):
             self.complained.emit(str(error))
             return
         if self.models_view.use(path):
+            run.decide()
             words = self.tr("It is in use: the monitor went on listening. You can go back at any time.")
             self.comparison_view.show_use(True, can_roll_back(self._settings), words)
 
@@ -430,12 +441,22 @@ class TrainingView(QWidget):
     @Slot()
     def _on_result_closed(self) -> None:
         self._monitor.stop_playing()
+        if self._shown_run is not None:
+            self._shown_run.decide()
         self.show_tab(TEACH_TAB)
+
+    @Slot()
+    def _on_dismissed(self) -> None:
+        self.note_bar.hide()
+        if self._shown_run is not None:
+            self._shown_run.decide()
 
     @Slot()
     def _on_resume_clicked(self) -> None:
         run = self._shown_run
-        if run is not None and run.is_resumable and not self.trainer.is_running:
+        if run is not None and run.is_undecided:
+            self.show_result(run)
+        elif run is not None and run.is_resumable and not self.trainer.is_running:
             self._start(run, resume=True)
 
     @Slot(list)

@@ -239,6 +239,7 @@ def test_killed_and_started_again(moment: str, sound_card: VirtualSoundCard) -> 
     else:
         assert found["runs"] == []
     assert not any(is_alive(trainer) for trainer in trainers)
+    assert found["offered"] == (moment in (story.TRAINED, story.SWAPPING)), "what was trained can still be used"
 
     # The old or the new model hears.
     assert found["activity"] == Activity.LISTENING.value
