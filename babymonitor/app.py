@@ -122,7 +122,9 @@ class Application(QObject):
     def _on_purge_due(self) -> None:
         """What was deleted a month ago goes for good; a disk that refuses is asked again at the next start."""
         from babymonitor.core.library import LibraryError
+        from babymonitor.core.model_list import purge_trash
 
+        purge_trash(time.time())
         if self.library is not None:
             with contextlib.suppress(LibraryError):
                 self.library.purge(time.time())

@@ -303,7 +303,7 @@ def _metadata_rows(root: Path, file: Path) -> list[dict[str, str]]:
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
         named = [(str(entry["path"]), str(entry["emotion"]), entry.get("group")) for entry in entries.values()]
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{file} is not as expected: {{id: {{path, emotion, duration, sample_rate}}}}.") from error
     rows = []
     top = Path(os.path.abspath(root))  # not resolved: sound files may be links to elsewhere

@@ -120,7 +120,7 @@ def _plan_of_metadata(folder: Path, file: Path, label: str) -> list[_Planned]:
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
         named = [(str(one["path"]), str(one["emotion"]), str(one.get("group") or "")) for one in entries.values()]
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise LibraryError(f"{file} is not as expected: {{id: {{path, emotion, duration, sample_rate}}}}.") from error
     top = Path(os.path.abspath(folder))  # not resolved: sound files may be links to elsewhere
     planned = []

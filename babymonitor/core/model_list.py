@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -87,11 +88,29 @@ def read_card(path: Path) -> ModelCard:
 
 
 def move_to_trash(path: Path) -> Path:
-    """Put a model of the person's where deleted things wait; → where. OSError."""
-    folder = paths.trash_folder() / "models"
+    """Put a model of the person's where deleted things wait; → where. OSError.
+
+    Its rehearsal stays: a model that was taught from it may be taught again.
+    """
+    folder = _trash()
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}"
-    return Path(shutil.move(path, target))
+    shutil.move(path, target)
+    with contextlib.suppress(OSError):
+        os.utime(target)  # it says when it was deleted
+    return target
+
+
+def purge_trash(now: float, older_than_days: float = 30.0) -> None:
+    """Take away for good the models that were deleted longer ago."""
+    with contextlib.suppress(OSError):
+        for path in _trash().glob("*.onnx"):
+            if path.is_file() and path.stat().st_mtime < now - older_than_days * 86400.0:
+                path.unlink()
+
+
+def _trash() -> Path:
+    return paths.trash_folder() / "models"
 
 
 def _varint(file: BinaryIO) -> int:

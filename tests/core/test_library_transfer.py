@@ -222,7 +222,7 @@ def test_metadata_that_names_files_outside_is_refused(library: Library, tmp_path
     assert library.clips() == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"one": 1}', '{"one": {"path": "a.wav"}}', "\xff\xfe"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"one": 1}', '{"one": {"path": "a.wav"}}', "\xff\xfe", "[" * 100_000])
 def test_metadata_that_is_none_is_refused(library: Library, tmp_path: Path, text: str) -> None:
     written(tmp_path / "set" / "a.wav", 1)
     (tmp_path / "set" / "train_metadata.json").write_bytes(text.encode("latin-1"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import tiny_model
 
 from babymonitor.core import paths, runs
 from babymonitor.core.classifier import Classifier
-from babymonitor.core.model_list import model_files, move_to_trash, read_card
+from babymonitor.core.model_list import model_files, move_to_trash, purge_trash, read_card
 from babymonitor.core.runs import (
     CANCELLED,
     FAILED,
@@ -122,10 +123,14 @@ def test_a_model_is_adopted_whole_and_listed(home: Path) -> None:
     assert shipped.card == Classifier(paths.default_model()).card
     assert (own.path, own.kind, own.title) == (path, "taught", "Taught")
     assert own.card == Classifier(path).card
+    os.utime(path, (1e9, 1e9))
     gone = move_to_trash(path)
-    assert gone.is_file()
+    purge_trash(time.time() + 29 * 86400.0)
+    assert gone.is_file(), "deleted today, whenever it was made"
     assert paths.trash_folder() in gone.parents
     assert len(model_files()) == 1
+    purge_trash(time.time() + 31 * 86400.0)
+    assert not gone.exists()
 
 
 @pytest.mark.parametrize("cut", [0, 1, 40, 500])

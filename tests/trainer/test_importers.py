@@ -457,6 +457,7 @@ def test_absolute_paths_within_the_folder(tmp_path: Path) -> None:
     [
         ("{", "not as expected"),
         ("[]", "not as expected"),
+        ("[" * 100_000, "not as expected"),
         ('{"a": {"path": "a.wav"}}', "not as expected"),
         ('{"a": "a.wav"}', "not as expected"),
         ('{"a": {"path": "a.wav", "emotion": "sad"}}', "not there: a.wav"),
