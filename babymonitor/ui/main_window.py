@@ -100,6 +100,7 @@ class MainWindow(QMainWindow):
         self._show_state()
         for sentence in (*settings.complaints, *history.complaints):
             self.complaint_view.add(sentence)
+        self.monitor_view.setAccessibleName(self.tr("Monitor page"))
         self.monitor_view.setFocus()
 
     # ------------------------------------------------------------------------------------------------------- building
@@ -277,6 +278,8 @@ class MainWindow(QMainWindow):
         self.pages.setCurrentIndex(number)
         self.side_bar.show_page(number)
         shown, focused = self.pages.currentWidget(), QApplication.focusWidget()
+        if shown is not None:
+            shown.setAccessibleName(self.actions_by_key[f"Ctrl+{number + 1}"].text())
         if shown is not None and not is_in_bar and (focused is None or not shown.isAncestorOf(focused)):
             # Qt would give it to the next that can have it: Night mode, and Space would switch that.
             shown.setFocus()

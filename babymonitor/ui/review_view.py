@@ -115,7 +115,7 @@ class ReviewView(QWidget):
         self.unsure_button = self._answer("")
         self.back_button = self._answer("undo")
         self.back_button.setProperty("role", "small")
-        self.right_button.setToolTip(self.tr("Y, or →"))
+        self.right_button.setToolTip(self.tr("Y"))
         self.wrong_button.setToolTip(self.tr("N, and then what it was"))
         self.unsure_button.setText(self.tr("?  Not sure (U)"))
         self.unsure_button.setToolTip(self.tr("U"))
@@ -187,7 +187,8 @@ class ReviewView(QWidget):
         self.actions_by_key: dict[str, QAction] = add_keys(
             self,
             (
-                (tr("It was right"), ("Y", "Right"), self.say_right),
+                # Not the arrow to the right too: it moves the selection in the sound.
+                (tr("It was right"), ("Y",), self.say_right),
                 (tr("It was wrong, and what it was"), ("N",), self.ask_what_it_was),
                 (tr("Not sure"), ("U",), self.say_unsure),
                 (tr("Take back the last answer"), ("Backspace", "Ctrl+Z"), self.go_back),
@@ -450,6 +451,8 @@ class ReviewView(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.refresh()
+        # Not the choice of the period, which the arrows would change.
+        self.editor.setFocus()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

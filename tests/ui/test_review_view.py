@@ -114,7 +114,11 @@ def test_a_night_is_reviewed_from_the_keyboard_alone(
     press(view, Qt.Key.Key_1)  # it was hungry
     assert asked() == doubtful
     assert kept() == {near: "hungry"}
-    press(view, Qt.Key.Key_Right)
+    assert view.editor.hasFocus(), "an arrow must not change the period"
+    press(view, Qt.Key.Key_Left, Qt.Key.Key_Right)
+    assert asked() == doubtful, "the arrows are the selection's"
+    view.editor.fit()
+    press(view, Qt.Key.Key_Y)
     assert kept() == {near: "hungry", doubtful: "sad"}
     assert asked() == middling
     press(view, Qt.Key.Key_U)
