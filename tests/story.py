@@ -39,7 +39,7 @@ from babymonitor.ui.training_view import TrainingView
 from resources import synthesise
 
 Key = Qt.Key
-CONTROL = Qt.KeyboardModifier.ControlModifier
+CONTROL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
 HEARING = (Activity.LISTENING, Activity.CRYING, Activity.LOUD)
 DOOR = "door"
 SAD_KEY, NATURAL_KEY = Key.Key_4, Key.Key_6

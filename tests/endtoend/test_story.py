@@ -111,6 +111,11 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
     assert figures["cries"]["new_caught"] == figures["cries"]["old_caught"] == 4
     assert figures["others"]["new_woke"] < figures["others"]["old_woke"]
     assert monitor.model_name == shipped
+    person.press(story.Key.Key_1, story.ALT)
+    assert not comparison.isVisible()
+    assert "not in use yet" in page.note_label.text()
+    person.push(page.resume_button)
+    assert comparison.isVisible(), "whoever looks elsewhere first can come back to it"
 
     # Used: the very next window is the new model's, and the door is a door.
     at_swap = len(person.scores) - 2
@@ -132,6 +137,8 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
     again = person.hear(story.squeak(1))
     assert loudest(again) > monitor.start_threshold
     assert settings[MODEL] == ""
+    person.push(comparison.close_button)
+    assert page.note_bar.isHidden(), "it was decided on"
     assert monitor.card is not None
     hops = set(np.diff([score.end_sample for score in person.scores[at_swap:]]))
     assert hops == {monitor.card.hop_samples}, "through both swaps not one window was missed"
