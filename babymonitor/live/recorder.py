@@ -48,6 +48,9 @@ class Recorder(QObject):
         self._ring = ring
         self._listen = listen
         self._writer: RecordingWriter | None = None
+        self.recorded = 0.0
+        """Unix seconds of the first sample of the recording that lasts, or of the last one: by it the
+        `RecordedSound` that comes of it is known."""
         self._start: int | None = None
         self._number = 0
         self._empty = -1
@@ -101,7 +104,8 @@ class Recorder(QObject):
         start = max(ring.cut_at, ring.oldest, ring.written - int(pre_roll_seconds * ring.sample_rate))
         self._start = self._flushed = start
         self._number += 1
-        self._disk().begin(self._number, self._wall(start))
+        self.recorded = self._wall(start)
+        self._disk().begin(self._number, self.recorded)
         self._keep_time()
         self.state_changed.emit()
         return True

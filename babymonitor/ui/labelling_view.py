@@ -61,6 +61,7 @@ class LabellingView(QWidget):
         self._guesses: dict[str, dict[str, float]] = {}
         self._suggestion: Suggestion | None = None
         self._early_label = ""
+        self._labels_to_come: dict[float, str] = {}
         self._live_plot: LivePlot | None = None
         self._is_stale = True
         self._takeover = Takeover(monitor.recorder, labelling, settings, self)
@@ -379,14 +380,20 @@ class LabellingView(QWidget):
     def _on_taken_over(self, clips: list[LibraryClip], is_new: bool) -> None:
         if not is_new:
             return
-        label, self._early_label = self._early_label, ""
+        label = self._labels_to_come.pop(clips[0].recorded, "")
         if label:
             self._labelling.label([clip.id for clip in clips], label)
         self.open(clips[0].id)
 
     @Slot()
     def _on_recorder_changed(self) -> None:
-        if self._monitor.recorder.is_recording and not self._settings[COUNT_IN]:
+        recorder = self._monitor.recorder
+        if not recorder.is_recording:
+            # The next one may have begun before this one lies in the library.
+            if self._early_label:
+                self._labels_to_come[recorder.recorded] = self._early_label
+            self._early_label = ""
+        elif not self._settings[COUNT_IN]:
             self._early_label = ""
         self._show_clip()
 

@@ -162,6 +162,22 @@ def test_a_label_can_be_given_while_it_is_recorded(at_home: Home) -> None:
     assert [clip.label for clip in home.library.clips()] == [""]
 
 
+def test_the_next_recording_takes_no_label_from_the_one_before(at_home: Home) -> None:
+    home = at_home
+    recorder = home.monitor.recorder
+    home.press(Key.Key_R)
+    home.press(Key.Key_5)
+    home.wait(lambda: recorder.seconds > 1.0)
+    home.press(Key.Key_R)
+    home.press(Key.Key_R)  # at once: the first is not in the library yet
+    home.press(Key.Key_1)
+    assert home.library.clips() == []
+    home.wait(lambda: [clip.label for clip in home.library.clips()] == ["happy"])
+    home.wait(lambda: recorder.seconds > 3.0)
+    home.press(Key.Key_R)
+    home.wait(lambda: [clip.label for clip in home.library.clips()] == ["hungry", "happy"])
+
+
 def test_the_selection_is_heard(at_home: Home) -> None:
     home = at_home
     view = home.page.labelling_view
