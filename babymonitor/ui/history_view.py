@@ -184,6 +184,7 @@ class HistoryView(QWidget):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(page)
+        area.setAccessibleName(self.tr("The night"))
         self._stack.addWidget(area)
         self._stack.addWidget(self.empty_label)
         nights = _card()

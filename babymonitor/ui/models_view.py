@@ -114,6 +114,7 @@ class ModelsView(QWidget):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inside)
+        area.setAccessibleName(self.tr("What is known of the model"))
         column.addWidget(area, 1)
         row = QHBoxLayout()
         row.setSpacing(10)

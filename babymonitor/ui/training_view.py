@@ -193,6 +193,7 @@ class TrainingView(QWidget):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inside)
+        area.setAccessibleName(self.tr("Full training"))
         column = QVBoxLayout(card)
         column.setContentsMargins(20, 16, 12, 14)
         column.addWidget(area, 1)
