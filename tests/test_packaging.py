@@ -268,6 +268,14 @@ def test_a_model_file_is_checked_kept_and_taken_into_use(tmp_path: Path, monkeyp
     kept = paths.models_folder() / "ours.onnx"
     assert Settings(paths.settings_file())[MODEL] == str(kept)
     assert kept.read_bytes() == model.read_bytes()
+    (tmp_path / "downloads").mkdir()
+    other = tiny_model.write(tmp_path / "downloads" / "ours.onnx", name="another")
+    open_model.take_into_use(other)
+    assert kept.read_bytes() == model.read_bytes(), "another model of the same name takes nobody's place"
+    assert Path(Settings(paths.settings_file())[MODEL]).read_bytes() == other.read_bytes()
+    for again in (model, kept):
+        open_model.take_into_use(again)
+        assert Settings(paths.settings_file())[MODEL] == str(kept)
     broken = tmp_path / "theirs.onnx"
     broken.write_bytes(b"not ours")
     with pytest.raises(ModelError):

@@ -35,7 +35,8 @@ TEMPORARY = ".part"
 Samples = npt.NDArray[np.int16]
 
 _FORMAT = 1
-_LONGEST_NAME = 80
+_LONGEST_LABEL, _LONGEST_GROUP = 60, 100
+"""In bytes: with the folders before them a path stays below the 260 characters that Windows takes."""
 _LONGEST_NOTE = 4000
 _FULL_SCALE = 32700
 _LABEL = re.compile(r"[a-z0-9_]+")
@@ -87,7 +88,7 @@ def checked_label(name: str) -> str:
     label = canonical(name)
     if label in ("", UNLABELLED):
         return ""
-    if not _LABEL.fullmatch(label) or len(label) > _LONGEST_NAME or _DEVICE.fullmatch(label):
+    if not _LABEL.fullmatch(label) or len(label) > _LONGEST_LABEL or _DEVICE.fullmatch(label):
         raise LibraryError(f"'{name}' cannot be a label: use the letters a to z, digits and _.")
     return label
 
@@ -105,7 +106,7 @@ def checked_group(name: str) -> str:
     """A group as a folder may be called on any system: what is special in paths becomes ``-``."""
     name = unicodedata.normalize("NFC", storable(name))
     name = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f]+', "-", name).strip(" .-")
-    while len(name.encode()) > 2 * _LONGEST_NAME:
+    while len(name.encode()) > _LONGEST_GROUP:
         name = name[:-1].rstrip(" .-")
     return f"group-{name}" if not name or _DEVICE.fullmatch(name.partition(".")[0]) else name
 

@@ -38,8 +38,8 @@ def take_into_use(model: Path) -> str:
     ModelError in one sentence, and then nothing has changed.
     """
     name = Classifier(model).card.name
-    kept = paths.models_folder() / model.name
-    if model.resolve() != kept.resolve():
+    kept = _place_for(model)
+    if not kept.exists():
         part = kept.with_name(kept.name + ".part")
         shutil.copyfile(model, part)
         part.replace(kept)
@@ -48,6 +48,15 @@ def take_into_use(model: Path) -> str:
         return f"The model {name} is kept as {kept.name}; the open window takes it under Settings, Model file."
     Settings(paths.settings_file())[MODEL] = str(kept)
     return f"The model {name} is in use."
+
+
+def _place_for(model: Path) -> Path:
+    """Where it lies among the person's models, or may: another one of its name stays as it is."""
+    data = model.read_bytes()
+    kept, number = paths.models_folder() / model.name, 2
+    while kept.exists() and kept.read_bytes() != data:
+        kept, number = kept.with_name(f"{model.stem}-{number}{model.suffix}"), number + 1
+    return kept
 
 
 def _a_window_is_open() -> bool:

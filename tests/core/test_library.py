@@ -121,6 +121,12 @@ def test_labels_in_another_case_or_by_another_word_are_one(library: Library) -> 
     assert [path.name for path in sorted(library.folder.iterdir())] == ["pain", "teething_2", "unlabelled"]
 
 
+def test_the_longest_path_is_one_that_windows_takes(library: Library) -> None:
+    clip = library.add(noise(1), "x" * 60, group="a" * 500)
+    home = r"C:\Users\Maximiliana.Mustermann\AppData\Local\babymonitor\library"
+    assert len(home) + 1 + len(str(clip.path.relative_to(library.folder))) + len(".part") < 260
+
+
 @pytest.mark.parametrize("name", ["../../x", "night 20/21", "", ". .", "a" * 500, "CON", "Ночь 👶", "x\0y", "\ud800"])
 def test_any_group_becomes_a_folder_inside(library: Library, name: str) -> None:
     clip = library.add(noise(0), "pain", group=name)
