@@ -23,8 +23,8 @@ from pathlib import Path
 
 from babymonitor.core.audio import sound_files
 from babymonitor.core.labels import LABELS, canonical
-from babymonitor.core.library_clip import UNLABELLED
-from babymonitor.core.sides import covering
+from babymonitor.core.library_clip import UNLABELLED, read_clip
+from babymonitor.core.sides import covering, joined
 
 SIDES = ("train", "validation", "test")
 FEWEST_GROUPS = 3
@@ -333,7 +333,27 @@ def _from_folders(root: Path, notice: Notice) -> list[Clip]:
             group = str(Path(*path.parts[1:-1])) if len(path.parts) > 2 else str(path)
             spans = (Span(0.0, float("inf"), canonical(folder.name)),)
             clips.append(Clip(path.as_posix(), group, source=root.name, spans=spans))
-    return clips
+    return _joined_if_enough(clips, {clip.path: root / clip.path for clip in clips})
+
+
+def with_joined_groups(clips: Sequence[Clip], files: Mapping[str, Path]) -> list[Clip]:
+    """The clips of a library, with one group for groups that were heard at the same time. files: by path."""
+    said = [(clip, read_clip(files[clip.path])) for clip in clips if clip.path.endswith(".flac")]
+    of = joined(
+        (clip.group, one.recorded, one.recorded + one.seconds) for clip, one in said if one and one.source != "import"
+    )
+    return [replace(clip, group=of.get(clip.group, clip.group)) for clip in clips]
+
+
+def _joined_if_enough(clips: list[Clip], files: Mapping[str, Path]) -> list[Clip]:
+    """As `with_joined_groups`, but where it would leave a label too few groups for a split: there it stays as it is."""
+    joint = with_joined_groups(clips, files)
+    before, after = ({clip.spans[0].label: set[str]() for clip in clips} for _ in range(2))
+    for groups, some in ((before, clips), (after, joint)):
+        for clip in some:
+            groups[clip.spans[0].label].add(clip.group)
+    enough = all(len(after[label]) >= min(FEWEST_GROUPS, len(groups)) for label, groups in before.items())
+    return joint if enough else clips
 
 
 def read_segments(path: Path) -> dict[str, list[Span]]:

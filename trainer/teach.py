@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,10 @@ from babymonitor.core import paths
 from babymonitor.core.audio import AudioError, read_wave
 from babymonitor.core.classifier import ModelCard
 from babymonitor.core.labels import label as known_label
-from babymonitor.core.library_clip import read_clip
-from babymonitor.core.sides import joined
 from trainer import rehearsal as rehearsals
 from trainer import versus
 from trainer.adapter import Adapter, Body, Floats, in_threads
-from trainer.corpora import Clip, DataError, Roots, counted, draw, group_hash, load
+from trainer.corpora import Clip, DataError, Roots, counted, draw, group_hash, load, with_joined_groups
 from trainer.fitting import Caution, fitted, told_label, unprojected
 from trainer.hearing import Heard, listen
 from trainer.rehearsal import Rehearsal, everyone_else
@@ -72,7 +70,7 @@ def teach(request: Request, event: Event = lambda values: None) -> dict[str, Any
     body = Body(request.model)
     clips, files = _library(request.data, body.card)
     met = sorted({group_hash(name) for clip in clips for name in (clip.group, clip.own_group)})
-    clips = _with_joined_groups(clips, files)
+    clips = with_joined_groups(clips, files)
     labels = Counter(clip.spans[0].label for clip in clips)
     groups = len({clip.group for clip in clips})
     event({"event": "started", "model": body.card.name, "clips": len(clips), "groups": groups, "labels": dict(labels)})
@@ -121,15 +119,6 @@ def _library(data: Roots, card: ModelCard) -> tuple[list[Clip], dict[str, Path]]
     if not clips:
         raise DataError(f"{whole} holds no clip that this model could be taught.")
     return clips, {clip.path: whole.file(clip.path) for clip in clips}
-
-
-def _with_joined_groups(clips: Sequence[Clip], files: dict[str, Path]) -> list[Clip]:
-    """The clips, with one group for groups that were heard at the same time: what a library's files say of that."""
-    said = [(clip, read_clip(files[clip.path])) for clip in clips]
-    of = joined(
-        (clip.group, one.recorded, one.recorded + one.seconds) for clip, one in said if one and one.source != "import"
-    )
-    return [replace(clip, group=of.get(clip.group, clip.group)) for clip in clips]
 
 
 def _rehearsal_for(body: Body, model: Path) -> Rehearsal:

@@ -429,3 +429,24 @@ def test_a_label_of_too_few_nights_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'pain' has 2 groups; it needs at least 3 \(babies, speakers, nights or"):
         split(load(tmp_path / "library"))
     assert split(load(tmp_path / "library", merged={"pain": "sad"})).labels == ("sad", "background")
+
+
+def test_what_was_heard_at_one_time_stands_on_one_side_while_enough_is_left(tmp_path: Path) -> None:
+    """The monitor's clip of a cry and a recording that was made meanwhile; but nothing is refused for it."""
+    rng = np.random.default_rng(0)
+    library = Library(tmp_path / "library")
+
+    def add(group: str, recorded: float, source: str = "microphone") -> None:
+        wave = np.asarray(0.1 * rng.standard_normal(16000), np.float32)
+        library.add(wave, "hungry", group=group, recorded=recorded, source=source)
+
+    add("night-2026-11-20", 1000.0, "night")
+    add("recording-1", 1000.5)
+    add("recording-2", 2000.0)
+    assert {clip.group for clip in load(library.folder).clips} == {"night-2026-11-20", "recording-1", "recording-2"}
+    add("recording-3", 3000.0)
+    add("import-1", 3000.0, "import")
+    known = {Path(clip.path).parent.name: clip.group for clip in load(library.folder).clips}
+    library.close()
+    assert known.pop("recording-1") == known["night-2026-11-20"] == "night-2026-11-20"
+    assert all(folder == group for folder, group in known.items())
