@@ -559,6 +559,9 @@ class LabellingView(QWidget):
         super().showEvent(event)
         if self._is_stale:
             self.refresh()
+        if self._clip is not None:
+            # Another model may have come while another page was shown.
+            self._ask_guess(self._clip, self.editor.wave)
         self._show_stack()
         self.editor.setFocus()
 

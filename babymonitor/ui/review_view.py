@@ -452,7 +452,8 @@ class ReviewView(QWidget):
         super().showEvent(event)
         self.refresh()
         # Not the choice of the period, which the arrows would change.
-        self.editor.setFocus()
+        has_sound = self.episode is not None and self.sound_stack.currentWidget() is self.editor
+        (self.editor if has_sound else self).setFocus()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

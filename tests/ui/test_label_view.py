@@ -163,6 +163,24 @@ def test_suggestions(probabilities: dict[str, float], label: str, words: str) ->
     assert (made.label, made.words) == (label, words)
 
 
+def test_a_model_that_came_while_another_page_was_shown_is_asked(
+    window: MainWindow, page: LabelView, view: LabellingView, library: Library, monitor: Monitor
+) -> None:
+    clip = fill(library, [""])[0]
+    page.labelling.refresh()
+    monitor.guessed.emit(clip.id, CRYING, 0.95)
+    window.show_training()
+    monitor.model_changed.emit()
+    asked: list[str] = []
+
+    def note(key: str, _wave: object) -> None:
+        asked.append(key)
+
+    monitor.ask_guess = note
+    window.show_label()
+    assert asked == [clip.id]
+
+
 def test_without_a_guess_there_is_no_suggestion() -> None:
     assert suggestion({}) is None
 
