@@ -21,6 +21,8 @@ LEAST_SPAN_SECONDS = 0.1
 LEAST_REGION_SECONDS = 0.02
 _LEAST_HEIGHT = 0.02
 """The wave's scale never shows less than this amplitude: a silent room must not look loud."""
+_LOW_PX = 75
+"""A spectrogram lower than this has two words at its side."""
 _BIN_SAMPLES = 32
 """The wave is kept once more as least and greatest of so many samples: a minute is drawn from 30,000 pairs."""
 
@@ -56,7 +58,7 @@ class SoundPicture(pg.GraphicsLayoutWidget):
         self._wave_box, self._mel_box = _SoundBox((-1.0, 1.0)), _SoundBox((0.0, float(self._spec.n_mels)))
         self._hz_axis = pg.AxisItem("left")
         self._hz_axis.linkToView(self._mel_box)
-        self._hz_axis.setTicks([hz_ticks(self._spec)])
+        self._ticks = hz_ticks(self._spec)
         self._time_axis = _SecondsAxis("bottom")
         self._time_axis.linkToView(self._mel_box)
         for axis in (self._hz_axis, self._time_axis):
@@ -226,6 +228,9 @@ class SoundPicture(pg.GraphicsLayoutWidget):
     def _draw(self) -> None:
         start, end = self._view
         width = max(16, min(4096, round(self._mel_box.width() * self.devicePixelRatioF())))
+        # In a low picture their words would stand on each other.
+        is_low = self._mel_box.height() < _LOW_PX
+        self._hz_axis.setTicks([self._ticks[::3] if is_low else self._ticks])
         self._draw_wave(start, end, width)
         self._draw_mel(start, end, width)
 

@@ -363,6 +363,8 @@ class TrainingView(QWidget):
             return
         try:
             model = self._model_in_use()
+            if not model.is_file():
+                raise RunError(self._gone_sentence(model))
             prune(needed=[Path(self._settings[name]) for name in (MODEL, PREVIOUS_MODEL) if self._settings[name]])
             data = (self._library.folder,)
             if kind == FULL:
@@ -374,6 +376,13 @@ class TrainingView(QWidget):
             self.complained.emit(str(error))
             return
         self._start(run)
+
+    def _gone_sentence(self, model: Path) -> str:
+        words = self.tr(
+            "The model in use, {name}, is not on the disk any more, so nothing can be built on it: choose another "
+            "under Models."
+        )
+        return words.format(name=model.name)
 
     def _start(self, run: Run, resume: bool = False) -> None:
         self.note_bar.hide()

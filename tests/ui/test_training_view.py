@@ -112,6 +112,19 @@ def test_it_says_what_it_will_use_and_what_is_missing(window: MainWindow, librar
     assert "only crying" in view.missing_label.text()
 
 
+def test_what_is_not_on_the_disk_any_more_is_not_taught(
+    window: MainWindow, library: Library, settings: Settings, tmp_path: Path
+) -> None:
+    fill(library)
+    settings[MODEL] = str(tmp_path / "deleted.onnx")
+    view = page(window)
+    sentences: list[str] = []
+    view.complained.connect(sentences.append)
+    view.teach()
+    assert not view.trainer.is_running
+    assert "deleted.onnx, is not on the disk any more" in sentences[0]
+
+
 @pytest.mark.slow
 def test_taught_compared_used_and_rolled_back_while_it_scores(
     window: MainWindow, library: Library, monitor: Monitor, settings: Settings, qtbot: QtBot
