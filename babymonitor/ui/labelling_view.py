@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
@@ -252,6 +253,15 @@ class LabellingView(QWidget):
         self._show_clip()
         self._ask_guess(clip, wave)
         self.editor.setFocus()
+
+    def show_one_of(self, ids: Sequence[str]) -> None:
+        """A step of one clip was taken back or done again: that clip is the one to go on with, not the next.
+
+        Whoever took back a wrong label would give the right one to another clip.
+        """
+        known = [id for id in ids if self._read_clip(id) is not None]
+        if len(known) == 1 and self.isVisible() and (self._clip is None or self._clip.id != known[0]):
+            self.open(known[0])
 
     @Slot()
     def show_next(self) -> None:
@@ -535,7 +545,7 @@ class LabellingView(QWidget):
     @Slot()
     def _on_baby_edited(self) -> None:
         name = self.baby_edit.text().strip()
-        if self._clip is None or name == self._clip.baby:
+        if self._clip is None or name == self._clip.baby.strip():
             return
         self.baby_edit.setModified(False)
         self._labelling.name_baby([self._clip.id], name)
@@ -549,7 +559,7 @@ class LabellingView(QWidget):
     @Slot()
     def _on_note_edited(self) -> None:
         note = self.note_edit.text().strip()
-        if self._clip is not None and note != self._clip.note:
+        if self._clip is not None and note != self._clip.note.strip():
             self.note_edit.setModified(False)
             self._labelling.put_note([self._clip.id], note)
 

@@ -104,6 +104,28 @@ def test_a_key_labels_and_the_next_clip_is_opened(
     assert view.label_buttons.buttons["background"].isChecked()
 
 
+def test_a_wrong_label_taken_back_is_given_anew_to_the_same_clip(
+    page: LabelView, view: LabellingView, library: Library, qtbot: QtBot
+) -> None:
+    first, second = fill(library, ["", ""])
+    page.labelling.refresh()
+    press(qtbot, view, Key.Key_3)
+    assert view.clip is not None
+    assert view.clip.id == second.id
+    press(qtbot, view, Key.Key_Z, CONTROL)
+    assert view.clip.id == first.id
+    press(qtbot, view, Key.Key_1)
+    assert [clip.label for clip in library.clips()] == ["hungry", ""]
+    assert view.clip.id == second.id
+    view.editor.set_region(0.5, 1.5)
+    press(qtbot, view, Key.Key_T, CONTROL)
+    press(qtbot, view, Key.Key_Z, CONTROL)
+    assert view.clip.id == second.id, "trimmed too far: the whole is seen again"
+    press(qtbot, view, Key.Key_Delete)
+    press(qtbot, view, Key.Key_Z, CONTROL)
+    assert view.clip.id == second.id
+
+
 def test_every_step_can_be_taken_back_and_done_again(
     page: LabelView, view: LabellingView, library: Library, qtbot: QtBot
 ) -> None:
@@ -239,6 +261,19 @@ def test_what_was_typed_belongs_to_the_clip_it_was_typed_for(
     assert library.clip(first.id).note == "of the first"  # type: ignore[union-attr]
     assert library.clip(second.id).note == ""  # type: ignore[union-attr]
     assert view.note_edit.text() == ""
+
+
+def test_whoever_only_looks_changes_nothing(view: LabellingView, library: Library) -> None:
+    random = np.random.default_rng(8)
+    clip, other = (
+        library.add(np.asarray(0.1 * random.standard_normal(8000), np.float32), "", group="g", note=note, baby=" Mia")
+        for note in ("from elsewhere\nin two lines \n", "")
+    )
+    assert clip.baby == "Mia"
+    view.open(clip.id)
+    view.open(other.id)
+    assert library.clip(clip.id) == clip
+    assert view._labelling.undo_stack.count() == 0
 
 
 def test_page_keys_go_through_the_clips(page: LabelView, view: LabellingView, library: Library, qtbot: QtBot) -> None:
