@@ -29,6 +29,8 @@ class Labelling(QObject):
         self.library = library
         self.undo_stack = QUndoStack(self)
         self.undo_stack.setUndoLimit(_MOST_STEPS)
+        self.touched: list[str] = []
+        """The clips of the last step that was done, taken back or done again."""
 
     def label(self, ids: Sequence[str], label: str) -> bool:
         """Give clips a label ("" takes it away); whether that was done."""
@@ -112,8 +114,9 @@ class _Step(QUndoCommand):
         except LibraryError as error:
             self.setObsolete(True)
             self.labelling.complained.emit(str(error))
+        self.labelling.touched = self.touched()
         # Also after a refusal: a part of it may have been done.
-        self.labelling.changed.emit(self.touched())
+        self.labelling.changed.emit(self.labelling.touched)
 
     def touched(self) -> list[str]:
         """The clips that are others than before."""

@@ -260,13 +260,17 @@ class LabelView(QWidget):
     @Slot()
     def undo(self) -> None:
         """Take the last step back. What was told of an import may be true no more."""
-        self.labelling.undo_stack.undo()
+        if self.labelling.undo_stack.canUndo():
+            self.labelling.undo_stack.undo()
+            self.labelling_view.show_one_of(self.labelling.touched)
         if self._job is None:
             self.message_bar.hide()
 
     @Slot()
     def redo(self) -> None:
-        self.labelling.undo_stack.redo()
+        if self.labelling.undo_stack.canRedo():
+            self.labelling.undo_stack.redo()
+            self.labelling_view.show_one_of(self.labelling.touched)
 
     @Slot()
     def _on_steps_changed(self) -> None:
