@@ -66,6 +66,8 @@ class ImportJob(QObject):
         words = self.tr("{n} clips are in the library now.").format(n=len(self.clips))
         if len(self.clips) == 1:
             words = self.tr("1 clip is in the library now.")
+        elif not self.clips:
+            words = self.tr("Nothing was added.")
         if self.is_cancelled:
             words = self.tr("It was ended early.") + " " + words
         labels = Counter(clip.label for clip in self.clips if clip.label)

@@ -34,7 +34,7 @@ from babymonitor.ui.sound_editor import SoundEditor
 from babymonitor.ui.suggestion import Suggestion, suggestion
 from babymonitor.ui.takeover import Takeover
 from babymonitor.ui.theme import LIGHT, Theme
-from babymonitor.ui.wording import clock_text, day_text, label_title
+from babymonitor.ui.wording import clock_text, day_text, short_label_title
 
 if TYPE_CHECKING:
     from babymonitor.live.recorder import RecordedSound
@@ -498,16 +498,21 @@ class LabellingView(QWidget):
         for widget in (self.baby_edit, self.note_edit, self.delete_button):
             widget.setEnabled(clip is not None and not is_recording)
         self.label_buttons.setEnabled(clip is not None or is_recording)
+        tip = ""
         label = self._early_label if is_recording else clip.label if clip is not None else ""
         if is_recording:
             words = self.tr("What is it? It can be said while it lasts.")
             if label:
-                words = self.tr("It will be: {label}").format(label=label_title(label))
+                words = self.tr("It will be: {label}").format(label=short_label_title(label))
         else:
-            words = self.tr("It was: {label}").format(label=label_title(label)) if label else self.tr("What was it?")
+            words = (
+                self.tr("It was: {label}").format(label=short_label_title(label)) if label else self.tr("What was it?")
+            )
         if clip is not None and clip.is_clipped and not is_recording:
-            words = self.tr("{words} · too loud, distorted").format(words=words)
+            words = self.tr("{words} · too loud").format(words=words)
+            tip = self.tr("Too loud for the microphone: parts of it are distorted.")
         self.title_label.setText(words)
+        self.title_label.setToolTip(tip)
         self.label_buttons.check(label)
         for edit, text in ((self.baby_edit, clip.baby if clip else ""), (self.note_edit, clip.note if clip else "")):
             if edit.text() != text and not (edit.hasFocus() and edit.isModified()):
@@ -528,7 +533,8 @@ class LabellingView(QWidget):
             self.accept_button.hide()
             return
         self.suggestion_label.setText(self.tr("It sounds like: {guess}").format(guess=self._suggestion.words))
-        self.accept_button.setText(self.tr("{label}  ↵").format(label=label_title(self._suggestion.label)))
+        self.suggestion_label.setToolTip(self.suggestion_label.text())
+        self.accept_button.setText(self.tr("{label}  ↵").format(label=short_label_title(self._suggestion.label)))
         self.accept_button.setVisible(clip is not None and clip.label != self._suggestion.label)
 
     @Slot()
