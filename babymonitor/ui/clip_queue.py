@@ -65,7 +65,7 @@ class ClipQueue(QFrame):
         """Those that wait."""
         self._waiting = len(clips)
         shown = clips[:_MOST_SHOWN]
-        self.title_label.setText(self.tr("Waiting for a label · {n}").format(n=len(clips)))
+        self.title_label.setText(self.tr("No label yet · {n}").format(n=len(clips)))
         self.list.setVisible(bool(clips))
         self.empty_label.setVisible(not clips)
         if [clip.id for clip in shown] == self._ids:
