@@ -31,9 +31,6 @@ APP = "babymonitor"
 
 # Of [project] only this is about the package: what the app needs at run time is pinned, and its options are ours alone.
 PROJECT_KEYS = ("name", "version", "description", "readme", "requires-python", "license", "license-files", "authors")
-# "Teach it my baby" needs these beside the app's own (the versions: requirements/trainer.txt). PyTorch does not travel:
-# `babymonitor training-pack install` fetches it for who trains from scratch.
-TEACHING = ("ml-dtypes", "onnx", "scipy", "tqdm")
 # The training pack is installed by pip inside the app's own process: in a bundle there is no other Python.
 INSTALLER = "pip"
 PACK_LIST = "training-pack.txt"
@@ -74,10 +71,10 @@ def pins(name: str) -> dict[str, str]:
 
 
 def requires() -> list[str]:
-    """What travels in the package, pinned: the app's list, what teaching needs, and what installs the training pack."""
-    app, trainer = pins("app.txt"), pins("trainer.txt")
-    also = {name: trainer[name] for name in TEACHING if name not in app}
-    return [*app.values(), *also.values(), pins("test.txt")[INSTALLER]]
+    """What travels in the package, pinned: the app's list, and what installs the training pack. PyTorch does not:
+    `babymonitor training-pack install` fetches it for who trains from scratch.
+    """
+    return [*pins("app.txt").values(), pins("test.txt")[INSTALLER]]
 
 
 def pack_list() -> list[str]:

@@ -308,13 +308,16 @@ class Monitor(QObject):
     def _on_tick(self) -> None:
         if self._playing and not self._player.playing:
             self.stop_playing()
-        if self._listening is not None:
-            self._listening.is_playing = bool(self._playing)
-            self._listening.is_recording = self.recorder.is_recording
-            self._tell(self._listening.tick())
-            self._set_state(self._listening.state)
-            if self._listening.health in _WITHOUT_SOUND:
-                self.recorder.interrupt(self._listening.detail)
+        listening = self._listening
+        if listening is not None:
+            listening.is_playing = bool(self._playing)
+            listening.is_recording = self.recorder.is_recording
+            self._tell(listening.tick())
+            if self._listening is not listening:
+                return  # whoever was told has ended it
+            self._set_state(listening.state)
+            if listening.health in _WITHOUT_SOUND:
+                self.recorder.interrupt(listening.detail)
         else:
             self._tell_what_was_kept()
             if not self._playing and self._clips.idle:

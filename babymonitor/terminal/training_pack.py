@@ -11,14 +11,18 @@ from babymonitor.core import training_pack
 
 # Of PyTorch, what only compilers and its own developers use.
 _NOT_NEEDED = ("torch/include", "torch/share/cmake", "torch/test", "bin", "share/man")
-# Where PyTorch keeps its build for processors alone; the ordinary one for Linux brings gigabytes for graphics cards.
-_PYTORCH_CPU = "https://download.pytorch.org/whl/cpu"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=["install", "remove", "status"])
     parser.add_argument("--yes", action="store_true", help="install without asking")
     parser.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="take the files from this folder")
+    parser.add_argument(
+        "--index",
+        default="",
+        metavar="ADDRESS",
+        help="look here too: on Linux, for PyTorch's build without graphics cards, whose address pytorch.org tells",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,10 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.what == "status":
         print(f"The training pack is not installed. To get it: {training_pack.HOW}")
         return 1
-    return _install(arguments.source, arguments.yes)
+    return _install(arguments.source, arguments.index, arguments.yes)
 
 
-def _install(source: Path | None, yes: bool) -> int:
+def _install(source: Path | None, index: str, yes: bool) -> int:
     about = (
         "The training pack is PyTorch and what else training from scratch needs: about "
         f"{training_pack.ABOUT_MB_FETCHED} MB to fetch, {training_pack.ABOUT_MB_KEPT} MB in {training_pack.folder()}."
@@ -57,7 +61,7 @@ def _install(source: Path | None, yes: bool) -> int:
     lines = training_pack.pins().read_text(encoding="utf-8").split("\n")
     torch = [line for line in lines if line.startswith("torch==")]
     others = [line for line in lines if line and line not in torch]
-    if not (_install_torch(torch, part, source) and _pip(others, part, source)):
+    if not (_install_torch(torch, part, source, index) and _pip(others, part, source)):
         shutil.rmtree(part, ignore_errors=True)
         print(
             "The training pack could not be installed; nothing was changed. The lines above say why.", file=sys.stderr
@@ -70,12 +74,15 @@ def _install(source: Path | None, yes: bool) -> int:
     return 0
 
 
-def _install_torch(lines: list[str], part: Path, source: Path | None) -> bool:
+def _install_torch(lines: list[str], part: Path, source: Path | None, index: str) -> bool:
     if not sys.platform.startswith("linux"):
         return _pip([line.replace("+cpu", "") for line in lines], part, source)  # the ordinary build there
-    return _pip(lines, part, source) or (
-        source is None and _pip(["--extra-index-url", _PYTORCH_CPU, *lines], part, None)
-    )
+    # Never the ordinary build for Linux: it brings gigabytes for graphics cards.
+    if _pip([*(["--extra-index-url", index] if index else []), *lines], part, source):
+        return True
+    if not index and source is None:
+        print("PyTorch's build for Linux without graphics cards was not found; name its address by --index.")
+    return False
 
 
 def _pip(words: list[str], part: Path, source: Path | None) -> bool:
