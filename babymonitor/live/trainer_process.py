@@ -54,7 +54,7 @@ def stand_behind(process: int) -> None:
         ctypes.windll.kernel32.CloseHandle(handle)
     else:
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process, NICE)
+            os.setpriority(os.PRIO_PROCESS, process, os.getpriority(os.PRIO_PROCESS, 0) + NICE)
 
 
 def end_orphan(run: Run) -> None:
