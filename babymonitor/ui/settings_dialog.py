@@ -30,9 +30,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from babymonitor.core import autostart
 from babymonitor.core.sensitivity import Rung
 from babymonitor.core.settings import (
     END_THRESHOLD,
+    LISTEN_AT_START,
     MICROPHONE,
     MODEL,
     SETTINGS,
@@ -96,6 +98,8 @@ class SettingsDialog(QDialog):
         for setting in SETTINGS:
             if setting.section == section and setting not in _BY_SLIDER:
                 column.addWidget(self._row(setting))
+        if section == LISTEN_AT_START.section:
+            column.addWidget(self._autostart_row())
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -106,29 +110,51 @@ class SettingsDialog(QDialog):
 
     def _row(self, setting: Setting[Any]) -> QWidget:
         """Title and help at the left, the field at the right; the slider beneath them, for it needs the width."""
+        field, holder = self._field(setting)
+        self.fields[setting.name] = field
         is_wide = setting.name == USE_MODEL_THRESHOLDS.name
+        return self._line(_words(setting.title), _words(setting.help) if setting.help else "", field, holder, is_wide)
+
+    def _line(self, title: str, help: str, field: QWidget, holder: QWidget, is_wide: bool = False) -> QWidget:
         row = QWidget()
         line = QVBoxLayout(row) if is_wide else QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(4 if is_wide else 20)
         words = QVBoxLayout()
         words.setSpacing(2)
-        title = QLabel(_words(setting.title))
-        words.addWidget(title)
-        if setting.help:
-            help_label = QLabel(_words(setting.help))
+        title_label = QLabel(title)
+        words.addWidget(title_label)
+        if help:
+            help_label = QLabel(help)
             help_label.setWordWrap(True)
             help_label.setProperty("role", "muted")
             words.addWidget(help_label)
-        field, holder = self._field(setting)
-        field.setAccessibleName(_words(setting.title))
+        field.setAccessibleName(title)
         if not field.accessibleDescription():
-            field.setAccessibleDescription(_words(setting.help))
-        title.setBuddy(field)
-        self.fields[setting.name] = field
+            field.setAccessibleDescription(help)
+        title_label.setBuddy(field)
         line.addLayout(words, 1)
         line.addWidget(holder, 0, Qt.AlignmentFlag(0) if is_wide else Qt.AlignmentFlag.AlignTop)
         return row
+
+    def _autostart_row(self) -> QWidget:
+        """No setting of ours: the system's own entry is what counts, whoever made or removed it."""
+        self.autostart_switch = self.fields["autostart"] = SwitchView()
+        self._show_value["autostart"] = self._show_autostart
+        self.autostart_switch.clicked.connect(self._on_autostart_clicked)
+        title, help = self.tr("Open when I log in"), self.tr("So that a computer that restarts at night listens again.")
+        return self._line(title, help, self.autostart_switch, self.autostart_switch)
+
+    def _show_autostart(self) -> None:
+        self.autostart_switch.setChecked(autostart.is_on())
+
+    @Slot(bool)
+    def _on_autostart_clicked(self, wanted: bool) -> None:
+        try:
+            autostart.turn_on() if wanted else autostart.turn_off()
+        except OSError as error:
+            self._complain(self.tr("That could not be changed: {error}.").format(error=error.strerror))
+        self._show_autostart()
 
     def _field(self, setting: Setting[Any]) -> tuple[QWidget, QWidget]:
         """The widget for a setting's type, and what it is laid out in."""

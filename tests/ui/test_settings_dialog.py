@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSlider, QSpinBox
 from pytestqt.qtbot import QtBot
 
+from babymonitor.core import autostart
 from babymonitor.core.settings import (
     ALARM_ON,
     ALARM_VOLUME,
@@ -39,7 +40,7 @@ def dialog(window: MainWindow, qtbot: QtBot) -> SettingsDialog:
 
 def test_every_shown_setting_has_a_field_of_its_kind(dialog: SettingsDialog, settings: Settings) -> None:
     shown = [setting for setting in SETTINGS if setting.section and setting not in (START_THRESHOLD, END_THRESHOLD)]
-    assert set(dialog.fields) == {setting.name for setting in shown}
+    assert set(dialog.fields) == {setting.name for setting in shown} | {"autostart"}
     kinds = {bool: QCheckBox, int: QSpinBox, float: QDoubleSpinBox, str: (QComboBox, QLineEdit)}
     for setting in shown:
         field = dialog.fields[setting.name]
@@ -161,3 +162,22 @@ def test_a_disk_that_is_full_is_told(
     assert isinstance(field, QSpinBox)
     field.setValue(41)
     assert dialog.error_label.text() == "The settings could not be saved: No space left on device."
+
+
+def test_opening_at_login_is_the_system_s_own_entry(
+    dialog: SettingsDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    dialog.show_values()
+    assert not dialog.autostart_switch.isChecked()
+    dialog.autostart_switch.click()
+    assert autostart.is_on()
+    assert autostart.entry().is_relative_to(tmp_path)
+    autostart.turn_off()  # by the command, meanwhile
+    dialog.show_values()
+    assert not dialog.autostart_switch.isChecked()
+    (tmp_path / "autostart").rmdir()
+    (tmp_path / "autostart").write_text("no folder")
+    dialog.autostart_switch.click()
+    assert not dialog.autostart_switch.isChecked()
+    assert "could not be changed" in dialog.error_label.text()
