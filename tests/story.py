@@ -242,22 +242,22 @@ def live_until(moment: str, person: Caregiver) -> None:
     """The story, up to a moment."""
     person.sit_down()
     person.press(Key.Key_3, CONTROL)
-    label_by_key(person, cry(1, 0.6), SAD_KEY)
+    label_by_key(person, cry(1, 0.3), SAD_KEY)
     if moment == RECORDING:
-        person.begin_recording(squeak(2, 0.6))
+        person.begin_recording(squeak(2, 0.3))
         person.until(lambda: any(path.stat().st_size > 48000 for path in paths.recordings_folder().iterdir()))
         wait_for_the_end(moment)
     if moment == STOPPED:
-        person.begin_recording(squeak(2, 0.6))
+        person.begin_recording(squeak(2, 0.3))
         person.press(Key.Key_R)
         wait_for_the_end(moment)
     if moment == LABELLING:
-        clip = person.record(babble(3, 0.6))
+        clip = person.record(babble(3, 0.3))
         say(open=clip.id)
         stop_before_the_row(moment)
         person.press(NATURAL_KEY)
-    label_by_key(person, babble(3, 0.6), NATURAL_KEY)
-    clip = person.record(squeak(2, 0.6))
+    label_by_key(person, babble(3, 0.3), NATURAL_KEY)
+    clip = person.record(squeak(2, 0.3))
     person.name_it(DOOR)
     confirm(person, clip.id, DOOR)
     if moment == LABELLED:

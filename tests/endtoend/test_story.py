@@ -69,13 +69,13 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
     assert view.queue.count == 6
     given: dict[str, str] = {}
     for wave, key, label in (
-        (story.cry(2), story.SAD_KEY, "sad"),
-        (story.babble(2), story.NATURAL_KEY, "natural"),
+        (story.cry(2, 2.0), story.SAD_KEY, "sad"),
+        (story.babble(2, 2.0), story.NATURAL_KEY, "natural"),
     ):
         clip = person.record(wave)
         person.press(key)
         given[clip.id] = label
-    clip = person.record(story.squeak(2))
+    clip = person.record(story.squeak(2, 2.0))
     person.name_it(story.DOOR)
     given[clip.id] = story.DOOR
     while view.queue.count:
