@@ -96,6 +96,8 @@ class Monitor(QObject):
         """Of the model in use; None until one is open."""
         self.labels: tuple[str, ...] = ()
         self.model_name = ""
+        self.model_path: Path | None = None
+        """The file that is asked, which is another than the settings name where that one was refused."""
         self.start_threshold = settings.alert_rules().start_threshold
         self._model_error = ""
         self._card: SoundCard | None = None
@@ -342,7 +344,7 @@ class Monitor(QObject):
     @Slot(object, str)
     def _on_model_opened(self, card: ModelCard, path: str) -> None:
         self._model_error = ""
-        self.card, self.labels, self.model_name = card, card.labels, card.name
+        self.card, self.labels, self.model_name, self.model_path = card, card.labels, card.name, Path(path)
         self._use_rules()
 
     @Slot(str, str)

@@ -40,6 +40,7 @@ class ModelsView(QWidget):
 
     def __init__(self, monitor: Monitor, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._monitor = monitor
         self._settings = settings
         self._files: list[ModelFile] = []
         self._build_list()
@@ -144,6 +145,10 @@ class ModelsView(QWidget):
         used = self._settings[MODEL]
         return Path(used) == file.path if used else file.is_shipped
 
+    def is_listening(self, file: ModelFile) -> bool:
+        """Whether the monitor asks this model, and not another because this one was refused."""
+        return self._monitor.model_path == file.path
+
     @Slot()
     def refresh(self) -> None:
         """Look into the folders again; what was chosen stays chosen, and at first it is the one in use."""
@@ -158,8 +163,10 @@ class ModelsView(QWidget):
         kinds = {"shipped": self.tr("shipped"), "taught": self.tr("taught"), "trained": self.tr("trained")}
         for file in self._files:
             text = f"{file.title}\n{kinds[file.kind]} · {_made_text(file)}"
-            if self.is_used(file):
+            if self.is_listening(file):
                 text = "✓ " + text + " · " + self.tr("in use")
+            elif self.is_used(file):
+                text += " · " + self.tr("chosen")
             self.list.addItem(QListWidgetItem(text))
         self.list.setCurrentRow(wanted)
         self.list.blockSignals(False)
@@ -171,7 +178,10 @@ class ModelsView(QWidget):
             return
         is_used = self.is_used(file)
         self.title_label.setText(file.title)
-        state = self.tr("in use: this model is listening") if is_used else self.tr("not in use")
+        if self.is_listening(file):
+            state = self.tr("in use: this model is listening")
+        else:
+            state = self.tr("chosen, but another model is listening") if is_used else self.tr("not in use")
         self.state_label.setText(f"{file.path.name} · {state}")
         if file.card is None:
             self.words_label.setText(file.complaint)

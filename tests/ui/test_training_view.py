@@ -280,6 +280,24 @@ def test_models_are_listed_used_and_deleted(
     assert len(list((paths.trash_folder() / "models").glob("mine-*.onnx"))) == 1
 
 
+def test_a_model_that_is_refused_is_not_said_to_listen(
+    window: MainWindow, settings: Settings, monitor: Monitor, qtbot: QtBot
+) -> None:
+    path = tiny_model.write(paths.models_folder() / "altered.onnx", name="Altered")
+    path.write_bytes(path.read_bytes()[:-1] + b"0")
+    qtbot.waitUntil(lambda: monitor.model_path is not None, timeout=20_000)
+    with qtbot.waitSignal(monitor.complained, timeout=20_000):
+        settings[MODEL] = str(path)
+    view = page(window)
+    view.show_tab(MODELS_TAB)
+    models = view.models_view
+    texts = [models.list.item(row).text() for row in range(models.list.count())]
+    assert [("in use" in text, "chosen" in text) for text in texts] == [(True, False), (False, True)]
+    assert models.chosen is not None
+    assert models.chosen.path == path
+    assert "another model is listening" in models.state_label.text()
+
+
 @pytest.mark.slow
 def test_the_real_families_fill_the_form(window: MainWindow, qtbot: QtBot) -> None:
     view = page(window)
