@@ -47,7 +47,7 @@ PROFILES: dict[str, tuple[str, ...]] = {
 }
 # Told to the person before each step: what it is and roughly what will be fetched.
 STEPS: dict[str, str] = {
-    "app.txt": "the app's parts (about 180 MB, once)",
+    "app.txt": "the app's parts (about 200 MB, once)",
     "torch.txt": "PyTorch for training, the CPU build (about 200 MB, once)",
     "trainer.txt": "what training needs (about 130 MB, once)",
     "test.txt": "what the tests need (about 50 MB, once)",

@@ -6,6 +6,7 @@ import argparse
 import io
 import os
 import sys
+from types import ModuleType
 
 from babymonitor import __version__
 
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     commands.add_parser("trainer", help="train, evaluate and compare models", add_help=False)
     arguments = parser.parse_args(argv)
     if arguments.command in modules:
-        status: int = modules[arguments.command].run(arguments)
+        status = _run(modules[arguments.command], arguments)
         if status and arguments.command == "open" and _has_screen() and not sys.stderr.isatty():
             _show(arguments.complaint)  # after a double click nobody reads a terminal
         if arguments.command != "open" or status:
@@ -46,6 +47,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 _DESCRIPTION = "Without a command: the window. Without a screen: the monitor in the terminal."
+
+
+def _run(module: ModuleType, arguments: argparse.Namespace) -> int:
+    try:
+        status: int = module.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read it has had enough (`| head`), and what still waits to be printed has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _show(sentence: str) -> None:
