@@ -76,12 +76,12 @@ def older(deb: Path, folder: Path) -> Path:
 
 def installs(trial: Trial) -> None:
     """The older version, with apt, into a Debian that has nothing for it."""
-    made = older(trial.deb, trial.root / "root")
+    made = older(trial.deb, trial.root / "srv")
     trial.as_root("apt-get", "update", "-q")
     trial.as_root("useradd", "--create-home", USER)
     before = set(trial.as_root("dpkg-query", "-W", "-f", "${Package}\n").stdout.split())
     began = time.monotonic()
-    trial.as_root("apt-get", "install", "-y", "--no-install-recommends", f"/root/{made.name}")
+    trial.as_root("apt-get", "install", "-y", "--no-install-recommends", f"/srv/{made.name}")
     after = set(trial.as_root("dpkg-query", "-W", "-f", "${Package}\n").stdout.split())
     trial.expect(
         "babymonitor" in after,
@@ -149,8 +149,8 @@ def fingerprint(trial: Trial) -> dict[str, str]:
 def upgrades(trial: Trial) -> None:
     """The new version over the older one; what the user has stays as it is."""
     mine, alerts = fingerprint(trial), trial.asked("SELECT * FROM alerts")
-    shutil.copy(trial.deb, trial.root / "root" / "new.deb")
-    trial.as_root("apt-get", "install", "-y", "--no-install-recommends", "/root/new.deb")
+    shutil.copy(trial.deb, trial.root / "srv" / "new.deb")
+    trial.as_root("apt-get", "install", "-y", "--no-install-recommends", "/srv/new.deb")
     version = trial.as_root("dpkg-query", "-W", "-f", "${Version}", "babymonitor").stdout
     gone = not trial.path("/usr/lib/babymonitor/app/babymonitor/only_in_the_older.py").exists()
     trial.expect(version > OLDER and gone, f"upgraded from {OLDER} to {version}; what only the older one had is gone")
