@@ -5,13 +5,13 @@ Times are Unix seconds (UTC). Every call is one short transaction; a crash at an
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from babymonitor.core.sqlite_file import opened
 
 _MIGRATIONS = (
     """
@@ -151,39 +151,9 @@ class History:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.complaints: list[str] = []
-        try:
-            self._database = self._open()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise HistoryError(f"The history {path} cannot be opened: {error}.") from error
-            aside = self._put_aside()
-            self._database = self._open()
+        self._database, aside = opened(path, _MIGRATIONS, "history", HistoryError)
+        if aside:
             self.complaints.append(f"The history was damaged; a new one was begun, and the old one is kept as {aside}.")
-
-    def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path, isolation_level=None)
-        try:
-            if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError("damaged")
-            (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version > len(_MIGRATIONS):
-                raise HistoryError(f"The history {self.path} was written by a newer version of this program.")
-            # Write-ahead: a reader is never held up, and a crash loses nothing that was committed.
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            for number in range(version, len(_MIGRATIONS)):
-                database.executescript(f"BEGIN; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
-        except BaseException:
-            database.close()
-            raise
-        return database
-
-    def _put_aside(self) -> str:
-        aside = f"{self.path.name}.broken-{time.strftime('%Y%m%d-%H%M%S')}"
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                self.path.with_name(self.path.name + suffix).rename(self.path.with_name(aside + suffix))
-        return aside
 
     def close(self) -> None:
         self._database.close()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from babymonitor.core.library_clip import LibraryClip, LibraryError
+from babymonitor.core.sqlite_file import opened
 
 _MIGRATIONS = (
     """
@@ -48,43 +48,8 @@ class LibraryDatabase:
 
     def __init__(self, path: Path, locate: Locate) -> None:
         self.path = path
-        self.put_aside = ""
         self._locate = locate
-        try:
-            self._database = self._open()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise LibraryError(f"The library {path} cannot be opened: {error}.") from error
-            self.put_aside = self._move_aside()
-            self._database = self._open()
-
-    def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path, isolation_level=None)
-        try:
-            if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError("damaged")
-            (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version > len(_MIGRATIONS):
-                raise LibraryError(f"The library {self.path} was written by a newer version of this program.")
-            # Write-ahead: a reader is never held up, and a crash loses nothing that was committed.
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            for number in range(version, len(_MIGRATIONS)):
-                database.executescript(f"BEGIN; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
-            with contextlib.closing(database.execute("SELECT name FROM pragma_table_info('clips')")) as names:
-                if not {name for (name,) in names} >= {name.strip(' "') for name in _COLUMNS.split(",")}:
-                    raise sqlite3.DatabaseError("another program's")
-        except BaseException:
-            database.close()
-            raise
-        return database
-
-    def _move_aside(self) -> str:
-        aside = f"{self.path.name}.broken-{time.strftime('%Y%m%d-%H%M%S')}"
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                self.path.with_name(self.path.name + suffix).rename(self.path.with_name(aside + suffix))
-        return aside
+        self._database, self.put_aside = opened(path, _MIGRATIONS, "library", LibraryError, _check_columns)
 
     def close(self) -> None:
         self._database.close()
@@ -151,3 +116,9 @@ class LibraryDatabase:
             return self._database.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise LibraryError(f"The library could not be read: {error}.") from error
+
+
+def _check_columns(database: sqlite3.Connection) -> None:
+    with contextlib.closing(database.execute("SELECT name FROM pragma_table_info('clips')")) as names:
+        if not {name for (name,) in names} >= {name.strip(' "') for name in _COLUMNS.split(",")}:
+            raise sqlite3.DatabaseError("another program's")

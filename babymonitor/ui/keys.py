@@ -7,7 +7,7 @@ from html import escape
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
 Row = tuple[str, tuple[str, ...], Callable[[], object]]
 """What it does, its keys, who is told."""
@@ -24,6 +24,15 @@ def add_keys(widget: QWidget, table: Iterable[Row]) -> dict[str, QAction]:
         widget.addAction(action)
         made.update(dict.fromkeys(keys, action))
     return made
+
+
+def press_focused_button() -> bool:
+    """Press the button that has the focus, for whoever went there by Tab; whether there was one."""
+    focused = QApplication.focusWidget()
+    if not isinstance(focused, QAbstractButton):
+        return False
+    focused.click()
+    return True
 
 
 def key_list(widget: QWidget) -> list[str]:

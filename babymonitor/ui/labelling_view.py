@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractButton,
     QApplication,
     QFrame,
     QHBoxLayout,
@@ -26,7 +25,7 @@ from babymonitor.core.library import LibraryClip, LibraryError
 from babymonitor.core.settings import BABY_NAME, COUNT_IN, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.clip_queue import ClipQueue
-from babymonitor.ui.keys import add_keys
+from babymonitor.ui.keys import add_keys, press_focused_button
 from babymonitor.ui.label_buttons import MOST_KEYS, LabelButtons
 from babymonitor.ui.label_commands import Labelling
 from babymonitor.ui.record_view import RecordView
@@ -347,18 +346,14 @@ class LabellingView(QWidget):
     @Slot()
     def _on_space(self) -> None:
         """Whoever went to a button by Tab presses it."""
-        focused = QApplication.focusWidget()
-        if isinstance(focused, QAbstractButton):
-            focused.click()
-        else:
+        if not press_focused_button():
             self.editor.toggle_playing()
 
     @Slot()
     def _on_enter(self) -> None:
-        focused = QApplication.focusWidget()
-        if isinstance(focused, QAbstractButton):
-            focused.click()
-        elif isinstance(focused, QLineEdit):
+        if press_focused_button():
+            return
+        if isinstance(QApplication.focusWidget(), QLineEdit):
             # What was typed is kept as the field is left; the label is for the next Enter.
             self.editor.setFocus()
         else:

@@ -14,7 +14,6 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractButton,
     QApplication,
     QFileDialog,
     QFrame,
@@ -36,7 +35,7 @@ from babymonitor.live.monitor import Monitor
 from babymonitor.ui.choice_view import ChoiceView
 from babymonitor.ui.clips_view import NARROW_EMS, ClipsView
 from babymonitor.ui.health_view import HealthView
-from babymonitor.ui.keys import add_keys
+from babymonitor.ui.keys import add_keys, press_focused_button
 from babymonitor.ui.label_buttons import MOST_KEYS, LabelButtons
 from babymonitor.ui.label_commands import Labelling
 from babymonitor.ui.library_model import LibraryModel, Wanted, label_words
@@ -420,18 +419,14 @@ class LibraryView(QWidget):
 
     @Slot()
     def _on_space(self) -> None:
-        focused = QApplication.focusWidget()
-        if isinstance(focused, QAbstractButton):
-            focused.click()
-        else:
+        if not press_focused_button():
             self.toggle_playing()
 
     @Slot()
     def _on_enter(self) -> None:
-        focused = QApplication.focusWidget()
-        if isinstance(focused, QAbstractButton):
-            focused.click()
-        elif isinstance(focused, QLineEdit):
+        if press_focused_button():
+            return
+        if isinstance(QApplication.focusWidget(), QLineEdit):
             self.table.setFocus()
         else:
             self.open_chosen()

@@ -8,8 +8,6 @@ from dataclasses import replace
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractButton,
-    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -29,7 +27,7 @@ from babymonitor.core.review import Episode, Mark, Reviewer, ReviewError
 from babymonitor.core.settings import BABY_NAME, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.choice_view import ChoiceView
-from babymonitor.ui.keys import add_keys
+from babymonitor.ui.keys import add_keys, press_focused_button
 from babymonitor.ui.label_buttons import MOST_KEYS, LabelButtons
 from babymonitor.ui.night import Night
 from babymonitor.ui.review_end_view import ReviewEndView
@@ -429,10 +427,7 @@ class ReviewView(QWidget):
     @Slot()
     def _on_space(self) -> None:
         """Whoever went to a button by Tab presses it."""
-        focused = QApplication.focusWidget()
-        if isinstance(focused, QAbstractButton):
-            focused.click()
-        else:
+        if not press_focused_button():
             self.editor.toggle_playing()
 
     @Slot()
