@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from babymonitor.core.audio import OverrunError, RingBuffer, envelope
@@ -234,15 +234,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         ground, ink = QColor(c.surface), QColor(c.accent)
         two = np.array([[ground.red(), ground.green(), ground.blue(), 255], [ink.red(), ink.green(), ink.blue(), 255]])
         self._wave_item.set_table(np.repeat(two, 128, axis=0).astype(np.uint8))
-        font = self.font()
-        font.setPixelSize(max(11, theme.text_px - 3))
-        for axis in (self._hz_axis, self._time_axis):
-            axis.setPen(QPen(Qt.PenStyle.NoPen))
-            axis.setTextPen(c.muted)
-            axis.setTickPen(c.surface)  # a mark without length is still a dot
-            axis.setTickFont(font)
-        self._time_axis.setHeight(theme.text_px + 6)
-        self._hz_axis.setWidth(round(2.6 * theme.text_px))
+        font = dress_axes(self._hz_axis, self._time_axis, theme, self.font())
         self._word_px = QFontMetricsF(font).horizontalAdvance("−10 s")
         self._name_seconds()
 
@@ -312,6 +304,19 @@ class LivePlot(pg.GraphicsLayoutWidget):
     def _place_note(self) -> None:
         self._note.adjustSize()
         self._note.move((self.width() - self._note.width()) // 2, (self.height() - self._note.height()) // 2)
+
+
+def dress_axes(hz_axis: pg.AxisItem, time_axis: pg.AxisItem, theme: Theme, font: QFont) -> QFont:
+    """Numbers and no lines beside a spectrogram, in the theme's colours and size; → their font."""
+    font.setPixelSize(max(11, theme.text_px - 3))
+    for axis in (hz_axis, time_axis):
+        axis.setPen(QPen(Qt.PenStyle.NoPen))
+        axis.setTextPen(theme.colours.muted)
+        axis.setTickPen(theme.colours.surface)  # a mark without length is still a dot
+        axis.setTickFont(font)
+    time_axis.setHeight(theme.text_px + 6)
+    hz_axis.setWidth(round(2.6 * theme.text_px))
+    return font
 
 
 def hz_ticks(spec: FeatureSpec) -> list[tuple[float, str]]:

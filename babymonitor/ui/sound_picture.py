@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 
 from babymonitor.core.audio import SAMPLE_RATE, envelope
 from babymonitor.core.features import FeatureSpec, Wave, log_mel
-from babymonitor.ui.live_plot import hz_ticks, pixels
+from babymonitor.ui.live_plot import dress_axes, hz_ticks, pixels
 from babymonitor.ui.theme import LIGHT, Theme, heat_table
 
 LEAST_SPAN_SECONDS = 0.1
@@ -209,15 +209,7 @@ class SoundPicture(pg.GraphicsLayoutWidget):
             head.setPen(QPen(QColor(c.cry), 0))
         for item in self._region_items:
             item.show_whole(self.is_whole, theme)
-        font = self.font()
-        font.setPixelSize(max(11, theme.text_px - 3))
-        for axis in (self._hz_axis, self._time_axis):
-            axis.setPen(QPen(Qt.PenStyle.NoPen))
-            axis.setTextPen(c.muted)
-            axis.setTickPen(c.surface)  # a mark without length is still a dot
-            axis.setTickFont(font)
-        self._time_axis.setHeight(theme.text_px + 6)
-        self._hz_axis.setWidth(round(2.6 * theme.text_px))
+        dress_axes(self._hz_axis, self._time_axis, theme, self.font())
         self._draw()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
