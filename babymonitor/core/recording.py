@@ -12,7 +12,7 @@ import math
 import os
 import struct
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -153,19 +153,23 @@ def describe(path: Path) -> RecordedSound | None:
     )
 
 
-def recordings(folder: Path, busy: Collection[Path] = ()) -> list[RecordedSound]:
+def recordings(folder: Path, busy: Callable[[], Collection[Path]] = tuple) -> list[RecordedSound]:
     """Every recording in the folder, the oldest first; what was cut off is repaired.
 
-    busy: paths of those that are being written, which are left alone.
+    busy: tells the paths of those that are being written, which are left alone. It is asked after the folder: one that
+    is begun in between is then among them.
     """
-    stems = {_stem(path) for path in busy}
-    for path in sorted(folder.glob(f"*{_UNFINISHED}")):
+    cut_off = sorted(folder.glob(f"*{_UNFINISHED}"))
+    stems = {_stem(path) for path in busy()}
+    for path in cut_off:
         if _stem(path) not in stems:
             # One that cannot be touched now is tried again at the next start.
             with contextlib.suppress(OSError):
                 repair(path)
     whole: dict[str, Path] = {}
-    for path in sorted(folder.glob("recording-*")):
+    there = sorted(folder.glob("recording-*"))
+    stems |= {_stem(path) for path in busy()}
+    for path in there:
         stem = _stem(path)
         if stem in stems or path.name.endswith(_UNFINISHED):
             continue

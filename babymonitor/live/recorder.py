@@ -131,12 +131,12 @@ class Recorder(QObject):
         One that was cut off, by a crash or a kill, is repaired. Whoever takes one over, or wants it gone, says so with
         `discard`.
         """
-        busy: set[Path] = set()
-        if self._writer is not None:
-            busy = {*self._writer.busy, *self._writer.undelivered()}
         with contextlib.suppress(OSError):
-            return recordings(paths.recordings_folder(), busy)
+            return recordings(paths.recordings_folder(), self._busy)
         return []
+
+    def _busy(self) -> set[Path]:
+        return set() if self._writer is None else {*self._writer.busy, *self._writer.undelivered()}
 
     def discard(self, path: Path) -> None:
         """Delete a recording: it is in the library now, or unwanted."""
