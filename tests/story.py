@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ import soundfile
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QInputDialog, QPushButton
+from virtual_hardware import PLAYER
 
 from babymonitor import app
 from babymonitor.app import Application
@@ -91,10 +93,13 @@ def fill_library(nights: int, squeaks: int = 1, unlabelled: bool = False) -> Non
     library = Library()
     for night in range(nights):
         group = f"night-2026-11-{10 + night}"
+        began = datetime(2026, 11, 10 + night, 22, tzinfo=UTC).timestamp()
         for number, (label, make) in enumerate((("sad", cry), ("natural", babble), *((DOOR, squeak),) * squeaks)):
             wave = make(50 + 10 * night + number, 2.0)
             wave = np.concatenate((room(0.3), wave + room(3.0)[-wave.size :]))
-            library.add(wave, "" if unlabelled and label == DOOR else label, group=group, source="night")
+            given = "" if unlabelled and label == DOOR else label
+            # Nights of one time would be taken for one night, and be judged by nothing but what is recorded today.
+            library.add(wave, given, group=group, source="night", recorded=began + 60 * number)
     library.close()
 
 
@@ -104,7 +109,7 @@ def fill_library(nights: int, squeaks: int = 1, unlabelled: bool = False) -> Non
 class Caregiver:
     """Works with the window of a program that is shown, by keyboard, and waits as a person does: for what is seen."""
 
-    def __init__(self, application: Application, play: Callable[[Wave], Any]) -> None:
+    def __init__(self, application: Application, play: Callable[[Wave], subprocess.Popen[bytes]]) -> None:
         self.application = application
         self.monitor = application.monitor
         self.window = application.window
@@ -134,6 +139,11 @@ class Caregiver:
         self.window.activateWindow()
         self.until(self.window.isActiveWindow)
 
+    def let_sound(self, wave: Wave) -> None:
+        """Play a sound in the room; returns when the last of it was played, however late it began."""
+        player = self.play(wave)
+        self.until(lambda: player.poll() is not None)
+
     # Record & label
 
     @property
@@ -156,8 +166,8 @@ class Caregiver:
         self.press(Key.Key_R)
         recorder = self.monitor.recorder
         assert recorder.is_recording
-        self.play(wave)
-        wanted = recorder.seconds + wave.size / 16000 + 0.2
+        self.let_sound(wave)
+        wanted = recorder.seconds + 0.3
         self.until(lambda: recorder.seconds >= wanted)
 
     def record(self, wave: Wave) -> LibraryClip:
@@ -210,10 +220,10 @@ class Caregiver:
         """Let the room sound; the scores of it, and until it is quiet again."""
         self.until(lambda: self.monitor.state.activity is Activity.LISTENING)
         self.activities.clear()
-        first, begin = len(self.scores), self.monitor.ring.written
-        self.play(wave)
-        self.until(lambda: self.monitor.ring.written >= begin + wave.size + 8000)
-        until = self.monitor.ring.written
+        first = len(self.scores)
+        self.let_sound(wave)
+        until = self.monitor.ring.written + 8000
+        self.until(lambda: self.monitor.ring.written >= until)
         self.until(lambda: self.scores[-1].end_sample >= until - 4096)
         return self.scores[first:]
 
@@ -232,10 +242,10 @@ def wait_for_the_end(moment: str) -> None:
         signal.pause()
 
 
-def play(wave: Wave) -> None:
+def play(wave: Wave) -> subprocess.Popen[bytes]:
     path = paths.data_folder().parent / f"{time.monotonic_ns()}.wav"
     soundfile.write(path, wave, 16000)
-    subprocess.Popen(["paplay", "--device=crib", "--latency-msec=20", str(path)], stderr=subprocess.DEVNULL)
+    return subprocess.Popen([*PLAYER, str(path)], stderr=subprocess.DEVNULL)
 
 
 def live_until(moment: str, person: Caregiver) -> None:

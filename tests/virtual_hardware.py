@@ -25,6 +25,8 @@ _MICROPHONE = (
     ("module-null-sink", "sink_name=crib", "rate=16000", "channels=1"),
     ("module-remap-source", "master=crib.monitor", "source_name=mic"),
 )
+PLAYER = ("paplay", "--device=crib", "--latency-msec=200")
+"""What plays a file into the microphone."""
 
 
 class VirtualScreen:
@@ -41,8 +43,7 @@ class VirtualScreen:
         os.environ["DBUS_SESSION_BUS_ADDRESS"] = "disabled:"
 
     def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(timeout=10)
+        _end(self._process)
         os.environ.pop("DISPLAY", None)
 
 
@@ -75,18 +76,24 @@ class VirtualSoundCard:
 
     def close(self) -> None:
         self.quiet()
-        self._daemon.terminate()
-        self._daemon.wait(timeout=10)
+        _end(self._silence)
+        _end(self._daemon)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def plug(self) -> None:
         """Plug the microphone in."""
         if not self._modules:
             self._modules = [self._pactl("load-module", *module) for module in _MICROPHONE]
+            # The null sink wakes as often as the most urgent of its streams asks; left alone it hands on up to two
+            # seconds of sound at once, as no microphone does. Silence is urgent here, so that what is played need not
+            # be: with so short a buffer a busy machine would play it with holes.
+            silence = "paplay", "--device=crib", "--latency-msec=20", "--raw", "--rate=16000", "--channels=1"
+            self._silence = _begin([*silence, "/dev/zero"])
 
     def unplug(self) -> float:
         """Pull the microphone out, and what is being played into it ends too; when (time.monotonic) it was pulled."""
         self.quiet()
+        _end(self._silence)
         # Otherwise PulseAudio moves the stream to another source, and nothing dies as it does when a cable is pulled.
         listening = [
             line.split()[0]
@@ -105,10 +112,7 @@ class VirtualSoundCard:
         """Let the microphone hear (samples,); returns at once."""
         path = self.folder / f"{len(self._players)}.wav"
         soundfile.write(path, wave, sample_rate, subtype="PCM_16")
-        # Otherwise the null sink hands on up to two seconds of sound at once, as no microphone does.
-        player = subprocess.Popen(
-            ["paplay", "--device=crib", "--latency-msec=20", str(path)], stderr=subprocess.DEVNULL
-        )
+        player = subprocess.Popen([*PLAYER, str(path)], stderr=subprocess.DEVNULL)
         self._players.append(player)
         return player
 
@@ -160,6 +164,11 @@ def _begin(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
     if shutil.which("setpriv"):
         command = ["setpriv", "--pdeathsig", "TERM", *command]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(timeout=10)
 
 
 def missing_programs() -> list[str]:
