@@ -3,7 +3,8 @@
 Sound is judged in slots of 0.256 s. The first teacher is YAMNet, whose frames of 0.975 s are laid over the slots; how
 loud a slot is decides where a cry begins and ends more exactly than such long frames can. With a student (a model of
 ours trained on the first round) the slots that the teacher leaves open are settled where the student is sure.
-Slots that stay open are left out: not knowing is better than guessing.
+Slots that stay open are left out: not knowing is better than guessing. The second witness is the pitch of the voice
+(`trainer.pitch`): it knows nothing of what either has learnt, and finds the cries that the teacher has no word for.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from babymonitor.core.classifier import Classifier
 from babymonitor.core.features import Wave, log_mel
 from babymonitor.core.labels import LABELS
 from trainer.corpora import DataError, load, read_sides
+from trainer.pitch import held_voice
 from trainer.teacher import SLOT, KeptTeacher, Scores, levelled
 
 # What a data set may promise: the vocabulary's words, and names that are none of its labels.
@@ -32,6 +34,14 @@ OPEN_PROMISES = {"baby_vocal_unsure"}
 
 # donateacry's reasons; those not named here (discomfort, lonely, scared, hot or cold, don't know) are no reason known.
 REASONS = {"hu": "hungry", "bp": "pain", "bu": "pain", "ti": "tired"}
+
+LEAST_SURE = 0.55
+"""Below it the teacher is not believed when it hears babble or laughter in a recording that promises crying: a cry that
+trembles is laughter to it, and the beginning or end of a cry is babble (spectrograms were looked at)."""
+HELD_SECONDS = 0.45
+"""A high voice held so long in a recording that promises crying is a cry, if the teacher at least suspects one."""
+HELD_SECONDS_BESIDE_CRYING = 0.35
+"""The same where the teacher knows another cry of the recording: then it need not suspect this one."""
 
 KEPT = [*range(82), 494]
 """The teacher's classes that are looked at: voices (0 to 66), animals (67 to 81), and last of all silence."""
@@ -95,7 +105,9 @@ def teach(sound: Heard, promised: str) -> list[str]:
         cry, laugh, babble = sound.cry[slot], sound.laugh[slot], sound.babble[slot]
         if promised in LAUGH_PROMISES:
             # A recording of laughter throughout: the teacher only has to agree that it is not weeping here.
-            if sounding[slot] and (laugh >= 0.15 or cry < 0.10):
+            if sounding[slot] and babble >= 0.5 and babble > 1.5 * laugh and cry < 0.20:
+                labels[slot] = "natural"
+            elif sounding[slot] and (laugh >= 0.15 or cry < 0.10):
                 labels[slot] = "happy"
             continue
         if sounding[slot] and sound.cry_steady[slot] >= 0.30 and laugh < 0.35:
@@ -138,6 +150,28 @@ def consult(labels: list[str], sound: Heard, student: Scores) -> tuple[list[str]
             if agreed[best]:
                 settled[slot], by_student[slot] = names[best], True
     return settled, by_student
+
+
+def witness(labels: list[str], sound: Heard, held: Scores) -> tuple[list[str], list[bool]]:
+    """Settle slots of a recording that promises crying by the pitch of its voice: a cry where a high voice is held and
+    the teacher does not object, open where one sounds at all in what the teacher called background.
+
+    held: (slots,) of `trainer.pitch.held_voice`. → labels and whether each came from the pitch.
+    """
+    settled, by_pitch = list(labels), [False] * len(labels)
+    cries = "crying" in labels
+    long = HELD_SECONDS_BESIDE_CRYING if cries else HELD_SECONDS
+    for slot, seconds in enumerate(held):
+        if labels[slot] not in ("", "background"):
+            continue
+        suspected = max(sound.cry[slot], sound.whimper[slot])
+        # Grown-ups sing and coo to babies; what the teacher is sure is talk has to be suspected more.
+        agreed = cries or suspected >= (0.30 if sound.speech[slot] > 0.5 else 0.07)
+        if seconds >= long and agreed and sound.laugh[slot] < 0.35:
+            settled[slot], by_pitch[slot] = "crying", True
+        elif seconds > 0:
+            settled[slot] = ""
+    return settled, by_pitch
 
 
 def student_track(classifier: Classifier, wave: Wave, slots: int) -> Scores:
@@ -220,7 +254,7 @@ def label_corpus(
 
     Clips that promise no baby are background from end to end, by the data set's word. cache: folder in which the
     teacher's scores are kept between rounds. sides: a file ``group,split``: whoever it has for the test is labelled by
-    the teacher alone, for what a student of ours settled there would lean towards whatever learns after it.
+    the teacher and the pitch alone: what a student of ours settled there would lean towards whatever learns after it.
     """
     from tqdm import tqdm
 
@@ -247,14 +281,20 @@ def label_corpus(
         views = [teacher.scores(one).astype(np.float32)[:, KEPT] for one in (wave, levelled(wave))]
         sound = heard(wave, views)
         labels = teach(sound, promised)
-        by_student = [False] * len(labels)
-        if classifier is not None and promised in CRY_PROMISES and clip.group not in tested:
-            labels, by_student = consult(labels, sound, student_track(classifier, wave, len(labels)))
+        by_student = by_pitch = [False] * len(labels)
+        if promised in CRY_PROMISES:
+            labels, by_pitch = witness(labels, sound, held_voice(wave))
+            if classifier is not None and clip.group not in tested:
+                labels, by_student = consult(labels, sound, student_track(classifier, wave, len(labels)))
+        cries = "crying" in labels
         for start, end, label, heard_as, slots in spans(labels, finer(sound, labels), wave.size / SAMPLE_RATE):
             name = reason(clip.detail, promised) if label == "crying" else label
             track = {"crying": sound.cry_steady, "happy": sound.laugh, "natural": sound.babble}.get(label)
             sure = 1.0 - float(sound.cry[slots].max()) if track is None else float(track[slots].mean())
-            origin = "yamnet+student" if any(by_student[slot] for slot in slots) else "yamnet"
+            if promised in CRY_PROMISES and label in ("happy", "natural") and (cries or sure < LEAST_SURE):
+                continue
+            others = {"pitch": by_pitch, "student": by_student}
+            origin = "+".join(["yamnet", *(name for name, by in others.items() if any(by[slot] for slot in slots))])
             rows.append((path, f"{start:.3f}", f"{end:.3f}", name, heard_as, f"{sure:.2f}", origin))
             totals[name] = totals.get(name, 0.0) + end - start
     output.parent.mkdir(parents=True, exist_ok=True)
