@@ -7,6 +7,7 @@ import functools
 import hashlib
 import re
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,10 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Material:
     """What is heard. cries, others: of the test side. human, human_validation: cries by the word of people, not of a
-    teacher. foreign: clips that must not be trained on, all without a baby. stock: the test side, for nights. origin:
-    see `origin_of`. test, train: the clips of those sides. by_student: see `settled_by_student`.
+    teacher. unnamed: those of `cries` of which YAMNet names less than a second; the pitch of the voice told them.
+    foreign: clips that must not be trained on, all without a baby. stock: the test side, for nights. origin: see
+    `origin_of`. test, train: the clips of those sides. by_student: how many stretches of the test side a model of ours
+    has labelled; None where the segments do not say by whom.
     """
 
     title: str
@@ -102,6 +105,7 @@ class Material:
     others: list[Item]
     human: list[Item]
     human_validation: list[Item]
+    unnamed: list[Item]
     foreign: list[Item]
     stock: Stock
     origin: str
@@ -235,6 +239,10 @@ def gather(
         return sorted(sorted(found, key=lambda one: draw(one.path, "hearing"))[:most], key=lambda one: one.path)
 
     test = list(items(sides["test"]))
+    told = None if segments is None else labelled_by(segments, sides["test"])
+    named: dict[str, float] = defaultdict(float)
+    for path, seconds, teacher in told or ():
+        named[path] += seconds if teacher == "yamnet" else 0.0
     stock = gathered(sides["test"], waves)
     return Material(
         title=whole.title,
@@ -243,23 +251,31 @@ def gather(
         others=some(one for one in test if not one.cries),
         human=some(human("test")),
         human_validation=some(human("validation")),
+        unnamed=some(one for one in test if told and one.cries and named[one.path] < LEAST_CRYING_SECONDS),
         foreign=some(one for one in items(foreign) if not one.cries),
         stock=stock,
         origin=origin_of(stock),
         test=sides["test"],
         train=sides["train"],
-        by_student=None if segments is None else settled_by_student(segments, sides["test"]),
+        by_student=None if told is None else sum("student" in teacher for _, _, teacher in told),
     )
 
 
-def settled_by_student(segments: Path, clips: Sequence[Clip]) -> int | None:
-    """How many stretches of these clips a model of ours has labelled; None where the segments do not say by whom."""
-    paths = {clip.path.removeprefix(f"{clip.folder}/") for clip in clips}
+def labelled_by(segments: Path, clips: Sequence[Clip]) -> list[tuple[str, float, str]] | None:
+    """Of each stretch of these clips its path, its seconds of crying and who labelled it, in the segments' words; None
+    where they do not say by whom.
+    """
+    paths = {clip.path.removeprefix(f"{clip.folder}/"): clip.path for clip in clips}
+    found = []
     with segments.open(newline="", encoding="utf-8") as file:
-        rows = [(row["path"], row.get("teacher")) for row in csv.DictReader(file)]
-    if any(teacher is None for _, teacher in rows):
-        return None
-    return sum(path in paths and "student" in (teacher or "") for path, teacher in rows)
+        for row in csv.DictReader(file):
+            if row.get("teacher") is None:
+                return None
+            if row["path"] in paths:
+                cries = label(row["label"]).crying and row["end_seconds"]
+                seconds = float(row["end_seconds"]) - float(row["start_seconds"]) if cries else 0.0
+                found.append((paths[row["path"]], seconds, row["teacher"]))
+    return found
 
 
 def _kind(clip: Clip, promised: Clip) -> str:

@@ -17,15 +17,17 @@ import tiny_model
 
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.features import Wave
+from babymonitor.core.labels import label
 from benchmarks.hearing import clips, figures, invariance, nights
 from benchmarks.hearing.__main__ import main
 from benchmarks.hearing.kept import Kept, Sound
 from benchmarks.hearing.listeners import Listener, Ours, Session, YamnetListener
-from benchmarks.hearing.material import Item, gather, named_kind, origin_of, settled_by_student
+from benchmarks.hearing.material import Item, gather, named_kind, origin_of
 from benchmarks.hearing.voter import FEATURES, Voter, frame_features
 from benchmarks.yamnet import DEFAULT_FILE, missing
 from resources import synthesise
 from trainer import synthetic
+from trainer.corpora import load
 from trainer.nights import Heard
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "default.onnx"
@@ -277,15 +279,22 @@ def test_what_lies_under_a_cry_is_part_of_its_name(data_set: Path, tmp_path: Pat
         assert replace(material, stock=stock, origin=origin_of(stock)).mixed(item, "fan", 0.0).key != key
 
 
-def test_what_a_model_of_ours_has_labelled_is_counted(data_set: Path, tmp_path: Path) -> None:
-    clips_ = gather([data_set], None, tmp_path).test
+def test_who_labelled_the_test_side_is_told(data_set: Path, tmp_path: Path) -> None:
+    """A model of ours, which is counted; or the pitch of the voice, whose cries are a set of their own."""
+    material = gather([data_set], None, tmp_path)
+    assert (material.by_student, material.unnamed) == (None, [])
+    clips_ = load([data_set]).clips
     file = tmp_path / "segments.csv"
-    rows = [(clips_[0].path, "yamnet+student"), (clips_[0].path, "yamnet"), ("elsewhere.wav", "yamnet+student")]
-    file.write_text("path,teacher\n" + "".join(f"{path},{by}\n" for path, by in rows), encoding="utf-8")
-    assert settled_by_student(file, clips_) == 1
-    assert settled_by_student(file, clips_[1:]) == 0
-    file.write_text(f"path,label\n{clips_[0].path},crying\n", encoding="utf-8")
-    assert settled_by_student(file, clips_) is None
+    of_test = [clip.path for clip in material.test if label(clip.spans[0].label).crying]
+    by = {of_test[0]: "yamnet+pitch", of_test[1]: "yamnet+pitch+student"}
+    rows = [f"{clip.path},0,1.5,{clip.spans[0].label},{by.get(clip.path, 'yamnet')}" for clip in clips_]
+    file.write_text("\n".join(["path,start_seconds,end_seconds,label,teacher", *rows]), encoding="utf-8")
+    told = gather([data_set], file, tmp_path)
+    assert told.by_student == 1
+    assert {item.path for item in told.unnamed} == set(by)
+    file.write_text("\n".join(["path,start_seconds,end_seconds,label", *(row.rsplit(",", 1)[0] for row in rows)]))
+    untold = gather([data_set], file, tmp_path)
+    assert (untold.by_student, untold.unnamed) == (None, [])
 
 
 def test_cost_is_of_the_steady_stream(listeners: list[Listener], monkeypatch: pytest.MonkeyPatch) -> None:
