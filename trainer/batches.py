@@ -39,14 +39,15 @@ UNTOLD = -1.0
 SHORTEST_EVENT = 0.40
 """Seconds of an event that make a window its own: with less of it, nobody could say what it is."""
 _CHUNK = 64
-_DRAWING = 1
+_DRAWING = 2
 """To be counted up when windows come to be drawn otherwise: kept pools are then drawn anew."""
 _BANK = 40
 """Sounds of each kind made from nothing."""
-SYNTHETIC_SHARES = {"background": 0.2, "natural": 0.4, "happy": 0.3}
-HARD_KINDS = {"cat": 3.0, "rooster": 1.5, "chirping_birds": 1.5}
+SYNTHETIC_SHARES = {"background": 0.2, "natural": 0.85, "happy": 0.3}
+HARD_KINDS = {"cat": 6.0, "animal": 4.0, "chirping_birds": 2.5, "rooster": 2.0, "dog_bark": 2.0, "siren": 1.5}
 """Kinds of background that are taken for a crying child, and are drawn so many times as often for it."""
-_WARP = np.log((0.65, 1.6))
+_WARP = np.log((0.55, 2.4))
+"""How much slower or faster what is no cry is played: at the fastest, a grown-up's voice is as high as a baby's."""
 _FADE = np.linspace(0, 1, 80, dtype=np.float32)
 
 
@@ -102,13 +103,14 @@ class WindowMaker:
         self.cries = TwoLevel(labels).two_sided
         self.synthetic_shares = synthetic_shares if "background" in labels and strength != PLAIN else {}
         found: dict[str, dict[str, dict[str, list[tuple[Clip, list[Span], Span]]]]] = {}
+        kinds = kinds_of(clips)
         for clip in clips:
             for run in stretches(clip):
                 for span in run:
                     if span.end - span.start >= SHORTEST_EVENT or span.end - span.start >= clip.seconds() - 0.01:
                         by_source = found.setdefault(span.label, {})
                         # Within one source, groups are drawn alike: nobody's baby counts for more.
-                        by_group = by_source.setdefault(f"{clip.source}/{_kind(clip)}", defaultdict(list))
+                        by_group = by_source.setdefault(kinds[clip.path], defaultdict(list))
                         by_group[clip.group].append((clip, run, span))
         lacking = [name for name in labels if name not in found]
         if lacking:
@@ -129,9 +131,7 @@ class WindowMaker:
         if balance == "weights":
             self.weights = (natural.sum() / (len(labels) * natural)).astype(np.float32)
         self._bank: dict[tuple[str, int], Wave] = {}
-        drawn_from = [
-            [waves.content(clip.path), clip.group, f"{clip.source}/{_kind(clip)}", repr(clip.spans)] for clip in clips
-        ]
+        drawn_from = [[waves.content(clip.path), clip.group, kinds[clip.path], repr(clip.spans)] for clip in clips]
         told = [_DRAWING, drawn_from, labels, repr(front), repr(strength), seed, balance, waves.kinds]
         made = [self.synthetic_shares, HARD_KINDS, *([lessons.identity] if lessons else [])]
         self.identity = hashlib.sha256(json.dumps([*told, *made]).encode()).hexdigest()[:16]
@@ -367,9 +367,15 @@ def _gathered(chunks: Sequence[Batch]) -> Batch:
     return Batch(*(np.concatenate([getattr(one, name) for one in chunks]) for name in Batch.__slots__))
 
 
-def _kind(clip: Clip) -> str:
-    """Cats and rain of one corpus are two kinds of background: drawn alike, however many clips each has."""
-    return clip.path.rsplit("/", 1)[0]
+def kinds_of(clips: Sequence[Clip]) -> dict[str, str]:
+    """Of each clip's path what is drawn as often as the others: cats and rain of one corpus are two kinds of sound,
+    however many clips each has. A folder of one group is no kind: twelve actors would outweigh all animals.
+    """
+    folders = {clip.path: f"{clip.source}/{clip.path.rsplit('/', 1)[0]}" for clip in clips}
+    groups: dict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        groups[folders[clip.path]].add(clip.group)
+    return {clip.path: one if len(groups[one := folders[clip.path]]) > 1 else clip.source for clip in clips}
 
 
 def _label_shares(labels: tuple[str, ...]) -> npt.NDArray[np.float64]:

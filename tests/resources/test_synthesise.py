@@ -18,6 +18,7 @@ RATE_HZ = synthesise.RATE_HZ
 GENERATORS = (
     synthesise.babble,
     synthesise.cat,
+    synthesise.animal,
     synthesise.cry,
     synthesise.dog,
     synthesise.fan,
