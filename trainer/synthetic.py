@@ -12,7 +12,7 @@ import numpy as np
 
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.features import Wave
-from resources import synthesise
+from resources import animals, synthesise
 
 Generator = Callable[[np.random.Generator, int], Wave]
 
@@ -191,7 +191,7 @@ def _made_by(make: Callable[[float, np.random.Generator], Wave]) -> Generator:
 NEGATIVES["cat"] = _made_by(synthesise.cat)
 NEGATIVES["dog"] = _made_by(synthesise.dog)
 # Four banks of them: there are more throats than machines, and it is they that are taken for children.
-NEGATIVES |= {f"animal {number}": _made_by(synthesise.animal) for number in range(1, 5)}
+NEGATIVES |= {f"animal {number}": _made_by(animals.animal) for number in range(1, 5)}
 
 OF_LABEL: dict[str, dict[str, Generator]] = {
     "background": NEGATIVES,

@@ -11,14 +11,14 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from resources import synthesise
+from resources import animals, synthesise
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 RATE_HZ = synthesise.RATE_HZ
 GENERATORS = (
     synthesise.babble,
     synthesise.cat,
-    synthesise.animal,
+    animals.animal,
     synthesise.cry,
     synthesise.dog,
     synthesise.fan,

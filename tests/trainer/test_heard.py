@@ -53,7 +53,7 @@ def real_data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_trained_exported_and_heard_through_the_monitor(family: str, real_data_set: Path, tmp_path: Path) -> None:
     model = tmp_path / f"{family}.onnx"
-    small = ("--weights", "hubert=random", "--learning-rate", "3e-4") if family == "hubert" else ()
+    small = ("--weights", "hubert=random", "--learning-rate", "1e-3") if family == "hubert" else ()
     words = [
         *f"train --family {family} --data {real_data_set} --output {model}".split(),
         *f"--cache {tmp_path}/cache --no-codecs".split(),
