@@ -40,10 +40,10 @@ class Caution:
     rest. Tried in docs/reports/personalisation.md.
     """
 
-    ridge_crying: float = 2.0
+    ridge_crying: float = 4.0
     ridge_reasons: float = 5.0
     ridge_others: float = 1.0
-    rehearsal: float = 2000.0
+    rehearsal: float = 4000.0
     rehearsal_reasons: float = 5.0
     rehearsal_others: float = 100.0
 
