@@ -93,7 +93,7 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Material:
     """What is heard. cries, others: of the test side. human, human_validation: cries by the word of people, not of a
-    teacher. unnamed: those of `cries` of which YAMNet names less than a second; the pitch of the voice told them.
+    teacher. pitched: those of `cries` with less than a second by YAMNet alone; the pitch helped to tell them.
     foreign: clips that must not be trained on, all without a baby. stock: the test side, for nights. origin: see
     `origin_of`. test, train: the clips of those sides. by_student: how many stretches of the test side a model of ours
     has labelled; None where the segments do not say by whom.
@@ -105,7 +105,7 @@ class Material:
     others: list[Item]
     human: list[Item]
     human_validation: list[Item]
-    unnamed: list[Item]
+    pitched: list[Item]
     foreign: list[Item]
     stock: Stock
     origin: str
@@ -251,7 +251,7 @@ def gather(
         others=some(one for one in test if not one.cries),
         human=some(human("test")),
         human_validation=some(human("validation")),
-        unnamed=some(one for one in test if told and one.cries and named[one.path] < LEAST_CRYING_SECONDS),
+        pitched=some(one for one in test if told and one.cries and named[one.path] < LEAST_CRYING_SECONDS),
         foreign=some(one for one in items(foreign) if not one.cries),
         stock=stock,
         origin=origin_of(stock),

@@ -101,7 +101,7 @@ def _warnings(results: Mapping[str, Any]) -> str:
     said = [
         "YAMNet and the pitch of the voice chose which uploads of donateacry are cries, and where in a clip of the "
         f"test side there is crying{whose}. What YAMNet named it finds by construction, and figures that rest on that "
-        "lean its way; with the cries that only the pitch told (set (a′)) it is the other way round."
+        "lean its way; set (a′) are the cries that the pitch of the voice helped to tell."
     ]
     known = results["honesty"]["met"]
     if known is None:
@@ -126,7 +126,7 @@ def _warnings(results: Mapping[str, Any]) -> str:
 def _clips(results: Mapping[str, Any]) -> str:
     labels = {
         "test side": "(a) Test side: at least a second of crying, against clips known to hold none",
-        "cries that YAMNet does not name, test side": "(a′) Those of (a) of which YAMNet names less than a second",
+        "cries that the pitch helped to tell, test side": "(a′) Of (a), those with less than a second by YAMNet alone",
         "cries by people's word, test side": "(b) Cries labelled by people, test side, against every other clip",
         "cries by people's word, validation side": "(b′) The same of the validation side, which calibrated our model",
     }

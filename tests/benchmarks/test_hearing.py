@@ -281,7 +281,7 @@ def test_what_lies_under_a_cry_is_part_of_its_name(data_set: Path, tmp_path: Pat
 def test_who_labelled_the_test_side_is_told(data_set: Path, tmp_path: Path) -> None:
     """A model of ours, which is counted; or the pitch of the voice, whose cries are a set of their own."""
     material = gather([data_set], None, tmp_path)
-    assert (material.by_student, material.unnamed) == (None, [])
+    assert (material.by_student, material.pitched) == (None, [])
     clips_ = load([data_set]).clips
     file = tmp_path / "segments.csv"
     by = {material.cries[0].path: "yamnet+pitch", material.others[0].path: "yamnet+student"}
@@ -289,10 +289,10 @@ def test_who_labelled_the_test_side_is_told(data_set: Path, tmp_path: Path) -> N
     file.write_text("\n".join(["path,start_seconds,end_seconds,label,teacher", *rows]), encoding="utf-8")
     told = gather([data_set], file, tmp_path)
     assert told.by_student == 1
-    assert told.unnamed == material.cries[:1]
+    assert told.pitched == material.cries[:1]
     file.write_text("\n".join(["path,start_seconds,end_seconds,label", *(row.rsplit(",", 1)[0] for row in rows)]))
     untold = gather([data_set], file, tmp_path)
-    assert (untold.by_student, untold.unnamed) == (None, [])
+    assert (untold.by_student, untold.pitched) == (None, [])
 
 
 def test_cost_is_of_the_steady_stream(listeners: list[Listener], monkeypatch: pytest.MonkeyPatch) -> None:
