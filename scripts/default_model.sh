@@ -23,17 +23,19 @@ learn() { # SEGMENTS OUTPUT, then options
     local resume=()
     [ -f "${2%.onnx}.checkpoint" ] && resume=(--resume)
     [ -f "$2" ] || "$python" -m trainer train --data "$corpus" --segments "$1" --sides "$sides" --family cnn_tiny \
-        --augment night,warp=0.6 --batch 64 --reuse 2 --workers 2 --licence "CC BY-NC-SA 4.0" \
+        --augment night,warp=0.6 --gate 0.2 --batch 64 --reuse 4 --teacher "$yamnet" --licence "CC BY-NC-SA 4.0" \
         --output "$2" "${resume[@]}" "${@:3}"
 }
 
 label "$kept/first.csv"
-learn "$kept/first.csv" "$kept/rough.onnx" --epochs 16 --epoch-windows 12288
+learn "$kept/first.csv" "$kept/rough.onnx" --epochs 8 --epoch-windows 12288
 label "$kept/segments.csv" --student "$kept/rough.onnx" --sides "$sides"
 cp "$kept/segments.csv" trainer/labels/segments.csv
-learn trainer/labels/segments.csv "$kept/second.onnx" --epochs 16 --epoch-windows 24576 --seed 2
-# Two that err differently hear better than either.
-"$python" -m trainer combine "$kept/rough.onnx" "$kept/second.onnx" --output "$kept/default.onnx" --name Default
+# Two that err differently hear better than either; there is a core for each.
+learn trainer/labels/segments.csv "$kept/first.onnx" --epochs 16 --epoch-windows 16384 --seed 1 &
+learn trainer/labels/segments.csv "$kept/second.onnx" --epochs 16 --epoch-windows 16384 --seed 2
+wait $!
+"$python" -m trainer combine "$kept/first.onnx" "$kept/second.onnx" --output "$kept/default.onnx" --name Default
 # When to wake is decided on babies and beds of the validation side; what the app's slider says is of the test side.
 nights() { # SIDE, then options
     "$python" -m trainer nights --model "$kept/default.onnx" --data "$corpus" --segments trainer/labels/segments.csv \

@@ -144,7 +144,7 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
     if family not in FAMILIES:
         raise DataError(f"There is no family '{family}'; there is {', '.join(FAMILIES)}.")
     names = (
-        "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup mask smoothing "
+        "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup gate mask smoothing "
         "precision average reuse seed workers lesson_weight elder_share"
     )
     weights = dict(arguments.weights)
@@ -446,7 +446,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--family", required=True, metavar="NAME", help="see `trainer families`")
     train.add_argument("--output", type=Path, metavar="FILE.onnx", help="default: by the family's name in models/")
     train.add_argument("--name", default="", help="what the model calls itself")
-    train.add_argument("--teacher", type=Path, metavar="FILE.tflite", help="learn YAMNet's word on each clip, too")
+    train.add_argument("--teacher", type=Path, metavar="FILE.tflite", help="learn YAMNet's word on what is heard, too")
     train.add_argument("--elder", type=options.model_file, metavar="FILE.onnx",
                        help="learn the answers of a model of the same labels, a combined one say")  # fmt: skip
     train.add_argument(

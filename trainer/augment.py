@@ -20,18 +20,19 @@ from babymonitor.core.features import Wave
 class Strength:
     """How often each thing happens to a window, in [0, 1]; 0 everywhere leaves the sound as it is.
 
-    codec: a copy that went through a phone's codec. speed: faster and higher, or slower and lower. stretch: slower or
-    faster at the same pitch. pitch: higher or lower at the same pace. room, tone, band_limit: see `Channel`. bed: other
-    sound of the data set underneath. noise: made noise underneath. mulaw: telephone coding. volume: any loudness, and
-    16 bit. shift: a piece shorter than the window begins or ends up to a fifth later or earlier; a longer one begins
-    anywhere as it is. onset: the sound has only just begun. mirror: the stream has only just begun. laid: a piece
-    shorter than the window is laid on a quiet bed; else it is mirrored, as the app does it with the start of a stream.
-    warp: what is no crying is made faster or slower by far: another animal, another voice.
+    codec: a copy that went through a phone's codec, of sound that did not come through one. speed: faster and
+    higher, or slower and lower. stretch: slower or faster at the same pitch. pitch: higher or lower at the same
+    pace. room, tone, band_limit: see `Channel`. bed: other sound of the data set underneath. noise: made noise
+    underneath. mulaw: telephone coding. volume: any loudness, and 16 bit. shift: a piece shorter than the window
+    begins or ends up to a fifth later or earlier; a longer one begins anywhere as it is. onset: the sound has only
+    just begun. mirror: the stream has only just begun. laid: a piece shorter than the window is laid on a quiet
+    bed; else it is mirrored, as the app does it with the start of a stream. warp: what is no crying is made faster
+    or slower by far: another animal, another voice.
     """
 
-    codec: float = 0.35
-    speed: float = 0.30
-    stretch: float = 0.0
+    codec: float = 0.80
+    speed: float = 0.40
+    stretch: float = 0.10
     pitch: float = 0.0
     room: float = 0.40
     bed: float = 0.35

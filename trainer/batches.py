@@ -28,24 +28,32 @@ from babymonitor.core.features import Mel, Wave, fit_frames, front_end
 from babymonitor.core.labels import label
 from trainer import augment, synthetic
 from trainer.augment import PLAIN, Strength
+from trainer.codecs import codec_copy
 from trainer.corpora import Clip, DataError, Span
 from trainer.networks import Front
 from trainer.networks.heads import TwoLevel
-from trainer.teacher import CLASSES, Lessons
+from trainer.teacher import Teacher
 from trainer.waves import Waves
 
 BALANCES = ("sampling", "weights", "none")
-UNTOLD = -1.0
 SHORTEST_EVENT = 0.40
 """Seconds of an event that make a window its own: with less of it, nobody could say what it is."""
 _CHUNK = 64
-_DRAWING = 2
+_DRAWING = 3
 """To be counted up when windows come to be drawn otherwise: kept pools are then drawn anew."""
 _BANK = 40
 """Sounds of each kind made from nothing."""
 SYNTHETIC_SHARES = {"background": 0.2, "natural": 0.85, "happy": 0.3}
 HARD_KINDS = {"cat": 6.0, "animal": 4.0, "chirping_birds": 2.5, "rooster": 2.0, "dog_bark": 2.0, "siren": 1.5}
 """Kinds of background that are taken for a crying child, and are drawn so many times as often for it."""
+ASKED_ALONE = 0.2
+"""Of what is drawn beside a teacher: sound that no label fits, of which the teacher alone says what it is."""
+_STRANGE, _OVER_ANOTHER = np.log((0.45, 2.6)), 0.4
+"""How much slower or faster that sound is played, and how often another sounds with it."""
+_CODED_BEDS = 0.5
+"""What lies under other sound comes so much more rarely through a codec: with it, all of it would."""
+_SPEED, _SPEED_OF_CRIES = np.log((0.9, 1.1)), np.log((0.85, 1.2))
+"""How much slower or faster any sound is played; more where crying is told from the rest: babies have other voices."""
 _WARP = np.log((0.55, 2.4))
 """How much slower or faster what is no cry is played: at the fastest, a grown-up's voice is as high as a baby's."""
 _FADE = np.linspace(0, 1, 80, dtype=np.float32)
@@ -55,7 +63,7 @@ _FADE = np.linspace(0, 1, 80, dtype=np.float32)
 class Batch:
     """mels (B, rows, frames), in half precision, soft targets (B, labels), and what a teacher says (B, classes).
 
-    lessons: no classes where there is no teacher; `UNTOLD` throughout a window of sound that it was not asked about.
+    targets: all zero of sound that no label fits. lessons: no classes where there is no teacher.
     """
 
     mels: npt.NDArray[np.float16]
@@ -92,11 +100,10 @@ class WindowMaker:
         seed: int,
         synthetic_shares: Mapping[str, float] = SYNTHETIC_SHARES,
         balance: str = "sampling",
-        lessons: Lessons | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         self.labels, self.front, self.strength, self.seed = labels, front, strength, seed
-        self.lessons = lessons
-        self._untold = np.full(CLASSES if lessons else 0, UNTOLD, np.float16)
+        self.teacher = teacher
         self.clips = len(clips)
         self.waves = waves
         self.window = front.features.samples(front.window_frames)
@@ -130,34 +137,56 @@ class WindowMaker:
         """What an error on each label costs, (labels,); the mean over what is drawn is one."""
         if balance == "weights":
             self.weights = (natural.sum() / (len(labels) * natural)).astype(np.float32)
-        self._bank: dict[tuple[str, int], Wave] = {}
+        self._bank: dict[tuple[str, int, bool], Wave] = {}
         drawn_from = [[waves.content(clip.path), clip.group, kinds[clip.path], repr(clip.spans)] for clip in clips]
         told = [_DRAWING, drawn_from, labels, repr(front), repr(strength), seed, balance, waves.kinds]
-        made = [self.synthetic_shares, HARD_KINDS, *([lessons.identity] if lessons else [])]
+        made = [self.synthetic_shares, HARD_KINDS, *([teacher.identity] if teacher else [])]
         self.identity = hashlib.sha256(json.dumps([*told, *made]).encode()).hexdigest()[:16]
         """What every window drawn here depends on."""
 
     def draw(self, epoch: int, index: int) -> tuple[Mel, npt.NDArray[np.float32], npt.NDArray[np.float16]]:
         """One window: (rows, frames), its target (labels,), and what the teacher says of its sound as it was."""
         rng = np.random.default_rng([self.seed, epoch, index])
-        at = int(rng.choice(len(self.labels), p=self.shares))
-        name = self.labels[at]
-        if rng.random() < self.synthetic_shares.get(name, 0.0):
-            piece, lesson = self._made(rng, list(synthetic.OF_LABEL[name]), name), self._untold
-        else:
-            piece, lesson = self._piece(rng, name)
+        name = self._any_label(rng)
         target = np.zeros(len(self.labels), np.float32)
-        target[at] = 1.0
-        mel = front_end(self._through_the_world(rng, piece, name), self.front.features)
+        strange = self.teacher is not None and self.strength != PLAIN and rng.random() < ASKED_ALONE
+        if strange:
+            piece = self._strange(rng, name)
+        else:
+            target[self.labels.index(name)] = 1.0
+            if rng.random() < self.synthetic_shares.get(name, 0.0):
+                piece = self._made(rng, list(synthetic.OF_LABEL[name]), name, self.strength.codec)
+            else:
+                piece = self._piece(rng, name)
+        sound, wave = self._through_the_world(rng, piece, "" if strange else name)
+        lesson = self.teacher.word(sound) if self.teacher else np.zeros(0, np.float16)
+        mel = front_end(wave, self.front.features)
         return fit_frames(mel, self.front.window_frames), target, lesson
+
+    def _any_label(self, rng: np.random.Generator) -> str:
+        return self.labels[int(rng.choice(len(self.labels), p=self.shares))]
+
+    def _strange(self, rng: np.random.Generator, name: str) -> Wave:
+        """Sound made strange: a cry played so fast is a cat's or a toy's, or nothing that has a name. At which speed it
+        ceases to be a child is what no label tells and a teacher knows.
+        """
+        piece = self._piece(rng, name)
+        if piece.size:
+            piece = augment.change_speed(piece, np.exp(rng.uniform(*_STRANGE)))[: self.window]
+        if piece.size and rng.random() < _OVER_ANOTHER:
+            other = self._piece(rng, self._any_label(rng))
+            if other.size:
+                piece = augment.add(piece, np.resize(other, piece.size), rng.uniform(-8, 8))
+        return piece
 
     def _item(self, rng: np.random.Generator, name: str) -> tuple[Clip, list[Span], Span]:
         source = self._items[name][rng.choice(len(self._source_share[name]), p=self._source_share[name])]
         group = source[rng.integers(len(source))]
         return group[rng.integers(len(group))]
 
-    def _piece(self, rng: np.random.Generator, name: str) -> tuple[Wave, npt.NDArray[np.float16]]:
-        """Sound of one stretch, at most a window long, of which at least `SHORTEST_EVENT` is the label; its lesson.
+    def _piece(self, rng: np.random.Generator, name: str, codec: float | None = None) -> Wave:
+        """Sound of one stretch, at most a window long, of which at least `SHORTEST_EVENT` is the label. codec: how
+        often it comes through one, where that is not as `strength` has it.
 
         A crying child takes breath: what counts for a window is the voice in it. Windows of anything else hold no cry.
         """
@@ -176,39 +205,44 @@ class WindowMaker:
         first = max(low, span.start + event - length)
         last = max(first, min(span.end - event, high - length))
         start = rng.uniform(first, last)
-        take = int(rng.random() < self.strength.codec) if self.waves.takes(clip.path) > 1 else 0
+        coded = rng.random() < (self.strength.codec if codec is None else codec)
+        take = int(coded and self.waves.takes(clip.path) > 1)
         begin = int(start * SAMPLE_RATE)
         stop = min(int(high * SAMPLE_RATE), begin + self.window)
-        lesson = self.lessons.of(clip.path, begin, stop) if self.lessons else self._untold
-        return self.waves.read(clip.path, begin, stop, take), lesson
+        return self.waves.read(clip.path, begin, stop, take)
 
     def _bed(self, rng: np.random.Generator) -> Wave:
         """A window of background, looped where it is short."""
         if "background" not in self._items or rng.random() < 0.3:
             return self._made(rng, ["noise", "fan", "hum", "tones"])
-        wave, _ = self._piece(rng, "background")
+        wave = self._piece(rng, "background", _CODED_BEDS * self.strength.codec)
         return np.resize(wave, self.window) if wave.size else np.zeros(self.window, np.float32)
 
-    def _made(self, rng: np.random.Generator, kinds: list[str], of: str = "background") -> Wave:
+    def _made(self, rng: np.random.Generator, kinds: list[str], of: str = "background", codec: float = 0.0) -> Wave:
         """A window of a sound made from nothing, out of a bank: making one afresh would be half of all the work.
 
-        What is in the bank depends on the seed alone, not on the order in which it is asked for.
+        What is in the bank depends on the seed alone, not on the order in which it is asked for. codec: how often it
+        comes through one; noise in the room does not.
         """
         kind, number = kinds[rng.integers(len(kinds))], int(rng.integers(_BANK))
-        if (kind, number) not in self._bank:
+        coded = len(self.waves.kinds) > 1 and rng.random() < codec
+        if (kind, number, coded) not in self._bank:
             own = np.random.default_rng([self.seed, 1_000_000, *kind.encode(), number])
-            self._bank[kind, number] = synthetic.OF_LABEL[of][kind](own, 2 * self.window)
+            made = synthetic.OF_LABEL[of][kind](own, 2 * self.window)
+            self._bank[kind, number, coded] = codec_copy(made, int(own.integers(2**31))) if coded else made
         start = int(rng.integers(self.window))
-        return self._bank[kind, number][start : start + self.window]
+        return self._bank[kind, number, coded][start : start + self.window]
 
-    def _through_the_world(self, rng: np.random.Generator, piece: Wave, name: str) -> Wave:
+    def _through_the_world(self, rng: np.random.Generator, piece: Wave, name: str) -> tuple[Wave, Wave]:
+        """The sound as it is at its source, and as it is heard. name: of its label, "" of what has none."""
         strength = self.strength
         # A cry is to be found under louder noise; among other labels the noise must not give one away.
-        is_cry = self.cries and label(name).crying
+        is_cry = bool(name) and self.cries and label(name).crying
         quietest = -5.0 if is_cry else 0.0
         if piece.size and rng.random() < strength.speed:
-            piece = augment.change_speed(piece, rng.uniform(0.9, 1.1))[: self.window]
-        if strength.warp and piece.size and not is_cry and rng.random() < strength.warp:
+            faster = np.exp(rng.uniform(*(_SPEED_OF_CRIES if self.cries else _SPEED)))
+            piece = augment.change_speed(piece, faster)[: self.window]
+        if strength.warp and piece.size and name and not is_cry and rng.random() < strength.warp:
             piece = augment.change_speed(piece, np.exp(rng.uniform(*_WARP)))[: self.window]
         if piece.size and rng.random() < strength.stretch:
             piece = augment.stretch(piece, rng.uniform(0.8, 1.25))[: self.window]
@@ -228,9 +262,9 @@ class WindowMaker:
             # It has only just begun: the newest part of the window holds it, the rest is what was before.
             keep = int(rng.uniform(SHORTEST_EVENT, 1.0) * SAMPLE_RATE)
             piece = self._loudest(piece, keep)
-        wave = self._placed(rng, piece, length)
+        sound = wave = self._placed(rng, piece, length)
         if strength == PLAIN:
-            return wave
+            return sound, wave
         channel = augment.Channel(rng, strength)
         device = augment.Channel(rng, augment.Strength(room=0.0, tone=strength.tone, band_limit=strength.band_limit))
         wave = channel(wave)
@@ -244,7 +278,7 @@ class WindowMaker:
             wave = augment.mulaw(wave / (np.abs(wave).max() + 1e-6) * np.float32(rng.uniform(0.05, 1)))
         if rng.random() < strength.volume:
             wave = augment.set_volume(wave, rng)
-        return wave
+        return sound, wave
 
     @staticmethod
     def _loudest(piece: Wave, keep: int) -> Wave:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import av
@@ -13,19 +14,23 @@ import soxr
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.features import Wave
 
-# container, encoder, sampling rate, bits per second. Phones' voice memos first: they are the commonest.
+# container, encoder, sampling rate, bits per second. Phones' voice memos in most places: the cries to learn from come
+# through them, and if other sounds did so more rarely, a network would take the codec for the cry.
 _CODECS: tuple[tuple[str, str, int, int], ...] = (
-    ("3gp", "libopencore_amrnb", 8000, 12200),
-    ("3gp", "libopencore_amrnb", 8000, 12200),
+    *(("3gp", "libopencore_amrnb", 8000, 12200),) * 4,
     ("3gp", "libopencore_amrnb", 8000, 7950),
-    ("mov", "adpcm_ima_qt", 16000, 0),
+    *(("mov", "adpcm_ima_qt", 16000, 0),) * 2,
     ("mov", "adpcm_ima_qt", 8000, 0),
     ("mp3", "libmp3lame", 16000, 32000),
-    ("mp3", "libmp3lame", 16000, 64000),
     ("ogg", "libopus", 16000, 16000),
     ("adts", "aac", 16000, 24000),
-    ("wav", "pcm_mulaw", 8000, 0),
 )
+_CODED = {".3gp", ".3gpp", ".amr", ".caf", ".m4a", ".mp4", ".aac", ".opus", ".webm"}
+
+
+def is_coded(path: str) -> bool:
+    """Whether a file has been through a phone's or recorder's codec already, by its ending."""
+    return Path(path).suffix.lower() in _CODED
 
 
 @lru_cache(maxsize=1)

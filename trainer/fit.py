@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from babymonitor.core.classifier import Classifier
-from trainer.batches import BALANCES, UNTOLD, Drawer, WindowMaker, Windows
-from trainer.blend import masked, mixed
+from trainer.batches import BALANCES, Drawer, WindowMaker, Windows
+from trainer.blend import gated, masked, mixed
 from trainer.corpora import DataError
 from trainer.metrics import roc_area
 from trainer.networks import Front
@@ -51,8 +51,9 @@ class Recipe:
     epoch is kept; 0: never, and the last is. balance: labels alike by ``sampling``, by ``weights`` in the loss, or
     ``none``. reason_weight: of why a child cries beside whether it does. lesson_weight: of a teacher's word
     beside the labels, if there is a teacher. elder_share: of an elder model's answers in the targets, if there is one.
-    mixup, mask: shares of a batch. smoothing: of the targets. average: how much the averaged weights, which are what is
-    kept, remember at each step. precision: of the products while training; the weights are float32 always.
+    mixup, gate, mask: shares of a batch, see `trainer.blend`. smoothing: of the targets. average: how much the averaged
+    weights, which are what is kept, remember at each step. precision: of the products while training; the weights are
+    float32 always.
     ``bfloat16`` is twice as quick for dense convolutions where the processor knows it, slower for separable ones, and
     very slow elsewhere; ``auto``, which families of dense convolutions have, takes it where it is known. workers:
     processes that draw ahead; no part of the run's identity, for they draw the same.
@@ -70,6 +71,7 @@ class Recipe:
     lesson_weight: float = 0.1
     elder_share: float = 0.7
     mixup: float = 0.15
+    gate: float = 0.0
     mask: float = 1.0
     smoothing: float = 0.0
     precision: str = "float32"
@@ -88,6 +90,7 @@ class Recipe:
                 raise DataError(f"The setting {name} must be at least {low}, not {getattr(self, name)}.")
         most = {
             "mixup": 1.0,
+            "gate": 1.0,
             "mask": 1.0,
             "smoothing": 0.5,
             "average": 0.99999,
@@ -220,7 +223,7 @@ def fit(
     # Channels last is about twice as quick for separable convolutions on a processor.
     network = network.to(world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     learner = network
-    if maker.lessons:
+    if maker.teacher:
         if not isinstance(network, Network):
             raise DataError("This family has no embedding that a teacher's word could be learnt on.")
         learner = Taught(network, CLASSES).to(world.device)
@@ -257,7 +260,7 @@ def fit(
                 if elder is not None:
                     answers = np.stack([elder.probabilities(mel.astype(np.float32)) for mel in pool.mels])
                     targets = torch.lerp(targets, torch.from_numpy(answers), recipe.elder_share)
-            # Order, dropout, mixup and masks of this epoch, in this process.
+            # Order, dropout, mixup, gates and masks of this epoch, in this process.
             torch.manual_seed((recipe.seed * 1_000_003 + run.epoch) * 1009 + world.rank)
             shared.train()
             progress.begin()
@@ -265,13 +268,14 @@ def fit(
             for step, rows in enumerate(torch.randperm(size).split(batch), start=1):
                 seen, wanted = features[rows].to(world.device).float(), targets[rows].to(world.device)
                 seen, wanted = mixed(seen, wanted, recipe.mixup, spec)
-                wanted = (1 - recipe.smoothing) * wanted + recipe.smoothing / len(labels)
+                wanted = torch.lerp(wanted, wanted.mean(1, keepdim=True), recipe.smoothing)
+                seen = gated(seen, recipe.gate, spec)
                 seen = masked(seen, recipe.mask, spec)
                 with torch.autocast(world.device.type, torch.bfloat16, enabled=half):
                     answer = shared(seen)
-                logits = answer[0] if maker.lessons else answer
+                logits = answer[0] if maker.teacher else answer
                 loss = two_level.loss(logits.float(), wanted, recipe.reason_weight, weights)
-                if maker.lessons:
+                if maker.teacher:
                     # Of two sounds in one the teacher was not asked.
                     lesson, first = lessons[rows].to(world.device).float(), int(len(rows) * recipe.mixup)
                     loss = loss + recipe.lesson_weight * lesson_loss(answer[1][first:].float(), lesson[first:])
@@ -287,7 +291,7 @@ def fit(
             run.spent += time.monotonic() - began
             if not math.isfinite(total):
                 raise DivergedError("The loss is not a number any more: try a lower --learning-rate.")
-            figures = validate(_without_lessons(run.averaged), labels, validation)
+            figures = validate(_kept(run.averaged, labels), labels, validation)
             progress.judged(figures["balanced_accuracy"])
             run.judge(world.agree(sum(figures.values())))
             run.epoch += 1
@@ -298,21 +302,17 @@ def fit(
                 event({**told, **figures, "seconds": round(run.spent, 1), "seconds_left": progress.rounded_left})
     progress.end()
     run.averaged.load_state_dict(run.best)
-    return _without_lessons(run.averaged).cpu()
+    return _kept(run.averaged, labels).cpu()
 
 
-def _without_lessons(learner: nn.Module) -> nn.Module:
-    """The network that is to be kept: what only listened to the teacher goes."""
-    return learner.network if isinstance(learner, Taught) else learner
+def _kept(learner: nn.Module, labels: tuple[str, ...]) -> nn.Module:
+    """The network that is kept: what only listened to the teacher goes."""
+    return learner.alone(labels) if isinstance(learner, Taught) else learner
 
 
 def lesson_loss(logits: Tensor, lessons: Tensor) -> Tensor:
-    """Cross-entropy with the teacher's score of each class, (B, classes) each: the sum over classes, the mean over the
-    windows that the teacher was asked about.
-    """
-    asked = lessons[:, 0] != UNTOLD
-    each = F.binary_cross_entropy_with_logits(logits[asked], lessons[asked], reduction="sum")
-    return each / max(1, int(asked.sum()))
+    """Cross-entropy with the teacher's score of each class, (B, classes) each: sum over classes, mean over windows."""
+    return F.binary_cross_entropy_with_logits(logits, lessons, reduction="sum") / max(1, len(lessons))
 
 
 @torch.no_grad()

@@ -28,7 +28,7 @@ from trainer.networks import FAMILIES
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibration, TwoLevel
 from trainer.networks.network import Ensemble, Network
-from trainer.teacher import Lessons
+from trainer.teacher import Teacher
 from trainer.waves import Waves, closed, united
 from trainer.world import World, join, leave
 
@@ -169,8 +169,8 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
         family.network(labels, family.weights and "random"), Estimator
     ):
         raise DataError(f"The family {family.name} is fitted, not trained step by step: a teacher is for networks.")
-    lessons = Lessons(request.teacher, known, waves, request.cache) if request.teacher else None
-    maker = WindowMaker(known, waves, labels, front, strength, recipe.seed, balance=recipe.balance, lessons=lessons)
+    teacher = Teacher(request.teacher) if request.teacher else None
+    maker = WindowMaker(known, waves, labels, front, strength, recipe.seed, balance=recipe.balance, teacher=teacher)
     plain = fixed_windows(data.side("validation"), waves, labels, front)
     members = [
         _trained(request.member(number), data, waves, maker, plain, world, _of_member(number, request.members, event))

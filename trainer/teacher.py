@@ -1,9 +1,10 @@
-"""A teacher that knows more sounds than any data set of ours: YAMNet, whose word on clips is learnt beside the labels.
+"""A teacher that knows more sounds than any data set of ours: YAMNet, whose word is learnt beside the labels.
 
-The network is told beside the labels what one trained on millions of clips makes of the same sound, heard clean, while
-it hears it through rooms, noise and cheap microphones. Hinton, G. et al. (2015), "Distilling the knowledge in a neural
-network", arXiv 1503.02531. What that gave the shipped model is in docs/reports/default-model-tried.md: nothing that can
-be told from chance.
+The network is told beside the labels what one trained on millions of clips makes of the very sound that is in a window,
+before it goes through rooms, noise and cheap microphones to the network. Hinton, G. et al. (2015), "Distilling the
+knowledge in a neural network", arXiv 1503.02531; that the teacher must hear what the pupil hears, and be asked of much
+that no label fits: Beyer, L. et al. (2022), "Knowledge distillation: a good teacher is patient and consistent", CVPR.
+What that gave the shipped model is in docs/reports/default-model-tried.md.
 The teacher is not shipped, and none of its weights are.
 """
 
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +19,18 @@ import numpy.typing as npt
 
 from babymonitor.core.features import Wave
 from trainer.augment import rms
-from trainer.corpora import Clip, DataError, existing
-from trainer.waves import Waves
+from trainer.corpora import DataError, existing
 
 CLASSES = 521
 """Of AudioSet, as YAMNet knows them."""
+BABY_CRY, MEOW = 20, 78
+"""The classes "baby cry, infant cry" and "meow"."""
 SLOT = 4096
 """Samples from one frame to the next where clips are labelled or learnt from: 0.256 s, the hop of the detector."""
 FRAME = 15600
 """Samples of one frame: 0.975 s."""
+_WINDOW_HOP = 8400
+"""Between the frames of a window: three of them lie over two seconds."""
 
 Scores = npt.NDArray[np.float32]
 
@@ -45,6 +48,12 @@ class Teacher:
             raise DataError(f"{model} cannot be used as a teacher: it is not YAMNet's .tflite file.") from error
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
+        self.identity = _identity(model)
+
+    def word(self, window: Wave) -> npt.NDArray[np.float16]:
+        """(samples,) → (521,): the highest score of each class in a window, brought to one loudness."""
+        highest: npt.NDArray[np.float16] = self.scores(levelled(window), _WINDOW_HOP).max(0).astype(np.float16)
+        return highest
 
     def scores(self, wave: Wave, hop: int = SLOT) -> Scores:
         if wave.size < FRAME:
@@ -56,6 +65,10 @@ class Teacher:
         self._interpreter.set_tensor(self._input, np.ascontiguousarray(wave, np.float32))
         self._interpreter.invoke()
         return np.array(self._interpreter.get_tensor(self._output)[0], np.float32)
+
+
+def _identity(model: Path) -> str:
+    return hashlib.sha256(existing(model).read_bytes()).hexdigest()[:12]
 
 
 def levelled(wave: Wave) -> Wave:
@@ -71,8 +84,8 @@ class KeptTeacher:
     def __init__(self, model: Path, cache: Path | None) -> None:
         self._model = model
         self._teacher: Teacher | None = None
-        self.identity = hashlib.sha256(existing(model).read_bytes()).hexdigest()[:12]
-        self._folder = cache / f"lessons-{self.identity}" if cache else None
+        existing(model)
+        self._folder = cache / f"lessons-{_identity(model)}" if cache else None
         if self._folder:
             self._folder.mkdir(parents=True, exist_ok=True)
 
@@ -91,23 +104,3 @@ class KeptTeacher:
                 np.save(file, told)
             partial.replace(kept)
         return told
-
-
-class Lessons:
-    """What the teacher says of clips, brought to one loudness."""
-
-    def __init__(self, model: Path, clips: Sequence[Clip], waves: Waves, cache: Path) -> None:
-        from tqdm import tqdm
-
-        teacher = KeptTeacher(model, cache)
-        self.identity = teacher.identity
-        told = tqdm(clips, desc="asking the teacher", unit="clip", disable=None)
-        self._scores = {clip.path: teacher.scores(levelled(waves.read(clip.path))) for clip in told}
-
-    def of(self, path: str, start: int, stop: int) -> npt.NDArray[np.float16]:
-        """(521,): the highest score of each class in the frames that lie mostly in samples [start, stop)."""
-        scores = self._scores[path]
-        first = min(len(scores) - 1, -(-max(0, start - FRAME // 3) // SLOT))
-        last = max(first, min(len(scores) - 1, (stop - FRAME + FRAME // 3) // SLOT))
-        highest: npt.NDArray[np.float16] = scores[first : last + 1].max(0)
-        return highest

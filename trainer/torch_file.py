@@ -25,8 +25,9 @@ from trainer.export import write_model
 from trainer.networks import FAMILIES, Family, Front
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibrated, Calibration
-from trainer.networks.network import Network
+from trainer.networks.network import Network, Taught
 from trainer.quantise import quantise_model
+from trainer.teacher import CLASSES
 
 FORMAT = "babymonitor-network-1"
 
@@ -229,14 +230,13 @@ def _of_checkpoint(path: Path, card: ModelCard) -> Loaded | None:
     if family is None or not isinstance(values, dict):
         return None
     state = values.get("best") or values.get("averaged") or {}
-    if "lesson.weight" in state:  # it listened to a teacher, see `Taught`
-        state = {name.removeprefix("network."): one for name, one in state.items() if name.startswith("network.")}
     network = _built(family, card.labels, Front(card.features, card.window_frames, card.hop_frames), {})
+    learner = Taught(network, CLASSES) if "lesson.weight" in state else network
     try:
-        network.load_state_dict(state)
+        learner.load_state_dict(state)
     except (RuntimeError, TypeError):
         return None
-    return Loaded(network.eval(), family, card)
+    return Loaded((learner.alone(card.labels) if isinstance(learner, Taught) else network).eval(), family, card)
 
 
 def _reproduces_golden(loaded: Loaded) -> bool:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
 from babymonitor.core.features import Wave
-from trainer.codecs import codec_copy
+from trainer.codecs import codec_copy, is_coded
 from trainer.corpora import Clip, DataSet, Notice, draw
 
 
@@ -27,12 +27,12 @@ class Waves:
     """The decoded sound of a data set: 16-bit at 16 kHz, mapped from one file on disk for each folder, so that epochs
     cost no decoding.
 
-    Beside each clip lies a copy that went through a phone's or recorder's codec, so that a codec never gives a label
-    away. `skipped` lists the files that could not be decoded, with the reason.
+    Beside each clip that a phone has not coded already lies a copy that went through a phone's or recorder's codec, so
+    that a codec never gives a label away. `skipped` lists the files that could not be decoded, with the reason.
     """
 
     def __init__(self, data: DataSet, cache: Path, codecs: bool = True, notice: Notice = _to_stderr) -> None:
-        self.kinds = ("plain", "codec") if codecs else ("plain",)
+        self.kinds = ("plain", "phone") if codecs else ("plain",)
         cache.mkdir(parents=True, exist_ok=True)
         self._at: dict[str, list[npt.NDArray[np.int16]]] = {}
         self._contents: dict[str, str] = {}
@@ -78,7 +78,7 @@ class Waves:
                         wave = read_wave(root / path)
                     except AudioError as error:
                         wave, reason = np.zeros(0, np.float32), str(error)
-                    for take in self.kinds if not reason else ():
+                    for take in self.kinds[: 1 if is_coded(path) else None] if not reason else ():
                         taken = wave if take == "plain" else codec_copy(wave, draw(path, "codec"))
                         samples = np.clip(np.round(taken * 32767.0), -32768, 32767).astype(np.int16)
                         file.write(samples.tobytes())

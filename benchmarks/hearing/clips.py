@@ -54,13 +54,14 @@ def scorings(listeners: Sequence[Listener]) -> list[Scoring]:
 
 
 def bare(kept: Kept, material: Material, listeners: Sequence[Listener]) -> dict[str, Any]:
-    """Sets of clips as they are: the test side, those of its cries that the pitch helped to tell, and cries by
-    people's word against everything else.
+    """Sets of clips as they are: the test side, those of its cries that the pitch helped to tell, its cries against
+    sounds of corpora that nothing was learnt from, and cries by people's word against everything else.
     """
     others = [*material.others, *material.foreign]
     sets = {
         "test side": (material.cries, material.others),
         "cries that the pitch helped to tell, test side": (material.pitched, material.others),
+        "test side, against sounds of other origin": (material.cries, material.foreign),
         "cries by people's word, test side": (material.human, others),
         "cries by people's word, validation side": (material.human_validation, others),
     }

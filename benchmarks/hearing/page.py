@@ -127,6 +127,7 @@ def _clips(results: Mapping[str, Any]) -> str:
     labels = {
         "test side": "(a) Test side: at least a second of crying, against clips known to hold none",
         "cries that the pitch helped to tell, test side": "(a′) Of (a), those with less than a second by YAMNet alone",
+        "test side, against sounds of other origin": "(a″) The cries of (a) against clips of corpora never learnt from",
         "cries by people's word, test side": "(b) Cries labelled by people, test side, against every other clip",
         "cries by people's word, validation side": "(b′) The same of the validation side, which calibrated our model",
     }

@@ -450,3 +450,17 @@ def test_what_was_heard_at_one_time_stands_on_one_side_while_enough_is_left(tmp_
     library.close()
     assert known.pop("recording-1") == known["night-2026-11-20"] == "night-2026-11-20"
     assert all(folder == group for folder, group in known.items())
+
+
+def test_what_a_phone_has_coded_is_not_coded_again(own_data_set: Path, tmp_path: Path) -> None:
+    """Else sound of phones would be known by its second codec, and all other sound by having none."""
+    for name in ("memo.caf", "memo.wav"):
+        noise = 0.2 * np.random.default_rng(len(name) + ord(name[-1])).standard_normal(16000)
+        soundfile.write(own_data_set / "background" / name, noise, 16000)
+    (own_data_set / "manifest.csv").unlink()
+    waves = Waves(load(own_data_set), tmp_path / "cache")
+    assert waves.takes("background/memo.caf") == 1
+    assert waves.takes("background/memo.wav") == 2
+    plain, coded = (waves.read("background/memo.wav", take=take) for take in (0, 1))
+    assert plain.size == coded.size
+    assert np.abs(plain - coded).max() > 0.01

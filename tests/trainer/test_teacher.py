@@ -1,4 +1,4 @@
-"""Learning from a teacher: the real YAMNet on real and made sound, asked once, and gone from what is written."""
+"""Learning from a teacher: the real YAMNet, asked of each window, and gone from what is written but for one word."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ import tiny_model
 import torch
 
 from babymonitor.core.classifier import Classifier
-from trainer import teacher
+from babymonitor.core.features import Wave, fit_frames, front_end
+from trainer import synthetic
 from trainer.__main__ import main
-from trainer.augment import NIGHT
-from trainer.batches import UNTOLD, WindowMaker, fixed_windows
+from trainer.augment import NIGHT, PLAIN, Strength
+from trainer.batches import ASKED_ALONE, WindowMaker, fixed_windows
 from trainer.corpora import DataError, Division, load, split
 from trainer.fit import Recipe, fit, lesson_loss
 from trainer.networks import FAMILIES
+from trainer.networks.heads import Calibration, TwoLevel
+from trainer.networks.network import WORDS, Taught
 from trainer.run import Request, prepared, train
-from trainer.teacher import CLASSES, FRAME, SLOT, Lessons, Teacher
+from trainer.teacher import BABY_CRY, CLASSES, MEOW, Teacher
 from trainer.waves import Waves, closed
 
-SPEECH, BABY_CRY = 0, 20
+SPEECH = 0
 
 
 @pytest.fixture
@@ -37,69 +40,128 @@ def test_it_knows_a_cry_from_speech(yamnet: Path, shared_data: Path, tmp_path: P
         clip for kind in ("esc10/baby_cry", "emodb") for clip in [c for c in whole.clips if c.path.startswith(kind)][:3]
     ]
 
-    waves = Waves(replace(whole, clips=tuple(clips)), tmp_path, codecs=False)
-    lessons = Lessons(yamnet, clips, waves, tmp_path)
-    told = {clip.path: lessons.of(clip.path, 0, waves.samples(clip.path)) for clip in clips}
+    waves, asked = Waves(replace(whole, clips=tuple(clips)), tmp_path, codecs=False), Teacher(yamnet)
+    told = {clip.path: asked.word(waves.read(clip.path)) for clip in clips}
     cries, talk = ([one for path, one in told.items() if path.startswith(kind)] for kind in ("esc10", "emodb"))
     assert all(one.shape == (CLASSES,) for one in told.values())
     assert np.mean([one[BABY_CRY] for one in cries]) > 0.3 > np.mean([one[BABY_CRY] for one in talk])
     assert np.mean([one[SPEECH] for one in talk]) > 0.5
 
 
-def test_it_is_asked_once(yamnet: Path, data_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = load(data_set)
-    waves = Waves(data, tmp_path, codecs=False)
-    first = Lessons(yamnet, data.clips, waves, tmp_path)
-    monkeypatch.setattr(teacher, "Teacher", None)
-    again = Lessons(yamnet, data.clips, waves, tmp_path)
-    path = data.clips[0].path
-    assert np.array_equal(first.of(path, 0, 32000), again.of(path, 0, 32000))
+def test_all_of_a_window_is_heard(yamnet: Path) -> None:
+    """A sound at the very beginning, in the middle or at the very end of two seconds."""
+    asked = Teacher(yamnet)
+    nothing = asked.word(np.zeros(32000, np.float32))
+    for at in (0, 14000, 28000):
+        window = np.zeros(32000, np.float32)
+        window[at : at + 4000] = synthetic.cry(np.random.default_rng(0), 4000)
+        assert np.abs(asked.word(window) - nothing).max() > 0.1
 
 
-def test_a_window_is_told_what_lies_in_it(yamnet: Path, data_set: Path, tmp_path: Path) -> None:
-    data = load(data_set)
-    waves = Waves(data, tmp_path, codecs=False)
-    lessons = Lessons(yamnet, data.clips, waves, tmp_path)
-    path = max((clip.path for clip in data.clips), key=waves.samples)
-    frames = Teacher(yamnet).scores(teacher.levelled(waves.read(path)))
-    begin, stop = 2 * SLOT, 2 * SLOT + FRAME
-    # The frame itself, and the two that lie in it by three quarters.
-    assert np.allclose(lessons.of(path, begin, stop), frames[1:4].max(0), atol=1e-3)
-    # A piece shorter than a frame is told what the frame around it holds.
-    assert lessons.of(path, 0, 3000).max() > 0
+class Overhearing:
+    """A teacher that says nothing and notes what it was asked about."""
+
+    identity = "overhearing"
+
+    def __init__(self) -> None:
+        self.sounds: list[Wave] = []
+
+    def word(self, window: Wave) -> np.ndarray:
+        self.sounds.append(window)
+        return np.zeros(CLASSES, np.float16)
 
 
-def test_windows_made_from_nothing_are_untold(yamnet: Path, data_set: Path, tmp_path: Path) -> None:
-    data = split(load(data_set), Division())
-    waves = Waves(data, tmp_path, codecs=False)
-    known = closed(data.side("train"), waves)
-    lessons = Lessons(yamnet, known, waves, tmp_path)
+def maker_of(folder: Path, cache: Path, strength: Strength, teacher: Overhearing) -> WindowMaker:
+    data = split(load(folder), Division())
+    waves = Waves(data, cache, codecs=False)
     front = FAMILIES["cnn_tiny"].front
-    maker = WindowMaker(known, waves, data.labels, front, NIGHT, 1, {"background": 1.0}, lessons=lessons)
-    drawn = maker.pool(0, 40)
-    background = drawn.targets[:, data.labels.index("background")] == 1
-    assert (drawn.lessons[background] == UNTOLD).all()
-    assert (drawn.lessons[~background] >= 0).all()
-    assert 0 < background.sum() < 40
+    known = closed(data.side("train"), waves)
+    return WindowMaker(known, waves, data.labels, front, strength, 1, teacher=teacher)  # type: ignore[arg-type]
 
 
-def test_the_loss_is_of_those_that_were_asked_about() -> None:
-    logits = torch.tensor([[0.0, 0.0], [5.0, -5.0]])
-    lessons = torch.tensor([[1.0, 0.0], [UNTOLD, UNTOLD]])
-    assert float(lesson_loss(logits, lessons)) == pytest.approx(2 * np.log(2))
-    assert float(lesson_loss(logits, torch.full((2, 2), UNTOLD))) == 0
+def test_it_hears_the_sound_of_the_window_before_the_world_comes_over_it(data_set: Path, tmp_path: Path) -> None:
+    bare, noisy = Overhearing(), Overhearing()
+    hardly = replace(PLAIN, volume=1e-9)
+    first = maker_of(data_set, tmp_path, hardly, bare).pool(0, 30)
+    second = maker_of(data_set, tmp_path, replace(hardly, noise=1.0), noisy).pool(0, 30)
+    spec = FAMILIES["cnn_tiny"].front.features
+    for mel, sound in zip(first.mels, bare.sounds, strict=True):
+        heard = fit_frames(front_end(sound, spec), mel.shape[1])
+        assert np.abs(heard - mel.astype(np.float32)).max() < 0.02, "unaltered, both hear the same"
+    told = [np.abs(one - other).max() for one, other in zip(bare.sounds, noisy.sounds, strict=True)]
+    assert max(told) == 0, "what is laid over it is for the network alone"
+    assert np.abs(first.mels.astype(np.float32) - second.mels.astype(np.float32)).mean() > 0.5
+
+
+def test_of_some_sound_the_teacher_alone_says_what_it_is(data_set: Path, tmp_path: Path) -> None:
+    drawn = maker_of(data_set, tmp_path, NIGHT, Overhearing()).pool(0, 200)
+    alone = (drawn.targets == 0).all(1)
+    assert alone.mean() == pytest.approx(ASKED_ALONE, abs=0.05)
+    assert np.allclose(drawn.targets[~alone].sum(1), 1)
+
+
+def test_what_has_no_label_says_nothing_of_crying_alone_or_mixed_in() -> None:
+    two_level = TwoLevel(("hungry", "background"))
+
+    def pull(target: list[float]) -> torch.Tensor:
+        """Where the loss would move the two logits."""
+        logits = torch.tensor([[3.0, -1.0]], requires_grad=True)
+        two_level.loss(logits, torch.tensor([target]), 0.1, torch.ones(2)).backward()
+        assert logits.grad is not None
+        return logits.grad[0]
+
+    assert pull([0.0, 0.0]).abs().sum() == 0
+    assert torch.allclose(pull([0.7, 0.0]), 0.7 * pull([1.0, 0.0]), atol=1e-6), "a cry under something is a cry"
+    assert torch.allclose(pull([0.0, 0.3]), 0.3 * pull([0.0, 1.0]), atol=1e-6)
+
+
+def test_without_a_teacher_every_window_has_a_label(data_set: Path, tmp_path: Path) -> None:
+    drawn = maker_of(data_set, tmp_path, NIGHT, None).pool(0, 60)  # type: ignore[arg-type]
+    assert np.allclose(drawn.targets.sum(1), 1)
+    assert drawn.lessons.shape == (60, 0)
+
+
+def test_the_loss_is_least_where_the_teacher_is_repeated() -> None:
+    lessons = torch.tensor([[0.9, 0.1], [0.2, 0.5]])
+    same = lesson_loss(torch.logit(lessons), lessons)
+    assert same < lesson_loss(torch.logit(lessons) + 0.5, lessons)
+    assert float(lesson_loss(torch.zeros(2, 2), lessons)) == pytest.approx(2 * np.log(2))
+
+
+def test_what_the_teacher_calls_a_cry_stays_in_the_evidence_and_in_nothing_else() -> None:
+    torch.manual_seed(0)
+    labels = ("hungry", "pain", "natural", "background")
+    learner = Taught(FAMILIES["cnn_tiny"].network(labels), CLASSES).eval()
+    mels, two_level = torch.randn(5, 64, 124), TwoLevel(labels)
+    with torch.no_grad():
+        assert torch.equal(learner.alone(labels).eval()(mels), learner(mels)[0]), "what was not learnt says nothing"
+        learner.lesson.weight.normal_(0, 0.1)
+        own, lesson = learner(mels)
+        kept = learner.alone(labels).eval()(mels)
+        learnt = lesson - learner.lesson.bias
+        said = sum(share * learnt[:, word] for word, share in WORDS.items())
+        assert torch.allclose(two_level.evidence(kept), two_level.evidence(own) + said, atol=1e-4)
+        assert WORDS[BABY_CRY] > 0 > WORDS[MEOW]
+        plain = Calibration()
+        before, after = (two_level.probabilities(one, plain) for one in (own, kept))
+        for side in ((0, 1), (2, 3)):
+            of_side = [one[:, side] / one[:, side].sum(1, keepdim=True) for one in (before, after)]
+            assert torch.allclose(*of_side, atol=1e-4), "why it cries, and what else it is, are left alone"
+        assert torch.equal(learner(mels)[0], own), "the learner itself goes on as it was"
+        emotions = ("happy", "sad")
+        speech = Taught(FAMILIES["cnn_tiny"].network(emotions), CLASSES).eval()
+        speech.lesson.weight.normal_(0, 0.1)
+        assert torch.equal(speech.alone(emotions).eval()(mels), speech(mels)[0]), "a speaker's sadness is no crying"
 
 
 def test_what_is_written_no_longer_knows_its_teacher(yamnet: Path, data_set: Path, tmp_path: Path) -> None:
     recipe = Recipe(epochs=2, epoch_windows=32, batch=8, reuse=1)
     made = {}
-    for name, file in (("taught", yamnet), ("alone", None)):
-        output = tmp_path / f"{name}.onnx"
-        request = Request([data_set], "cnn_tiny", output, recipe, tmp_path / "cache", codecs=False, teacher=file)
-        train(request)
+    for name, weight in (("taught", 0.1), ("deaf", 0.0)):
+        output, its = tmp_path / f"{name}.onnx", replace(recipe, lesson_weight=weight)
+        train(Request([data_set], "cnn_tiny", output, its, tmp_path / "cache", codecs=False, teacher=yamnet))
         made[name] = Classifier(output)
     assert made["taught"].card.training["teacher"] == "yamnet.tflite"
-    assert made["alone"].card.training["teacher"] == ""
     sizes = [(tmp_path / f"{name}.onnx").stat().st_size for name in made]
     assert abs(sizes[0] - sizes[1]) < 20_000, "the second head, of 167,000 numbers, is not in the file"
     mel = np.random.default_rng(0).normal(-8, 3, (64, 124)).astype(np.float32)

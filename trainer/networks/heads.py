@@ -56,13 +56,14 @@ class TwoLevel(nn.Module):
         return torch.cat((reasons, others), 1)[:, order]
 
     def loss(self, logits: Tensor, targets: Tensor, reason_weight: float, weights: Tensor) -> Tensor:
-        """Mean loss of a batch; targets (B, labels) are soft, rows summing to one; weights (labels,) of each label.
+        """Mean loss of a batch; targets (B, labels) are soft; weights (labels,) of each label.
 
-        Whether it cries counts fully; why counts `reason_weight`, for that is hardly in the sound.
+        Rows sum to one, or to less where part of the sound has no label: that part says nothing. Whether it cries
+        counts fully; why counts `reason_weight`, for that is hardly in the sound.
         """
         if not self.two_sided:
             return -(targets * weights * F.log_softmax(logits, 1)).sum(1).mean()
-        cries = targets[:, self.crying_at].sum(1)
+        cries = targets[:, self.crying_at].sum(1) / targets.sum(1).clamp(min=1e-6)
         within = targets * weights
         first = F.binary_cross_entropy_with_logits(self.evidence(logits), 0.01 + 0.98 * cries, within.sum(1))
         reasons = -(within[:, self.crying_at] * F.log_softmax(logits[:, self.crying_at], 1)).sum(1).mean()
