@@ -23,7 +23,7 @@ learn() { # SEGMENTS OUTPUT, then options
     local resume=()
     [ -f "${2%.onnx}.checkpoint" ] && resume=(--resume)
     [ -f "$2" ] || "$python" -m trainer train --data "$corpus" --segments "$1" --sides "$sides" --family cnn_tiny \
-        --augment night,warp=0.6 --gate 0.2 --batch 64 --reuse 4 --teacher "$yamnet" --licence "CC BY-NC-SA 4.0" \
+        --augment night,warp=0.6 --batch 64 --reuse 4 --teacher "$yamnet" --licence "CC BY-NC-SA 4.0" \
         --output "$2" "${resume[@]}" "${@:3}"
 }
 

@@ -271,8 +271,7 @@ class WindowMaker:
         if rng.random() < strength.bed:
             wave = augment.add(wave, self._bed(rng)[:length], rng.uniform(quietest, 25))
         if rng.random() < strength.noise:
-            noise = self._made(rng, ["noise"])[:length]
-            wave = augment.add(wave, noise, rng.uniform(quietest, 35))
+            wave = augment.add(wave, synthetic.noise(rng, length), rng.uniform(quietest, 35))
         wave = device(wave)
         if rng.random() < strength.mulaw:
             wave = augment.mulaw(wave / (np.abs(wave).max() + 1e-6) * np.float32(rng.uniform(0.05, 1)))
@@ -302,7 +301,7 @@ class WindowMaker:
             if at + piece.size < length:
                 piece[-_FADE.size :] *= _FADE[::-1]
         wave[at : at + piece.size] = piece
-        under = self._bed(rng)[:length] if rng.random() < 0.6 else self._made(rng, ["noise"])[:length]
+        under = self._bed(rng)[:length] if rng.random() < 0.6 else synthetic.noise(rng, length)
         return augment.add(wave, under, rng.uniform(0, 40))
 
     def pool(self, number: int, size: int, first: int = 0) -> Batch:

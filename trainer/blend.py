@@ -1,8 +1,6 @@
-"""What is done to a whole batch of features while it is learnt from: mixup, noise gates, masks as in SpecAugment."""
+"""What is done to a whole batch of features while it is learnt from: mixup, and masks as in SpecAugment."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
@@ -12,8 +10,6 @@ from babymonitor.core.features import FeatureSpec
 LARGEST_PART = 0.3
 """Of the quieter sound in a mixup: the louder one stays what the window is mostly about."""
 WIDEST_BANDS, WIDEST_SECONDS = 1 / 8, 0.2
-_GATE_ABOVE, _GATE_RATIO = (0.5, 3.0), (0.5, 3.5)
-"""Of a noise gate: how far above a band's floor it closes, in log-mel units, and how much it widens what is below."""
 
 
 def mixed(features: Tensor, targets: Tensor, share: float, spec: FeatureSpec) -> tuple[Tensor, Tensor]:
@@ -38,25 +34,6 @@ def mixed(features: Tensor, targets: Tensor, share: float, spec: FeatureSpec) ->
         both = torch.cat((mel, one[:, spec.n_mels :]), 1)
     soft = (1 - part[:, 0]) * targets[:count] + part[:, 0] * targets[-count:].flip(0)
     return torch.cat((both, features[count:])), torch.cat((soft, targets[count:]))
-
-
-def gated(features: Tensor, share: float, spec: FeatureSpec) -> Tensor:
-    """What is quiet in each band made quieter yet, in a share of (B, rows, frames): as noise gates and studios have it.
-
-    Phones' cries all come with a phone's noise; without this, silence around a cry would speak against it.
-    """
-    count = int(len(features) * share)
-    if not count or spec.kind in ("wave", "spectral"):
-        return features
-    at = torch.randperm(len(features))[:count].to(features.device)
-    rows = features[at]
-    mel = rows[:, : spec.n_mels]
-    floor = mel.sort(dim=2).values[:, :, mel.shape[2] // 6, None]
-    above, ratio = (
-        low + (high - low) * torch.rand(count, 1, 1, device=mel.device) for low, high in (_GATE_ABOVE, _GATE_RATIO)
-    )
-    quieter = (mel - ratio * (floor + above - mel).clamp(min=0)).clamp(min=math.log(spec.floor))
-    return features.index_copy(0, at, torch.cat((torch.minimum(mel, quieter), rows[:, spec.n_mels :]), 1))
 
 
 def masked(features: Tensor, share: float, spec: FeatureSpec) -> Tensor:

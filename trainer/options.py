@@ -123,7 +123,6 @@ def add_recipe(sub: argparse.ArgumentParser, searched: bool = False) -> None:
         how.add_argument(
             "--mask", type=float, metavar="SHARE", help="of a batch, with bands and frames masked (SpecAugment)"
         )
-        how.add_argument("--gate", type=float, metavar="SHARE", help="of a batch, as through a noise gate (default: 0)")
         how.add_argument("--smoothing", type=float, metavar="SHARE", help="of the labels")
     how.add_argument("--schedule", choices=("one_cycle", "plateau", "constant"), help="of the learning rate")
     how.add_argument("--patience", type=int, metavar="N",

@@ -33,7 +33,8 @@ def coloured(rng: np.random.Generator, samples: int, slope: float) -> Wave:
 
 
 def noise(rng: np.random.Generator, samples: int) -> Wave:
-    return coloured(rng, samples, float(rng.choice([0.0, 1.0, 2.0, rng.uniform(-0.7, 2.5)])))
+    """White as often as pink and brown together: what a white-noise machine plays, and what hides a cry best."""
+    return coloured(rng, samples, float(rng.choice([0.0, 0.0, 1.0, 2.0, rng.uniform(-0.7, 2.5)])))
 
 
 def hum(rng: np.random.Generator, samples: int) -> Wave:

@@ -61,9 +61,9 @@ def bare(kept: Kept, material: Material, listeners: Sequence[Listener]) -> dict[
     sets = {
         "test side": (material.cries, material.others),
         "cries that the pitch helped to tell, test side": (material.pitched, material.others),
-        "test side, against sounds of other origin": (material.cries, material.foreign),
         "cries by people's word, test side": (material.human, others),
         "cries by people's word, validation side": (material.human_validation, others),
+        "test side, against sounds of other origin": (material.cries, material.foreign),
     }
     unique = list({item.path: item for cries, none in sets.values() for item in (*cries, *none)}.values())
     answers = kept.hear("clips", [material.sound(item) for item in unique], listeners)

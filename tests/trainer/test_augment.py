@@ -10,7 +10,7 @@ import torch
 
 from babymonitor.core.features import FeatureSpec, log_mel
 from trainer import augment
-from trainer.blend import gated, masked, mixed
+from trainer.blend import masked, mixed
 
 RATE = 16000
 
@@ -88,26 +88,6 @@ def test_mixup_of_log_mels_is_mixup_of_sound() -> None:
         (mels[1].mean(1) > mels[0].mean(1)).nonzero().flatten().tolist()
     )
     assert torch.allclose(features[0].amax(), mels[0].amax(), atol=0.4)
-
-
-def test_a_gate_makes_the_quiet_quieter_and_leaves_the_loud() -> None:
-    torch.manual_seed(0)
-    spec = FeatureSpec()
-    noise = np.asarray(0.002 * np.random.default_rng(0).standard_normal(32000), np.float32)
-    noise[12000:20000] += tone(700, 0.5)
-    mels = torch.from_numpy(log_mel(noise, spec))[None].repeat(8, 1, 1)
-    through = gated(mels, 0.5, spec)
-    changed = (through != mels).any(2).any(1)
-    assert int(changed.sum()) == 4, "a share of the batch"
-    loud = mels > mels.amax() - 3
-    assert torch.equal(through[loud], mels[loud])
-    quiet = mels[changed][:, :, :20]
-    assert float((quiet - through[changed][:, :, :20]).mean()) > 0.5
-    assert torch.equal(gated(mels, 0.0, spec), mels)
-    assert float(through.min()) >= np.log(spec.floor) - 1e-4, "no quieter than silence is to the front end"
-    prosody = FeatureSpec(kind="log_mel_prosody", n_fft=1024, hop_length=512)
-    rows = torch.randn(4, prosody.rows, 60)
-    assert torch.equal(gated(rows, 1.0, prosody)[:, prosody.n_mels :], rows[:, prosody.n_mels :]), "a pitch is no band"
 
 
 @pytest.mark.parametrize("kind", ["log_mel", "wave", "log_mel_prosody"])

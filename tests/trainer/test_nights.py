@@ -263,7 +263,7 @@ def test_the_threshold_weighs_cries_against_false_alarms() -> None:
     rows = [
         {"start_threshold": at, "caught": some, "false_alarms_per_hour": rate} for at, (some, rate) in rungs.items()
     ]
-    assert best_start(rows) == 0.7
+    assert best_start(rows) == 0.8
     assert best_start([{**row, "false_alarms_per_hour": 0.0} for row in rows]) == 0.3, "what costs nothing is heard"
     with pytest.raises(DataError, match="No cry was caught"):
         best_start([])
