@@ -39,7 +39,7 @@ EARLIER = "earlier.onnx"
 @pytest.fixture
 def person(qtbot: QtBot, qapp: QApplication, sound_card: VirtualSoundCard) -> Iterator[story.Caregiver]:
     story.quiet_settings()
-    story.fill_library(3, squeaks=4, unlabelled=True)
+    story.fill_library(3, squeaks=7, unlabelled=True)
     sound_card.play(story.room(300))
     application = Application(qapp)
     application.show()
@@ -59,14 +59,14 @@ def loudest(scores: Sequence[Score], count: int = 4) -> float:
 def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Caregiver, measured: Measured) -> None:
     monitor = person.monitor
     shipped = monitor.model_name
-    before = person.hear(story.squeak(1))
+    before = person.hear(story.squeak(3))
     assert loudest(before) > monitor.start_threshold, "the model in use takes the door for a cry"
     assert Activity.CRYING in person.activities
 
     # Three labels, by key; one more press for each squeak that waits from the nights before.
     person.press(story.Key.Key_3, story.CONTROL)
     view = person.label_page.labelling_view
-    assert view.queue.count == 12
+    assert view.queue.count == 21
     given: dict[str, str] = {}
     for wave, key, label in (
         (story.cry(2, 2.0), story.SAD_KEY, "sad"),
@@ -85,8 +85,8 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
         given[clip.id] = story.DOOR
     labels = {clip.id: clip.label for clip in person.library.clips()}
     assert given.items() <= labels.items()
-    assert len(given) == 15
-    assert sorted(labels.values()) == ["door"] * 13 + ["natural"] * 4 + ["sad"] * 4
+    assert len(given) == 24
+    assert sorted(labels.values()) == ["door"] * 22 + ["natural"] * 4 + ["sad"] * 4
 
     # Teach it, and see how far it is.
     shown: list[tuple[int, str]] = []
@@ -101,7 +101,7 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
     told = [value for value, _ in shown]
     assert told == sorted(told)
     assert len(set(told)) > 3, "it is seen to go on"
-    assert {"Listening to 21 clips", "Comparing with the present model"} <= {words for _, words in shown}
+    assert {"Listening to 30 clips", "Comparing with the present model"} <= {words for _, words in shown}
     assert len(person.scores) > scores, "it listened all the while"
 
     # Old against new: nothing has changed yet.
@@ -126,7 +126,7 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
     settings = person.application.settings
     assert Path(settings[MODEL]).parent == paths.models_folder()
     assert settings[PREVIOUS_MODEL] == ""
-    after = person.hear(story.squeak(1))
+    after = person.hear(story.squeak(3))
     assert loudest(after) < monitor.start_threshold, [round(score.crying, 2) for score in after]
     assert Activity.CRYING not in person.activities
     crying = person.hear(story.cry(3))
@@ -136,7 +136,7 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
     # And back.
     person.push(comparison.roll_back_button)
     person.until(lambda: monitor.model_name == shipped)
-    again = person.hear(story.squeak(1))
+    again = person.hear(story.squeak(3))
     assert loudest(again) > monitor.start_threshold
     assert settings[MODEL] == ""
     person.push(comparison.close_button)
