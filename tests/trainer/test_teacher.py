@@ -1,4 +1,4 @@
-"""Learning from a teacher: the real YAMNet, asked of each window, and gone from what is written but for one word."""
+"""Learning from a teacher: the real YAMNet, asked of each window, and gone from what is written but for two words."""
 
 from __future__ import annotations
 
