@@ -144,7 +144,7 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
     if family not in FAMILIES:
         raise DataError(f"There is no family '{family}'; there is {', '.join(FAMILIES)}.")
     names = (
-        "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup mask smoothing "
+        "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup noise mask smoothing "
         "precision average reuse seed workers lesson_weight elder_share"
     )
     weights = dict(arguments.weights)

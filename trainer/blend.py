@@ -1,15 +1,19 @@
-"""What is done to a whole batch of features while it is learnt from: mixup, and masks as in SpecAugment."""
+"""What is done to a whole batch of features while it is learnt from: mixup, noise, and masks as in SpecAugment."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
-from babymonitor.core.features import FeatureSpec
+from babymonitor.core.features import FeatureSpec, mel_filters
 
 LARGEST_PART = 0.3
 """Of the quieter sound in a mixup: the louder one stays what the window is mostly about."""
 WIDEST_BANDS, WIDEST_SECONDS = 1 / 8, 0.2
+LOUDEST_NOISE_DB, QUIETEST_NOISE_DB = -8.0, 15.0
+"""The sound above the noise that is laid over it."""
 
 
 def mixed(features: Tensor, targets: Tensor, share: float, spec: FeatureSpec) -> tuple[Tensor, Tensor]:
@@ -62,3 +66,34 @@ def _run(count: int, length: int, widest: int, on: Tensor) -> Tensor:
     at = (torch.rand(count, 1, device=on.device) * (length - width)).long()
     place = torch.arange(length, device=on.device)[None]
     return (place >= at) & (place < at + width) & on
+
+
+def in_noise(features: Tensor, share: float, spec: FeatureSpec) -> Tensor:
+    """A share of the batch (B, rows, frames) with steady noise over it, made afresh each time it is learnt from.
+
+    Noise in waves is drawn once for all epochs that share a window, and a network learns that one piece by heart; here
+    it costs next to nothing. Noise and sound are added in power, as log-mels do; what is no log-mel, and rows that are
+    no mel bands, are left alone. White as often as coloured, from 8 dB above the sound's loud half to 15 dB below it.
+    """
+    count = int(len(features) * share)
+    if not count or not spec.kind.startswith("log_mel") or spec.kind == "log_mel_vggish":
+        return features
+    device, bands = features.device, slice(0, spec.n_mels)
+    filters = torch.from_numpy(mel_filters(spec)).to(device)
+    hiss = torch.randn(count, spec.samples(features.shape[2]), device=device)
+    hann = torch.hann_window(spec.n_fft, device=device)
+    bins = torch.stft(hiss, spec.n_fft, spec.hop_length, window=hann, center=False, return_complex=True).abs().square()
+    # Power falls with frequency by this exponent: 0 white, 1 pink, 2 brown, -1 blue.
+    slope = (torch.rand(count, 1, device=device) * 3.2 - 0.7) * (torch.rand(count, 1, device=device) < 0.5)
+    hz = torch.arange(bins.shape[1], device=device).clamp(min=1.0)
+    noise = torch.einsum("nkt,nk,km->nmt", bins, hz**-slope, filters) + spec.floor
+    # Filters of equal area give densities; times their widths they add up to power.
+    widths = (1 / filters.amax(0))[:, None]
+    frames = (features[-count:, bands].exp() * widths).sum(1)
+    loud = frames.sort(1).values[:, frames.shape[1] // 2 :].mean(1)
+    under = (noise * widths).sum(1).mean(1)
+    snr_db = torch.rand(count, device=device) * (QUIETEST_NOISE_DB - LOUDEST_NOISE_DB) + LOUDEST_NOISE_DB
+    gain = (loud / under).log() - snr_db * (math.log(10) / 10)
+    heard = features[-count:].clone()
+    heard[:, bands] = torch.logaddexp(heard[:, bands], noise.log() + gain[:, None, None])
+    return torch.cat((features[:-count], heard))

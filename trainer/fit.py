@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from babymonitor.core.classifier import Classifier
 from trainer.batches import BALANCES, Drawer, WindowMaker, Windows
-from trainer.blend import masked, mixed
+from trainer.blend import in_noise, masked, mixed
 from trainer.corpora import DataError
 from trainer.metrics import roc_area
 from trainer.networks import Front
@@ -51,9 +51,9 @@ class Recipe:
     epoch is kept; 0: never, and the last is. balance: labels alike by ``sampling``, by ``weights`` in the loss, or
     ``none``. reason_weight: of why a child cries beside whether it does. lesson_weight: of a teacher's word
     beside the labels, if there is a teacher. elder_share: of an elder model's answers in the targets, if there is one.
-    mixup, mask: shares of a batch, see `trainer.blend`. smoothing: of the targets. average: how much the averaged
-    weights, which are what is kept, remember at each step. precision: of the products while training; the weights are
-    float32 always.
+    mixup, noise, mask: shares of a batch, see `trainer.blend`. smoothing: of the targets. average: how much the
+    averaged weights, which are what is kept, remember at each step. precision: of the products while training; the
+    weights are float32 always.
     ``bfloat16`` is twice as quick for dense convolutions where the processor knows it, slower for separable ones, and
     very slow elsewhere; ``auto``, which families of dense convolutions have, takes it where it is known. workers:
     processes that draw ahead; no part of the run's identity, for they draw the same.
@@ -71,6 +71,7 @@ class Recipe:
     lesson_weight: float = 0.1
     elder_share: float = 0.7
     mixup: float = 0.15
+    noise: float = 0.0
     mask: float = 1.0
     smoothing: float = 0.0
     precision: str = "float32"
@@ -89,6 +90,7 @@ class Recipe:
                 raise DataError(f"The setting {name} must be at least {low}, not {getattr(self, name)}.")
         most = {
             "mixup": 1.0,
+            "noise": 1.0,
             "mask": 1.0,
             "smoothing": 0.5,
             "average": 0.99999,
@@ -267,6 +269,7 @@ def fit(
                 seen, wanted = features[rows].to(world.device).float(), targets[rows].to(world.device)
                 seen, wanted = mixed(seen, wanted, recipe.mixup, spec)
                 wanted = torch.lerp(wanted, wanted.mean(1, keepdim=True), recipe.smoothing)
+                seen = in_noise(seen, recipe.noise, spec)
                 seen = masked(seen, recipe.mask, spec)
                 with torch.autocast(world.device.type, torch.bfloat16, enabled=half):
                     answer = shared(seen)

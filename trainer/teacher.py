@@ -84,8 +84,8 @@ class KeptTeacher:
     def __init__(self, model: Path, cache: Path | None) -> None:
         self._model = model
         self._teacher: Teacher | None = None
-        existing(model)
-        self._folder = cache / f"lessons-{_identity(model)}" if cache else None
+        identity = _identity(model)
+        self._folder = cache / f"lessons-{identity}" if cache else None
         if self._folder:
             self._folder.mkdir(parents=True, exist_ok=True)
 

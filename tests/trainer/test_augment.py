@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from babymonitor.core.features import FeatureSpec, log_mel
-from trainer import augment
-from trainer.blend import masked, mixed
+from trainer import augment, blend, synthetic
+from trainer.blend import in_noise, masked, mixed
 
 RATE = 16000
 
@@ -88,6 +88,37 @@ def test_mixup_of_log_mels_is_mixup_of_sound() -> None:
         (mels[1].mean(1) > mels[0].mean(1)).nonzero().flatten().tolist()
     )
     assert torch.allclose(features[0].amax(), mels[0].amax(), atol=0.4)
+
+
+def test_noise_over_log_mels_is_noise_over_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """White noise as loud as a tone: each band is as strong and as unsteady as if the waves had been added."""
+    monkeypatch.setattr(blend, "LOUDEST_NOISE_DB", 0.0)
+    monkeypatch.setattr(blend, "QUIETEST_NOISE_DB", 0.0)
+    torch.manual_seed(0)
+    spec, rng = FeatureSpec(), np.random.default_rng(0)
+    wave = tone(440) * np.repeat(np.float32([1.0, 0.001]), RATE)
+    added = [log_mel(augment.add(wave, synthetic.coloured(rng, wave.size, 0.0), 0.0), spec) for _ in range(16)]
+    mel = torch.from_numpy(log_mel(wave, spec))
+    heard = in_noise(mel.repeat(64, 1, 1), 1.0, spec).numpy()
+    expected = np.mean(added, 0).mean(1)
+    # Half of them are white; the others are louder in the low bands.
+    white = np.abs(heard.mean(2) - expected).max(1) < 0.5
+    assert 0.3 < white.mean() < 0.7
+    assert heard[white].std(2).mean(0) == pytest.approx(np.std(added, 2).mean(0), abs=0.25)
+
+
+def test_noise_is_laid_over_its_share_and_never_the_same_twice() -> None:
+    torch.manual_seed(0)
+    spec = FeatureSpec(kind="log_mel_prosody")
+    features = torch.zeros(8, spec.rows, 100)
+    once, again = in_noise(features, 0.5, spec), in_noise(features, 0.5, spec)
+    assert torch.equal(once[:4], features[:4])
+    assert bool((once[4:, : spec.n_mels] > 0).all())
+    assert not torch.equal(once[4:], again[4:])
+    # Pitch and harmonicity are no bands.
+    assert torch.equal(once[:, spec.n_mels :], features[:, spec.n_mels :])
+    raw = FeatureSpec(kind="wave", n_fft=1, hop_length=1, n_mels=1, fmin_hz=0.0, fmax_hz=8000.0)
+    assert torch.equal(in_noise(features[:, :1], 0.5, raw), features[:, :1])
 
 
 @pytest.mark.parametrize("kind", ["log_mel", "wave", "log_mel_prosody"])

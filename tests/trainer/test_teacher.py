@@ -210,7 +210,8 @@ def test_an_elder_is_learnt_from(data_set: Path, tmp_path: Path) -> None:
     assert asked == list(range(64))
     wiser = replace(request, output=tmp_path / "wiser.onnx", elder=tmp_path / "elder.onnx")
     train(wiser)
-    assert Classifier(tmp_path / "wiser.onnx").card.training["elder"] == "elder.onnx"
+    told = Classifier(tmp_path / "wiser.onnx").card.training
+    assert (told["elder"], told["teacher"]) == ("elder.onnx", "")
 
 
 def test_an_elder_of_other_labels_is_refused(data_set: Path, tmp_path: Path) -> None:
