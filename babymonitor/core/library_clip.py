@@ -25,12 +25,14 @@ from babymonitor.core import flac_tag
 from babymonitor.core.audio import SAMPLE_RATE, level_db
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import canonical
+from babymonitor.core.settings import replace_file
 
 UNLABELLED = "unlabelled"
 """The folder of clips that have no label yet."""
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.2, 120.0
 SOURCES = ("microphone", "night", "import")
 TEMPORARY = ".part"
+"""What `replace_file` calls a file that is not whole yet."""
 
 Samples = npt.NDArray[np.int16]
 
@@ -164,19 +166,9 @@ def encoded(samples: Samples, clip: LibraryClip) -> bytes:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """To a temporary name, waited for, then moved into place; OSError leaves nothing behind."""
+    """`replace_file`, and the folder's entry waited for too; OSError leaves nothing behind."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + TEMPORARY)
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+    replace_file(path, data)
     sync_folder(path.parent)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from pathlib import Path
 
 from babymonitor.core import paths
 from babymonitor.core.classifier import Classifier, ModelError
-from babymonitor.core.settings import MODEL, Settings
+from babymonitor.core.settings import MODEL, Settings, replace_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +39,7 @@ def take_into_use(model: Path) -> str:
     name = Classifier(model).card.name
     kept = _place_for(model)
     if not kept.exists():
-        part = kept.with_name(kept.name + ".part")
-        shutil.copyfile(model, part)
-        part.replace(kept)
+        replace_file(kept, model.read_bytes())
     if _a_window_is_open():
         # It has the settings in memory and would write over ours.
         return f"The model {name} is kept as {kept.name}; the open window takes it under Settings, Model file."
