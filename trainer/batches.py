@@ -39,7 +39,7 @@ BALANCES = ("sampling", "weights", "none")
 SHORTEST_EVENT = 0.40
 """Seconds of an event that make a window its own: with less of it, nobody could say what it is."""
 _CHUNK = 64
-_DRAWING = 3
+_DRAWING = 4
 """To be counted up when windows come to be drawn otherwise: kept pools are then drawn anew."""
 _BANK = 40
 """Sounds of each kind made from nothing."""

@@ -25,6 +25,8 @@ _CODECS: tuple[tuple[str, str, int, int], ...] = (
     ("ogg", "libopus", 16000, 16000),
     ("adts", "aac", 16000, 24000),
 )
+_LOUDEST = 4.0
+"""A decoder that filters its own past (AMR) may run away: of one siren FFmpeg's makes 10^11 times full scale."""
 _CODED = {".3gp", ".3gpp", ".amr", ".caf", ".m4a", ".mp4", ".aac", ".opus", ".webm"}
 
 
@@ -47,7 +49,7 @@ def available() -> tuple[tuple[str, str, int, int], ...]:
 
 
 def codec_copy(wave: Wave, draw: int) -> Wave:
-    """The wave through one codec (chosen by `draw`) and back, same length; unchanged where no encoder is there."""
+    """The wave through one codec (chosen by `draw`) and back, same length; as it was where that fails."""
     codecs = available()
     if not codecs or wave.size == 0:
         return wave
@@ -58,7 +60,10 @@ def codec_copy(wave: Wave, draw: int) -> Wave:
 
 
 def through(wave: Wave, container: str, encoder: str, rate: int, bits_per_second: int) -> Wave:
-    """(samples,) at 16 kHz → encoded at `rate` → decoded → (samples,) at 16 kHz, silence where the codec cut it."""
+    """(samples,) at 16 kHz → encoded at `rate` → decoded → (samples,) at 16 kHz, silence where the codec cut it.
+
+    ValueError where the decoder ran away.
+    """
     at_rate = soxr.resample(wave, SAMPLE_RATE, rate) if rate != SAMPLE_RATE else wave
     memory = io.BytesIO()
     with av.open(memory, "w", format=container) as sink:
@@ -81,6 +86,8 @@ def through(wave: Wave, container: str, encoder: str, rate: int, bits_per_second
             blocks += [piece.to_ndarray().reshape(-1) for piece in to_float.resample(decoded)]
         blocks += [piece.to_ndarray().reshape(-1) for piece in to_float.resample(None)]
     back = np.concatenate(blocks).astype(np.float32)
+    if not np.abs(back).max(initial=0) < _LOUDEST:
+        raise ValueError("the decoder ran away")
     if rate != SAMPLE_RATE:
         back = soxr.resample(back, rate, SAMPLE_RATE)
     out = np.zeros_like(wave)

@@ -17,7 +17,9 @@ from made_data import REPOSITORY, SHARED_DATA, read_manifest, write_manifest
 from babymonitor.core.classifier import Classifier
 from babymonitor.core.labels import LABELS
 from babymonitor.core.library import Library
+from trainer import synthetic
 from trainer.__main__ import main
+from trainer.codecs import available, codec_copy
 from trainer.corpora import SIDES, DataError, Division, Span, load, read_segments, split
 from trainer.waves import Waves, closed, united
 
@@ -464,3 +466,9 @@ def test_what_a_phone_has_coded_is_not_coded_again(own_data_set: Path, tmp_path:
     plain, coded = (waves.read("background/memo.wav", take=take) for take in (0, 1))
     assert plain.size == coded.size
     assert np.abs(plain - coded).max() > 0.01
+
+
+def test_a_decoder_that_runs_away_is_not_listened_to() -> None:
+    """FFmpeg's decoder of AMR makes 10^11 times full scale of this siren, and a training was lost to it."""
+    siren = synthetic.siren(np.random.default_rng([1, 1_000_000, *b"siren", 6]), 64000)
+    assert np.abs(codec_copy(siren, available().index(("3gp", "libopencore_amrnb", 8000, 12200)))).max() < 4
