@@ -31,7 +31,6 @@ from trainer.metrics import Rounds, rounded
 
 FORMAT = 1
 WORST = 50
-_VERDICT_SECONDS = 1.0
 _FEWEST_CRY_SECONDS = 1.0
 
 Floats = npt.NDArray[np.floating]
@@ -39,7 +38,7 @@ Floats = npt.NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model says of a clip: of its most telling second, as `core.verdict` has it; wakes: an alert is given."""
+    """What a model says of a clip: of its most telling window, as `core.verdict` has it; wakes: an alert is given."""
 
     label: str
     crying: float
@@ -71,18 +70,15 @@ def answer_of(rows: Floats, ends: npt.NDArray[np.int64], level_db: Floats, card:
     """Windows (N, labels) on the detector's grid → what is said of the clip."""
     labels = card.labels
     crying_at = [at for at, name in enumerate(labels) if known_label(name).crying]
-    width = min(len(rows), max(1, round(_VERDICT_SECONDS / card.hop_seconds)))
-    sums = np.cumsum(np.vstack((np.zeros(len(labels)), rows)), axis=0)
-    seconds = (sums[width:] - sums[:-width]) / width
-    crying = seconds[:, crying_at].sum(1)
+    crying = np.clip(rows[:, crying_at].sum(1), 0, 1)
     at = int(np.argmax(crying))
     if crying[at] < card.thresholds["start"] and "background" in labels:
-        at = int(np.argmin(seconds[:, labels.index("background")]))
+        at = int(np.argmin(rows[:, labels.index("background")]))
     return Answer(
-        labels[int(np.argmax(seconds[at]))],
-        float(np.clip(crying.max(), 0, 1)),
-        wakes(np.clip(rows[:, crying_at].sum(1), 0, 1), ends, level_db, card),
-        dict(zip(labels, map(float, seconds[at]), strict=True)),
+        labels[int(np.argmax(rows[at]))],
+        float(crying.max()),
+        wakes(crying, ends, level_db, card),
+        dict(zip(labels, map(float, rows[at]), strict=True)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a whole file sounds like, in one word: each window judged as the monitor would, its most telling second told.
+"""What a whole file sounds like, in one word: each window judged as the monitor would, its most telling window told.
 
 `Guess` does the same for a wave in memory, a window at a time.
 """
@@ -17,19 +17,18 @@ from babymonitor.core.audio import AudioError, RingBuffer, resampled_blocks
 from babymonitor.core.classifier import Classifier, ModelError
 from babymonitor.core.detector import Detector, Score
 from babymonitor.core.features import Wave
-from babymonitor.core.labels import label
 
-_VERDICT_SECONDS = 1.0
 _LONGEST_BLOCK = 4000
 """Samples: short enough that no window is skipped between two looks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a file sounds like, judged by its most telling second.
+    """What a file sounds like, judged by its most telling window.
 
-    crying: the highest P(crying) of any second. probabilities: of that second where it is crying by the model's own
-    threshold, otherwise of the second least likely to hold no baby. label, confidence: the likeliest of them.
+    crying: the highest P(crying) of any window: many a cry is no longer than that. probabilities: of that window where
+    it is crying by the model's own threshold, otherwise of the window least likely to hold no baby. label, confidence:
+    the likeliest of them.
     """
 
     label: str
@@ -78,10 +77,8 @@ class Guess:
 
     @property
     def crying(self) -> float:
-        """The highest P(crying) of any second, as in `Verdict`; 0 without a window."""
-        if not self._scores:
-            return 0.0
-        return float(_crying(_seconds(self._scores, self._classifier), self._classifier).max())
+        """The highest P(crying) of any window, as in `Verdict`; 0 without one."""
+        return max((score.crying for score in self._scores), default=0.0)
 
 
 def _scores(blocks: Iterator[Wave], classifier: Classifier) -> Iterator[Score]:
@@ -104,34 +101,13 @@ def _rows(scores: list[Score], classifier: Classifier) -> npt.NDArray[np.float64
     return np.array([[score.probabilities[name] for name in classifier.labels] for score in scores])
 
 
-def _seconds(scores: list[Score], classifier: Classifier) -> npt.NDArray[np.float64]:
-    """(seconds, labels): the mean of each second, one beginning at each window."""
-    rows = _rows(scores, classifier)
-    width = min(len(rows), max(1, round(_VERDICT_SECONDS / classifier.card.hop_seconds)))
-    sums = np.cumsum(np.vstack((np.zeros(rows.shape[1]), rows)), axis=0)
-    return np.asarray((sums[width:] - sums[:-width]) / width)
-
-
-def _crying(seconds: npt.NDArray[np.float64], classifier: Classifier) -> npt.NDArray[np.float64]:
-    """(seconds, labels) → (seconds,)"""
-    return np.asarray(seconds[:, [label(name).crying for name in classifier.labels]].sum(axis=1))
-
-
 def _verdict(scores: list[Score], classifier: Classifier) -> Verdict:
-    labels = classifier.labels
-    seconds = _seconds(scores, classifier)
-    crying = _crying(seconds, classifier)
-    loudest = int(np.argmax(crying))
-    chosen = loudest
-    if crying[loudest] < classifier.card.thresholds["start"] and "background" in labels:
-        chosen = int(np.argmin(seconds[:, labels.index("background")]))
-    best = int(np.argmax(seconds[chosen]))
-    return Verdict(
-        label=labels[best],
-        confidence=float(seconds[chosen, best]),
-        crying=float(crying[loudest]),
-        probabilities=dict(zip(labels, map(float, seconds[chosen]), strict=True)),
-    )
+    chosen = loudest = max(scores, key=lambda score: score.crying)
+    if loudest.crying < classifier.card.thresholds["start"] and "background" in classifier.labels:
+        chosen = min(scores, key=lambda score: score.probabilities["background"])
+    best = max(classifier.labels, key=chosen.probabilities.__getitem__)
+    probabilities = {name: chosen.probabilities[name] for name in classifier.labels}
+    return Verdict(best, probabilities[best], loudest.crying, probabilities)
 
 
 def entry_of(path: Path, classifier: Classifier) -> dict[str, Any]:

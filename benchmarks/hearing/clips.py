@@ -23,34 +23,25 @@ NOISES = ("white noise", "fan", "television", "music")
 SNRS_DB = (10.0, 0.0, -5.0)
 
 
-def highest(one: Heard, width: int = 1) -> float:
-    """The highest mean of so many scores in a row; of fewer, of those there are (as `core.verdict` has it)."""
-    width = min(len(one.crying), width)
-    return float(np.lib.stride_tricks.sliding_window_view(one.crying, width).mean(1).max())
+def highest(one: Heard) -> float:
+    """The highest of its scores, as `core.verdict` has it."""
+    return float(one.crying.max())
 
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """One way to make a single score of what a listener said of a clip. width: scores in a row, see `highest`."""
+    """A single score of what a listener said of a clip: the `highest`."""
 
     name: str
     listener: Listener
-    width: int = 1
 
     def of(self, answers: Sequence[Heard]) -> Scores:
-        return np.array([highest(one, self.width) for one in answers])
+        return np.array([highest(one) for one in answers])
 
 
 def scorings(listeners: Sequence[Listener]) -> list[Scoring]:
-    """A row for each listener; for ours the app's own verdict (its highest second) first, then its highest window."""
-    found = []
-    for one in listeners:
-        if isinstance(one, Ours):
-            found.append(Scoring(f"{one.name}, highest second", one, one.second))
-            found.append(Scoring(f"{one.name}, highest window", one))
-        else:
-            found.append(Scoring(f"{one.name}, highest score", one))
-    return found
+    """A row for each listener."""
+    return [Scoring(f"{one.name}, highest {'window' if isinstance(one, Ours) else 'score'}", one) for one in listeners]
 
 
 def bare(kept: Kept, material: Material, listeners: Sequence[Listener]) -> dict[str, Any]:

@@ -35,14 +35,12 @@ class Session(Protocol):
 
 class Listener(Protocol):
     """name: as on the page. key: what its answers are kept under; another file, another key. rules: when it alarms as
-    it is used today. second: how many of its scores are a second, at least one. hop: samples from one score to the
-    next. file: what it needs on disk.
+    it is used today. hop: samples from one score to the next. file: what it needs on disk.
     """
 
     name: str
     key: str
     rules: AlertRules
-    second: int
     hop: int
     file: Path
 
@@ -62,7 +60,7 @@ class Ours:
         card = self.classifier.card
         self.name, self.file, self.key = "Baby Monitor", path, key_of("ours", path)
         self.rules = AlertRules(start_threshold=card.thresholds["start"], end_threshold=card.thresholds["end"])
-        self.second, self.hop = max(1, round(1.0 / card.hop_seconds)), card.hop_samples
+        self.hop = card.hop_samples
 
     def begin(self) -> Session:
         return Listening(self.classifier)
@@ -78,7 +76,7 @@ class YamnetListener:
         self.network = Yamnet(path)
         self.name, self.file, self.key = "YAMNet", path, key_of("yamnet", path)
         self.rules = AlertRules(start_threshold=YAMNET_START, end_threshold=YAMNET_START / 2, minimum_seconds=0.0)
-        self.second, self.hop = 2, HOP_SAMPLES
+        self.hop = HOP_SAMPLES
 
     def begin(self) -> Session:
         return _YamnetSession(self.network)

@@ -229,7 +229,7 @@ def _method(results: Mapping[str, Any]) -> str:
         "model of ours.",
         "Intervals are 95 %, by drawing whole groups with replacement; where none or all of something were found, "
         "Clopper and Pearson's over groups; of episodes the wider of both; of false alarms Poisson, exact.",
-        "Ours: the model file through the app's own Detector and AlertPolicy. A clip's score is its highest second, as "
+        "Ours: the model file through the app's own Detector and AlertPolicy. A clip's score is its highest window, as "
         "“babymonitor predict” has it.",
         "YAMNet: a frame of 0.975 s every 0.48 s, class 20 (baby cry, infant cry); alarms at one frame of 0.3 or more, "
         "the use its peer table was measured in. A clip's score is its highest frame.",

@@ -115,7 +115,7 @@ class Voter:
         self.machine = Machine(path)
         self.name, self.file, self.key = "SVM voter", path, key_of("voter", path)
         self.rules = AlertRules(start_threshold=0.5, end_threshold=0.25, minimum_seconds=0.0)
-        self.second, self.hop = 1, SAMPLE_RATE
+        self.hop = SAMPLE_RATE
 
     def begin(self) -> Session:
         return _VoterSession(self.machine)

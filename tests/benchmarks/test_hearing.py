@@ -164,16 +164,10 @@ def said(*scores: float) -> Heard:
     return Heard(4096 * np.arange(1, count + 1), np.array(scores), np.zeros(count))
 
 
-def test_the_highest_second() -> None:
-    assert clips.highest(said(0.1, 0.9, 0.5, 0.2)) == 0.9
-    assert clips.highest(said(0.1, 0.9, 0.5, 0.2), 2) == pytest.approx(0.7)
-    assert clips.highest(said(0.1, 0.9), 4) == pytest.approx(0.5), "of fewer, all there are"
-
-
 class Scripted:
     """A listener whose answers are known."""
 
-    name, key, second, hop, file = "Scripted", "scripted", 1, 4096, Path("none")
+    name, key, hop, file = "Scripted", "scripted", 4096, Path("none")
     begun = 0
 
     def __init__(self, voter: Voter) -> None:

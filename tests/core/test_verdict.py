@@ -9,7 +9,9 @@ import pytest
 import soundfile
 import tiny_model
 
+from babymonitor.core.audio import RingBuffer
 from babymonitor.core.classifier import Classifier
+from babymonitor.core.detector import Detector, Score
 from babymonitor.core.features import Wave
 from babymonitor.core.verdict import Guess, judge
 
@@ -36,6 +38,30 @@ def test_a_wave_is_judged_as_the_file_is(classifier: Classifier, tmp_path: Path)
     path = tmp_path / "sound.wav"
     soundfile.write(path, wave, 16000, subtype="FLOAT")
     assert guess_of(wave, classifier).crying == pytest.approx(judge(path, classifier).crying, abs=1e-5)
+
+
+def test_the_most_telling_window_decides(classifier: Classifier, tmp_path: Path) -> None:
+    """Not a mean over several: many a cry is no longer than one."""
+    wave = np.concatenate((noise(4, 0.0005), noise(1.2, 0.1, 1), noise(4, 0.0005, 2)))
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, wave, 16000, subtype="FLOAT")
+    ring = RingBuffer(20.0, 16000)
+    detector = Detector(classifier, ring)
+    scores = []
+    for start in range(0, wave.size, 1024):
+        ring.write(wave[start : start + 1024])
+        scores.extend(iter(detector.poll, None))
+    best = max(scores, key=lambda score: score.crying)
+    verdict = judge(path, classifier)
+    assert verdict.crying == pytest.approx(best.crying, abs=1e-5)
+    assert best.crying > np.median([score.crying for score in scores]) + 0.1
+    chosen = best if best.crying >= classifier.card.thresholds["start"] else min(scores, key=background)
+    assert verdict.probabilities == pytest.approx(chosen.probabilities, abs=1e-5)
+    assert verdict.label == max(chosen.probabilities, key=chosen.probabilities.__getitem__)
+
+
+def background(score: Score) -> float:
+    return score.probabilities["background"]
 
 
 def test_the_loud_part_of_a_clip_decides_and_not_the_pause_before_it(classifier: Classifier) -> None:
