@@ -23,7 +23,7 @@ learn() { # SEGMENTS OUTPUT, then options
     local resume=()
     [ -f "${2%.onnx}.checkpoint" ] && resume=(--resume)
     [ -f "$2" ] || "$python" -m trainer train --data "$corpus" --segments "$1" --sides "$sides" --family cnn_tiny \
-        --augment night,warp=0.6 --batch 64 --reuse 4 --teacher "$yamnet" --licence "CC BY-NC-SA 4.0" \
+        --augment night,warp=0.6 --noise 0.3 --batch 64 --reuse 4 --teacher "$yamnet" --licence "CC BY-NC-SA 4.0" \
         --output "$2" "${resume[@]}" "${@:3}"
 }
 
@@ -32,8 +32,8 @@ learn "$kept/first.csv" "$kept/rough.onnx" --epochs 8 --epoch-windows 12288
 label "$kept/segments.csv" --student "$kept/rough.onnx" --sides "$sides"
 cp "$kept/segments.csv" trainer/labels/segments.csv
 # Two that err differently hear better than either; there is a core for each.
-learn trainer/labels/segments.csv "$kept/first.onnx" --epochs 16 --epoch-windows 16384 --seed 1 &
-learn trainer/labels/segments.csv "$kept/second.onnx" --epochs 16 --epoch-windows 16384 --seed 2
+learn trainer/labels/segments.csv "$kept/first.onnx" --epochs 40 --epoch-windows 16384 --seed 1 &
+learn trainer/labels/segments.csv "$kept/second.onnx" --epochs 40 --epoch-windows 16384 --seed 2
 wait $!
 "$python" -m trainer combine "$kept/first.onnx" "$kept/second.onnx" --output "$kept/default.onnx" --name Default
 # When to wake is decided on babies and beds of the validation side; what the app's slider says is of the test side.
