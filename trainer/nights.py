@@ -32,8 +32,8 @@ CAUGHT_SECONDS = 10.0
 """An alert that comes so long after the onset, or later while the crying lasts, has caught the episode."""
 GRACE_SECONDS = 3.0
 """After an episode its last cry is still within what the model sees: an alert then is neither a catch nor false."""
-LADDER = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
-"""Start thresholds of the curve; the end threshold keeps its proportion to them."""
+LADDER = (0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 0.95, 0.98)
+"""Start thresholds of the curve, closest where models are used; the end threshold keeps its proportion to them."""
 
 _HEARD_BEFORE = 0.6
 """Seconds before an alert at which what set it off was sounding already: half a second the score must stay up."""
