@@ -49,7 +49,7 @@ def combine(models: Sequence[Path], output: Path, name: str = "") -> ModelCard:
         name=name or output.stem,
         family=FAMILY,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        thresholds={at: float(np.mean([card.thresholds[at] for card in cards])) for at in first.thresholds},
+        thresholds={at: round(float(np.mean([card.thresholds[at] for card in cards])), 4) for at in first.thresholds},
         operating_curve=[],
         calibration={"combined": [card.calibration for card in cards]},
         training=_training(cards),
