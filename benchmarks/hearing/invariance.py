@@ -101,7 +101,7 @@ def measure(kept: Kept, material: Material, listeners: Sequence[Listener], most:
     )
     cries = spread(cries, most // 2)
     items = [*cries, *spread(others, most - len(cries))]
-    ways = [one for one in scorings(listeners) if not one.name.endswith("window")]
+    ways = scorings(listeners)
     before = _scores(kept, material, items, listeners, AS_IT_IS)
     positive = np.array([item.cries for item in items])
     groups = np.array([item.group for item in items])
