@@ -384,7 +384,7 @@ def test_the_page_stands_alone_and_says_what_the_values_say(run: tuple[Path, lis
         assert len(row["found"]) == 2
     assert set(values["alone"]["named"]) == {"cats", "dogs (made)", "singing (made)", "sirens"}
     assert values["voter"]["windows"] >= 20
-    assert set(values["invariance"]["listeners"]) == set(values["listeners"])
+    assert "Baby Monitor" in values["invariance"]["listeners"]
 
 
 @pytest.mark.slow
