@@ -87,8 +87,9 @@ def in_noise(features: Tensor, share: float, spec: FeatureSpec) -> Tensor:
     slope = (torch.rand(count, 1, device=device) * 3.2 - 0.7) * (torch.rand(count, 1, device=device) < 0.5)
     hz = torch.arange(bins.shape[1], device=device).clamp(min=1.0)
     noise = torch.einsum("nkt,nk,km->nmt", bins, hz**-slope, filters) + spec.floor
-    # Filters of equal area give densities; times their widths they add up to power.
-    widths = (1 / filters.amax(0))[:, None]
+    # Filters of equal area give densities; times their widths they add up to power. The lowest of many may be empty.
+    peaks = filters.amax(0)[:, None]
+    widths = torch.where(peaks > 0, 1 / peaks, 0)
     frames = (features[-count:, bands].exp() * widths).sum(1)
     loud = frames.sort(1).values[:, frames.shape[1] // 2 :].mean(1)
     under = (noise * widths).sum(1).mean(1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from babymonitor.core.features import FeatureSpec, log_mel
+from babymonitor.core.features import FeatureSpec, log_mel, mel_filters
 from trainer import augment, blend, synthetic
 from trainer.blend import in_noise, masked, mixed
 
@@ -119,6 +119,9 @@ def test_noise_is_laid_over_its_share_and_never_the_same_twice() -> None:
     assert torch.equal(once[:, spec.n_mels :], features[:, spec.n_mels :])
     raw = FeatureSpec(kind="wave", n_fft=1, hop_length=1, n_mels=1, fmin_hz=0.0, fmax_hz=8000.0)
     assert torch.equal(in_noise(features[:, :1], 0.5, raw), features[:, :1])
+    narrow = FeatureSpec(n_fft=256, hop_length=128, n_mels=128)
+    assert bool((mel_filters(narrow).max(0) == 0).any()), "there is a band without a bin"
+    assert bool(in_noise(torch.zeros(2, 128, 50), 1.0, narrow).isfinite().all())
 
 
 @pytest.mark.parametrize("kind", ["log_mel", "wave", "log_mel_prosody"])
