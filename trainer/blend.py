@@ -76,7 +76,7 @@ def in_noise(features: Tensor, share: float, spec: FeatureSpec) -> Tensor:
     no mel bands, are left alone. White as often as coloured, from 8 dB above the sound's loud half to 15 dB below it.
     """
     count = int(len(features) * share)
-    if not count or not spec.kind.startswith("log_mel") or spec.kind == "log_mel_vggish":
+    if not count or spec.kind not in ("log_mel", "log_mel_prosody"):
         return features
     device, bands = features.device, slice(0, spec.n_mels)
     filters = torch.from_numpy(mel_filters(spec)).to(device)

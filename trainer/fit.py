@@ -260,7 +260,7 @@ def fit(
                 if elder is not None:
                     answers = np.stack([elder.probabilities(mel.astype(np.float32)) for mel in pool.mels])
                     targets = torch.lerp(targets, torch.from_numpy(answers), recipe.elder_share)
-            # Order, dropout, mixup and masks of this epoch, in this process.
+            # Order, dropout, mixup, noise and masks of this epoch, in this process.
             torch.manual_seed((recipe.seed * 1_000_003 + run.epoch) * 1009 + world.rank)
             shared.train()
             progress.begin()

@@ -105,9 +105,8 @@ def _verdict(scores: list[Score], classifier: Classifier) -> Verdict:
     chosen = loudest = max(scores, key=lambda score: score.crying)
     if loudest.crying < classifier.card.thresholds["start"] and "background" in classifier.labels:
         chosen = min(scores, key=lambda score: score.probabilities["background"])
-    best = max(classifier.labels, key=chosen.probabilities.__getitem__)
-    probabilities = {name: chosen.probabilities[name] for name in classifier.labels}
-    return Verdict(best, probabilities[best], loudest.crying, probabilities)
+    best = max(chosen.probabilities, key=chosen.probabilities.__getitem__)
+    return Verdict(best, chosen.probabilities[best], loudest.crying, chosen.probabilities)
 
 
 def entry_of(path: Path, classifier: Classifier) -> dict[str, Any]:
