@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -111,7 +111,8 @@ class MainWindow(QMainWindow):
         if icon.exists():
             self.setWindowIcon(QIcon(str(icon)))
         self.setMinimumSize(900, 600)
-        self.resize(1180, 760)
+        # A small screen may have nobody who would make a window fit it.
+        self.resize(QSize(1180, 760).boundedTo(self.screen().availableSize()))
         self.side_bar = SideBarView(self)
         self.banner_view = BannerView(self)
         self.complaint_view = ComplaintView(self)

@@ -8,7 +8,8 @@ import sys
 import time
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QScreen
 from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -142,6 +143,22 @@ def test_what_went_wrong_with_the_files_is_said_at_the_start(
     window.show()
     assert window.complaint_view.isVisible()
     assert window.complaint_view.label.text() == "The settings could not be read."
+
+
+@pytest.mark.parametrize(("screen", "opened"), [((1024, 640), (1024, 640)), ((1920, 1080), (1180, 760))])
+def test_the_first_window_is_no_larger_than_the_screen(
+    monitor: Monitor,
+    settings: Settings,
+    history: History,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    screen: tuple[int, int],
+    opened: tuple[int, int],
+) -> None:
+    monkeypatch.setattr(QScreen, "availableSize", lambda _: QSize(*screen))
+    window = MainWindow(monitor, settings, history)
+    qtbot.addWidget(window)
+    assert (window.width(), window.height()) == opened
 
 
 def test_geometry_is_remembered(
