@@ -22,6 +22,7 @@ from babymonitor.core.detector import Score
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import label as known_label
 from babymonitor.core.settings import replace_file
+from babymonitor.core.verdict import most_telling
 from trainer import metrics
 from trainer.corpora import Clip, DataError, Division, Roots, counted, load
 from trainer.figures import roc_curve
@@ -71,9 +72,7 @@ def answer_of(rows: Floats, ends: npt.NDArray[np.int64], level_db: Floats, card:
     labels = card.labels
     crying_at = [at for at, name in enumerate(labels) if known_label(name).crying]
     crying = np.clip(rows[:, crying_at].sum(1), 0, 1)
-    at = int(np.argmax(crying))
-    if crying[at] < card.thresholds["start"] and "background" in labels:
-        at = int(np.argmin(rows[:, labels.index("background")]))
+    at = most_telling(rows, crying, card)
     return Answer(
         labels[int(np.argmax(rows[at]))],
         float(crying.max()),

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.audio import AudioError, RingBuffer, resampled_blocks
-from babymonitor.core.classifier import Classifier, ModelError
+from babymonitor.core.classifier import Classifier, ModelCard, ModelError
 from babymonitor.core.detector import Detector, Score
 from babymonitor.core.features import Wave
 
@@ -102,11 +102,18 @@ def _rows(scores: list[Score], classifier: Classifier) -> npt.NDArray[np.float64
 
 
 def _verdict(scores: list[Score], classifier: Classifier) -> Verdict:
-    chosen = loudest = max(scores, key=lambda score: score.crying)
-    if loudest.crying < classifier.card.thresholds["start"] and "background" in classifier.labels:
-        chosen = min(scores, key=lambda score: score.probabilities["background"])
+    rows, crying = _rows(scores, classifier), np.array([score.crying for score in scores])
+    chosen = scores[most_telling(rows, crying, classifier.card)]
     best = max(chosen.probabilities, key=chosen.probabilities.__getitem__)
-    return Verdict(best, chosen.probabilities[best], loudest.crying, chosen.probabilities)
+    return Verdict(best, chosen.probabilities[best], float(crying.max()), chosen.probabilities)
+
+
+def most_telling(rows: npt.NDArray[np.floating], crying: npt.NDArray[np.floating], card: ModelCard) -> int:
+    """Of windows (N, labels) and their P(crying) (N,) the one that a verdict tells, see `Verdict`."""
+    at = int(np.argmax(crying))
+    if crying[at] < card.thresholds["start"] and "background" in card.labels:
+        at = int(np.argmin(rows[:, card.labels.index("background")]))
+    return at
 
 
 def entry_of(path: Path, classifier: Classifier) -> dict[str, Any]:

@@ -302,8 +302,8 @@ class SoundEditor(QWidget):
         if not self._wave.size:
             text = ""
         elif self.has_selection:
-            words = self.tr("{start} – {end} s · {length} s")
-            text = words.format(start=f"{start:.2f}", end=f"{end:.2f}", length=f"{end - start:.2f}")
+            words = self.tr("{start}–{end} · {length} s")
+            text = words.format(start=f"{start:.1f}", end=f"{end:.1f}", length=f"{end - start:.1f}")
         else:
             text = self.tr("{length} s").format(length=f"{self.seconds:.1f}")
         self.region_label.setText(text)
