@@ -144,8 +144,8 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
     if family not in FAMILIES:
         raise DataError(f"There is no family '{family}'; there is {', '.join(FAMILIES)}.")
     names = (
-        "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup noise mask smoothing "
-        "precision average reuse seed workers lesson_weight elder_share"
+        "epochs epoch_windows batch learning_rate weight_decay schedule patience balance mixup overlay noise mask "
+        "smoothing precision average reuse seed workers lesson_weight elder_share"
     )
     weights = dict(arguments.weights)
     unknown = [name for name in weights if name not in FAMILIES or not FAMILIES[name].weights]
@@ -453,7 +453,8 @@ def _parser() -> argparse.ArgumentParser:
         "--elder-share", type=float, metavar="SHARE", help="of its answers in the targets (default: 0.7)"
     )
     train.add_argument("--lesson-weight", type=float, metavar="N", help="of the teacher's word (default: 0.1)")
-    train.add_argument("--from", dest="begin_from", type=Path, metavar="FILE", help="begin with its weights")
+    train.add_argument("--from", dest="begin_from", type=Path, metavar="FILE",
+                       help="begin with the weights of a model file or of a checkpoint")  # fmt: skip
     train.add_argument(
         "--rehearsal", action="store_true", help="write what it rehearses when it is taught, too (see `teach`)"
     )

@@ -68,7 +68,7 @@ def _temperature(logits: Tensor, truth: Tensor, weights: Tensor) -> float:
 def thresholds(crying: npt.NDArray[np.floating], cries: npt.NDArray[np.bool_], weights: Tensor) -> dict[str, float]:
     """Start: where 1 in 50 of the other windows would pass, within [0.6, 0.9]; end: well below it.
 
-    crying: calibrated P(crying) of unaltered validation windows. An alert needs three in a row, so windows may err
+    crying: calibrated P(crying) of unaltered validation windows. An alert needs more than one, so windows may err
     sometimes. (Tried on validation groups: 0.88 missed every third cry, 0.6 one in fifteen with 4 false alarms in 600
     clips, 0.5 one in twenty with 6.)
     """

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from babymonitor.core.alerts import AlertRules
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.classifier import Classifier
 from babymonitor.core.features import Wave, fit_frames, front_end
@@ -223,8 +224,8 @@ def _clip_scores(classifier: Classifier, teacher: Teacher | None, wave: Wave) ->
     rows = window_probabilities(classifier, wave)
     each = [classifier.crying(row) for row in rows]
     scores = {"model": max(each)}
-    # What an alert needs: to stay up for half a second, which is three windows in a row.
-    held = min(3, len(each))
+    # What an alert needs: to stay up for so many windows in a row.
+    held = min(AlertRules().windows_up(classifier.card.hop_seconds), len(each))
     scores["model_as_alert"] = max(min(each[at : at + held]) for at in range(len(each) - held + 1))
     if teacher is not None:
         # Its usual hop: 0.48 s.
@@ -233,7 +234,7 @@ def _clip_scores(classifier: Classifier, teacher: Teacher | None, wave: Wave) ->
 
 
 def _false_alarms(classifier: Classifier, scores: dict[str, list[float]], kinds: Sequence[str]) -> dict[str, Any]:
-    """Per kind of sound: clips, and how many stay three windows in a row above the model's own start threshold."""
+    """Per kind of sound: clips, and how many stay above the model's start threshold as long as an alert needs."""
     start = classifier.card.thresholds["start"]
     table: dict[str, Any] = {}
     for kind in sorted(set(kinds)):

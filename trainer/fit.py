@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from babymonitor.core.classifier import Classifier
 from trainer.batches import BALANCES, Drawer, WindowMaker, Windows
-from trainer.blend import in_noise, masked, mixed
+from trainer.blend import in_noise, masked, mixed, overlaid
 from trainer.corpora import DataError
 from trainer.metrics import roc_area
 from trainer.networks import Front
@@ -51,8 +51,8 @@ class Recipe:
     epoch is kept; 0: never, and the last is. balance: labels alike by ``sampling``, by ``weights`` in the loss, or
     ``none``. reason_weight: of why a child cries beside whether it does. lesson_weight: of a teacher's word
     beside the labels, if there is a teacher. elder_share: of an elder model's answers in the targets, if there is one.
-    mixup, noise, mask: shares of a batch, see `trainer.blend`. smoothing: of the targets. average: how much the
-    averaged weights, which are what is kept, remember at each step. precision: of the products while training; the
+    mixup, overlay, noise, mask: shares of a batch, see `trainer.blend`. smoothing: of the targets. average: how much
+    the averaged weights, which are what is kept, remember at each step. precision: of the products while training; the
     weights are float32 always.
     ``bfloat16`` is twice as quick for dense convolutions where the processor knows it, slower for separable ones, and
     very slow elsewhere; ``auto``, which families of dense convolutions have, takes it where it is known. workers:
@@ -71,6 +71,7 @@ class Recipe:
     lesson_weight: float = 0.1
     elder_share: float = 0.7
     mixup: float = 0.15
+    overlay: float = 0.0
     noise: float = 0.0
     mask: float = 1.0
     smoothing: float = 0.0
@@ -90,6 +91,7 @@ class Recipe:
                 raise DataError(f"The setting {name} must be at least {low}, not {getattr(self, name)}.")
         most = {
             "mixup": 1.0,
+            "overlay": 1.0,
             "noise": 1.0,
             "mask": 1.0,
             "smoothing": 0.5,
@@ -181,6 +183,16 @@ class Run:
         )
         partial.replace(path)
 
+    def begin_as(self, path: Path) -> None:
+        """Begin with the averaged weights that another run's checkpoint ends with, a teacher's head too."""
+        try:
+            averaged = torch.load(path, map_location="cpu", weights_only=True)["averaged"]
+            self.network.load_state_dict(averaged)
+        except Exception as error:  # torch has no one exception for a damaged file
+            raise DataError(f"{path} is no checkpoint of such a network: nothing can begin from it.") from error
+        self.averaged.load_state_dict(averaged)
+        self.best = averaged
+
     def restore(self, path: Path) -> None:
         """Put everything back as it was saved; DataError for what is damaged or of another run."""
         try:
@@ -213,11 +225,12 @@ def fit(
     kept: Path | None = None,
     origin: Sequence[Any] = (),
     elder: Classifier | None = None,
+    begin_as: Path | None = None,
 ) -> nn.Module:
     """Train and give back the averaged network. Killed at any moment and called again with `resume`, it ends with the
     very same weights (on a processor): the checkpoint holds all that the next epoch depends on, and windows depend on
     the seed alone. kept: see `Drawer`; origin: see `Run`. elder: a model of the same labels and front end, whose
-    answers are learnt beside them.
+    answers are learnt beside them. begin_as: see `Run`.
     """
     world = world or World()
     # Channels last is about twice as quick for separable convolutions on a processor.
@@ -237,6 +250,8 @@ def fit(
     steps = windows // whole
     weights = torch.from_numpy(maker.weights).to(world.device)
     run = Run(learner, labels, recipe, steps, [*origin, maker.identity, world.size])
+    if begin_as is not None:
+        run.begin_as(begin_as)
     if resume and checkpoint.is_file():
         run.restore(checkpoint)
     elif resume:
@@ -260,7 +275,7 @@ def fit(
                 if elder is not None:
                     answers = np.stack([elder.probabilities(mel.astype(np.float32)) for mel in pool.mels])
                     targets = torch.lerp(targets, torch.from_numpy(answers), recipe.elder_share)
-            # Order, dropout, mixup, noise and masks of this epoch, in this process.
+            # Order, dropout, mixup, overlays, noise and masks of this epoch, in this process.
             torch.manual_seed((recipe.seed * 1_000_003 + run.epoch) * 1009 + world.rank)
             shared.train()
             progress.begin()
@@ -268,6 +283,8 @@ def fit(
             for step, rows in enumerate(torch.randperm(size).split(batch), start=1):
                 seen, wanted = features[rows].to(world.device).float(), targets[rows].to(world.device)
                 seen, wanted = mixed(seen, wanted, recipe.mixup, spec)
+                if two_level.two_sided:
+                    seen, wanted = overlaid(seen, wanted, recipe.overlay, spec, two_level.crying)
                 wanted = torch.lerp(wanted, wanted.mean(1, keepdim=True), recipe.smoothing)
                 seen = in_noise(seen, recipe.noise, spec)
                 seen = masked(seen, recipe.mask, spec)
@@ -277,7 +294,8 @@ def fit(
                 loss = two_level.loss(logits.float(), wanted, recipe.reason_weight, weights)
                 if maker.teacher:
                     # Of two sounds in one the teacher was not asked.
-                    lesson, first = lessons[rows].to(world.device).float(), int(len(rows) * recipe.mixup)
+                    first = int(len(rows) * max(recipe.mixup, recipe.overlay))
+                    lesson = lessons[rows].to(world.device).float()
                     loss = loss + recipe.lesson_weight * lesson_loss(answer[1][first:].float(), lesson[first:])
                 run.optimiser.zero_grad(set_to_none=True)
                 loss.backward()

@@ -35,8 +35,8 @@ GRACE_SECONDS = 3.0
 LADDER = (0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 0.95, 0.98)
 """Start thresholds of the curve, closest where models are used; the end threshold keeps its proportion to them."""
 
-_HEARD_BEFORE = 0.6
-"""Seconds before an alert at which what set it off was sounding already: half a second the score must stay up."""
+_HEARD_BEFORE = 0.35
+"""Seconds before an alert at which what set it off was sounding already: two windows in a row tell of it."""
 
 
 @dataclass(frozen=True, slots=True)

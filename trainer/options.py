@@ -119,7 +119,15 @@ def add_recipe(sub: argparse.ArgumentParser, searched: bool = False) -> None:
         how.add_argument("--batch", type=positive, metavar="N", help="windows a step")
         how.add_argument("--learning-rate", type=float, metavar="RATE", help="the highest of the schedule")
         how.add_argument("--weight-decay", type=float, metavar="RATE")
-        how.add_argument("--mixup", type=float, metavar="SHARE", help="of a batch, overlaid with other windows")
+        how.add_argument(
+            "--mixup", type=float, metavar="SHARE", help="of a batch, mixed with other windows, and so their labels"
+        )
+        how.add_argument(
+            "--overlay",
+            type=float,
+            metavar="SHARE",
+            help="of a batch, with other windows under what cries, or is louder",
+        )
         how.add_argument("--noise", type=float, metavar="SHARE", help="of a batch, with steady noise over it")
         how.add_argument(
             "--mask", type=float, metavar="SHARE", help="of a batch, with bands and frames masked (SpecAugment)"

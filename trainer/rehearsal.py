@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from babymonitor.core.alerts import AlertRules
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.classifier import ModelCard
 from babymonitor.core.features import Wave, fit_frames, front_end
@@ -53,13 +54,14 @@ class Held:
     cries: npt.NDArray[np.bool_]
     groups: npt.NDArray[np.str_]
 
-    def held_up(self, answers: Floats, labels: Sequence[str]) -> npt.NDArray[np.float64]:
-        """The highest P(crying) that lasts for three windows in a row, as an alert must, of each clip, (clips,)."""
-        crying = answers[:, [at for at, name in enumerate(labels) if label(name).crying]].sum(1)
+    def held_up(self, answers: Floats, card: ModelCard) -> npt.NDArray[np.float64]:
+        """The highest P(crying) that lasts for as long as an alert needs, of each clip, (clips,)."""
+        crying = answers[:, [at for at, name in enumerate(card.labels) if label(name).crying]].sum(1)
+        needed = AlertRules().windows_up(card.hop_seconds)
         result = np.zeros(len(self.cries))
         for at in range(len(result)):
             row = crying[self.clip == at]
-            width = min(3, len(row))
+            width = min(needed, len(row))
             result[at] = max(row[first : first + width].min() for first in range(len(row) - width + 1))
         return result
 
@@ -274,13 +276,13 @@ def _row_of_windows(clip: Clip, waves: Any, body: Body) -> Floats:
     return np.stack([mel[:, first : first + card.window_frames] for first in starts])
 
 
-def everyone_else(held: Held, labels: tuple[str, ...], new: Floats, start: float) -> dict[str, Any]:
+def everyone_else(held: Held, card: ModelCard, new: Floats) -> dict[str, Any]:
     """What teaching did to everybody else: shares of their cries found and of other clips that would be raised, before
     and after, with the 95 % interval of what was gained on the cries (whole groups drawn). new: answers (N, labels).
     """
     from trainer.metrics import Rounds, rounded
 
-    old_up, new_up = (held.held_up(answers, labels) >= start for answers in (held.given, new))
+    old_up, new_up = (held.held_up(answers, card) >= card.thresholds["start"] for answers in (held.given, new))
     cries, others = held.cries, ~held.cries
     told: dict[str, Any] = {
         "cries": int(cries.sum()),

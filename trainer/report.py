@@ -267,7 +267,7 @@ def _crying(evaluation: Mapping[str, Any]) -> str:
     clips, parts = evaluation["clips_crying"], []
     text = f"{clips['cries']} clips with at least a second of crying, {clips['others']} known to hold none."
     parts.append(tag("p", text, class_="note"))
-    names = {"model": "highest window", "model_as_alert": "three windows in a row, as an alert", "yamnet": "YAMNet"}
+    names = {"model": "highest window", "model_as_alert": "held as long as an alert needs", "yamnet": "YAMNet"}
     rows = []
     for key, name in names.items():
         if key not in clips:
@@ -312,7 +312,7 @@ def _crying(evaluation: Mapping[str, Any]) -> str:
             tag("tr", tag("th", escape(kind), scope="row") + "".join(number_cell(str(one[key])) for key in keys))
             for kind, one in {"all of them": total, **false}.items()
         ]
-        parts.append(tag("h3", "Clips without a cry that stay above the start threshold for three windows"))
+        parts.append(tag("h3", "Clips without a cry that stay above the start threshold as long as an alert needs"))
         head = headings("sound", *(key.replace("_", " ") for key in keys))
         parts.append(data_table(head, rows[:1], "Clips above the threshold", ""))
         each = data_table(head, rows[1:], "Clips above the threshold, by kind of sound", "")

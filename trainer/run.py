@@ -38,11 +38,11 @@ class Request:
     """What is to be trained. checkpoint and cache: where the run keeps what it can continue from.
 
     augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
-    to start from; an estimator's body is taken from it as it is. weights: of a family that has pretrained ones, see
-    `Family.network`. members: networks that answer together, see `Ensemble`. kept: where drawn windows lie for other
-    families, see `Drawer`. teacher: YAMNet's .tflite, whose word is learnt beside the labels. elder: a
-    model file, larger or several in one, whose answers are learnt as well. licence: of the model; "": as its data,
-    whose licences the card names.
+    to start from, or a training's checkpoint; an estimator's body is taken from it as it is. weights: of a family that
+    has pretrained ones, see `Family.network`. members: networks that answer together, see `Ensemble`. kept: where drawn
+    windows lie for other families, see `Drawer`. teacher: YAMNet's .tflite, whose word is learnt beside the labels.
+    elder: a model file, larger or several in one, whose answers are learnt as well. licence: of the model; "": as its
+    data, whose licences the card names.
     """
 
     data: Roots
@@ -221,12 +221,15 @@ def _trained(
     family, labels, recipe = FAMILIES[request.family], maker.labels, request.recipe
     torch.manual_seed(recipe.seed)
     network = family.network(labels, request.weights)
-    if request.begin_from is not None:
+    whole = request.begin_from if request.begin_from and request.begin_from.suffix == ".checkpoint" else None
+    if request.begin_from is not None and whole is None:
         begun = network.body if isinstance(network, Estimator) else network
         if begun is None:
             raise DataError(f"The family {family.name} is fitted at once: there is nothing to begin from.")
         torch_file.take_over(request.begin_from, begun, labels)
     if isinstance(network, Estimator):
+        if whole is not None:
+            raise DataError(f"The family {family.name} is fitted at once: no checkpoint is of it.")
         if request.members > 1:
             raise DataError(f"The family {family.name} is fitted, the same for every seed: --members is for networks.")
         known = fixed_windows(data.side("train"), waves, labels, family.front)
@@ -245,6 +248,7 @@ def _trained(
         request.kept,
         origin_of(request),
         _elder(request, labels),
+        whole,
     )
 
 

@@ -211,7 +211,7 @@ def learn(
     told = None
     if "test" in rehearsal.held:
         held = rehearsal.held["test"]
-        told = everyone_else(held, labels, adapter(held.given, held.embeddings), card.thresholds["start"])
+        told = everyone_else(held, card, adapter(held.given, held.embeddings))
     return Lesson(adapter, answers, how, told, factor)
 
 
@@ -219,7 +219,7 @@ def _harms(adapter: Adapter, card: ModelCard, rehearsal: Rehearsal) -> bool:
     if "validation" not in rehearsal.held:
         return False
     held = rehearsal.held["validation"]
-    told = everyone_else(held, card.labels, adapter(held.given, held.embeddings), card.thresholds["start"])
+    told = everyone_else(held, card, adapter(held.given, held.embeddings))
     return bool(refusal(told))
 
 

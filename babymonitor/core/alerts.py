@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -25,11 +26,15 @@ class AlertRules:
 
     start_threshold: float = 0.6
     end_threshold: float = 0.3
-    minimum_seconds: float = 0.5
+    minimum_seconds: float = 0.2
     end_seconds: float = 8.0
     cool_down_seconds: float = 5.0
     repeat_seconds: float = 60.0
     maximum_seconds: float = 900.0
+
+    def windows_up(self, hop_seconds: float) -> int:
+        """How many windows in a row must be up before anyone is woken."""
+        return 1 + math.ceil(self.minimum_seconds / hop_seconds - 1e-6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ END_THRESHOLD = Setting(
     "end_threshold", 0.3, _HEARING, "Crying ends below", "P(crying) below which it may be over.", "", 0.001, 0.999
 )
 MINIMUM_SECONDS = Setting(
-    "minimum_seconds", 0.5, _ALARM, "Wake me after", "How long it must cry before the alarm is given.", "s", 0.0, 60.0
+    "minimum_seconds", 0.2, _ALARM, "Wake me after", "How long it must cry before the alarm is given.", "s", 0.0, 60.0
 )
 END_SECONDS = Setting(
     "end_seconds", 8.0, _ALARM, "Over after quiet of", "A baby draws breath, and pauses.", "s", 1.0, 300.0

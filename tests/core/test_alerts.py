@@ -144,3 +144,10 @@ def test_an_earlier_candidate_leaves_no_trace() -> None:
     alert = night.events[-1][1].alert
     assert alert.reasons == {"pain": 1.0}
     assert alert.peak_db == -30
+
+
+@pytest.mark.parametrize(("minimum", "windows"), [(0.0, 1), (0.2, 2), (HOP, 2), (0.5, 3), (0.6, 4)])
+def test_as_many_windows_as_are_told_raise_an_alert(minimum: float, windows: int) -> None:
+    assert dataclasses.replace(RULES, minimum_seconds=minimum).windows_up(HOP) == windows
+    assert not Night(minimum_seconds=minimum).hear(0.9, (windows - 1) * HOP).events
+    assert len(Night(minimum_seconds=minimum).hear(0.9, windows * HOP).events) == 1

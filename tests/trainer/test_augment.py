@@ -10,7 +10,7 @@ import torch
 
 from babymonitor.core.features import FeatureSpec, log_mel, mel_filters
 from trainer import augment, blend, synthetic
-from trainer.blend import in_noise, masked, mixed
+from trainer.blend import in_noise, loudness, masked, mixed, overlaid
 
 RATE = 16000
 
@@ -88,6 +88,49 @@ def test_mixup_of_log_mels_is_mixup_of_sound() -> None:
         (mels[1].mean(1) > mels[0].mean(1)).nonzero().flatten().tolist()
     )
     assert torch.allclose(features[0].amax(), mels[0].amax(), atol=0.4)
+
+
+CRYING = torch.tensor([True, False])
+
+
+def test_a_cry_with_other_sound_over_it_is_still_a_cry() -> None:
+    """Powers add; the label is the cry's, be the other sound up to 5 dB louder; of two alike it is the louder one's."""
+    torch.manual_seed(0)
+    spec = FeatureSpec()
+    low, high = (torch.from_numpy(log_mel(tone(hz), spec)) for hz in (300, 2000))
+    cry, other = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    for swapped in (False, True):
+        rows = [(low, cry), (high, other)][:: -1 if swapped else 1] * 100
+        features, targets = (torch.stack(column) for column in zip(*rows, strict=True))
+        heard, labels = overlaid(features, targets, 1.0, spec, CRYING)
+        assert torch.equal(labels, cry.expand(200, 2))
+        under_db = [
+            10 * np.log10(float(loudness((one.exp() - low.exp()).clamp(min=1e-9).log()[None], spec))) for one in heard
+        ]
+        above_db = 10 * np.log10(float(loudness(low[None], spec))) - np.array(under_db)
+        assert -5.5 < above_db.min() < -3
+        assert 18 < above_db.max() < 20.5
+    alike, labels = overlaid(torch.stack([low, high] * 50), other.expand(100, 2), 1.0, spec, CRYING)
+    assert torch.equal(labels, other.expand(100, 2))
+    assert bool((loudness(alike, spec) <= 2.01 * loudness(low[None], spec).max()).all())
+
+
+def test_an_overlay_leaves_alone_what_has_no_label_and_what_is_no_log_mel() -> None:
+    torch.manual_seed(0)
+    spec = FeatureSpec(kind="log_mel_prosody")
+    features, labels = torch.randn(8, spec.rows, 100), torch.eye(2)[[0, 1, 0, 1, 0, 1, 0, 1]]
+    heard, same = overlaid(features, labels, 0.5, spec, CRYING)
+    assert torch.equal(heard[4:], features[4:])
+    assert not torch.equal(heard[:4], features[:4])
+    # Pitch and harmonicity are those of the one whose label stays: the last of eight, and so on, lies over the first.
+    assert torch.equal(heard[1, spec.n_mels :], features[6, spec.n_mels :])
+    assert torch.equal(same[:4, 0], torch.ones(4))
+    labels[7] = 0.0
+    heard, same = overlaid(features, labels, 0.5, spec, CRYING)
+    assert torch.equal(heard[0], features[0])
+    assert torch.equal(same[0], labels[0])
+    raw = FeatureSpec(kind="wave", n_fft=1, hop_length=1, n_mels=1, fmin_hz=0.0, fmax_hz=8000.0)
+    assert torch.equal(overlaid(features[:, :1], labels, 0.5, raw, CRYING)[0], features[:, :1])
 
 
 def test_noise_over_log_mels_is_noise_over_sound(monkeypatch: pytest.MonkeyPatch) -> None:

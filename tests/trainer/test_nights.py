@@ -28,7 +28,7 @@ from trainer.waves import Waves, closed
 
 STILL = Background("still", -70, {"pink": lambda rng, n: synthetic.coloured(rng, n, 1.0)}, nearer_db=40)
 BURSTS = Background("bursts", -10, {"burst": lambda rng, n: synthetic.coloured(rng, n // 4, 0.0)}, gap_seconds=20)
-RULES = AlertRules(start_threshold=0.6, end_threshold=0.3)
+RULES = AlertRules(start_threshold=0.6, end_threshold=0.3, minimum_seconds=0.5)
 HOURS = 0.1
 
 

@@ -16,6 +16,7 @@ import torch
 
 from babymonitor.core.classifier import Classifier
 from trainer.__main__ import main
+from trainer.corpora import DataError
 from trainer.fit import Progress, Recipe
 from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel
@@ -183,6 +184,32 @@ def test_a_training_begins_from_a_models_weights(trained: tuple[Path, Path], dat
         state = torch.load(output.with_suffix(".checkpoint"), weights_only=True)["best"]
         network.load_state_dict(state)
         assert torch.allclose(network(torch.from_numpy(mel[None])), near, atol=0.2)
+
+
+def test_a_training_begins_with_what_another_ended_with(
+    trained: tuple[Path, Path], data_set: Path, tmp_path: Path
+) -> None:
+    """One step that learns next to nothing leaves the averaged weights of the checkpoint as they were."""
+    begun, output = trained[0].with_suffix(".checkpoint"), tmp_path / "on.onnx"
+    few = replace(TINY, epochs=1, epoch_windows=8, learning_rate=1e-9)
+    train(request_for(data_set, trained[1], output, recipe=few, begin_from=begun))
+    before, after = (
+        torch.load(path, weights_only=True)["averaged"] for path in (begun, output.with_suffix(".checkpoint"))
+    )
+    weights = [name for name in before if name.endswith("weight")]
+    assert weights
+    for name in weights:
+        assert torch.allclose(before[name], after[name], atol=1e-6), name
+
+
+def test_a_checkpoint_of_another_network_is_no_beginning(
+    trained: tuple[Path, Path], data_set: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "begun.checkpoint"
+    damaged.write_bytes(trained[0].with_suffix(".checkpoint").read_bytes()[:-500])
+    for family, begun in (("base_cnn", trained[0].with_suffix(".checkpoint")), ("cnn_tiny", damaged)):
+        with pytest.raises(DataError, match="nothing can begin from it"):
+            train(request_for(data_set, trained[1], tmp_path / "on.onnx", family=family, begin_from=begun))
 
 
 def test_weights_of_another_family_are_refused(trained: tuple[Path, Path], data_set: Path, capsys: Any) -> None:

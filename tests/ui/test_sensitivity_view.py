@@ -168,7 +168,7 @@ def test_what_else_changes_the_figures_is_said(view: SensitivityView, window: Ma
     assert "Wake me after" not in view.note_label.text()
     settings[MINIMUM_SECONDS] = 10.0
     settings[LOUD_ALERTS] = True
-    assert "“Wake me after” at 0.5 s, not at your 10 s" in view.note_label.text()
+    assert "“Wake me after” at 0.2 s, not at your 10 s" in view.note_label.text()
     assert "any loud sound" in view.note_label.text()
 
 
