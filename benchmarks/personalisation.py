@@ -89,15 +89,17 @@ class EveryoneElse:
 
     def __init__(self, bench: Bench, side: str) -> None:
         self._held, self._bench = bench.rehearsal.held[side], bench
-        self._labels = bench.body.card.labels
-        self._start = bench.body.card.thresholds["start"]
-        self._old = self._held.held_up(self._held.given, self._labels) >= self._start
+        self._old = self._found(self._held.given)
         self._changes: list[Any] = []
 
     def note(self, adapter: Any, taught: Sequence[str] = ()) -> None:
-        new = self._held.held_up(adapter(self._held.given, self._held.embeddings), self._labels) >= self._start
+        new = self._found(adapter(self._held.given, self._held.embeddings))
         known = np.isin(self._held.groups, [group_hash(group) for group in taught])
         self._changes.append(np.where(known, np.nan, 1.0 * new))
+
+    def _found(self, answers: Any) -> Any:
+        card = self._bench.body.card
+        return self._held.held_up(answers, card) >= card.thresholds["start"]
 
     def told(self) -> dict[str, Any]:
         """Means over the lessons noted; intervals over groups."""
