@@ -6,10 +6,10 @@ import base64
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QScreen
 from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -155,7 +155,7 @@ def test_the_first_window_is_no_larger_than_the_screen(
     screen: tuple[int, int],
     opened: tuple[int, int],
 ) -> None:
-    monkeypatch.setattr(QScreen, "availableSize", lambda _: QSize(*screen))
+    monkeypatch.setattr(MainWindow, "screen", lambda _: SimpleNamespace(availableSize=lambda: QSize(*screen)))
     window = MainWindow(monitor, settings, history)
     qtbot.addWidget(window)
     assert (window.width(), window.height()) == opened
