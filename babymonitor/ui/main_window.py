@@ -112,7 +112,7 @@ class MainWindow(QMainWindow):
             self.setWindowIcon(QIcon(str(icon)))
         self.setMinimumSize(900, 600)
         # A small screen may have nobody who would make a window fit it.
-        self.resize(QSize(1180, 760).boundedTo(self.screen().availableSize()))
+        self.resize(QSize(1180, 760).boundedTo(_room_on_screen()))
         self.side_bar = SideBarView(self)
         self.banner_view = BannerView(self)
         self.complaint_view = ComplaintView(self)
@@ -540,6 +540,11 @@ class MainWindow(QMainWindow):
         except (binascii.Error, ValueError):
             return
         self.restoreGeometry(QByteArray(raw))
+
+
+def _room_on_screen() -> QSize:
+    # Not `self.screen()`: PySide makes the screen a child of whoever was asked for it, and crashes when that one goes.
+    return QGuiApplication.primaryScreen().availableSize()
 
 
 def _app() -> QApplication:

@@ -6,7 +6,6 @@ import base64
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QSize, Qt
@@ -17,6 +16,7 @@ from babymonitor.core.history import AlertRow, History
 from babymonitor.core.settings import CLOSE_TO_TRAY, THEME, WINDOW_GEOMETRY, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.live.state import Activity, MonitorState
+from babymonitor.ui import main_window
 from babymonitor.ui.history_view import HistoryView
 from babymonitor.ui.main_window import LABEL_PAGE, MONITOR_PAGE, NIGHTS_PAGE, TRAIN_PAGE, MainWindow
 from babymonitor.ui.settings_dialog import SettingsDialog
@@ -155,7 +155,7 @@ def test_the_first_window_is_no_larger_than_the_screen(
     screen: tuple[int, int],
     opened: tuple[int, int],
 ) -> None:
-    monkeypatch.setattr(MainWindow, "screen", lambda _: SimpleNamespace(availableSize=lambda: QSize(*screen)))
+    monkeypatch.setattr(main_window, "_room_on_screen", lambda: QSize(*screen))
     window = MainWindow(monitor, settings, history)
     qtbot.addWidget(window)
     assert (window.width(), window.height()) == opened
