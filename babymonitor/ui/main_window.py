@@ -543,7 +543,7 @@ class MainWindow(QMainWindow):
 
 
 def _room_on_screen() -> QSize:
-    # Not `self.screen()`: PySide makes the screen a child of whoever was asked for it, and crashes when that one goes.
+    # Not `self.screen()`: PySide makes the screen a child of whoever was asked for it, and collecting garbage crashed.
     return QGuiApplication.primaryScreen().availableSize()
 
 
