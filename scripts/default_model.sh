@@ -19,6 +19,7 @@ label() { # OUTPUT, then options
     [ -f "$1" ] || "$python" -m trainer label --data "$corpus" --yamnet "$yamnet" --cache "$kept/scores" --output "$@"
 }
 
+noisy=(--augment night,warp=0.6 --noise 0.3)
 learn() { # SEGMENTS OUTPUT, then options
     local resume=()
     [ -f "${2%.onnx}.checkpoint" ] && resume=(--resume)
@@ -27,14 +28,13 @@ learn() { # SEGMENTS OUTPUT, then options
 }
 
 network() { # NAME SEED: first with steady noise over it, then at a lower rate with all other sound over it
-    learn trainer/labels/segments.csv "$kept/$1-begun.onnx" --augment night,warp=0.6 --noise 0.3 \
-        --epochs 40 --epoch-windows 16384 --seed "$2"
+    learn trainer/labels/segments.csv "$kept/$1-begun.onnx" "${noisy[@]}" --epochs 40 --epoch-windows 16384 --seed "$2"
     learn trainer/labels/segments.csv "$kept/$1.onnx" --from "$kept/$1-begun.checkpoint" --augment night,warp=0.4 \
         --mixup 0 --overlay 0.4 --noise 0.15 --learning-rate 0.002 --epochs 16 --epoch-windows 16384 --seed "3$2"
 }
 
 label "$kept/first.csv"
-learn "$kept/first.csv" "$kept/rough.onnx" --augment night,warp=0.6 --noise 0.3 --epochs 8 --epoch-windows 12288
+learn "$kept/first.csv" "$kept/rough.onnx" "${noisy[@]}" --epochs 8 --epoch-windows 12288
 label "$kept/segments.csv" --student "$kept/rough.onnx" --sides "$sides"
 cp "$kept/segments.csv" trainer/labels/segments.csv
 # Two that err differently hear better than either; there is a core for each.

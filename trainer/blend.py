@@ -98,10 +98,9 @@ def overlaid(
     gain = (loudness(heard[:, bands], spec) / loudness(under, spec)).log() - above_db * (math.log(10) / 10)
     heard = torch.cat((torch.logaddexp(heard[:, bands], under + gain[:, None, None]), heard[:, spec.n_mels :]), 1)
     both = (first.sum(1) > 0) & (second.sum(1) > 0)
+    heard = torch.where(both[:, None, None], heard, one)
     label = torch.where((turned & both)[:, None], second, first)
-    return torch.cat((torch.where(both[:, None, None], heard, one), features[count:])), torch.cat(
-        (label, targets[count:])
-    )
+    return torch.cat((heard, features[count:])), torch.cat((label, targets[count:]))
 
 
 def in_noise(features: Tensor, share: float, spec: FeatureSpec) -> Tensor:

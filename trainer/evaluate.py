@@ -223,10 +223,7 @@ def _of_clips(classifier: Classifier, clips: Sequence[Clip], waves: Waves, yamne
 def _clip_scores(classifier: Classifier, teacher: Teacher | None, wave: Wave) -> dict[str, float]:
     rows = window_probabilities(classifier, wave)
     each = [classifier.crying(row) for row in rows]
-    scores = {"model": max(each)}
-    # What an alert needs: to stay up for so many windows in a row.
-    held = min(AlertRules().windows_up(classifier.card.hop_seconds), len(each))
-    scores["model_as_alert"] = max(min(each[at : at + held]) for at in range(len(each) - held + 1))
+    scores = {"model": max(each), "model_as_alert": AlertRules().held_up(each, classifier.card.hop_seconds)}
     if teacher is not None:
         # Its usual hop: 0.48 s.
         scores["yamnet"] = float(teacher.scores(wave, hop=7680)[:, 20].max())

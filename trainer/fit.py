@@ -191,7 +191,6 @@ class Run:
         except Exception as error:  # torch has no one exception for a damaged file
             raise DataError(f"{path} is no checkpoint of such a network: nothing can begin from it.") from error
         self.averaged.load_state_dict(averaged)
-        self.best = averaged
 
     def restore(self, path: Path) -> None:
         """Put everything back as it was saved; DataError for what is damaged or of another run."""

@@ -57,13 +57,8 @@ class Held:
     def held_up(self, answers: Floats, card: ModelCard) -> npt.NDArray[np.float64]:
         """The highest P(crying) that lasts for as long as an alert needs, of each clip, (clips,)."""
         crying = answers[:, [at for at, name in enumerate(card.labels) if label(name).crying]].sum(1)
-        needed = AlertRules().windows_up(card.hop_seconds)
-        result = np.zeros(len(self.cries))
-        for at in range(len(result)):
-            row = crying[self.clip == at]
-            width = min(needed, len(row))
-            result[at] = max(row[first : first + width].min() for first in range(len(row) - width + 1))
-        return result
+        rows = [crying[self.clip == at].tolist() for at in range(len(self.cries))]
+        return np.array([AlertRules().held_up(row, card.hop_seconds) for row in rows])
 
 
 @dataclass(frozen=True, slots=True)

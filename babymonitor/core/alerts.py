@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import count
@@ -35,6 +35,11 @@ class AlertRules:
     def windows_up(self, hop_seconds: float) -> int:
         """How many windows in a row must be up before anyone is woken."""
         return 1 + math.ceil(self.minimum_seconds / hop_seconds - 1e-6)
+
+    def held_up(self, crying: Sequence[float], hop_seconds: float) -> float:
+        """The highest P(crying) that lasts for as many windows as an alert needs, or for all there are."""
+        width = min(self.windows_up(hop_seconds), len(crying))
+        return max(min(crying[first : first + width]) for first in range(len(crying) - width + 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,3 +151,9 @@ def test_as_many_windows_as_are_told_raise_an_alert(minimum: float, windows: int
     assert dataclasses.replace(RULES, minimum_seconds=minimum).windows_up(HOP) == windows
     assert not Night(minimum_seconds=minimum).hear(0.9, (windows - 1) * HOP).events
     assert len(Night(minimum_seconds=minimum).hear(0.9, windows * HOP).events) == 1
+
+
+def test_what_lasts_counts_and_not_the_highest_peak() -> None:
+    rules = dataclasses.replace(RULES, minimum_seconds=HOP)
+    assert rules.held_up([0.1, 0.9, 0.2, 0.6, 0.7], HOP) == 0.6
+    assert rules.held_up([0.4], HOP) == 0.4, "of a sound that is over before"
