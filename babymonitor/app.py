@@ -235,8 +235,9 @@ def run() -> int:
         return 1
     instance.listen(application.window)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # The monitor's timers let Python see the signal soon.
-        signal.signal(number, lambda *_: application.end())
+        # The monitor's timers let Python see the signal soon; it comes in the middle of whatever Python does then,
+        # which is finished before anything is taken from under it.
+        signal.signal(number, lambda *_: QTimer.singleShot(0, application.end))
     application.show()
     status = qt.exec()
     if is_thread_left_behind():

@@ -335,11 +335,14 @@ class Monitor(QObject):
 
     @Slot(object)
     def _on_scored(self, score: Score) -> None:
-        if self._listening is None:
+        listening = self._listening
+        if listening is None:
             return
-        self._tell(self._listening.take(score))
+        self._tell(listening.take(score))
         self.scored.emit(score)
-        self._set_state(self._listening.state)
+        if self._listening is not listening:
+            return  # whoever was told has ended it
+        self._set_state(listening.state)
 
     @Slot(object, str)
     def _on_model_opened(self, card: ModelCard, path: str) -> None:

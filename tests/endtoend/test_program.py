@@ -24,6 +24,7 @@ from babymonitor.app import Application
 from babymonitor.core import paths
 from babymonitor.core.history import History
 from babymonitor.core.settings import WINDOW_GEOMETRY, Settings
+from babymonitor.live.state import Activity
 
 pytestmark = [pytest.mark.window, pytest.mark.sound_card]
 
@@ -73,6 +74,48 @@ def test_it_opens_hears_and_ends_cleanly_when_it_is_asked_to(room: None) -> None
     assert len(history.minutes(0, 1e12)) >= 1
     history.close()
     assert Settings(paths.settings_file())[WINDOW_GEOMETRY]
+
+
+ASKED_TO_END_IN_A_SLOT = """
+import signal
+from babymonitor import app
+
+class Application(app.Application):
+    def __init__(self, qt):
+        super().__init__(qt)
+        self.monitor.scored.connect(self.on_scored)
+
+    def on_scored(self, score):
+        self.monitor.scored.disconnect(self.on_scored)
+        signal.raise_signal(signal.SIGTERM)
+        print("then", self.monitor.state.activity.value)
+
+app.Application = Application
+raise SystemExit(app.run())
+"""
+
+
+def test_what_the_program_does_when_it_is_asked_to_end_is_finished_first(room: None) -> None:
+    """A signal comes between any two of Python's instructions; nothing may be taken from under those around it."""
+    done = subprocess.run([sys.executable, "-c", ASKED_TO_END_IN_A_SLOT], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "then starting\n"
+    assert "ERROR" not in log()
+    assert "ended" in log()
+
+
+def test_whoever_is_told_a_score_may_end_the_listening(qtbot: QtBot, qapp: QApplication, room: None) -> None:
+    application = Application(qapp)
+    application.monitor.scored.connect(application.monitor.stop)
+    with qtbot.waitSignal(application.monitor.scored, timeout=15000):
+        application.show()
+    stopped = application.monitor.state.activity is Activity.STOPPED
+    shown = " ".join(application.window.complaint_view.sentences)
+    application.shut_down()
+    application.window.hide()
+    application.window.deleteLater()
+    assert stopped
+    assert "Something went wrong" not in shown
 
 
 def test_a_second_program_shows_the_first_and_ends(room: None) -> None:
