@@ -17,6 +17,7 @@ import numpy as np
 
 import resources.synthesise
 import trainer.augment
+import trainer.codecs
 import trainer.composer
 import trainer.synthetic
 from babymonitor.core.audio import SAMPLE_RATE
@@ -26,6 +27,7 @@ from benchmarks.hearing.kept import Sound, hash_of
 from resources import synthesise
 from trainer import synthetic
 from trainer.augment import add
+from trainer.codecs import codec_copy
 from trainer.composer import BACKGROUNDS, Piece, Stock, gathered
 from trainer.corpora import Clip, DataError, Division, Roots, draw, load
 from trainer.judge import chosen
@@ -122,6 +124,11 @@ class Material:
             return (wave if alter is None else alter(wave),)
 
         return Sound(key, blocks)
+
+    def by_telephone(self, item: Item) -> Sound:
+        """The clip after a codec of telephones and recorders, one of several by its name: as most cries came to us."""
+        key = f"by telephone {_code(trainer.codecs)}"
+        return self.sound(item, key, lambda wave: codec_copy(wave, zlib.crc32(item.path.encode())))
 
     def alone(self, item: Item) -> Sound:
         """The clip, or a sound made by its name, in a quiet room."""

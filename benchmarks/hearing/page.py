@@ -128,6 +128,8 @@ def _clips(results: Mapping[str, Any]) -> str:
         "test side": "(a) Test side: at least a second of crying, against clips known to hold none",
         "cries that the pitch helped to tell, test side": "(a′) Of (a), those with less than a second by YAMNet alone",
         "test side, against sounds of other origin": "(a″) The cries of (a) against clips of corpora never learnt from",
+        "test side, against sounds of other origin by telephone": "(a‴) As (a″), and those sounds, too, through a "
+        "telephone, as nearly all cries came: who knows the telephone shall not pass for who knows the cry",
         "cries by people's word, test side": "(b) Cries labelled by people, test side, against every other clip",
         "cries by people's word, validation side": "(b′) The same of the validation side, which calibrated our model",
     }

@@ -272,6 +272,16 @@ def test_what_lies_under_a_cry_is_part_of_its_name(data_set: Path, tmp_path: Pat
         assert replace(material, stock=stock, origin=origin_of(stock)).mixed(item, "fan", 0.0).key != key
 
 
+def test_by_telephone_it_is_the_same_clip_through_a_codec(data_set: Path, tmp_path: Path) -> None:
+    material = gather([data_set], None, tmp_path)
+    for item in material.foreign:
+        plain, phoned = (np.concatenate([*one(item).blocks()]) for one in (material.sound, material.by_telephone))
+        assert phoned.shape == plain.shape
+        assert not np.array_equal(phoned, plain)
+        assert abs(np.log10(np.mean(phoned**2) / np.mean(plain**2))) < 0.3, "about as loud"
+        assert material.sound(item).key != material.by_telephone(item).key
+
+
 def test_who_labelled_the_test_side_is_told(data_set: Path, tmp_path: Path) -> None:
     """A model of ours, which is counted; or the pitch of the voice, whose cries are a set of their own."""
     material = gather([data_set], None, tmp_path)
@@ -382,6 +392,13 @@ def test_the_page_stands_alone_and_says_what_the_values_say(run: tuple[Path, lis
     assert values["nights"]["hours"] == pytest.approx(13 * 0.025, abs=0.1)
     for row in values["clips"]["test side"]["rows"]:
         assert len(row["found"]) == 2
+    plain, phoned = (
+        values["clips"][f"test side, against sounds of other origin{how}"] for how in ("", " by telephone")
+    )
+    assert (phoned["cries"], phoned["others"]) == (plain["cries"], plain["others"])
+    assert phoned["others"] == 2
+    assert [row["name"] for row in phoned["rows"]] == [row["name"] for row in plain["rows"]]
+    assert phoned["rows"] != plain["rows"]
     assert set(values["alone"]["named"]) == {"cats", "dogs (made)", "singing (made)", "sirens"}
     assert values["voter"]["windows"] >= 20
     assert "Baby Monitor" in values["invariance"]["listeners"]
