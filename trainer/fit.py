@@ -308,7 +308,7 @@ def fit(
             run.spent += time.monotonic() - began
             if not math.isfinite(total):
                 raise DivergedError("The loss is not a number any more: try a lower --learning-rate.")
-            figures = validate(_kept(run.averaged, labels), labels, validation)
+            figures = validate(_kept(run.averaged), labels, validation)
             progress.judged(figures["balanced_accuracy"])
             run.judge(world.agree(sum(figures.values())))
             run.epoch += 1
@@ -319,12 +319,12 @@ def fit(
                 event({**told, **figures, "seconds": round(run.spent, 1), "seconds_left": progress.rounded_left})
     progress.end()
     run.averaged.load_state_dict(run.best)
-    return _kept(run.averaged, labels).cpu()
+    return _kept(run.averaged).cpu()
 
 
-def _kept(learner: nn.Module, labels: tuple[str, ...]) -> nn.Module:
+def _kept(learner: nn.Module) -> nn.Module:
     """The network that is kept: what only listened to the teacher goes."""
-    return learner.alone(labels) if isinstance(learner, Taught) else learner
+    return learner.network if isinstance(learner, Taught) else learner
 
 
 def lesson_loss(logits: Tensor, lessons: Tensor) -> Tensor:

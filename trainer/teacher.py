@@ -23,8 +23,6 @@ from trainer.corpora import DataError, existing
 
 CLASSES = 521
 """Of AudioSet, as YAMNet knows them."""
-BABY_CRY, MEOW = 20, 78
-"""The classes "baby cry, infant cry" and "meow"."""
 SLOT = 4096
 """Samples from one frame to the next where clips are labelled or learnt from: 0.256 s, the hop of the detector."""
 FRAME = 15600

@@ -236,7 +236,7 @@ def _of_checkpoint(path: Path, card: ModelCard) -> Loaded | None:
         learner.load_state_dict(state)
     except (RuntimeError, TypeError):
         return None
-    return Loaded((learner.alone(card.labels) if isinstance(learner, Taught) else network).eval(), family, card)
+    return Loaded(network.eval(), family, card)
 
 
 def _reproduces_golden(loaded: Loaded) -> bool:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-
-from trainer.networks.heads import TwoLevel
-from trainer.teacher import BABY_CRY, MEOW
 
 
 class Network(nn.Module):
@@ -44,14 +40,9 @@ class Network(nn.Module):
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": learning_rate}]
 
 
-WORDS = {BABY_CRY: 0.5, MEOW: -0.75}
-"""Of the teacher's classes, as they were learnt, in the evidence for crying beside what was learnt from labels: those
-are of few babies, one kind of phone and a dozen cats, and the teacher has heard a hundred times as many."""
-
-
 class Taught(nn.Module):
     """A network for as long as it learns from a teacher: a second head on its embedding answers with the teacher's
-    classes, (B, rows, frames) → logits (B, labels), (B, classes).
+    classes, (B, rows, frames) → logits (B, labels), (B, classes). The network alone is kept.
     """
 
     def __init__(self, network: Network, classes: int) -> None:
@@ -66,18 +57,6 @@ class Taught(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         embedding = self.network.dropout(self.network.embed(features))
         return self.network.head(embedding), self.lesson(embedding)
-
-    def alone(self, labels: tuple[str, ...]) -> Network:
-        """A copy of the network as it is kept: without its second head, but for the `WORDS` that it has learnt to say
-        in the teacher's place. They go into the evidence for crying, if these labels have such; not their offset, which
-        is the calibration's. Both heads are linear in the embedding, so this is only another first one.
-        """
-        network, two_level = copy.deepcopy(self.network), TwoLevel(labels)
-        with torch.no_grad():
-            for at in two_level.crying_at if two_level.two_sided else ():
-                for word, share in WORDS.items():
-                    network.head.weight[at] += share * self.lesson.weight[word]
-        return network
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """The network's, and its second head's."""
