@@ -48,7 +48,8 @@ little &
 much
 wait $!
 "$python" -m trainer combine "$kept/little.onnx" "$kept/much.onnx" --output "$kept/default.onnx" --name Default
-# When to wake is decided on babies and beds of the validation side, two hours of each; what the app's slider says is of the test side.
+# When to wake is decided on babies and beds of the validation side, two hours of each (one composition is too little to
+# choose by); what the app's slider says is of the test side.
 nights() { # SIDE, then options
     "$python" -m trainer nights --model "$kept/default.onnx" --data "$corpus" --segments trainer/labels/segments.csv \
         --sides "$sides" --hours 1 --split "$1" --report "$kept/nights-$1" "${@:2}"
