@@ -88,18 +88,14 @@ class EveryoneElse:
     """The rehearsal's held clips of one side, before and after each lesson; without the groups that were taught."""
 
     def __init__(self, bench: Bench, side: str) -> None:
-        self._held, self._bench = bench.rehearsal.held[side], bench
-        self._old = self._found(self._held.given)
+        self._held, self._card = bench.rehearsal.held[side], bench.body.card
+        self._old = self._held.raised(self._held.given, self._card)
         self._changes: list[Any] = []
 
     def note(self, adapter: Any, taught: Sequence[str] = ()) -> None:
-        new = self._found(adapter(self._held.given, self._held.embeddings))
+        new = self._held.raised(adapter(self._held.given, self._held.embeddings), self._card)
         known = np.isin(self._held.groups, [group_hash(group) for group in taught])
         self._changes.append(np.where(known, np.nan, 1.0 * new))
-
-    def _found(self, answers: Any) -> Any:
-        card = self._bench.body.card
-        return self._held.held_up(answers, card) >= card.thresholds["start"]
 
     def told(self) -> dict[str, Any]:
         """Means over the lessons noted; intervals over groups."""

@@ -25,7 +25,7 @@ from trainer.figures import figures_of, of_clips, two_sided
 from trainer.judge import Judgements, chosen, judge, met
 from trainer.metrics import Rounds, rounded
 from trainer.robustness import robustness
-from trainer.teacher import Teacher
+from trainer.teacher import BABY_CRY, Teacher
 from trainer.waves import Waves
 
 FALSE_SHARES = (0.02, 0.01, 0.003, 0.001)
@@ -226,7 +226,7 @@ def _clip_scores(classifier: Classifier, teacher: Teacher | None, wave: Wave) ->
     scores = {"model": max(each), "model_as_alert": AlertRules().held_up(each, classifier.card.hop_seconds)}
     if teacher is not None:
         # Its usual hop: 0.48 s.
-        scores["yamnet"] = float(teacher.scores(wave, hop=7680)[:, 20].max())
+        scores["yamnet"] = float(teacher.scores(wave, hop=7680)[:, BABY_CRY].max())
     return scores
 
 

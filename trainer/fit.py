@@ -249,12 +249,13 @@ def fit(
     steps = windows // whole
     weights = torch.from_numpy(maker.weights).to(world.device)
     run = Run(learner, labels, recipe, steps, [*origin, maker.identity, world.size])
-    if begin_as is not None:
-        run.begin_as(begin_as)
     if resume and checkpoint.is_file():
         run.restore(checkpoint)
-    elif resume:
-        print(f"There is no checkpoint {checkpoint}: it begins anew.", file=sys.stderr)
+    else:
+        if resume:
+            print(f"There is no checkpoint {checkpoint}: it begins anew.", file=sys.stderr)
+        if begin_as is not None:
+            run.begin_as(begin_as)
     if world.agree(run.epoch) != run.epoch:
         raise DataError("The processes do not go on from the same epoch: each needs to see the checkpoint.")
     shared = world.share(learner)

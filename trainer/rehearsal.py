@@ -54,11 +54,11 @@ class Held:
     cries: npt.NDArray[np.bool_]
     groups: npt.NDArray[np.str_]
 
-    def held_up(self, answers: Floats, card: ModelCard) -> npt.NDArray[np.float64]:
-        """The highest P(crying) that lasts for as long as an alert needs, of each clip, (clips,)."""
+    def raised(self, answers: Floats, card: ModelCard) -> npt.NDArray[np.bool_]:
+        """Which clips raise an alert: P(crying) is up for as long as one needs, (clips,)."""
         crying = answers[:, [at for at, name in enumerate(card.labels) if label(name).crying]].sum(1)
         rows = [crying[self.clip == at].tolist() for at in range(len(self.cries))]
-        return np.array([AlertRules().held_up(row, card.hop_seconds) for row in rows])
+        return np.array([AlertRules().held_up(row, card.hop_seconds) for row in rows]) >= card.thresholds["start"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +277,7 @@ def everyone_else(held: Held, card: ModelCard, new: Floats) -> dict[str, Any]:
     """
     from trainer.metrics import Rounds, rounded
 
-    old_up, new_up = (held.held_up(answers, card) >= card.thresholds["start"] for answers in (held.given, new))
+    old_up, new_up = (held.raised(answers, card) for answers in (held.given, new))
     cries, others = held.cries, ~held.cries
     told: dict[str, Any] = {
         "cries": int(cries.sum()),

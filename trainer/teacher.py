@@ -23,6 +23,8 @@ from trainer.corpora import DataError, existing
 
 CLASSES = 521
 """Of AudioSet, as YAMNet knows them."""
+BABY_CRY = 20
+"""The class "baby cry, infant cry"."""
 SLOT = 4096
 """Samples from one frame to the next where clips are labelled or learnt from: 0.256 s, the hop of the detector."""
 FRAME = 15600

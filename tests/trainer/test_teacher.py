@@ -21,10 +21,10 @@ from trainer.fit import Recipe, fit, lesson_loss
 from trainer.networks import FAMILIES
 from trainer.networks.heads import TwoLevel
 from trainer.run import Request, prepared, train
-from trainer.teacher import CLASSES, Teacher
+from trainer.teacher import BABY_CRY, CLASSES, Teacher
 from trainer.waves import Waves, closed
 
-SPEECH, BABY_CRY = 0, 20
+SPEECH = 0
 
 
 @pytest.fixture
