@@ -27,17 +27,19 @@ learn() { # SEGMENTS OUTPUT, then options
 }
 
 noisy=(--teacher "$yamnet" --augment night,warp=0.6 --noise 0.3)
-# Two that err differently hear better than either. One learns much: with steady noise over it, then at a lower rate with
-# all other sound over it. The other learns little, from cries as they came and from nobody else's word.
+# Networks that err differently hear better together than any of them. One learns much: with steady noise over it, then at
+# a lower rate with all other sound over it. Two learn little, from cries as they came: one from the labels alone, one from
+# the teacher's word as well.
 much() {
     learn trainer/labels/segments.csv "$kept/begun.onnx" "${noisy[@]}" --epochs 40 --epoch-windows 16384 --seed 1
     learn trainer/labels/segments.csv "$kept/much.onnx" --from "$kept/begun.checkpoint" --teacher "$yamnet" \
         --augment night,warp=0.4 --mixup 0 --overlay 0.4 --noise 0.15 --learning-rate 0.002 \
         --epochs 16 --epoch-windows 16384 --seed 31
 }
+short=(--augment night,codec=0,warp=0.3 --epochs 6 --epoch-windows 16384)
 little() {
-    learn trainer/labels/segments.csv "$kept/little.onnx" --augment night,codec=0,warp=0.3 \
-        --epochs 6 --epoch-windows 16384 --seed 7
+    learn trainer/labels/segments.csv "$kept/little.onnx" "${short[@]}" --seed 7
+    learn trainer/labels/segments.csv "$kept/pupil.onnx" "${short[@]}" --teacher "$yamnet" --seed 10
 }
 
 label "$kept/first.csv"
@@ -47,7 +49,9 @@ cp "$kept/segments.csv" trainer/labels/segments.csv
 little &
 much
 wait $!
-"$python" -m trainer combine "$kept/little.onnx" "$kept/much.onnx" --output "$kept/default.onnx" --name Default
+# The other two are asked only where the first suspects crying: below that they could not make an alert of it either.
+"$python" -m trainer combine "$kept/much.onnx" "$kept/little.onnx" "$kept/pupil.onnx" --suspect 0.1 --half \
+    --output "$kept/default.onnx" --name Default
 # When to wake is decided on babies and beds of the validation side, two hours of each (one composition is too little to
 # choose by); what the app's slider says is of the test side.
 nights() { # SIDE, then options

@@ -319,7 +319,8 @@ def _export(arguments: argparse.Namespace) -> int:
 def _combine(arguments: argparse.Namespace) -> int:
     from trainer.combine import combine
 
-    print(f"{arguments.output}: {combine(arguments.models, arguments.output, arguments.name).name}")
+    card = combine(arguments.models, arguments.output, arguments.name, arguments.suspect, arguments.half)
+    print(f"{arguments.output}: {card.name}")
     return 0
 
 
@@ -548,6 +549,9 @@ def _parser() -> argparse.ArgumentParser:
     combining.add_argument("models", nargs="+", type=options.model_file, metavar="FILE.onnx", help="that see the same")
     combining.add_argument("--output", type=options.model_file, required=True, metavar="FILE.onnx")
     combining.add_argument("--name", default="", help="what the model calls itself")
+    combining.add_argument("--suspect", type=options.chance, metavar="P",
+                           help="ask the others only where the first gives crying P or more")  # fmt: skip
+    combining.add_argument("--half", action="store_true", help="keep weights in 16 bits: half the size")
 
     predict = command("predict", _predict, "what a model says of files")
     predict.add_argument("paths", nargs="+", type=Path, metavar="PATH")

@@ -33,6 +33,8 @@ from trainer.publish import publish
 Floats = npt.NDArray[np.float32]
 
 PREFIX = "taught/"
+EMBEDDING = "cascade/embedding_"
+"""So begins the name of what a head is given that is asked only now and then, see `trainer.combine`."""
 FAINTEST = 1e-7
 """No probability is taken for less: of nothing there is no logarithm."""
 FURTHEST = 8.0
@@ -114,7 +116,7 @@ class Body:
             metrics = classifier.card.metrics.get("before_teaching", {})
             self.card = replace(classifier.card, name=str(taught["base_name"]), training=training, metrics=metrics)
         self.model = model
-        self.inputs = _head_inputs(model, len(self.card.labels))
+        self.inputs = list(heads_of(model, len(self.card.labels)))
         if not self.inputs:
             raise DataError(
                 f"{path.name} has no linear layer to teach it by (family {self.card.family}): train a model of another "
@@ -184,18 +186,24 @@ def _session(model: onnx.ModelProto, inputs: Sequence[str]) -> Any:
     return onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def _head_inputs(model: onnx.ModelProto, labels: int) -> list[str]:
-    """What the linear layers are given that know the labels: their matrix is called a head's, or has so many rows."""
+def heads_of(model: onnx.ModelProto, labels: int) -> dict[str, int]:
+    """What the linear layers are given that know the labels, and how wide it is: their matrix is called a head's, or
+    has so many rows; or a cascade tells it under `EMBEDDING`.
+    """
     matrices = {one.name: tuple(one.dims) for one in model.graph.initializer}
-    found = []
+    certain: dict[str, int] = {}
+    likely: dict[str, int] = {}
     for node in model.graph.node:
         if node.op_type == "Gemm" and len(node.input) > 1:
             transposed = any(one.name == "transB" and one.i for one in node.attribute)
             shape = matrices.get(node.input[1], ())
             if len(shape) == 2 and shape[0 if transposed else 1] == labels:
-                found.append((node.input[1].endswith("head.weight"), node.input[0]))
-    certain = [name for is_head, name in found if is_head]
-    return list(dict.fromkeys(certain or [name for _, name in found]))
+                is_head = node.input[1].endswith("head.weight")
+                (certain if is_head else likely)[node.input[0]] = shape[1 if transposed else 0]
+    told = {
+        one.name: one.type.tensor_type.shape.dim[1].dim_value for one in model.graph.value_info if EMBEDDING in one.name
+    }
+    return (certain or likely) | told
 
 
 def _rename(model: onnx.ModelProto, before: str, after: str) -> None:

@@ -2,10 +2,15 @@
 
 Networks that are built differently err differently; averaged they are right more often than the best of them. Opitz, D.
 and Maclin, R. (1999), "Popular ensemble methods: an empirical study", Journal of Artificial Intelligence Research 11.
+
+As a cascade the first is asked of everything and the others only where it suspects crying, which in a night is seldom:
+several then cost little more than one. Viola, P. and Jones, M. (2001), "Rapid object detection using a boosted cascade
+of simple features", CVPR.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,18 +19,28 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import compose, helper
+from onnx import compose, helper, numpy_helper
 
 from babymonitor.core.classifier import Classifier, ModelCard
+from trainer.adapter import EMBEDDING, heads_of, sides_of
 from trainer.corpora import DataError
 from trainer.export import publish
+from trainer.figures import two_sided
 from trainer.networks.graphs import IR_VERSION
 
 FAMILY = "combined"
+HALF_FROM = 4096
+"""Weights of so many numbers or more are halved; what the app looks for by its shape (a head's matrix) is smaller."""
 
 
-def combine(models: Sequence[Path], output: Path, name: str = "") -> ModelCard:
+def combine(
+    models: Sequence[Path], output: Path, name: str = "", suspect: float | None = None, half: bool = False
+) -> ModelCard:
     """Write the model file that answers with the mean of others' probabilities; → its card.
+
+    suspect: the P(crying) from which on the first asks the others; below it the first alone answers. The mean of n can
+    reach a threshold t without the others having been asked only where t < (suspect + n - 1) / n.
+    half: keep weights in 16 bits; they are computed with in 32.
 
     DataError where they differ in labels, front end, window or hop. What was measured of the parts (metrics, operating
     curve) is not true of the whole and is left out: `trainer evaluate` and `trainer nights` measure it.
@@ -40,8 +55,15 @@ def combine(models: Sequence[Path], output: Path, name: str = "") -> ModelCard:
                 raise DataError(f"{path.name} cannot be combined with {models[0].name}: their {what} differ.")
     if any(card.golden["wave"] != first.golden["wave"] for card in cards):
         raise DataError("These model files were checked with different sounds: train or export them again.")
-    graph = _averaged([onnx.load_from_string(path.read_bytes()) for path in models], first)
-    answer = np.mean([card.golden["probabilities"] for card in cards], axis=0)
+    if suspect is not None and not two_sided(first.labels):
+        raise DataError("Only models of labels of crying, and of background, can tell when to ask another.")
+    parts = [_prefixed(path, number) for number, path in enumerate(models)]
+    graph = _averaged(parts, first) if suspect is None else _cascade(parts, first, suspect)
+    if half:
+        _halve(graph)
+    answers = np.array([card.golden["probabilities"] for card in cards])
+    asked = suspect is None or answers[0][sides_of(first.labels)[0]].sum() >= suspect
+    answer = answers.mean(0) if asked else answers[0]
     wider = [card.golden["tolerance"] for card in cards if "tolerance" in card.golden]
     golden = {"wave": first.golden["wave"], "probabilities": answer.tolist()}
     whole = replace(
@@ -61,30 +83,116 @@ def combine(models: Sequence[Path], output: Path, name: str = "") -> ModelCard:
     return whole
 
 
-def _averaged(parts: list[onnx.ModelProto], card: ModelCard) -> onnx.ModelProto:
-    """One graph of several with the same input: each under a prefix of its own, their outputs averaged."""
-    nodes, initializers, answers = [], [], []
-    opsets: dict[str, int] = {}
-    for number, part in enumerate(parts):
-        prefixed = compose.add_prefix(part, f"{number}/")
-        graph = prefixed.graph
-        nodes.append(helper.make_node("Identity", ["features"], [graph.input[0].name]))
-        nodes.extend(graph.node)
-        initializers.extend(graph.initializer)
-        answers.append(graph.output[0].name)
-        for one in prefixed.opset_import:
-            if opsets.setdefault(one.domain, one.version) != one.version:
-                raise DataError("These model files were written with different versions of their operators.")
-    nodes.append(helper.make_node("Mean", answers, ["probabilities"]))
-    sizes = {"features": [card.features.rows, card.window_frames], "probabilities": [len(card.labels)]}
-    given, answer = (
-        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *size]) for name, size in sizes.items()
+def _averaged(parts: Sequence[onnx.ModelProto], card: ModelCard) -> onnx.ModelProto:
+    """One graph of several with the same input, their outputs averaged."""
+    nodes = [node for part in parts for node in part.graph.node]
+    nodes.append(helper.make_node("Mean", [part.graph.output[0].name for part in parts], ["probabilities"]))
+    return _whole(parts, nodes, [one for part in parts for one in part.graph.initializer], card)
+
+
+def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) -> onnx.ModelProto:
+    """The first of several, and the others in a branch that is taken where it suspects crying.
+
+    Of a batch the others hear all or nothing; whoever was not suspected keeps the first's answer, so that a window's
+    answer does not hang on its company. What the others' heads are given is told under `EMBEDDING`, zero where they
+    were not asked, so that a cascade can be taught as well.
+    """
+    first, *others = (part.graph for part in parts)
+    alone, size = first.output[0].name, len(card.labels)
+    heads = {name: width for part in parts[1:] for name, width in heads_of(part, size).items()}
+    told = [_told(f"{EMBEDDING}{at}", width) for at, width in enumerate(heads.values())]
+    weights = {
+        "cascade/labels": np.array(sides_of(card.labels)[0]),
+        "cascade/suspect": np.array(suspect, np.float32),
+        "cascade/last": np.array([1]),
+        "cascade/zero": np.array(0, np.float32),
+        **{f"cascade/no_{width}": np.zeros((size, width), np.float32) for width in heads.values()},
+    }
+    asked = helper.make_graph(
+        [
+            *(node for part in others for node in part.node),
+            _node("Mean", [alone, *(part.output[0].name for part in others)], "cascade/mean"),
+        ],
+        "asked",
+        [],
+        [_told("cascade/mean", size), *(_told(name, width) for name, width in heads.items())],
+        [one for part in others for one in part.initializer],
     )
-    graph = helper.make_graph(nodes, "combined", [given], [answer], initializers)
-    imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+    unasked = helper.make_graph(
+        [
+            _node("Identity", [alone], "cascade/alone"),
+            *(
+                _node("MatMul", [alone, f"cascade/no_{width}"], f"cascade/none_{at}")
+                for at, width in enumerate(heads.values())
+            ),
+        ],
+        "unasked",
+        [],
+        [_told("cascade/alone", size)]
+        + [_told(f"cascade/none_{at}", width) for at, width in enumerate(heads.values())],
+    )
+    either = ["cascade/either", *(f"cascade/either_{at}" for at in range(len(heads)))]
+    nodes = [
+        *first.node,
+        _node("Gather", [alone, "cascade/labels"], "cascade/cries", axis=1),
+        _node("ReduceSum", ["cascade/cries", "cascade/last"], "cascade/crying"),
+        _node("GreaterOrEqual", ["cascade/crying", "cascade/suspect"], "cascade/suspected"),
+        _node("ReduceMax", ["cascade/crying"], "cascade/most", keepdims=0),
+        _node("GreaterOrEqual", ["cascade/most", "cascade/suspect"], "cascade/any"),
+        _node("If", ["cascade/any"], *either, then_branch=asked, else_branch=unasked),
+        *(
+            _node("Where", ["cascade/suspected", given, "cascade/zero"], info.name)
+            for given, info in zip(either[1:], told, strict=True)
+        ),
+        _node("Where", ["cascade/suspected", "cascade/either", alone], "probabilities"),
+    ]
+    constants = [numpy_helper.from_array(values, name) for name, values in weights.items()]
+    return _whole(parts, nodes, [*first.initializer, *constants], card, told)
+
+
+def _node(kind: str, inputs: Sequence[str], *outputs: str, **attributes: Any) -> onnx.NodeProto:
+    return helper.make_node(kind, list(inputs), list(outputs), name=outputs[0], **attributes)
+
+
+def _told(name: str, *sizes: int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *sizes])
+
+
+def _prefixed(path: Path, number: int) -> onnx.ModelProto:
+    """A model's graph under a prefix of its own, with the whole's input for its own."""
+    part = compose.add_prefix(onnx.load_from_string(path.read_bytes()), f"{number}/")
+    part.graph.node.insert(0, helper.make_node("Identity", ["features"], [part.graph.input[0].name]))
+    return part
+
+
+def _whole(
+    parts: Sequence[onnx.ModelProto],
+    nodes: Sequence[onnx.NodeProto],
+    weights: Sequence[onnx.TensorProto],
+    card: ModelCard,
+    told: Sequence[onnx.ValueInfoProto] = (),
+) -> onnx.ModelProto:
+    opsets = {(one.domain, one.version) for part in parts for one in part.opset_import}
+    if len({domain for domain, _ in opsets}) < len(opsets):
+        raise DataError("These model files were written with different versions of their operators.")
+    given = _told("features", card.features.rows, card.window_frames)
+    answer = _told("probabilities", len(card.labels))
+    graph = helper.make_graph(nodes, "combined", [given], [answer], weights, value_info=told)
+    imports = [helper.make_opsetid(*one) for one in sorted(opsets)]
     model = helper.make_model(graph, opset_imports=imports, ir_version=IR_VERSION)
     onnx.checker.check_model(model)
     return model
+
+
+def _halve(model: onnx.ModelProto) -> None:
+    """Large weights in 16 bits, each with a node that gives it back in 32; the runtime does that once, on opening."""
+    branches = (one.g for node in model.graph.node for one in node.attribute if one.HasField("g"))
+    for graph in (model.graph, *branches):
+        for one in graph.initializer:
+            if one.data_type == onnx.TensorProto.FLOAT and math.prod(one.dims) >= HALF_FROM:
+                name, short = one.name, f"{one.name}/half"
+                one.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(one).astype(np.float16), short))
+                graph.node.insert(0, _node("Cast", [short], name, to=onnx.TensorProto.FLOAT))
 
 
 def _training(cards: Sequence[ModelCard]) -> dict[str, Any]:

@@ -58,6 +58,11 @@ def positive(text: str) -> int:
     return value
 
 
+def chance(text: str) -> float:
+    value: float = _number(text, float, "a number between 0 and 1", lambda value: 0 < value < 1)
+    return value
+
+
 def above_zero(text: str) -> float:
     value: float = _number(text, float, "a number above 0", lambda value: 0 < value < float("inf"))
     return value

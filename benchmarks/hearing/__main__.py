@@ -189,10 +189,16 @@ def summary(results: Mapping[str, Any]) -> None:
     ]
     print_table(["sound", "sounds", *names], lines)
     lines = [
-        [name, f"{one['milliseconds_a_judgement']:.2f}", f"{one['cpu_seconds_an_hour']:.1f}", f"{one['file_bytes']:,}"]
+        [
+            name,
+            f"{one['milliseconds_a_judgement']:.2f}",
+            f"{one['milliseconds_while_crying']:.2f}",
+            f"{one['cpu_seconds_an_hour']:.1f}",
+            f"{one['file_bytes']:,}",
+        ]
         for name, one in results["cost"]["listeners"].items()
     ]
-    print_table(["cost", "ms a judgement", "CPU s an hour", "bytes"], lines)
+    print_table(["cost", "ms a judgement", "while it cries", "CPU s an hour", "bytes"], lines)
     print(f"{results['seconds']} s")
 
 

@@ -304,7 +304,8 @@ def test_cost_is_of_the_steady_stream(listeners: list[Listener], monkeypatch: py
     monkeypatch.setattr(figures, "_TURNS", 3)
     told = figures.cost(listeners)["listeners"]
     ours = told["Baby Monitor"]
-    assert ours["milliseconds_a_judgement"] <= ours["milliseconds_median"]
+    assert 0 < ours["milliseconds_a_judgement"] <= ours["milliseconds_median"]
+    assert ours["milliseconds_while_crying"] > 0
     hops = 3600 / ours["hop_seconds"]
     assert ours["cpu_seconds_an_hour"] == pytest.approx(hops * ours["milliseconds_a_judgement"] / 1000, rel=0.01)
     assert ours["first_to_this"]["value"] == 1.0

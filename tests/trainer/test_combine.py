@@ -10,6 +10,8 @@ import tiny_model
 
 from babymonitor.core.classifier import Classifier
 from trainer.__main__ import main
+from trainer.adapter import Adapter, Body, sides_of
+from trainer.cost import parameters_of
 from trainer.fit import Recipe
 from trainer.run import Request, train
 
@@ -41,6 +43,70 @@ def test_it_answers_with_the_mean(parts: list[Path], tmp_path: Path) -> None:
     assert card.training["groups"] == each[0].card.training["groups"], "whom it met is known"
 
 
+@pytest.fixture
+def mels(parts: list[Path]) -> np.ndarray:
+    """Windows of all kinds, (N, rows, window_frames)."""
+    card = Classifier(parts[0]).card
+    rng = np.random.default_rng(0)
+    levels = rng.uniform(-14, -2, (9, 1, 1))
+    return (levels + rng.normal(0, 2, (9, card.features.rows, card.window_frames))).astype(np.float32)
+
+
+@pytest.fixture
+def cascade(parts: list[Path], mels: np.ndarray, tmp_path: Path) -> tuple[Path, np.ndarray]:
+    """A cascade that asks its second network in about half of those windows, and in which."""
+    first, whole = Classifier(parts[0]), tmp_path / "cascade.onnx"
+    crying = np.array([first.probabilities(mel)[sides_of(first.labels)[0]].sum() for mel in mels])
+    suspect = float(np.sort(crying)[4:6].mean())
+    words = ["--suspect", str(suspect), "--half", "--output", str(whole)]
+    assert main(["combine", *map(str, parts), *words]) == 0
+    return whole, crying >= suspect
+
+
+def test_a_cascade_asks_the_others_only_where_the_first_suspects_crying(
+    parts: list[Path], mels: np.ndarray, cascade: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    path, suspected = cascade
+    whole, *each = (Classifier(one) for one in (path, *parts))
+    first, second = (np.array([one.probabilities(mel) for mel in mels]) for one in each)
+    answer = np.array([whole.probabilities(mel) for mel in mels])
+    assert np.allclose(answer, np.where(suspected[:, None], (first + second) / 2, first), atol=2e-3)
+    differ = np.abs(first - second).max(1)
+    assert min(differ[suspected].max(), differ[~suspected].max()) > 0.02, "it would show who was asked"
+    assert main(["combine", *map(str, parts), "--output", str(tmp_path / "mean.onnx")]) == 0
+    mean = tmp_path / "mean.onnx"
+    assert path.stat().st_size < 0.6 * mean.stat().st_size, "16 bits"
+    assert 0 <= parameters_of(path) - parameters_of(mean) < 0.1 * parameters_of(mean), "those in the branch count"
+
+
+def test_a_cascade_can_be_taught(mels: np.ndarray, cascade: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    path, suspected = cascade
+    whole, body = Classifier(path), Body(path)
+    answers, embeddings = body(mels)
+    for mel, answer in zip(mels, answers, strict=True):
+        assert np.allclose(whole.probabilities(mel), answer, atol=1e-5), "a window's answer hangs on itself alone"
+    theirs = ~embeddings[~suspected].any(0)
+    assert theirs.any()
+    assert (np.abs(embeddings[suspected][:, theirs]).sum(1) > 0).all()
+    rng = np.random.default_rng(1)
+    weights = rng.normal(0, 0.5, (embeddings.shape[1], len(whole.labels) + 1)).astype(np.float32)
+    adapter = Adapter(whole.labels, weights, np.zeros(len(whole.labels) + 1, np.float32))
+    body.write(tmp_path / "taught.onnx", adapter, {})
+    taught, expected = Classifier(tmp_path / "taught.onnx"), adapter(answers, embeddings)
+    assert np.abs(expected - answers).max() > 0.1
+    for mel, row in zip(mels, expected, strict=True):
+        assert np.allclose(taught.probabilities(mel), row, atol=1e-5)
+    again = Body(tmp_path / "taught.onnx")
+    assert np.array_equal(again(mels)[1], embeddings)
+
+
+def test_a_cascade_is_not_quantised(cascade: tuple[Path, np.ndarray], capsys: pytest.CaptureFixture[str]) -> None:
+    path, _ = cascade
+    assert main(["export", str(path), "--format", "onnx", "--int8"]) == 2
+    assert "quantise its parts" in capsys.readouterr().err
+    assert not path.with_suffix(".int8.onnx").exists()
+
+
 def test_a_part_that_is_fitted_keeps_the_whole_from_8_bits(
     data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,4 +129,14 @@ def test_what_cannot_be_combined_is_refused(
     assert "two model files or more" in capsys.readouterr().err
     assert main(["combine", str(parts[0]), str(other), *words]) == 2
     assert "their labels differ" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["combine", *map(str, parts), "--suspect", "1", *words])
+    assert "between 0 and 1" in capsys.readouterr().err
     assert not (tmp_path / "out.onnx").exists()
+
+
+def test_only_who_knows_crying_can_suspect_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    acted = [tiny_model.write(tmp_path / f"{at}.onnx", labels=("a", "b", "c", "d", "e", "f", "g")) for at in (0, 1)]
+    words = ["--suspect", "0.1", "--output", str(tmp_path / "out.onnx")]
+    assert main(["combine", *map(str, acted), *words]) == 2
+    assert "labels of crying" in capsys.readouterr().err
