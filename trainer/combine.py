@@ -30,7 +30,7 @@ from trainer.networks.graphs import IR_VERSION
 
 FAMILY = "combined"
 HALF_FROM = 4096
-"""Weights of so many numbers or more are halved; what the app looks for by its shape (a head's matrix) is smaller."""
+"""Weights of so many numbers or more are halved; a head's, which teaching looks for by its shape, are fewer."""
 
 
 def combine(
@@ -38,8 +38,8 @@ def combine(
 ) -> ModelCard:
     """Write the model file that answers with the mean of others' probabilities; → its card.
 
-    suspect: the P(crying) from which on the first asks the others; below it the first alone answers. The mean of n can
-    reach a threshold t without the others having been asked only where t < (suspect + n - 1) / n.
+    suspect: the P(crying) from which on the first asks the others; below it the first alone answers. There the mean of
+    n would be less than (suspect + n - 1) / n: start thresholds from that up (0.7 for 0.1 and three) lose no alert.
     half: keep weights in 16 bits; they are computed with in 32.
 
     DataError where they differ in labels, front end, window or hop. What was measured of the parts (metrics, operating
@@ -74,7 +74,7 @@ def combine(
         thresholds={at: round(float(np.mean([card.thresholds[at] for card in cards])), 4) for at in first.thresholds},
         operating_curve=[],
         calibration={"combined": [card.calibration for card in cards]},
-        training=_training(cards),
+        training=_training(cards) | ({} if suspect is None else {"suspect": suspect}),
         metrics={},
         licence="; ".join(dict.fromkeys(card.licence for card in cards)),
         golden={**golden, "tolerance": max(wider)} if wider else golden,

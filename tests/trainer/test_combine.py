@@ -71,6 +71,8 @@ def test_a_cascade_asks_the_others_only_where_the_first_suspects_crying(
     first, second = (np.array([one.probabilities(mel) for mel in mels]) for one in each)
     answer = np.array([whole.probabilities(mel) for mel in mels])
     assert np.allclose(answer, np.where(suspected[:, None], (first + second) / 2, first), atol=2e-3)
+    crying = first[:, sides_of(whole.labels)[0]].sum(1)
+    assert np.array_equal(crying >= whole.card.training["suspect"], suspected)
     differ = np.abs(first - second).max(1)
     assert min(differ[suspected].max(), differ[~suspected].max()) > 0.02, "it would show who was asked"
     assert main(["combine", *map(str, parts), "--output", str(tmp_path / "mean.onnx")]) == 0
