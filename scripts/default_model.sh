@@ -49,7 +49,7 @@ cp "$kept/segments.csv" trainer/labels/segments.csv
 little &
 much
 wait $!
-# The other two are asked only where the first suspects crying: below that they could not make an alert of it either.
+# The other two are asked only where the first suspects crying: elsewhere the mean of three cannot reach 0.7 anyway.
 "$python" -m trainer combine "$kept/much.onnx" "$kept/little.onnx" "$kept/pupil.onnx" --suspect 0.1 --half \
     --output "$kept/default.onnx" --name Default
 # When to wake is decided on babies and beds of the validation side, two hours of each (one composition is too little to

@@ -30,7 +30,7 @@ from trainer.networks.graphs import IR_VERSION
 
 FAMILY = "combined"
 HALF_FROM = 4096
-"""Weights of so many numbers or more are halved; a head's, which teaching looks for by its shape, are fewer."""
+"""Weights of so many numbers or more are halved, but for a head's, which teaching looks for by its shape."""
 
 
 def combine(
@@ -39,7 +39,8 @@ def combine(
     """Write the model file that answers with the mean of others' probabilities; → its card.
 
     suspect: the P(crying) from which on the first asks the others; below it the first alone answers. There the mean of
-    n would be less than (suspect + n - 1) / n: start thresholds from that up (0.7 for 0.1 and three) lose no alert.
+    n would be less than (suspect + n - 1) / n: a window that reaches a threshold from that up (0.7 for 0.1 and three)
+    still does. One that is below it may be farther below.
     half: keep weights in 16 bits; they are computed with in 32.
 
     DataError where they differ in labels, front end, window or hop. What was measured of the parts (metrics, operating
@@ -57,13 +58,15 @@ def combine(
         raise DataError("These model files were checked with different sounds: train or export them again.")
     if suspect is not None and not two_sided(first.labels):
         raise DataError("Only models of labels of crying, and of background, can tell when to ask another.")
+    if suspect is not None and np.sum(np.take(first.golden["probabilities"], sides_of(first.labels)[0])) < suspect:
+        raise DataError(
+            f"{models[0].name} does not suspect the cry by which model files are checked: name another first."
+        )
     parts = [_prefixed(path, number) for number, path in enumerate(models)]
     graph = _averaged(parts, first) if suspect is None else _cascade(parts, first, suspect)
     if half:
-        _halve(graph)
-    answers = np.array([card.golden["probabilities"] for card in cards])
-    asked = suspect is None or answers[0][sides_of(first.labels)[0]].sum() >= suspect
-    answer = answers.mean(0) if asked else answers[0]
+        _halve(graph, len(first.labels))
+    answer = np.mean([card.golden["probabilities"] for card in cards], axis=0)
     wider = [card.golden["tolerance"] for card in cards if "tolerance" in card.golden]
     golden = {"wave": first.golden["wave"], "probabilities": answer.tolist()}
     whole = replace(
@@ -87,7 +90,8 @@ def _averaged(parts: Sequence[onnx.ModelProto], card: ModelCard) -> onnx.ModelPr
     """One graph of several with the same input, their outputs averaged."""
     nodes = [node for part in parts for node in part.graph.node]
     nodes.append(helper.make_node("Mean", [part.graph.output[0].name for part in parts], ["probabilities"]))
-    return _whole(parts, nodes, [one for part in parts for one in part.graph.initializer], card)
+    told = [one for part in parts for one in _embeddings(part.graph)]
+    return _whole(parts, nodes, [one for part in parts for one in part.graph.initializer], card, told)
 
 
 def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) -> onnx.ModelProto:
@@ -106,7 +110,6 @@ def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) 
         "cascade/suspect": np.array(suspect, np.float32),
         "cascade/last": np.array([1]),
         "cascade/zero": np.array(0, np.float32),
-        **{f"cascade/no_{width}": np.zeros((size, width), np.float32) for width in heads.values()},
     }
     asked = helper.make_graph(
         [
@@ -118,18 +121,19 @@ def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) 
         [_told("cascade/mean", size), *(_told(name, width) for name, width in heads.items())],
         [one for part in others for one in part.initializer],
     )
+    nothing = [
+        numpy_helper.from_array(np.zeros((1, width), np.float32), f"cascade/none_{at}")
+        for at, width in enumerate(heads.values())
+    ]
     unasked = helper.make_graph(
         [
             _node("Identity", [alone], "cascade/alone"),
-            *(
-                _node("MatMul", [alone, f"cascade/no_{width}"], f"cascade/none_{at}")
-                for at, width in enumerate(heads.values())
-            ),
+            *(_node("Constant", [], one.name, value=one) for one in nothing),
         ],
         "unasked",
         [],
         [_told("cascade/alone", size)]
-        + [_told(f"cascade/none_{at}", width) for at, width in enumerate(heads.values())],
+        + [helper.make_tensor_value_info(one.name, onnx.TensorProto.FLOAT, list(one.dims)) for one in nothing],
     )
     either = ["cascade/either", *(f"cascade/either_{at}" for at in range(len(heads)))]
     nodes = [
@@ -137,8 +141,9 @@ def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) 
         _node("Gather", [alone, "cascade/labels"], "cascade/cries", axis=1),
         _node("ReduceSum", ["cascade/cries", "cascade/last"], "cascade/crying"),
         _node("GreaterOrEqual", ["cascade/crying", "cascade/suspect"], "cascade/suspected"),
-        _node("ReduceMax", ["cascade/crying"], "cascade/most", keepdims=0),
-        _node("GreaterOrEqual", ["cascade/most", "cascade/suspect"], "cascade/any"),
+        _node("Cast", ["cascade/suspected"], "cascade/each", to=onnx.TensorProto.FLOAT),
+        _node("ReduceMax", ["cascade/each"], "cascade/one", keepdims=0),
+        _node("Cast", ["cascade/one"], "cascade/any", to=onnx.TensorProto.BOOL),
         _node("If", ["cascade/any"], *either, then_branch=asked, else_branch=unasked),
         *(
             _node("Where", ["cascade/suspected", given, "cascade/zero"], info.name)
@@ -147,7 +152,7 @@ def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) 
         _node("Where", ["cascade/suspected", "cascade/either", alone], "probabilities"),
     ]
     constants = [numpy_helper.from_array(values, name) for name, values in weights.items()]
-    return _whole(parts, nodes, [*first.initializer, *constants], card, told)
+    return _whole(parts, nodes, [*first.initializer, *constants], card, [*_embeddings(first), *told])
 
 
 def _node(kind: str, inputs: Sequence[str], *outputs: str, **attributes: Any) -> onnx.NodeProto:
@@ -156,6 +161,11 @@ def _node(kind: str, inputs: Sequence[str], *outputs: str, **attributes: Any) ->
 
 def _told(name: str, *sizes: int) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *sizes])
+
+
+def _embeddings(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    """What a part that is a cascade itself tells of what its heads are given."""
+    return [one for one in graph.value_info if EMBEDDING in one.name]
 
 
 def _prefixed(path: Path, number: int) -> onnx.ModelProto:
@@ -184,12 +194,13 @@ def _whole(
     return model
 
 
-def _halve(model: onnx.ModelProto) -> None:
+def _halve(model: onnx.ModelProto, labels: int) -> None:
     """Large weights in 16 bits, each with a node that gives it back in 32; the runtime does that once, on opening."""
     branches = (one.g for node in model.graph.node for one in node.attribute if one.HasField("g"))
     for graph in (model.graph, *branches):
         for one in graph.initializer:
-            if one.data_type == onnx.TensorProto.FLOAT and math.prod(one.dims) >= HALF_FROM:
+            is_head = len(one.dims) == 2 and labels in one.dims
+            if one.data_type == onnx.TensorProto.FLOAT and math.prod(one.dims) >= HALF_FROM and not is_head:
                 name, short = one.name, f"{one.name}/half"
                 one.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(one).astype(np.float16), short))
                 graph.node.insert(0, _node("Cast", [short], name, to=onnx.TensorProto.FLOAT))

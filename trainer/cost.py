@@ -29,7 +29,7 @@ def cost_of(classifier: Classifier, memory: bool = True) -> dict[str, Any]:
     memory: also what a fresh process takes that loads the model and asks it ten times.
     """
     card = classifier.card
-    # The golden sound is a cry where the labels have one: a cascade works hardest then.
+    # The golden sound is a cry, by which a cascade works hardest: it is told at its dearest.
     wave = np.resize(decode_golden(card.golden["wave"]), card.window_samples)
     window = np.ascontiguousarray(fit_frames(front_end(wave, card.features), card.window_frames))
     features, network = _timed(lambda: front_end(wave, card.features)), _timed(lambda: classifier.probabilities(window))

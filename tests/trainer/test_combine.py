@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import tiny_model
 
@@ -54,13 +55,18 @@ def mels(parts: list[Path]) -> np.ndarray:
 
 @pytest.fixture
 def cascade(parts: list[Path], mels: np.ndarray, tmp_path: Path) -> tuple[Path, np.ndarray]:
-    """A cascade that asks its second network in about half of those windows, and in which."""
+    """A cascade of three that asks the other two in some of those windows, and in which."""
     first, whole = Classifier(parts[0]), tmp_path / "cascade.onnx"
-    crying = np.array([first.probabilities(mel)[sides_of(first.labels)[0]].sum() for mel in mels])
-    suspect = float(np.sort(crying)[4:6].mean())
+    crying = np.array([_crying(first, first.probabilities(mel)) for mel in mels])
+    lowest, highest = crying.min(), min(crying.max(), _crying(first, np.array(first.card.golden["probabilities"])))
+    suspect = float(lowest + highest) / 2
     words = ["--suspect", str(suspect), "--half", "--output", str(whole)]
-    assert main(["combine", *map(str, parts), *words]) == 0
+    assert main(["combine", *map(str, parts), str(parts[1]), *words]) == 0
     return whole, crying >= suspect
+
+
+def _crying(one: Classifier, answer: np.ndarray) -> float:
+    return float(answer[sides_of(one.labels)[0]].sum())
 
 
 def test_a_cascade_asks_the_others_only_where_the_first_suspects_crying(
@@ -70,13 +76,18 @@ def test_a_cascade_asks_the_others_only_where_the_first_suspects_crying(
     whole, *each = (Classifier(one) for one in (path, *parts))
     first, second = (np.array([one.probabilities(mel) for mel in mels]) for one in each)
     answer = np.array([whole.probabilities(mel) for mel in mels])
-    assert np.allclose(answer, np.where(suspected[:, None], (first + second) / 2, first), atol=2e-3)
-    crying = first[:, sides_of(whole.labels)[0]].sum(1)
-    assert np.array_equal(crying >= whole.card.training["suspect"], suspected)
+    assert np.allclose(answer, np.where(suspected[:, None], (first + 2 * second) / 3, first), atol=2e-3)
+    assert 0 < whole.card.training["suspect"] < 1
     differ = np.abs(first - second).max(1)
     assert min(differ[suspected].max(), differ[~suspected].max()) > 0.02, "it would show who was asked"
-    assert main(["combine", *map(str, parts), "--output", str(tmp_path / "mean.onnx")]) == 0
+    # Who is not suspected is not worked on: all of the others is in the branch.
+    assert {node.name.partition("/")[0] for node in onnx.load(path).graph.node if node.name} == {
+        "0",
+        "cascade",
+        "probabilities",
+    }
     mean = tmp_path / "mean.onnx"
+    assert main(["combine", *map(str, parts), str(parts[1]), "--output", str(mean)]) == 0
     assert path.stat().st_size < 0.6 * mean.stat().st_size, "16 bits"
     assert 0 <= parameters_of(path) - parameters_of(mean) < 0.1 * parameters_of(mean), "those in the branch count"
 
@@ -100,6 +111,38 @@ def test_a_cascade_can_be_taught(mels: np.ndarray, cascade: tuple[Path, np.ndarr
         assert np.allclose(taught.probabilities(mel), row, atol=1e-5)
     again = Body(tmp_path / "taught.onnx")
     assert np.array_equal(again(mels)[1], embeddings)
+
+
+def test_a_cascade_may_be_part_of_another_and_of_a_mean(
+    parts: list[Path], mels: np.ndarray, cascade: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    inner, second = Classifier(cascade[0]), Classifier(parts[1])
+    width = Body(parts[1])(mels)[1].shape[1]
+    for name, words in (("mean", []), ("outer", ["--suspect", "0.0001"])):
+        path = tmp_path / f"{name}.onnx"
+        assert main(["combine", str(cascade[0]), str(parts[1]), "--output", str(path), *words]) == 0
+        whole, body = Classifier(path), Body(path)
+        for mel in mels:
+            expected = (inner.probabilities(mel) + second.probabilities(mel)) / 2
+            assert np.allclose(whole.probabilities(mel), expected, atol=1e-5)
+        assert body(mels)[1].shape[1] == Body(cascade[0])(mels)[1].shape[1] + width, "all of them can be taught"
+
+
+def test_halves_keep_what_teaching_looks_for(
+    parts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.combine.HALF_FROM", 1)
+    path = tmp_path / "half.onnx"
+    assert main(["combine", *map(str, parts), "--half", "--output", str(path)]) == 0
+    assert len(Body(path).inputs) == len(parts)
+
+
+def test_who_does_not_suspect_the_golden_cry_is_no_first(
+    parts: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--suspect", "0.9999", "--output", str(tmp_path / "out.onnx")]
+    assert main(["combine", *map(str, parts), *words]) == 2
+    assert "name another first" in capsys.readouterr().err
 
 
 def test_a_cascade_is_not_quantised(cascade: tuple[Path, np.ndarray], capsys: pytest.CaptureFixture[str]) -> None:
