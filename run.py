@@ -464,43 +464,23 @@ def in_parallel() -> list[str]:
     return words.split()
 
 
-COMPILE_LIBROSA = """
-import numpy, librosa
-wave = numpy.sin(numpy.arange(22050) * 0.05).astype("float32")
-librosa.feature.melspectrogram(y=wave)
-librosa.pyin(wave, fmin=100, fmax=400)
-"""
-
-
 def run_tests(arguments: list[str]) -> int:
     """Lint, format, types and import rules, then pytest with `arguments`; non-zero when any of them failed."""
     import subprocess
-    import tempfile
 
     environment = dict(os.environ)
     environment["PATH"] = os.pathsep.join([str(PYTHON.parent), environment.get("PATH", "")])
     environment.pop("PYTHONPATH", None)
-
-    def start(words: list[str], **more: str) -> subprocess.Popen[bytes]:
-        command = [str(PYTHON), *words]
-        return subprocess.Popen(command, cwd=ROOT, env={**environment, **more}, stdin=subprocess.DEVNULL)
-
     failed = []
-    with tempfile.TemporaryDirectory(prefix="numba-", ignore_cleanup_errors=True) as folder:
-        # Importing librosa compiles for a third of a minute, in each of pytest's processes, unless it is there already.
-        # For all tests it is done here, where it costs no time: the checks leave a core free.
-        compiling = None if arguments else start(["-c", COMPILE_LIBROSA], NUMBA_CACHE_DIR=folder)
-        for title, words in check_commands():
-            say(f"— {title}")
-            if start(words).wait() != 0:
-                failed.append(title)
-        if compiling:
-            compiling.wait()
-        say("— tests")
-        # Told by pytest, right above its closing line, which others read: that one is the last.
-        environment["BABYMONITOR_CHECKS_FAILED"] = ", ".join(failed)
-        pytest = ["-m", "pytest", *(arguments or in_parallel())]
-        status = start(pytest, BABYMONITOR_COMPILED=folder).wait()
+    for title, words in check_commands():
+        say(f"— {title}")
+        if subprocess.call([str(PYTHON), *words], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL) != 0:
+            failed.append(title)
+    say("— tests")
+    # Told by pytest, right above its closing line, which others read: that one is the last.
+    environment["BABYMONITOR_CHECKS_FAILED"] = ", ".join(failed)
+    pytest = [str(PYTHON), "-m", "pytest", *(arguments or in_parallel())]
+    status = subprocess.call(pytest, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
     return status or (1 if failed else 0)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Before anything imports librosa: what numba compiled for it lies beside it, and two processes of a fresh checkout that
-# compiled and read the same at once ended in a segmentation fault. Each has its own.
+# compiled and read the same at once ended in a segmentation fault.
 os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="numba-")
 
 import pytest
@@ -29,8 +29,6 @@ _hardware: list[virtual_hardware.VirtualScreen | virtual_hardware.VirtualSoundCa
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything can initialise Qt or PortAudio, which look at their surroundings once."""
-    if compiled := os.environ.get("BABYMONITOR_COMPILED"):  # by `run.py`, see there
-        shutil.copytree(compiled, os.environ["NUMBA_CACHE_DIR"], dirs_exist_ok=True)
     missing = virtual_hardware.missing_programs()
     if missing and os.environ.get("CI"):
         pytest.exit(f"CI must run everything, and these programs are missing: {', '.join(missing)}.", returncode=4)
