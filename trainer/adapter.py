@@ -200,10 +200,13 @@ def heads_of(model: onnx.ModelProto, labels: int) -> dict[str, int]:
             if len(shape) == 2 and shape[0 if transposed else 1] == labels:
                 is_head = node.input[1].endswith("head.weight")
                 (certain if is_head else likely)[node.input[0]] = shape[1 if transposed else 0]
-    told = {
-        one.name: one.type.tensor_type.shape.dim[1].dim_value for one in model.graph.value_info if EMBEDDING in one.name
-    }
+    told = {one.name: one.type.tensor_type.shape.dim[1].dim_value for one in embeddings_told(model.graph)}
     return (certain or likely) | told
+
+
+def embeddings_told(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    """What a cascade tells of what the heads in its branch are given."""
+    return [one for one in graph.value_info if EMBEDDING in one.name]
 
 
 def _rename(model: onnx.ModelProto, before: str, after: str) -> None:

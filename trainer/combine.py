@@ -22,11 +22,11 @@ import onnx
 from onnx import compose, helper, numpy_helper
 
 from babymonitor.core.classifier import Classifier, ModelCard
-from trainer.adapter import EMBEDDING, heads_of, sides_of
+from trainer.adapter import EMBEDDING, embeddings_told, heads_of, sides_of
 from trainer.corpora import DataError
-from trainer.export import publish
 from trainer.figures import two_sided
 from trainer.networks.graphs import IR_VERSION
+from trainer.publish import graphs_of, publish
 
 FAMILY = "combined"
 HALF_FROM = 4096
@@ -48,7 +48,8 @@ def combine(
     """
     if len(models) < 2:
         raise DataError("There is nothing to combine: name two model files or more.")
-    cards = [Classifier(path).card for path in models]
+    opened = [Classifier(path) for path in models]
+    cards = [one.card for one in opened]
     first = cards[0]
     for path, card in zip(models[1:], cards[1:], strict=True):
         for what in ("labels", "features", "window_frames", "hop_frames"):
@@ -58,7 +59,7 @@ def combine(
         raise DataError("These model files were checked with different sounds: train or export them again.")
     if suspect is not None and not two_sided(first.labels):
         raise DataError("Only models of labels of crying, and of background, can tell when to ask another.")
-    if suspect is not None and np.sum(np.take(first.golden["probabilities"], sides_of(first.labels)[0])) < suspect:
+    if suspect is not None and opened[0].crying(np.array(first.golden["probabilities"], np.float32)) < suspect:
         raise DataError(
             f"{models[0].name} does not suspect the cry by which model files are checked: name another first."
         )
@@ -90,7 +91,7 @@ def _averaged(parts: Sequence[onnx.ModelProto], card: ModelCard) -> onnx.ModelPr
     """One graph of several with the same input, their outputs averaged."""
     nodes = [node for part in parts for node in part.graph.node]
     nodes.append(helper.make_node("Mean", [part.graph.output[0].name for part in parts], ["probabilities"]))
-    told = [one for part in parts for one in _embeddings(part.graph)]
+    told = [one for part in parts for one in embeddings_told(part.graph)]
     return _whole(parts, nodes, [one for part in parts for one in part.graph.initializer], card, told)
 
 
@@ -152,7 +153,7 @@ def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) 
         _node("Where", ["cascade/suspected", "cascade/either", alone], "probabilities"),
     ]
     constants = [numpy_helper.from_array(values, name) for name, values in weights.items()]
-    return _whole(parts, nodes, [*first.initializer, *constants], card, [*_embeddings(first), *told])
+    return _whole(parts, nodes, [*first.initializer, *constants], card, [*embeddings_told(first), *told])
 
 
 def _node(kind: str, inputs: Sequence[str], *outputs: str, **attributes: Any) -> onnx.NodeProto:
@@ -161,11 +162,6 @@ def _node(kind: str, inputs: Sequence[str], *outputs: str, **attributes: Any) ->
 
 def _told(name: str, *sizes: int) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *sizes])
-
-
-def _embeddings(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    """What a part that is a cascade itself tells of what its heads are given."""
-    return [one for one in graph.value_info if EMBEDDING in one.name]
 
 
 def _prefixed(path: Path, number: int) -> onnx.ModelProto:
@@ -196,8 +192,7 @@ def _whole(
 
 def _halve(model: onnx.ModelProto, labels: int) -> None:
     """Large weights in 16 bits, each with a node that gives it back in 32; the runtime does that once, on opening."""
-    branches = (one.g for node in model.graph.node for one in node.attribute if one.HasField("g"))
-    for graph in (model.graph, *branches):
+    for graph in graphs_of(model.graph):
         for one in graph.initializer:
             is_head = len(one.dims) == 2 and labels in one.dims
             if one.data_type == onnx.TensorProto.FLOAT and math.prod(one.dims) >= HALF_FROM and not is_head:

@@ -9,15 +9,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from babymonitor.core.classifier import Classifier, ModelError, decode_golden
 from babymonitor.core.features import fit_frames, front_end
-
-if TYPE_CHECKING:
-    import onnx
 
 _REPEATS = 200
 _LONGEST_SECONDS = 3.0
@@ -60,15 +57,14 @@ def parameters_of(path: Path) -> int:
     """All numbers that the graph carries: initialisers, and what trees and support vectors hold in their nodes."""
     import onnx
 
-    return _parameters(onnx.load_model_from_string(path.read_bytes()).graph)
+    from trainer.publish import graphs_of
 
-
-def _parameters(graph: onnx.GraphProto) -> int:
-    total = sum(int(np.prod(tensor.dims)) for tensor in graph.initializer)
-    for node in graph.node:
-        if node.domain == "ai.onnx.ml":
-            total += sum(len(attribute.floats) for attribute in node.attribute)
-        total += sum(_parameters(attribute.g) for attribute in node.attribute if attribute.HasField("g"))
+    total = 0
+    for graph in graphs_of(onnx.load_model_from_string(path.read_bytes()).graph):
+        total += sum(int(np.prod(tensor.dims)) for tensor in graph.initializer)
+        for node in graph.node:
+            if node.domain == "ai.onnx.ml":
+                total += sum(len(attribute.floats) for attribute in node.attribute)
     return total
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,15 @@ from typing import Any
 import onnx
 
 from babymonitor.core.classifier import METADATA_KEY, Classifier, ModelCard, seal
+
+
+def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """A graph, and the branches within it, however deep."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from graphs_of(attribute.g)
 
 
 def publish(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:

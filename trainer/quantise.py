@@ -38,9 +38,10 @@ def quantise_model(source: Path, output: Path) -> ModelCard:
     card = Classifier(source).card
     if "quantised" in card.training:
         raise DataError(f"{source} is quantised already.")
-    if any(node.op_type == "If" for node in onnx.load_from_string(source.read_bytes()).graph.node):
+    data = source.read_bytes()
+    if any(node.op_type == "If" for node in onnx.load_from_string(data).graph.node):
         raise DataError(f"{source} is a cascade, into whose branch 8 bits do not reach: quantise its parts.")
-    model = quantised(source.read_bytes())
+    model = quantised(data)
     window = fit_frames(front_end(decode_golden(card.golden["wave"]), card.features), card.window_frames)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     (answer,) = session.run(["probabilities"], {"features": window[None]})

@@ -72,8 +72,13 @@ def cost(listeners: Sequence[Listener]) -> dict[str, Any]:
     costs less in most nights, and more while it cries, which is told apart.
     """
     demo = np.asarray(synthesise.demo(), np.float32)
-    starts_ends = [section[2:] for section in synthesise.DEMO_SECTIONS if section[0] == "crying"]
-    cries = np.concatenate([demo[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)] for start, end in starts_ends])
+    cries = np.concatenate(
+        [
+            demo[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+            for what, _, start, end in synthesise.DEMO_SECTIONS
+            if what == "crying"
+        ]
+    )
     streams = {one.name: _stream(one, demo) for one in listeners}
     crying = {one.name: _stream(one, cries) for one in listeners}
     take_turns(streams, _WARM)

@@ -11,7 +11,7 @@ import tiny_model
 
 from babymonitor.core.classifier import Classifier
 from trainer.__main__ import main
-from trainer.adapter import Adapter, Body, sides_of
+from trainer.adapter import Adapter, Body
 from trainer.cost import parameters_of
 from trainer.fit import Recipe
 from trainer.run import Request, train
@@ -57,16 +57,12 @@ def mels(parts: list[Path]) -> np.ndarray:
 def cascade(parts: list[Path], mels: np.ndarray, tmp_path: Path) -> tuple[Path, np.ndarray]:
     """A cascade of three that asks the other two in some of those windows, and in which."""
     first, whole = Classifier(parts[0]), tmp_path / "cascade.onnx"
-    crying = np.array([_crying(first, first.probabilities(mel)) for mel in mels])
-    lowest, highest = crying.min(), min(crying.max(), _crying(first, np.array(first.card.golden["probabilities"])))
+    crying = np.array([first.crying(first.probabilities(mel)) for mel in mels])
+    lowest, highest = crying.min(), min(crying.max(), first.crying(np.array(first.card.golden["probabilities"])))
     suspect = float(lowest + highest) / 2
     words = ["--suspect", str(suspect), "--half", "--output", str(whole)]
     assert main(["combine", *map(str, parts), str(parts[1]), *words]) == 0
     return whole, crying >= suspect
-
-
-def _crying(one: Classifier, answer: np.ndarray) -> float:
-    return float(answer[sides_of(one.labels)[0]].sum())
 
 
 def test_a_cascade_asks_the_others_only_where_the_first_suspects_crying(
