@@ -353,6 +353,11 @@ def _as_the_data(licences: Mapping[str, Sequence[str]]) -> str:
     return text
 
 
+def _named(weights: str) -> str:
+    """Pretrained weights as a card names them: where a file or a folder lay is nobody's business."""
+    return Path(weights).name if Path(weights).exists() else weights
+
+
 def _training(
     request: Request, data: DataSet, waves: Waves, strength: augment.Strength, trained: nn.Module
 ) -> dict[str, Any]:
@@ -379,7 +384,7 @@ def _training(
         "augmentation": asdict(strength),
         "teacher": request.teacher.name if request.teacher else "",
         "elder": request.elder.name if request.elder else "",
-        "weights": FAMILIES[request.family].weights if request.weights is None else request.weights,
+        "weights": _named(FAMILIES[request.family].weights if request.weights is None else request.weights),
         "skipped": [path for path, _ in waves.skipped],
         "crying_labels": [name for name in data.labels if label(name).crying],
         "division": {name: str(value) for name, value in asdict(request.division).items()},

@@ -207,7 +207,7 @@ def _log_mel_prosody(wave: Wave, spec: FeatureSpec) -> Mel:
 
 
 @lru_cache(maxsize=8)
-def _htk_filters(spec: FeatureSpec) -> npt.NDArray[np.float32]:
+def htk_filters(spec: FeatureSpec) -> npt.NDArray[np.float32]:
     """Triangles of height one on the HTK mel scale, bin 0 left out, (transform // 2 + 1, n_mels)."""
 
     def to_mel(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -234,7 +234,7 @@ def _log_mel_vggish(wave: Wave, spec: FeatureSpec) -> Mel:
     Hershey, S. et al. (2017), "CNN architectures for large-scale audio classification", and the features.py of YAMNet.
     """
     spectrum = np.abs(np.fft.rfft(_framed(wave, spec) * _hann(spec.n_fft), _transform(spec.n_fft), axis=1))
-    mel = spectrum.astype(np.float32) @ _htk_filters(spec)
+    mel = spectrum.astype(np.float32) @ htk_filters(spec)
     return np.ascontiguousarray(np.log(mel + np.float32(spec.floor)).T)
 
 

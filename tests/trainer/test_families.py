@@ -40,6 +40,7 @@ PARAMETERS = {
     "simple_cnn_audio": (4_300_000, 4_700_000),
     "transformer_mel": (100_000, 200_000),
     "yamnet": (3_100_000, 3_400_000),
+    "yamnet_tuned": (1_300_000, 1_400_000),
 }
 """Without the head, whose size is the label set's."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,10 @@ from trainer import synthetic
 from trainer.corpora import DataError
 from trainer.networks import FAMILIES
 from trainer.networks.heads import TwoLevel
-from trainer.networks.yamnet import Convolution, Yamnet, published
+from trainer.networks.yamnet import Convolution, TunedYamnet, Yamnet, published
 
 LABELS = ("hungry", "sad", "natural", "background")
-FRONT = FAMILIES["yamnet"].front
+FRONT, TUNED_FRONT = (FAMILIES[name].front for name in ("yamnet", "yamnet_tuned"))
 PATCH = 15600
 """Samples of one patch of 96 frames: what the published file is given."""
 WEIGHTS = SHARED_DATA.parent / "peers" / "yamnet" / "yamnet.tflite"
@@ -113,6 +114,49 @@ def test_published_body_is_frozen_and_only_the_head_learns(weights: Path) -> Non
     optimiser.step()
     changed = {name for name, values in network.state_dict().items() if not torch.equal(values, before[name])}
     assert changed == {"head.weight", "head.bias"}
+
+
+def tuned(weights: str) -> TunedYamnet:
+    torch.manual_seed(0)
+    network = FAMILIES["yamnet_tuned"].network(LABELS, weights)
+    assert isinstance(network, TunedYamnet)
+    return network
+
+
+@pytest.mark.shared_data
+def test_tuned_begins_as_published_and_all_of_it_learns_the_body_slowly(weights: Path) -> None:
+    network, published_body = tuned(str(weights)).train(), fresh(str(weights)).body
+    before = {name: values.clone() for name, values in network.state_dict().items()}
+    theirs = published_body.state_dict()
+    for name, values in network.body.state_dict().items():
+        assert torch.equal(values, theirs[name]), name
+    spec, samples = TUNED_FRONT.features, TUNED_FRONT.features.samples(TUNED_FRONT.window_frames)
+    cry = front_end(synthetic.cry(np.random.default_rng(1), samples), spec)
+    optimiser = torch.optim.SGD(network.parameter_groups(1e-2))
+    rates = [group["lr"] for group in optimiser.param_groups]
+    assert rates[0] < rates[1]
+    loss = TwoLevel(LABELS).loss(network(torch.from_numpy(cry[None])), torch.eye(4)[:1], 0.1, torch.ones(4))
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    kept = {name for name, values in network.state_dict().items() if torch.equal(values, before[name])}
+    assert all("running" in name or "num_batches" in name or name.startswith("heard.") for name in kept), kept
+    measured_here = [name for name in before if "running" in name and name not in kept]
+    assert not measured_here, "what AudioSet's sounds were like stays"
+
+
+def test_tuned_sees_what_yamnet_would() -> None:
+    """The default front end, brought to YAMNet's scale, beside YAMNet's own on the same frames, of sound of -20 dB."""
+    network = tuned("random")
+    ours, theirs = TUNED_FRONT.features, replace(FRONT.features, hop_length=TUNED_FRONT.features.hop_length)
+    sounds = {name: wave for name, wave in heard().items() if wave.any()}
+    for name, wave in sounds.items():
+        level = 0.1 / float(np.sqrt(np.mean(wave**2)))
+        with torch.no_grad():
+            seen = network.heard(torch.from_numpy(front_end(wave, ours)[None]))[0, 0].numpy().T
+        expected = front_end(wave * np.float32(level), theirs)[:, : seen.shape[1]]
+        seen = seen[:, : expected.shape[1]]
+        assert np.corrcoef(seen.ravel(), expected.ravel())[0, 1] > 0.8, name
+        assert abs(float(seen.mean() - expected.mean())) < 1.0, name
 
 
 def heard() -> dict[str, Wave]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from babymonitor.core.features import FeatureSpec
 from trainer.networks.network import LevelNormalised, Network
-from trainer.networks.registry import SPEECH, Front, family
+from trainer.networks.registry import DEFAULT, SPEECH, Front, family
 
 
 class Separable(nn.Module):
@@ -68,7 +67,7 @@ class CnnTiny(Network):
         return torch.cat((x.mean(dim=2), x.amax(dim=2)), dim=1)
 
 
-@family(Front(FeatureSpec(), window_frames=124, hop_frames=16))
+@family(DEFAULT)
 def cnn_tiny(labels: tuple[str, ...], front: Front) -> nn.Module:
     """Depthwise-separable CNN on 2 s of log-mel: the default model's family."""
     return CnnTiny(len(labels), front)

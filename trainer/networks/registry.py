@@ -25,6 +25,8 @@ class Front:
         return self.features.samples(self.window_frames) / self.features.sample_rate
 
 
+DEFAULT = Front(FeatureSpec(), window_frames=124, hop_frames=16)
+"""2 s of log-mel, a judgement every 0.256 s: what the default model is given."""
 SPEECH = Front(
     FeatureSpec(n_fft=1024, hop_length=512, n_mels=64, fmin_hz=50.0, fmax_hz=8000.0), window_frames=92, hop_frames=8
 )

@@ -1,4 +1,5 @@
-"""YAMNet's body as a torch module: learnt from nothing, or loaded from published weights and left as it is.
+"""YAMNet's body as a torch module: learnt from nothing, loaded from published weights and left as it is, or its first
+layers, loaded and learning on.
 
 Plakal, M. and Ellis, D. (2020), "YAMNet", in the AudioSet models of TensorFlow's model garden: MobileNet v1 on patches
 of 96 frames of 10 ms by 64 mel bands, trained on AudioSet; 1024 numbers a patch before its own 521 classes.
@@ -15,10 +16,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from babymonitor.core.features import FeatureSpec
+from babymonitor.core.features import FeatureSpec, front_end, htk_filters, mel_filters
 from trainer.corpora import DataError
 from trainer.networks.network import Network
-from trainer.networks.registry import Front, family
+from trainer.networks.registry import DEFAULT, FAMILIES, Front, family
 
 Floats = npt.NDArray[np.float32]
 
@@ -71,30 +72,37 @@ class Convolution(nn.Sequential):
 
 
 class Body(nn.Module):
-    """(B, 1, 96 frames, 64 bands) → (B, 1024): a first convolution, 13 separable ones, the mean over the 3 × 2 left."""
+    """(B, 1, 96 frames, 64 bands) → (B, 1024): a first convolution, 13 separable ones, the mean over the 3 × 2 left.
 
-    def __init__(self) -> None:
+    depth: of so many layers; with fewer than 14 there are fewer channels, and more is left of frames and bands.
+    """
+
+    def __init__(self, depth: int = 14) -> None:
         super().__init__()
         layers = {"layer1_conv": Convolution(1, 32, 3, 2)}
         inputs = 32
-        for number, (outputs, stride) in enumerate(_BLOCKS, 2):
+        for number, (outputs, stride) in enumerate(_BLOCKS[: depth - 1], 2):
             layers[f"layer{number}_depthwise_conv"] = Convolution(inputs, inputs, 3, stride, groups=inputs)
             layers[f"layer{number}_pointwise_conv"] = Convolution(inputs, outputs, 1)
             inputs = outputs
         self.layers = nn.ModuleDict(layers)
+        self.channels = inputs
 
-    def forward(self, patches: Tensor) -> Tensor:
+    def maps(self, patches: Tensor) -> Tensor:
+        """(B, 1, frames, bands) → (B, channels, frames left, bands left)."""
         for layer in self.layers.values():
             patches = layer(patches)
-        return patches.mean(dim=(2, 3))
+        return patches
+
+    def forward(self, patches: Tensor) -> Tensor:
+        return self.maps(patches).mean(dim=(2, 3))
 
     def load(self, weights: Path) -> None:
-        """Take published weights and be frozen; DataError for a file that holds no YAMNet."""
+        """Take published weights; DataError for a file that holds no YAMNet."""
         found = published(weights)
         for name, layer in self.layers.items():
             assert isinstance(layer, Convolution)
             layer.take(*found[name.replace("_", "/", 1)])
-        self.requires_grad_(False).eval()
 
 
 def published(weights: Path) -> dict[str, tuple[Tensor, Tensor]]:
@@ -193,6 +201,7 @@ class Yamnet(Network):
         self.frozen = weights != "random"
         if self.frozen:
             self.body.load(Path(weights))
+            self.body.requires_grad_(False)
         self.starts = range(0, front.window_frames - PATCH_FRAMES + 1, PATCH_HOP)
 
     def train(self, mode: bool = True) -> Self:
@@ -223,3 +232,95 @@ class Yamnet(Network):
 def yamnet(labels: tuple[str, ...], front: Front, weights: str) -> nn.Module:
     """MobileNet v1 on YAMNet's patches: from nothing, or its published body frozen under a new head."""
     return Yamnet(len(labels), front, weights)
+
+
+TUNED_DEPTH = 11
+"""Layers that `yamnet_tuned` keeps: docs/reports/default-model-tried.md says what fewer and more of them give."""
+TUNED_FRAMES = 96
+"""Of a window, the last: 1.5 s. The rest costs a quarter more and gives nothing."""
+BODY_RATE = 1 / 8
+"""How much slower what was learnt from AudioSet learns than the new head."""
+_LEVEL = 1.5
+"""Natural logarithm of YAMNet's mel magnitude, root mean square over a window, for white noise of -20 dB."""
+
+
+class Heard(nn.Module):
+    """(B, 64 bands, frames) of the default front end → (B, 1, frames, 64 bands) much as YAMNet's front end would give
+    it, but for its frames every 10 ms: its bands by interpolation between ours, magnitude in place of power, all sound
+    brought to one volume.
+    """
+
+    bands: Tensor
+    offset: Tensor
+
+    def __init__(self, ours: FeatureSpec, theirs: FeatureSpec) -> None:
+        super().__init__()
+        given, wanted = (_centres(filters(spec)) for filters, spec in ((mel_filters, ours), (htk_filters, theirs)))
+        # One row for each of YAMNet's bands: how much of each of ours is in it.
+        bands = np.stack([np.interp(wanted, given, one) for one in np.eye(ours.n_mels)], axis=1).astype(np.float32)
+        noise = np.random.default_rng(0).normal(0.0, 0.1, 10 * ours.sample_rate).astype(np.float32)
+        offset = front_end(noise, theirs).mean(1) - 0.5 * (bands @ front_end(noise, ours)).mean(1)
+        self.register_buffer("bands", torch.from_numpy(bands))
+        self.register_buffer("offset", torch.from_numpy(offset))
+        self.floor = theirs.floor
+
+    def forward(self, mel: Tensor) -> Tensor:
+        magnitude = 0.5 * (self.bands @ mel) + self.offset[:, None]
+        loudest = magnitude.amax(dim=(1, 2), keepdim=True)
+        level = loudest + 0.5 * torch.log(torch.exp(2.0 * (magnitude - loudest)).mean(dim=(1, 2), keepdim=True))
+        heard = torch.log(torch.exp(magnitude - level + _LEVEL) + self.floor)
+        return heard.transpose(1, 2).unsqueeze(1)
+
+
+def _centres(filters: Floats) -> npt.NDArray[np.float64]:
+    """(transform // 2 + 1, bands) → (bands,): where each band lies, in shares of the highest frequency."""
+    return np.asarray(np.linspace(0.0, 1.0, len(filters)) @ filters / filters.sum(0), np.float64)
+
+
+class TunedYamnet(Network):
+    """YAMNet's first layers on the default front end, all of them learning on, the mean and the maximum of what they
+    leave, and a new head.
+
+    AudioSet's two million sounds are what tells babies, rooms and animals apart that no data set of ours holds.
+    """
+
+    def __init__(self, labels: int, front: Front, weights: str) -> None:
+        body = Body(TUNED_DEPTH)
+        super().__init__(2 * body.channels, labels, dropout=0.2)
+        self.heard = Heard(front.features, FAMILIES["yamnet"].front.features)
+        self.body = body
+        self.learnt = weights != "random"
+        if self.learnt:
+            body.load(Path(weights))
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        if self.learnt:
+            # Published with batch norm folded in: what it would measure here is not what the layers behind it learnt.
+            for module in self.body.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
+
+    def embed(self, features: Tensor) -> Tensor:
+        maps = self.body.maps(self.heard(features[:, :, -TUNED_FRAMES:]))
+        return torch.cat((maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))), dim=1)
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """What begins from published weights learns slower than the head."""
+        if not self.learnt:
+            return super().parameter_groups(learning_rate)
+        return [
+            {"params": [*self.body.parameters()], "lr": BODY_RATE * learning_rate},
+            {"params": [*self.head.parameters()], "lr": learning_rate},
+        ]
+
+
+@family(
+    DEFAULT,
+    needs="YAMNet's published .tflite file for --weights, if it is to begin from that",
+    weights="random",
+)
+def yamnet_tuned(labels: tuple[str, ...], front: Front, weights: str) -> nn.Module:
+    """YAMNet's first eleven layers (1.4 M parameters) on 1.5 s of the default log-mel, all of them tuned."""
+    return TunedYamnet(len(labels), front, weights)
