@@ -319,7 +319,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _combine(arguments: argparse.Namespace) -> int:
     from trainer.combine import combine
 
-    card = combine(arguments.models, arguments.output, arguments.name, arguments.suspect, arguments.half)
+    card = combine(arguments.models, arguments.output, arguments.name, arguments.suspect, arguments.bits)
     print(f"{arguments.output}: {card.name}")
     return 0
 
@@ -551,7 +551,9 @@ def _parser() -> argparse.ArgumentParser:
     combining.add_argument("--name", default="", help="what the model calls itself")
     combining.add_argument("--suspect", type=options.chance, metavar="P",
                            help="ask the others only where the first gives crying P or more")  # fmt: skip
-    combining.add_argument("--half", action="store_true", help="keep weights in 16 bits: half the size")
+    combining.add_argument(
+        "--bits", type=int, choices=(8, 16), help="keep weights in so many: a quarter or half the size"
+    )
 
     predict = command("predict", _predict, "what a model says of files")
     predict.add_argument("paths", nargs="+", type=Path, metavar="PATH")

@@ -21,27 +21,29 @@ import numpy as np
 import onnx
 from onnx import compose, helper, numpy_helper
 
-from babymonitor.core.classifier import Classifier, ModelCard
+from babymonitor.core.classifier import Classifier, ModelCard, decode_golden
+from babymonitor.core.features import fit_frames, front_end
 from trainer.adapter import EMBEDDING, embeddings_told, heads_of, sides_of
 from trainer.corpora import DataError
 from trainer.figures import two_sided
 from trainer.networks.graphs import IR_VERSION
-from trainer.publish import graphs_of, publish
+from trainer.publish import answer_of, graphs_of, publish
+from trainer.quantise import folded
 
 FAMILY = "combined"
-HALF_FROM = 4096
-"""Weights of so many numbers or more are halved, but for a head's, which teaching looks for by its shape."""
+NARROW_FROM = 1024
+"""Weights of so many numbers or more are narrowed, but for a head's, which teaching looks for by its shape."""
 
 
 def combine(
-    models: Sequence[Path], output: Path, name: str = "", suspect: float | None = None, half: bool = False
+    models: Sequence[Path], output: Path, name: str = "", suspect: float | None = None, bits: int | None = None
 ) -> ModelCard:
     """Write the model file that answers with the mean of others' probabilities; → its card.
 
     suspect: the P(crying) from which on the first asks the others; below it the first alone answers. There the mean of
     n would be less than (suspect + n - 1) / n: a window that reaches a threshold from that up (0.7 for 0.1 and three)
     still does. One that is below it may be farther below.
-    half: keep weights in 16 bits; they are computed with in 32.
+    bits: keep weights in 8 (with a scale for each output) or in 16; they are computed with in 32.
 
     DataError where they differ in labels, front end, window or hop. What was measured of the parts (metrics, operating
     curve) is not true of the whole and is left out: `trainer evaluate` and `trainer nights` measure it.
@@ -63,11 +65,13 @@ def combine(
         raise DataError(
             f"{models[0].name} does not suspect the cry by which model files are checked: name another first."
         )
-    parts = [_prefixed(path, number) for number, path in enumerate(models)]
+    parts = [_prefixed(path, number, bits is not None) for number, path in enumerate(models)]
     graph = _averaged(parts, first) if suspect is None else _cascade(parts, first, suspect)
-    if half:
-        _halve(graph, len(first.labels))
     answer = np.mean([card.golden["probabilities"] for card in cards], axis=0)
+    if bits is not None:
+        _narrow(graph, len(first.labels), bits)
+        window = fit_frames(front_end(decode_golden(first.golden["wave"]), first.features), first.window_frames)
+        answer = answer_of(graph, window)
     wider = [card.golden["tolerance"] for card in cards if "tolerance" in card.golden]
     golden = {"wave": first.golden["wave"], "probabilities": answer.tolist()}
     whole = replace(
@@ -164,9 +168,10 @@ def _told(name: str, *sizes: int) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *sizes])
 
 
-def _prefixed(path: Path, number: int) -> onnx.ModelProto:
+def _prefixed(path: Path, number: int, simplified: bool) -> onnx.ModelProto:
     """A model's graph under a prefix of its own, with the whole's input for its own."""
-    part = compose.add_prefix(onnx.load_from_string(path.read_bytes()), f"{number}/")
+    data = path.read_bytes()
+    part = compose.add_prefix(folded(data) if simplified else onnx.load_from_string(data), f"{number}/")
     part.graph.node.insert(0, helper.make_node("Identity", ["features"], [part.graph.input[0].name]))
     return part
 
@@ -190,15 +195,34 @@ def _whole(
     return model
 
 
-def _halve(model: onnx.ModelProto, labels: int) -> None:
-    """Large weights in 16 bits, each with a node that gives it back in 32; the runtime does that once, on opening."""
+def _narrow(model: onnx.ModelProto, labels: int, bits: int) -> None:
+    """Large weights in fewer bits, each with nodes that give it back in 32; the runtime does that once, on opening.
+
+    Not by DequantizeLinear: that the runtime leaves to be done anew for every window.
+    """
     for graph in graphs_of(model.graph):
-        for one in graph.initializer:
+        for one in list(graph.initializer):
             is_head = len(one.dims) == 2 and labels in one.dims
-            if one.data_type == onnx.TensorProto.FLOAT and math.prod(one.dims) >= HALF_FROM and not is_head:
-                name, short = one.name, f"{one.name}/half"
-                one.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(one).astype(np.float16), short))
-                graph.node.insert(0, _node("Cast", [short], name, to=onnx.TensorProto.FLOAT))
+            is_large = len(one.dims) > 1 and math.prod(one.dims) >= NARROW_FROM
+            if one.data_type != onnx.TensorProto.FLOAT or not is_large or is_head:
+                continue
+            name, values = one.name, numpy_helper.to_array(one)
+            short, whole = f"{name}/narrow", f"{name}/whole"
+            if bits == 16:
+                nodes = [_node("Cast", [short], name, to=onnx.TensorProto.FLOAT)]
+                values = values.astype(np.float16)
+            else:
+                each = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
+                scale = np.maximum(each, 1e-12).astype(np.float32) / 127
+                graph.initializer.append(numpy_helper.from_array(scale, f"{name}/scale"))
+                nodes = [
+                    _node("Cast", [short], whole, to=onnx.TensorProto.FLOAT),
+                    _node("Mul", [whole, f"{name}/scale"], name),
+                ]
+                values = np.round(values / scale).astype(np.int8)
+            one.CopyFrom(numpy_helper.from_array(values, short))
+            for at, node in enumerate(nodes):
+                graph.node.insert(at, node)
 
 
 def _training(cards: Sequence[ModelCard]) -> dict[str, Any]:

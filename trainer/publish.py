@@ -7,9 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import onnx
+import onnxruntime
 
 from babymonitor.core.classifier import METADATA_KEY, Classifier, ModelCard, seal
+from babymonitor.core.features import Mel
 
 
 def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
@@ -19,6 +23,13 @@ def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
         for attribute in node.attribute:
             if attribute.HasField("g"):
                 yield from graphs_of(attribute.g)
+
+
+def answer_of(model: onnx.ModelProto, window: Mel) -> npt.NDArray[np.float32]:
+    """What a graph answers to one window (rows, window_frames): (labels,)."""
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (answer,) = session.run(["probabilities"], {"features": window[None]})
+    return np.asarray(answer[0], np.float32)
 
 
 def publish(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:

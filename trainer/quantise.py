@@ -21,7 +21,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from babymonitor.core.classifier import Classifier, ModelCard, decode_golden
 from babymonitor.core.features import fit_frames, front_end
 from trainer.corpora import DataError
-from trainer.export import publish
+from trainer.publish import answer_of, publish
 
 GOLDEN_TOLERANCE = 0.03
 """How far a quantised file's golden output may be off on another machine. A difference of rounding in the last bit can
@@ -43,11 +43,9 @@ def quantise_model(source: Path, output: Path) -> ModelCard:
         raise DataError(f"{source} is a cascade, into whose branch 8 bits do not reach: quantise its parts.")
     model = quantised(data)
     window = fit_frames(front_end(decode_golden(card.golden["wave"]), card.features), card.window_frames)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (answer,) = session.run(["probabilities"], {"features": window[None]})
     told = replace(
         card,
-        golden={**card.golden, "probabilities": np.asarray(answer[0]).tolist(), "tolerance": GOLDEN_TOLERANCE},
+        golden={**card.golden, "probabilities": answer_of(model, window).tolist(), "tolerance": GOLDEN_TOLERANCE},
         training={**card.training, "quantised": "matrix products and 1-D convolutions in 8 bits"},
     )
     publish(output, model, told)
@@ -63,7 +61,7 @@ def quantised(model: bytes, convolutions: bool = True) -> onnx.ModelProto:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with tempfile.TemporaryDirectory() as folder, _silence():
-        plain = _folded(model, Path(folder) / "folded.onnx")
+        plain = folded(model)
         if convolutions:
             _quantise_convolutions(plain.graph)
         result = Path(folder) / "quantised.onnx"
@@ -78,16 +76,22 @@ def quantised(model: bytes, convolutions: bool = True) -> onnx.ModelProto:
         return onnx.load(result)
 
 
-def _folded(model: bytes, path: Path) -> onnx.ModelProto:
-    """The graph with whatever is the same for every input computed once: only a matrix that is there is quantised."""
+def folded(model: bytes) -> onnx.ModelProto:
+    """The graph with whatever is the same for every input computed once, batch norms taken into their convolutions."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.optimized_model_filepath = str(path)
     options.log_severity_level = 4
-    onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    folded = onnx.load(path)
-    del folded.metadata_props[:]
-    return folded
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "folded.onnx"
+        options.optimized_model_filepath = str(path)
+        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        simpler = onnx.load(path)
+    del simpler.metadata_props[:]
+    # The runtime declares all that it knows, in versions of its own.
+    told = {one.domain: one.version for one in onnx.load_from_string(model).opset_import}
+    del simpler.opset_import[:]
+    simpler.opset_import.extend(helper.make_opsetid(*one) for one in told.items())
+    return simpler
 
 
 def _quantise_convolutions(graph: onnx.GraphProto) -> None:

@@ -60,7 +60,7 @@ def cascade(parts: list[Path], mels: np.ndarray, tmp_path: Path) -> tuple[Path, 
     crying = np.array([first.crying(first.probabilities(mel)) for mel in mels])
     lowest, highest = crying.min(), min(crying.max(), first.crying(np.array(first.card.golden["probabilities"])))
     suspect = float(lowest + highest) / 2
-    words = ["--suspect", str(suspect), "--half", "--output", str(whole)]
+    words = ["--suspect", str(suspect), "--bits", "16", "--output", str(whole)]
     assert main(["combine", *map(str, parts), str(parts[1]), *words]) == 0
     return whole, crying >= suspect
 
@@ -85,7 +85,7 @@ def test_a_cascade_asks_the_others_only_where_the_first_suspects_crying(
     mean = tmp_path / "mean.onnx"
     assert main(["combine", *map(str, parts), str(parts[1]), "--output", str(mean)]) == 0
     assert path.stat().st_size < 0.6 * mean.stat().st_size, "16 bits"
-    assert 0 <= parameters_of(path) - parameters_of(mean) < 0.1 * parameters_of(mean), "those in the branch count"
+    assert abs(parameters_of(path) - parameters_of(mean)) < 0.1 * parameters_of(mean), "those in the branch count"
 
 
 def test_a_cascade_can_be_taught(mels: np.ndarray, cascade: tuple[Path, np.ndarray], tmp_path: Path) -> None:
@@ -124,12 +124,27 @@ def test_a_cascade_may_be_part_of_another_and_of_a_mean(
         assert body(mels)[1].shape[1] == Body(cascade[0])(mels)[1].shape[1] + width, "all of them can be taught"
 
 
-def test_halves_keep_what_teaching_looks_for(
-    parts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("bits", "off", "smaller"), [("16", 2e-3, 0.6), ("8", 0.05, 0.4)])
+def test_weights_of_fewer_bits_answer_much_the_same(
+    parts: list[Path], mels: np.ndarray, tmp_path: Path, bits: str, off: float, smaller: float
 ) -> None:
-    monkeypatch.setattr("trainer.combine.HALF_FROM", 1)
-    path = tmp_path / "half.onnx"
-    assert main(["combine", *map(str, parts), "--half", "--output", str(path)]) == 0
+    whole, narrow = tmp_path / "whole.onnx", tmp_path / "narrow.onnx"
+    assert main(["combine", *map(str, parts), "--suspect", "0.0001", "--output", str(whole)]) == 0
+    assert main(["combine", *map(str, parts), "--suspect", "0.0001", "--bits", bits, "--output", str(narrow)]) == 0
+    before, after = Classifier(whole), Classifier(narrow)
+    differ = [np.abs(before.probabilities(mel) - after.probabilities(mel)).max() for mel in mels]
+    assert 0 < max(differ) < off
+    assert narrow.stat().st_size < smaller * whole.stat().st_size
+    assert 0.9 * parameters_of(whole) < parameters_of(narrow) < 1.1 * parameters_of(whole)
+
+
+@pytest.mark.parametrize("bits", ["16", "8"])
+def test_weights_of_fewer_bits_keep_what_teaching_looks_for(
+    parts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bits: str
+) -> None:
+    monkeypatch.setattr("trainer.combine.NARROW_FROM", 1)
+    path = tmp_path / "narrow.onnx"
+    assert main(["combine", *map(str, parts), "--bits", bits, "--output", str(path)]) == 0
     assert len(Body(path).inputs) == len(parts)
 
 
