@@ -50,7 +50,7 @@ little &
 much
 wait $!
 # The other two are asked only where the first suspects crying: elsewhere the mean of three cannot reach 0.7 anyway.
-"$python" -m trainer combine "$kept/much.onnx" "$kept/little.onnx" "$kept/pupil.onnx" --suspect 0.1 --bits 8 \
+"$python" -m trainer combine "$kept/much.onnx" "$kept/little.onnx" "$kept/pupil.onnx" --suspect 0.1 --bits 16 \
     --output "$kept/default.onnx" --name Default
 # When to wake is decided on babies and beds of the validation side, two hours of each (one composition is too little to
 # choose by); what the app's slider says is of the test side.

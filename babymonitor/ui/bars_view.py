@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from babymonitor.core.detector import Score
 from babymonitor.core.labels import LABELS, label
 from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import label_title, percent_text, reason_hint
+
+_SMALLEST_TITLE = 0.8
+"""Of the text's size; what does not fit even so is cut short."""
 
 
 class BarsView(QWidget):
@@ -111,6 +115,22 @@ class BarsView(QWidget):
         font.setBold(bold)
         return font
 
+    def title(self, name: str) -> str:
+        """A label's title as it is drawn."""
+        metrics = QFontMetricsF(self._font(self._title_scale(), bold=True))
+        return metrics.elidedText(label_title(name), Qt.TextElideMode.ElideRight, self._room_for_titles())
+
+    def _room_for_titles(self) -> float:
+        """Pixels between a label's symbol and the largest number that may stand at the end of its line."""
+        number = QFontMetricsF(self._font(1.0, bold=True)).horizontalAdvance("100 %")
+        return self.width() - 1.5 * self._theme.text_px - number - 8
+
+    def _title_scale(self) -> float:
+        """All titles in one size: a little smaller where the longest would not fit, bold."""
+        metrics = QFontMetricsF(self._font(1.0, bold=True))
+        fits = self._room_for_titles() / max(metrics.horizontalAdvance(label_title(name)) for name in self._names)
+        return max(_SMALLEST_TITLE, math.floor(self._theme.text_px * min(1.0, fits)) / self._theme.text_px)
+
     def _paint_crying(self, painter: QPainter) -> None:
         c, px = self._theme.colours, self._theme.text_px
         crying = self.crying
@@ -145,12 +165,9 @@ class BarsView(QWidget):
         number = "–" if share is None else percent_text(share)
         painter.drawText(text, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, number)
         colour = self._theme.label_colour(name)
-        used = painter.fontMetrics().horizontalAdvance("100 %") + 8
-        title = painter.fontMetrics().elidedText(
-            label_title(name), Qt.TextElideMode.ElideRight, int(text.width() - px * 1.5 - used)
-        )
+        painter.setFont(self._font(self._title_scale(), bold=is_top))
         box = text.adjusted(px * 1.5, 0, 0, 0)
-        painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, title)
+        painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self.title(name))
         painter.setFont(self._font(0.9))
         painter.setPen(QColor(colour))
         glyph = QRectF(text.left(), text.top(), px * 1.2, text.height())

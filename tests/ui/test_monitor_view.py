@@ -17,7 +17,10 @@ from babymonitor.core.settings import LOUD_ALERTS, LOUD_LEVEL_DB, LOUD_RISE_DB, 
 from babymonitor.live.monitor import Monitor
 from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.alerts_model import Column
+from babymonitor.ui.bars_view import BarsView
 from babymonitor.ui.main_window import MainWindow
+from babymonitor.ui.theme import THEMES, Theme
+from babymonitor.ui.wording import label_title
 
 LABELS = ("hungry", "pain", "tired", "sad", "happy", "natural", "background")
 
@@ -55,6 +58,18 @@ def test_the_state_line_follows_the_state(window: MainWindow, monitor: Monitor) 
     assert view.state_text == "NOT LISTENING — microphone unplugged, trying again"
     assert view.state_view.headline.text_px >= 32
     assert view.microphone_view.shown_text() == "Crib microphone"
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES.keys())
+def test_no_label_is_cut_short_where_the_bars_are_narrow(qtbot: QtBot, theme: Theme) -> None:
+    bars = BarsView()
+    qtbot.addWidget(bars)
+    bars.set_theme(theme)
+    bars.set_model(LABELS, 0.7)
+    bars.resize(bars.minimumSizeHint())
+    assert [bars.title(name) for name in LABELS] == [label_title(name) for name in LABELS]
+    bars.resize(bars.width() // 2, bars.height())
+    assert bars.title("sad").endswith("…"), "it would show"
 
 
 def test_the_seconds_of_crying_go_on_by_themselves(window: MainWindow, monitor: Monitor, qtbot: QtBot) -> None:
