@@ -202,7 +202,7 @@ class Yamnet(Network):
         self.frozen = weights != "random"
         if self.frozen:
             self.body.load(Path(weights))
-            self.body.requires_grad_(False)
+            self.body.requires_grad_(False).eval()
         self.starts = range(0, front.window_frames - PATCH_FRAMES + 1, PATCH_HOP)
 
     def train(self, mode: bool = True) -> Self:
