@@ -6,12 +6,14 @@
 #   scripts/families.sh report              # the page of all that are there
 #
 # Each family sees the same number of windows, so that an hour's difference in patience is not taken for one in hearing.
-# HuBERT and wav2vec 2.0 are small configurations from random weights; YAMNet is the published body, frozen.
+# HuBERT and wav2vec 2.0 are small configurations from random weights; `yamnet` is the published
+# body, frozen, `yamnet_tuned` its first layers, tuned.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export OMP_NUM_THREADS=1
 python=${PYTHON:-.venv/bin/python}
-weights=(--weights hubert=random --weights wav2vec2=random --weights yamnet=../shared/peers/yamnet/yamnet.tflite)
+weights=(--weights hubert=random --weights wav2vec2=random --weights yamnet=../shared/peers/yamnet/yamnet.tflite
+    --weights yamnet_tuned=../shared/peers/yamnet/yamnet.tflite)
 
 compare() { # NAME, then options
     "$python" -m trainer compare --report "data/reports/$1" --work "data/work-$1" "${weights[@]}" "${@:2}"

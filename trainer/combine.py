@@ -32,7 +32,7 @@ from trainer.quantise import folded
 
 FAMILY = "combined"
 NARROW_FROM = 1024
-"""Weights of so many numbers or more are narrowed, but for a head's, which teaching looks for by its shape."""
+"""Matrices and kernels of so many numbers are narrowed, but for a head's, which teaching looks for by its shape."""
 
 
 def combine(
@@ -43,7 +43,7 @@ def combine(
     suspect: the P(crying) from which on the first asks the others; below it the first alone answers. There the mean of
     n would be less than (suspect + n - 1) / n: a window that reaches a threshold from that up (0.7 for 0.1 and three)
     still does. One that is below it may be farther below.
-    bits: keep weights in 8 (with a scale for each output) or in 16; they are computed with in 32.
+    bits: keep weights in 8 (with a scale for each slice of their first axis) or in 16; they are computed with in 32.
 
     DataError where they differ in labels, front end, window or hop. What was measured of the parts (metrics, operating
     curve) is not true of the whole and is left out: `trainer evaluate` and `trainer nights` measure it.
@@ -65,6 +65,8 @@ def combine(
         raise DataError(
             f"{models[0].name} does not suspect the cry by which model files are checked: name another first."
         )
+    if bits == 8 and _any_fitted(cards):
+        raise DataError("8 bits are too few for SVMs and trees: keep these in 16.")
     parts = [_prefixed(path, number, bits is not None) for number, path in enumerate(models)]
     graph = _averaged(parts, first) if suspect is None else _cascade(parts, first, suspect)
     answer = np.mean([card.golden["probabilities"] for card in cards], axis=0)
@@ -72,6 +74,7 @@ def combine(
         _narrow(graph, len(first.labels), bits)
         window = fit_frames(front_end(decode_golden(first.golden["wave"]), first.features), first.window_frames)
         answer = answer_of(graph, window)
+    told = {"suspect": suspect, "bits": bits}
     wider = [card.golden["tolerance"] for card in cards if "tolerance" in card.golden]
     golden = {"wave": first.golden["wave"], "probabilities": answer.tolist()}
     whole = replace(
@@ -82,13 +85,20 @@ def combine(
         thresholds={at: round(float(np.mean([card.thresholds[at] for card in cards])), 4) for at in first.thresholds},
         operating_curve=[],
         calibration={"combined": [card.calibration for card in cards]},
-        training=_training(cards) | ({} if suspect is None else {"suspect": suspect}),
+        training=_training(cards) | {name: one for name, one in told.items() if one is not None},
         metrics={},
         licence="; ".join(dict.fromkeys(card.licence for card in cards)),
         golden={**golden, "tolerance": max(wider)} if wider else golden,
     )
     publish(output, graph, whole)
     return whole
+
+
+def _any_fitted(cards: Sequence[ModelCard]) -> bool:
+    """Whether any part is an SVM or trees."""
+    from trainer.torch_file import is_fitted  # with torch, which nothing else in here needs
+
+    return any(is_fitted(card.family, card.training) for card in cards)
 
 
 def _averaged(parts: Sequence[onnx.ModelProto], card: ModelCard) -> onnx.ModelProto:
@@ -169,7 +179,9 @@ def _told(name: str, *sizes: int) -> onnx.ValueInfoProto:
 
 
 def _prefixed(path: Path, number: int, simplified: bool) -> onnx.ModelProto:
-    """A model's graph under a prefix of its own, with the whole's input for its own."""
+    """A model's graph under a prefix of its own, with the whole's input for its own. simplified: so that no batch norm
+    is kept beside its convolution, nor a weight that is kept in fewer bits already.
+    """
     data = path.read_bytes()
     part = compose.add_prefix(folded(data) if simplified else onnx.load_from_string(data), f"{number}/")
     part.graph.node.insert(0, helper.make_node("Identity", ["features"], [part.graph.input[0].name]))

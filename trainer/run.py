@@ -353,9 +353,9 @@ def _as_the_data(licences: Mapping[str, Sequence[str]]) -> str:
     return text
 
 
-def _named(weights: str) -> str:
-    """Pretrained weights as a card names them: where a file or a folder lay is nobody's business."""
-    return Path(weights).name if Path(weights).exists() else weights
+def _named(told: str) -> str:
+    """Words as a card has them: of a file or a folder only its name, for where it lay is nobody's business."""
+    return Path(told).name if Path(told).exists() else told
 
 
 def _training(
@@ -387,7 +387,7 @@ def _training(
         "weights": _named(FAMILIES[request.family].weights if request.weights is None else request.weights),
         "skipped": [path for path, _ in waves.skipped],
         "crying_labels": [name for name in data.labels if label(name).crying],
-        "division": {name: str(value) for name, value in asdict(request.division).items()},
+        "division": {name: _named(str(value)) for name, value in asdict(request.division).items()},
         "merged": dict(request.merged),
         "folders": sorted({clip.folder for clip in data.clips} - {""}),
         "groups": {

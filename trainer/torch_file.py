@@ -60,7 +60,8 @@ class Loaded:
 def default_stem(family: Family, weights: str | None = None) -> str:
     """How a family's files are called where nobody says: ``hubert-base-ls960_emotion``, or just ``cnn_tiny``."""
     origin = Path(weights or family.weights).name
-    return f"{origin}_emotion" if origin and origin != "random" else family.name
+    # Of families that begin from nothing unless told otherwise several may begin from the same file.
+    return family.name if family.weights in ("", "random") or origin == "random" else f"{origin}_emotion"
 
 
 def save(path: Path, network: Network, family: str, card: ModelCard) -> None:
@@ -117,12 +118,12 @@ def _built(family: Family, labels: tuple[str, ...], front: Front, config: dict[s
     return network
 
 
-def _is_fitted(family: str, training: Mapping[str, Any]) -> bool:
+def is_fitted(family: str, training: Mapping[str, Any]) -> bool:
     """Whether a model file, or a part of what was combined in it, is an estimator; both as its card says."""
     known = FAMILIES.get(family)
     # Nothing is fetched for it.
     network = known and known.network(("crying", "natural"), known.weights and "random")
-    return isinstance(network, Estimator) or any(_is_fitted(one["family"], one) for one in training.get("parts", []))
+    return isinstance(network, Estimator) or any(is_fitted(one["family"], one) for one in training.get("parts", []))
 
 
 def export(source: Path, format: str, output: Path, int8: bool = False) -> None:
@@ -151,7 +152,7 @@ def export(source: Path, format: str, output: Path, int8: bool = False) -> None:
                 whole.unlink(missing_ok=True)
     elif int8:
         told = Classifier(source).card
-        if _is_fitted(
+        if is_fitted(
             told.family, told.training
         ):  # measured on an SVM: answers off by 0.27, and one in ten another label
             raise DataError(f"{source} is not quantised: 8 bits are too few for SVMs and trees.")
@@ -164,7 +165,7 @@ def export(source: Path, format: str, output: Path, int8: bool = False) -> None:
 def beside(model: Path) -> Loaded:
     """The network that a model file was made of, from the .pt or the checkpoint that lies beside it."""
     card = Classifier(model).card
-    if _is_fitted(card.family, card.training):
+    if is_fitted(card.family, card.training):
         raise DataError(f"The family {card.family} has no .pt: it is fitted, not trained step by step.")
     twin, checkpoint = model.with_suffix(".pt"), model.with_suffix(".checkpoint")
     loaded = None

@@ -104,9 +104,10 @@ class BarsView(QWidget):
         top = float(self._top_px())
         room = (self.height() - top) / max(1, len(self._names))
         row = min(room, self._theme.text_px * 5.4)
-        shares = self.shares()
-        for at, name in enumerate(self._names):
-            self._paint_label(painter, name, shares.get(name), QRectF(0, top + at * row, self.width(), row))
+        shares, (scale, titles) = self.shares(), self.titles()
+        for at, (name, title) in enumerate(titles.items()):
+            place = QRectF(0, top + at * row, self.width(), row)
+            self._paint_label(painter, name, shares.get(name), place, title, scale)
         painter.end()
 
     def _font(self, scale: float, bold: bool = False) -> QFont:
@@ -115,10 +116,12 @@ class BarsView(QWidget):
         font.setBold(bold)
         return font
 
-    def title(self, name: str) -> str:
-        """A label's title as it is drawn."""
-        metrics = QFontMetricsF(self._font(self._title_scale(), bold=True))
-        return metrics.elidedText(label_title(name), Qt.TextElideMode.ElideRight, self._room_for_titles())
+    def titles(self) -> tuple[float, dict[str, str]]:
+        """How large titles are drawn, of the text's size, and every label's as it is drawn."""
+        scale = self._title_scale()
+        metrics, room = QFontMetricsF(self._font(scale, bold=True)), self._room_for_titles()
+        cut = Qt.TextElideMode.ElideRight
+        return scale, {name: metrics.elidedText(label_title(name), cut, room) for name in self._names}
 
     def _room_for_titles(self) -> float:
         """Pixels between a label's symbol and the largest number that may stand at the end of its line."""
@@ -153,7 +156,9 @@ class BarsView(QWidget):
         side = Qt.AlignmentFlag.AlignLeft
         painter.drawText(below, side | Qt.AlignmentFlag.AlignVCenter, words)
 
-    def _paint_label(self, painter: QPainter, name: str, share: float | None, row: QRectF) -> None:
+    def _paint_label(
+        self, painter: QPainter, name: str, share: float | None, row: QRectF, title: str, scale: float
+    ) -> None:
         c, px = self._theme.colours, self._theme.text_px
         # Thicker where there is room.
         thick = min(0.75 * px, 0.19 * row.height())
@@ -165,9 +170,9 @@ class BarsView(QWidget):
         number = "–" if share is None else percent_text(share)
         painter.drawText(text, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, number)
         colour = self._theme.label_colour(name)
-        painter.setFont(self._font(self._title_scale(), bold=is_top))
+        painter.setFont(self._font(scale, bold=is_top))
         box = text.adjusted(px * 1.5, 0, 0, 0)
-        painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self.title(name))
+        painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, title)
         painter.setFont(self._font(0.9))
         painter.setPen(QColor(colour))
         glyph = QRectF(text.left(), text.top(), px * 1.2, text.height())

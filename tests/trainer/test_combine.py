@@ -114,13 +114,18 @@ def test_a_cascade_may_be_part_of_another_and_of_a_mean(
 ) -> None:
     inner, second = Classifier(cascade[0]), Classifier(parts[1])
     width = Body(parts[1])(mels)[1].shape[1]
-    for name, words in (("mean", []), ("outer", ["--suspect", "0.0001"])):
+    ways = (
+        ("mean", [], 1e-5),
+        ("outer", ["--suspect", "0.0001"], 1e-5),
+        ("narrow", ["--suspect", "0.0001", "--bits", "8"], 0.05),
+    )
+    for name, words, off in ways:
         path = tmp_path / f"{name}.onnx"
         assert main(["combine", str(cascade[0]), str(parts[1]), "--output", str(path), *words]) == 0
         whole, body = Classifier(path), Body(path)
         for mel in mels:
             expected = (inner.probabilities(mel) + second.probabilities(mel)) / 2
-            assert np.allclose(whole.probabilities(mel), expected, atol=1e-5)
+            assert np.allclose(whole.probabilities(mel), expected, atol=off)
         assert body(mels)[1].shape[1] == Body(cascade[0])(mels)[1].shape[1] + width, "all of them can be taught"
 
 
@@ -134,6 +139,7 @@ def test_weights_of_fewer_bits_answer_much_the_same(
     before, after = Classifier(whole), Classifier(narrow)
     differ = [np.abs(before.probabilities(mel) - after.probabilities(mel)).max() for mel in mels]
     assert 0 < max(differ) < off
+    assert after.card.training["bits"] == int(bits)
     assert narrow.stat().st_size < smaller * whole.stat().st_size
     assert 0.9 * parameters_of(whole) < parameters_of(narrow) < 1.1 * parameters_of(whole)
 
@@ -174,6 +180,8 @@ def test_a_part_that_is_fitted_keeps_the_whole_from_8_bits(
     assert main(["export", str(whole), "--format", "onnx", "--int8"]) == 2
     assert "8 bits are too few" in capsys.readouterr().err
     assert not whole.with_suffix(".int8.onnx").exists()
+    assert main(["combine", *map(str, parts), "--bits", "8", "--output", str(tmp_path / "narrow.onnx")]) == 2
+    assert "8 bits are too few" in capsys.readouterr().err
 
 
 def test_what_cannot_be_combined_is_refused(

@@ -255,3 +255,5 @@ def test_default_stem_is_of_the_weights_or_the_family() -> None:
     assert torch_file.default_stem(FAMILIES["hubert"], "/some/where/my-hubert") == "my-hubert_emotion"
     assert torch_file.default_stem(FAMILIES["hubert"], "random") == "hubert"
     assert torch_file.default_stem(FAMILIES["cnn_tiny"]) == "cnn_tiny"
+    for family in ("yamnet", "yamnet_tuned"):
+        assert torch_file.default_stem(FAMILIES[family], "/some/where/yamnet.tflite") == family

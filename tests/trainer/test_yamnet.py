@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,15 @@ import torch
 from made_data import SHARED_DATA
 
 from babymonitor.core.audio import read_wave
+from babymonitor.core.classifier import Classifier
 from babymonitor.core.features import Wave, front_end
 from trainer import synthetic
-from trainer.corpora import DataError
+from trainer.corpora import DataError, Division, load
+from trainer.fit import Recipe
 from trainer.networks import FAMILIES
 from trainer.networks.heads import TwoLevel
-from trainer.networks.yamnet import Convolution, TunedYamnet, Yamnet, published
+from trainer.networks.yamnet import TUNED_FRAMES, Convolution, TunedYamnet, Yamnet, published
+from trainer.run import Request, train
 
 LABELS = ("hungry", "sad", "natural", "background")
 FRONT, TUNED_FRONT = (FAMILIES[name].front for name in ("yamnet", "yamnet_tuned"))
@@ -144,6 +148,32 @@ def test_tuned_begins_as_published_and_all_of_it_learns_the_body_slowly(weights:
     assert not measured_here, "what AudioSet's sounds were like stays"
 
 
+@pytest.mark.shared_data
+def test_a_card_names_its_weights_and_not_where_they_lay(weights: Path, data_set: Path, tmp_path: Path) -> None:
+    sides = tmp_path / "sides.csv"
+    somebody = load([data_set]).clips[0].group
+    sides.write_text(f"group,split\n{somebody},train\n", encoding="utf-8")
+    output, recipe = tmp_path / "tuned.onnx", Recipe(epochs=1, epoch_windows=16, batch=8)
+    told = {"weights": str(weights), "division": Division(sides=sides)}
+    train(Request([data_set], "yamnet_tuned", output, recipe, tmp_path / "cache", codecs=False, **told))
+    training = Classifier(output).card.training
+    assert training["weights"] == weights.name
+    assert training["division"]["sides"] == "sides.csv"
+    assert str(tmp_path) not in json.dumps(training)
+
+
+def test_tuned_hears_the_end_of_a_window_alone() -> None:
+    network = tuned("random").eval()
+    mel = torch.randn(1, 64, TUNED_FRONT.window_frames) - 8
+    before, after = mel.clone(), mel.clone()
+    before[:, :, :-TUNED_FRAMES] += 3
+    after[:, :, -TUNED_FRAMES] += 3
+    with torch.no_grad():
+        assert torch.equal(network.embed(before), network.embed(mel))
+        assert not torch.equal(network.embed(after), network.embed(mel))
+
+
+@pytest.mark.shared_data
 def test_tuned_sees_what_yamnet_would() -> None:
     """The default front end, brought to YAMNet's scale, beside YAMNet's own on the same frames, of sound of -20 dB."""
     network = tuned("random")

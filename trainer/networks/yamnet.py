@@ -7,6 +7,7 @@ of 96 frames of 10 ms by 64 mel bands, trained on AudioSet; 1024 numbers a patch
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any, Self
@@ -75,7 +76,7 @@ class Convolution(nn.Sequential):
 class Body(nn.Module):
     """(B, 1, 96 frames, 64 bands) → (B, 1024): a first convolution, 13 separable ones, the mean over the 3 × 2 left.
 
-    depth: of so many layers; with fewer than 14 there are fewer channels, and more is left of frames and bands.
+    depth: of so many layers; with fewer than 13 there are fewer channels, and more is left of frames and bands.
     """
 
     def __init__(self, depth: int = 14) -> None:
@@ -267,8 +268,8 @@ class Heard(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         magnitude = 0.5 * (self.bands @ mel) + self.offset[:, None]
-        loudest = magnitude.amax(dim=(1, 2), keepdim=True)
-        level = loudest + 0.5 * torch.log(torch.exp(2.0 * (magnitude - loudest)).mean(dim=(1, 2), keepdim=True))
+        cells = mel.shape[1] * mel.shape[2]
+        level = 0.5 * (torch.logsumexp(2.0 * magnitude, dim=(1, 2), keepdim=True) - math.log(cells))
         heard = torch.log(torch.exp(magnitude - level + _LEVEL) + self.floor)
         return heard.transpose(1, 2).unsqueeze(1)
 
@@ -323,5 +324,5 @@ class TunedYamnet(Network):
     weights="random",
 )
 def yamnet_tuned(labels: tuple[str, ...], front: Front, weights: str) -> nn.Module:
-    """YAMNet's first eleven layers (1.4 M parameters) on 1.3 s of the default log-mel, all of them tuned."""
+    """YAMNet's first eleven layers (1.4 M parameters) on 1.3 s of the default log-mel, from nothing or going on."""
     return TunedYamnet(len(labels), front, weights)
