@@ -221,10 +221,12 @@ def nights(
     progress: Callable[[str], None] = lambda name: None,
     division: Division | None = None,
     merged: Mapping[str, str] | None = None,
+    for_the_card: bool = False,
 ) -> dict[str, Any]:
     """Compose the nights, listen, judge: everything that is said of them, as plain values fit for JSON.
 
-    progress: called with the name of each background before it is heard.
+    progress: called with the name of each background before it is heard. for_the_card: what comes of it is to stand in
+    the model's card; then DataError, before anything is heard, for groups that it learnt from.
     """
     classifier = Classifier(model)
     if not any(label(name).crying for name in classifier.labels):
@@ -235,6 +237,9 @@ def nights(
         raise DataError(f"{whole} has no label that means crying ({', '.join(whole.labels)}): nights need cries.")
     waves = Waves(whole, cache or model.parent, codecs=False)
     clips = chosen(whole, waves, wish.split_name, division)  # without cries, false alarms alone are told
+    has_met = met(classifier.card, clips)
+    if for_the_card and has_met and has_met["train"]:
+        raise DataError(f"{model.name} has learnt from these groups: its card is to say what it does elsewhere.")
     stock = gathered(clips, waves)
     thresholds = classifier.card.thresholds
     rules = AlertRules(start_threshold=thresholds["start"], end_threshold=thresholds["end"])
@@ -275,7 +280,7 @@ def nights(
         "model": str(model),
         "data": str(whole),
         "split": wish.split_name,
-        "met": met(classifier.card, clips),
+        "met": has_met,
         "seed": wish.seed,
         "hours_of_each": wish.hours,
         "snrs_db": list(wish.snrs_db),

@@ -315,7 +315,9 @@ def test_command(data_set: Path, model: Path, tmp_path: Path, capsys: pytest.Cap
     groups = [group_hash(clip.group) for clip in load(data_set).clips]
     rewrite_card(told, training={"groups": {"train": groups, "validation": []}})
     assert main(["nights", *arguments, "--model", str(told), "--tell-model"]) == 2
-    assert "has learnt from these groups" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "has learnt from these groups" in said
+    assert "quiet room" not in said, "it is refused before anything is heard"
 
 
 def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
