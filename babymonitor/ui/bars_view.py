@@ -119,7 +119,7 @@ class BarsView(QWidget):
     def titles(self) -> tuple[float, dict[str, str]]:
         """How large titles are drawn, of the text's size, and every label's as it is drawn."""
         scale = self._title_scale()
-        metrics, room = QFontMetricsF(self._font(scale, bold=True)), self._room_for_titles()
+        metrics, room = QFontMetricsF(self._font(scale)), self._room_for_titles()
         cut = Qt.TextElideMode.ElideRight
         return scale, {name: metrics.elidedText(label_title(name), cut, room) for name in self._names}
 
@@ -129,8 +129,8 @@ class BarsView(QWidget):
         return self.width() - 1.5 * self._theme.text_px - number - 8
 
     def _title_scale(self) -> float:
-        """All titles in one size: a little smaller where the longest would not fit, bold."""
-        metrics = QFontMetricsF(self._font(1.0, bold=True))
+        """All titles in one size: a little smaller where the longest would not fit."""
+        metrics = QFontMetricsF(self._font(1.0))
         fits = self._room_for_titles() / max(metrics.horizontalAdvance(label_title(name)) for name in self._names)
         return max(_SMALLEST_TITLE, math.floor(self._theme.text_px * min(1.0, fits)) / self._theme.text_px)
 
@@ -171,6 +171,8 @@ class BarsView(QWidget):
         painter.drawText(text, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, number)
         colour = self._theme.label_colour(name)
         painter.setFont(self._font(scale, bold=is_top))
+        if painter.fontMetrics().horizontalAdvance(title) > self._room_for_titles():
+            painter.setFont(self._font(scale))  # bold, the longest would run into the number
         box = text.adjusted(px * 1.5, 0, 0, 0)
         painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, title)
         painter.setFont(self._font(0.9))
