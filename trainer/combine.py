@@ -21,13 +21,12 @@ import numpy as np
 import onnx
 from onnx import compose, helper, numpy_helper
 
-from babymonitor.core.classifier import Classifier, ModelCard, decode_golden
-from babymonitor.core.features import fit_frames, front_end
+from babymonitor.core.classifier import Classifier, ModelCard
 from trainer.adapter import EMBEDDING, embeddings_told, heads_of, sides_of
 from trainer.corpora import DataError
 from trainer.figures import two_sided
 from trainer.networks.graphs import IR_VERSION
-from trainer.publish import answer_of, graphs_of, publish
+from trainer.publish import golden_answer, graphs_of, publish
 from trainer.quantise import folded
 
 FAMILY = "combined"
@@ -69,14 +68,13 @@ def combine(
         raise DataError("8 bits are too few for SVMs and trees: keep these in 16.")
     parts = [_prefixed(path, number, bits is not None) for number, path in enumerate(models)]
     graph = _averaged(parts, first) if suspect is None else _cascade(parts, first, suspect)
-    answer = np.mean([card.golden["probabilities"] for card in cards], axis=0)
+    answer = np.mean([card.golden["probabilities"] for card in cards], axis=0).tolist()
     if bits is not None:
         _narrow(graph, len(first.labels), bits)
-        window = fit_frames(front_end(decode_golden(first.golden["wave"]), first.features), first.window_frames)
-        answer = answer_of(graph, window)
+        answer = golden_answer(graph, first)
     told = {"suspect": suspect, "bits": bits}
     wider = [card.golden["tolerance"] for card in cards if "tolerance" in card.golden]
-    golden = {"wave": first.golden["wave"], "probabilities": answer.tolist()}
+    golden = {"wave": first.golden["wave"], "probabilities": answer}
     whole = replace(
         first,
         name=name or output.stem,

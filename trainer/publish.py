@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from babymonitor.core.classifier import METADATA_KEY, Classifier, ModelCard, seal
-from babymonitor.core.features import Mel
+from babymonitor.core.classifier import METADATA_KEY, Classifier, ModelCard, decode_golden, seal
+from babymonitor.core.features import fit_frames, front_end
 
 
 def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
@@ -25,11 +23,12 @@ def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
                 yield from graphs_of(attribute.g)
 
 
-def answer_of(model: onnx.ModelProto, window: Mel) -> npt.NDArray[np.float32]:
-    """What a graph answers to one window (rows, window_frames): (labels,)."""
+def golden_answer(model: onnx.ModelProto, card: ModelCard) -> list[float]:
+    """What a graph answers to the golden sound of a card: a probability for each label."""
+    window = fit_frames(front_end(decode_golden(card.golden["wave"]), card.features), card.window_frames)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     (answer,) = session.run(["probabilities"], {"features": window[None]})
-    return np.asarray(answer[0], np.float32)
+    return [float(share) for share in answer[0]]
 
 
 def publish(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:

@@ -18,10 +18,9 @@ import onnx
 import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from babymonitor.core.classifier import Classifier, ModelCard, decode_golden
-from babymonitor.core.features import fit_frames, front_end
+from babymonitor.core.classifier import Classifier, ModelCard
 from trainer.corpora import DataError
-from trainer.publish import answer_of, publish
+from trainer.publish import golden_answer, publish
 
 GOLDEN_TOLERANCE = 0.03
 """How far a quantised file's golden output may be off on another machine. A difference of rounding in the last bit can
@@ -42,10 +41,9 @@ def quantise_model(source: Path, output: Path) -> ModelCard:
     if any(node.op_type == "If" for node in onnx.load_from_string(data).graph.node):
         raise DataError(f"{source} is a cascade, into whose branch 8 bits do not reach: quantise its parts.")
     model = quantised(data)
-    window = fit_frames(front_end(decode_golden(card.golden["wave"]), card.features), card.window_frames)
     told = replace(
         card,
-        golden={**card.golden, "probabilities": answer_of(model, window).tolist(), "tolerance": GOLDEN_TOLERANCE},
+        golden={**card.golden, "probabilities": golden_answer(model, card), "tolerance": GOLDEN_TOLERANCE},
         training={**card.training, "quantised": "matrix products and 1-D convolutions in 8 bits"},
     )
     publish(output, model, told)
