@@ -35,15 +35,15 @@ from babymonitor.core.labels import label
 from babymonitor.core.paths import default_model
 from babymonitor.core.settings import replace_file
 from benchmarks.measurement import ROOT
-from trainer import augment, synthetic
-from trainer import rehearsal as rehearsals
-from trainer.adapter import Body, in_threads
-from trainer.corpora import Clip, Division, draw, group_hash, load, split
-from trainer.fitting import Caution, fitted
-from trainer.hearing import Heard, listen
-from trainer.metrics import Rounds, rounded
-from trainer.rehearsal import Rehearsal
-from trainer.versus import answer_of
+from trainer.audio import augment, synthetic
+from trainer.data.dataset import Clip, Division, draw, group_hash, load, split
+from trainer.evaluation.metrics import Rounds, rounded
+from trainer.home import rehearsal as rehearsals
+from trainer.home.adapter import Body, in_threads
+from trainer.home.adapter_fit import Caution, fitted
+from trainer.home.clip_embeddings import Heard, listen
+from trainer.home.old_and_new import answer_of
+from trainer.home.rehearsal import Rehearsal
 
 COUNTS = (5, 10, 20, 60)
 REASONS = {"hungry": (-3.0, 1.0), "pain": (3.0, 1.0), "tired": (0.0, 1.35)}
@@ -427,8 +427,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", type=Path, default=default_model())
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--segments", type=Path, default=ROOT / "trainer" / "labels" / "segments.csv")
-    parser.add_argument("--sides", type=Path, default=ROOT / "trainer" / "labels" / "sides.csv")
+    parser.add_argument("--segments", type=Path, default=ROOT / "trainer" / "labelling" / "segments.csv")
+    parser.add_argument("--sides", type=Path, default=ROOT / "trainer" / "labelling" / "sides.csv")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, required=True, help="the folder of personalisation.md and .json")
     arguments = parser.parse_args()

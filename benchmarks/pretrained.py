@@ -23,10 +23,10 @@ import torch
 from babymonitor.core.features import Wave
 from benchmarks.measurement import median, note, print_machine, print_table, take_turns
 from resources import synthesise
-from trainer.export import golden_wave, graph
+from trainer.model_file.export import golden_wave, graph
+from trainer.model_file.quantise import quantised
 from trainer.networks import FAMILIES, Front
 from trainer.networks.heads import Calibration
-from trainer.quantise import quantised
 
 _LABELS = ("hungry", "pain", "tired", "sad", "happy", "natural", "background")
 _RATE_HZ = 16000

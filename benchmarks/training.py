@@ -3,9 +3,9 @@
     python -m benchmarks.training DATA [--clips 192] [--threads 1] [--rounds 3]
 
 The plain loop: for each batch, each clip is decoded and resampled by librosa, altered (librosa's own time stretch and
-pitch shift, and noise), turned into a log-mel by librosa, then one step of the network. Ours: `trainer.fit`'s way, with
-the same kinds of alteration as often. Both train the same network on the same clips, in turns in one run, so that
-their ratio says something whatever the machine does. The limit: steps alone, on features that are there already.
+pitch shift, and noise), turned into a log-mel by librosa, then one step of the network. Ours: `trainer.training.loop`'s
+way, with the same kinds of alteration as often. Both train the same network on the same clips, in turns in one run, so
+that their ratio says something whatever the machine does. The limit: steps alone, on features that are there already.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from trainer import augment
-from trainer.batches import Drawer, WindowMaker
-from trainer.corpora import load, split
+from trainer.audio import augment
+from trainer.data.dataset import load, split
+from trainer.data.decoded_audio import Waves, closed
 from trainer.networks import FAMILIES
-from trainer.waves import Waves, closed
-from trainer.world import keep_memory
+from trainer.training.distributed import keep_memory
+from trainer.windows.sampler import Drawer, WindowMaker
 
 BATCH = 32
 ALTERED = 0.3

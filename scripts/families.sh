@@ -33,7 +33,7 @@ emodb)
         --title "Emo-DB, four folds over speakers" --epochs 3 --epoch-windows 512 --reuse 1 --batch 16 --average 0.99
     ;;
 monitor)
-    compare monitor --data ../shared/data --segments trainer/labels/segments.csv \
+    compare monitor --data ../shared/data --segments trainer/labelling/segments.csv \
         --merge hungry=sad --merge pain=sad --merge tired=sad \
         --title "Crying, laughing, babbling, other" \
         --epochs 2 --epoch-windows 3072 --reuse 1 --batch 32 --average 0.99

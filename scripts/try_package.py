@@ -47,7 +47,7 @@ from scripts.clean_debian import (  # noqa: E402
     set_up_room,
     window,
 )
-from trainer import synthetic  # noqa: E402
+from trainer.audio import synthetic  # noqa: E402
 
 OLDER = "0.0.1"
 

@@ -192,7 +192,10 @@ def test_teaching_needs_no_training_pack(staged: Path, tmp_path: Path) -> None:
         f"import sys; sys.path.insert(0, {str(staged)!r}); sys.modules.update(dict.fromkeys({hidden!r}.split(',')))"
     )
     done = subprocess.run(
-        [sys.executable, "-P", "-c", f"{program}; import trainer.teach"], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", f"{program}; import trainer.home.teach"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

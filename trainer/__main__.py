@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from trainer import options, personal
+from trainer.commands import options, personal
 
 # Before numpy is imported: its matrices here are small, and threads that wait for each other take longer than the work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments.words = words
     from babymonitor.core.audio import AudioError
     from babymonitor.core.classifier import ModelError
-    from trainer.corpora import DataError
+    from trainer.data.dataset import DataError
 
     try:
         status: int = arguments.command(arguments)
@@ -55,7 +55,7 @@ def _families(arguments: argparse.Namespace) -> int:
 
     from babymonitor.core.labels import LABELS
     from trainer.networks import FAMILIES
-    from trainer.run import recipe_of
+    from trainer.training.train import recipe_of
 
     rows: list[dict[str, Any]] = []
     for family in FAMILIES.values():
@@ -89,7 +89,7 @@ def _families(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from trainer.run import default_output, train
+    from trainer.training.train import default_output, train
 
     _prepare_arithmetic(arguments)
     request = _request(arguments, arguments.family, arguments.output or Path("unnamed.onnx"))
@@ -111,7 +111,7 @@ def _train(arguments: argparse.Namespace) -> int:
 def _prepare_arithmetic(arguments: argparse.Namespace) -> None:
     import torch
 
-    from trainer.world import keep_memory
+    from trainer.training.distributed import keep_memory
 
     keep_memory()
     torch.set_num_threads(arguments.threads)
@@ -137,9 +137,9 @@ def _teller(arguments: argparse.Namespace) -> Any:
 
 def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
     """The training that the options describe, of one family."""
-    from trainer.corpora import DataError
+    from trainer.data.dataset import DataError
     from trainer.networks import FAMILIES
-    from trainer.run import Request, recipe_of
+    from trainer.training.train import Request, recipe_of
 
     if family not in FAMILIES:
         raise DataError(f"There is no family '{family}'; there is {', '.join(FAMILIES)}.")
@@ -178,10 +178,10 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from trainer.compare import compare
-    from trainer.comparison import write_comparison
-    from trainer.corpora import DataError
+    from trainer.data.dataset import DataError
     from trainer.networks import FAMILIES
+    from trainer.reports.family_report import write_comparison
+    from trainer.training.compare_families import compare
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise DataError("A comparison is one process; start `train` with torchrun instead.")
@@ -219,7 +219,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _tune(arguments: argparse.Namespace) -> int:
-    from trainer.tune import tune
+    from trainer.training.tune import tune
 
     _prepare_arithmetic(arguments)
 
@@ -241,7 +241,7 @@ def _tune(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from trainer.evaluate import evaluate, readable
+    from trainer.evaluation.evaluate import evaluate, readable
 
     report = evaluate(
         arguments.model,
@@ -257,7 +257,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         command=f"python -m trainer {shlex.join(arguments.words)}",
     )
     if arguments.report:
-        from trainer.report import write
+        from trainer.reports.model_report import write
 
         page = write(arguments.report, report)
         report["report"] = str(page)
@@ -271,15 +271,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from trainer.report import render
+    from trainer.reports.model_report import render
 
     print(render(arguments.files, arguments.output, arguments.title))
     return 0
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from trainer.corpora import counted
-    from trainer.importers import CORPORA, import_corpus
+    from trainer.data.dataset import counted
+    from trainer.data.published_corpora import CORPORA, import_corpus
 
     def notice(sentence: str) -> None:
         print(sentence, file=sys.stderr)
@@ -307,7 +307,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from trainer.torch_file import export
+    from trainer.model_file.torch_file import export
 
     suffix = f".int8.{arguments.format}" if arguments.int8 else f".{arguments.format}"
     output = arguments.output or arguments.file.with_suffix(suffix)
@@ -317,7 +317,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _combine(arguments: argparse.Namespace) -> int:
-    from trainer.combine import combine
+    from trainer.model_file.ensemble import combine
 
     card = combine(arguments.models, arguments.output, arguments.name, arguments.suspect, arguments.bits)
     print(f"{arguments.output}: {card.name}")
@@ -325,10 +325,10 @@ def _combine(arguments: argparse.Namespace) -> int:
 
 
 def _nights(arguments: argparse.Namespace) -> int:
-    from trainer.calibrate import with_end
-    from trainer.export import rewrite_card
-    from trainer.nights import Wish, best_start, nights, readable, write
-    from trainer.world import keep_memory
+    from trainer.evaluation.nights import Wish, best_start, nights, readable, write
+    from trainer.model_file.export import rewrite_card
+    from trainer.training.calibration import with_end
+    from trainer.training.distributed import keep_memory
 
     wish = Wish(
         split_name=arguments.split,
@@ -372,7 +372,7 @@ def _nights(arguments: argparse.Namespace) -> int:
 
 
 def _label(arguments: argparse.Namespace) -> int:
-    from trainer.label import label_corpus
+    from trainer.labelling.cry_segments import label_corpus
 
     totals = label_corpus(
         arguments.data, arguments.yamnet, arguments.output, arguments.student, arguments.cache, arguments.sides

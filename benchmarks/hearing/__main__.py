@@ -32,11 +32,11 @@ from benchmarks.hearing.voter import Voter, trained
 from benchmarks.hearing.words import told, verdict
 from benchmarks.measurement import ROOT, note, print_machine, print_table
 from benchmarks.yamnet import DEFAULT_FILE, missing
-from trainer import options
-from trainer.corpora import DataError, Division
+from trainer.commands import options
+from trainer.data.dataset import DataError, Division
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
-SEGMENTS = ROOT / "trainer" / "labels" / "segments.csv"
+SEGMENTS = ROOT / "trainer" / "labelling" / "segments.csv"
 SIDES = SEGMENTS.with_name("sides.csv")
 MADE_OF_EACH = 12
 
@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hearing", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "default.onnx", metavar="FILE.onnx")
     parser.add_argument("--data", type=Path, action="append", metavar="DIR", help="default: ../shared/data")
-    parser.add_argument("--segments", type=Path, metavar="FILE.csv", help="default: trainer/labels/segments.csv")
-    parser.add_argument("--sides", type=Path, metavar="FILE.csv", help="default: trainer/labels/sides.csv")
+    parser.add_argument("--segments", type=Path, metavar="FILE.csv", help="default: trainer/labelling/segments.csv")
+    parser.add_argument("--sides", type=Path, metavar="FILE.csv", help="default: trainer/labelling/sides.csv")
     parser.add_argument("--yamnet", type=Path, default=DEFAULT_FILE, metavar="FILE.tflite")
     parser.add_argument("--hours", type=options.above_zero, default=1.0, help="of each night (default: 1)")
     parser.add_argument("--seed", type=int, default=1, help="of the nights (default: 1)")

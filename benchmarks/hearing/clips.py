@@ -12,9 +12,9 @@ import numpy.typing as npt
 from benchmarks.hearing.kept import Kept
 from benchmarks.hearing.listeners import Listener, Ours
 from benchmarks.hearing.material import NAMED_KINDS, Item, Material, named_kind
-from trainer.figures import roc_curve
-from trainer.metrics import Rounds, rounded
-from trainer.nights import Heard, alerts_of
+from trainer.evaluation.metrics import Rounds, rounded
+from trainer.evaluation.nights import Heard, alerts_of
+from trainer.evaluation.summary import roc_curve
 
 Scores = npt.NDArray[np.float64]
 
@@ -100,7 +100,7 @@ def _set_of(
 
 
 def row_of(scoring: Scoring, items: Sequence[Item], answers: Sequence[Heard]) -> dict[str, Any]:
-    """What one way of scoring gives on cries and others, with intervals over groups; see `trainer.metrics`."""
+    """Summarise one way of scoring on cries and others, with intervals over groups (`trainer.evaluation.metrics`)."""
     scores, positive = scoring.of(answers), np.array([item.cries for item in items])
     groups = np.array([item.group for item in items])
     drawn, babies = Rounds(groups), len(np.unique(groups[positive]))
@@ -123,8 +123,8 @@ def row_of(scoring: Scoring, items: Sequence[Item], answers: Sequence[Heard]) ->
 
 
 def threshold(negatives: Scores, false_share: float) -> float:
-    """Above it is at most this share of them: what `trainer.metrics.found_at` compares with, never to be rounded: a
-    score that many share would end up on the other side of it.
+    """Above it is at most this share of them: what `trainer.evaluation.metrics.found_at` compares with, never to be
+    rounded: a score that many share would end up on the other side of it.
     """
     ordered = np.sort(negatives)[::-1]
     return float(ordered[min(int(false_share * ordered.size), ordered.size - 1)])

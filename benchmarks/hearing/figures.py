@@ -19,10 +19,10 @@ from benchmarks.hearing.listeners import Listener, Ours
 from benchmarks.hearing.material import Material
 from benchmarks.measurement import take_turns
 from resources import synthesise
-from trainer.corpora import DataError
-from trainer.cost import cost_of
-from trainer.figures import calibration_alike, figures_of, two_sided
-from trainer.judge import judge, met
+from trainer.data.dataset import DataError
+from trainer.evaluation.judgements import judge, met
+from trainer.evaluation.model_cost import cost_of
+from trainer.evaluation.summary import calibration_alike, figures_of, two_sided
 
 STILL_A_CRY = 0.05
 """So few of the cries found when clean may fall below the start threshold for a wideband noise under them."""

@@ -24,9 +24,9 @@ from benchmarks.hearing.kept import Kept
 from benchmarks.hearing.listeners import Listener
 from benchmarks.hearing.material import Item, Material, rng_of, spread
 from benchmarks.measurement import note
-from trainer.augment import active_rms, room_response
-from trainer.codecs import through
-from trainer.metrics import Rounds, rounded
+from trainer.audio.augment import active_rms, room_response
+from trainer.audio.phone_codecs import through
+from trainer.evaluation.metrics import Rounds, rounded
 
 TOLERANCE_CHANGE = 0.05
 TOLERANCE_FLIPS = 0.05

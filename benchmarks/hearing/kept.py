@@ -15,7 +15,7 @@ import numpy as np
 from babymonitor.core.features import Wave
 from benchmarks.hearing.listeners import Listener
 from benchmarks.measurement import note
-from trainer.nights import Heard
+from trainer.evaluation.nights import Heard
 
 _TELL_SECONDS = 20.0
 _AT_ONCE = 200

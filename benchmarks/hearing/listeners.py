@@ -1,7 +1,7 @@
 """Who is compared: each takes sound in blocks and says when it heard crying, so that all are judged by the same code.
 
-A `Listener` begins a `Session` for each sound. What a session gives is `trainer.nights.Heard`: the sample at which each
-judgement could be known, its score of crying in [0, 1], and the loudness of what was new.
+A `Listener` begins a `Session` for each sound. What a session gives is `trainer.evaluation.nights.Heard`: the sample at
+which each judgement could be known, its score of crying in [0, 1], and the loudness of what was new.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from babymonitor.core.audio import level_db
 from babymonitor.core.classifier import Classifier
 from babymonitor.core.features import Wave
 from benchmarks.yamnet import BABY_CRY, FRAME_SAMPLES, HOP_SAMPLES, Yamnet
-from trainer.nights import Heard, Listening, heard_of
+from trainer.evaluation.nights import Heard, Listening, heard_of
 
 YAMNET_START = 0.3
 """One frame so sure is taken for a cry: what ``peers/README`` counts its false alarms at."""

@@ -16,23 +16,23 @@ from types import ModuleType
 import numpy as np
 
 import resources.synthesise
-import trainer.augment
-import trainer.codecs
-import trainer.composer
-import trainer.synthetic
+import trainer.audio.augment
+import trainer.audio.phone_codecs
+import trainer.audio.synthetic
+import trainer.evaluation.night_composer
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
 from benchmarks.hearing.kept import Sound, hash_of
 from resources import synthesise
-from trainer import synthetic
-from trainer.augment import add
-from trainer.codecs import codec_copy
-from trainer.composer import BACKGROUNDS, Piece, Stock, gathered
-from trainer.corpora import Clip, DataError, Division, Roots, draw, load
-from trainer.judge import chosen
-from trainer.synthetic import Generator
-from trainer.waves import Waves
+from trainer.audio import synthetic
+from trainer.audio.augment import add
+from trainer.audio.phone_codecs import codec_copy
+from trainer.audio.synthetic import Generator
+from trainer.data.dataset import Clip, DataError, Division, Roots, draw, load
+from trainer.data.decoded_audio import Waves
+from trainer.evaluation.judgements import chosen
+from trainer.evaluation.night_composer import BACKGROUNDS, Piece, Stock, gathered
 
 LEAST_CRYING_SECONDS = 1.0
 MADE_SECONDS = 10.0
@@ -127,7 +127,7 @@ class Material:
 
     def by_telephone(self, item: Item) -> Sound:
         """The clip after a codec of telephones and recorders, one of several by its name: as most cries came to us."""
-        key = f"by telephone {_code(trainer.codecs)}"
+        key = f"by telephone {_code(trainer.audio.phone_codecs)}"
         return self.sound(item, key, lambda wave: codec_copy(wave, zlib.crc32(item.path.encode())))
 
     def alone(self, item: Item) -> Sound:
@@ -164,7 +164,7 @@ def origin_of(stock: Stock) -> str:
         return [[[one.path, stock.waves.content(one.path), one.start, one.stop] for one in some] for some in groups]
 
     beds = {name: told(groups) for name, groups in sorted(stock.beds.items())}
-    code = _code(trainer.composer, trainer.augment, *_MAKERS)
+    code = _code(trainer.evaluation.night_composer, trainer.audio.augment, *_MAKERS)
     return hash_of(code, beds, told(stock.cries))
 
 
@@ -177,7 +177,7 @@ def _code(*modules: ModuleType) -> str:
     return digest.hexdigest()[:16]
 
 
-_MAKERS = (trainer.synthetic, resources.synthesise)
+_MAKERS = (trainer.audio.synthetic, resources.synthesise)
 
 
 def rng_of(name: str, salt: str) -> np.random.Generator:

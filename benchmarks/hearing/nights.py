@@ -1,7 +1,7 @@
 """Whole nights, the same for every listener: episodes caught, delay, false alarms; as used and at equal false alarms.
 
-Composed by `trainer.composer` from the test side alone and judged by `trainer.nights`. What a listener said of a night
-is replayed through the app's `AlertPolicy` for every threshold.
+Composed by `trainer.evaluation.night_composer` from the test side alone and judged by `trainer.evaluation.nights`. What
+a listener said of a night is replayed through the app's `AlertPolicy` for every threshold.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-import trainer.composer
+import trainer.evaluation.night_composer
 from babymonitor.core.alerts import AlertRules
 from babymonitor.core.audio import SAMPLE_RATE
 from babymonitor.core.features import Wave
 from benchmarks.hearing.kept import Kept, Sound, hash_of
 from benchmarks.hearing.listeners import Listener
 from benchmarks.hearing.material import Material
-from trainer.composer import BACKGROUNDS, Background, Night
-from trainer.metrics import Rounds
-from trainer.nights import Heard, Outcome, alerts_of, at_threshold, figures, judge
+from trainer.evaluation.metrics import Rounds
+from trainer.evaluation.night_composer import BACKGROUNDS, Background, Night
+from trainer.evaluation.nights import Heard, Outcome, alerts_of, at_threshold, figures, judge
 
 DENSE_PER_HOUR = 30.0
 """Episodes in the nights that are about catching them: a dozen an hour would leave an interval too wide to read."""
@@ -56,7 +56,7 @@ class Spent:
 def plans() -> list[Plan]:
     """Every bed with episodes at +20, +10 and 0 dB; then the quiet room and the three noises at 0 dB, dense."""
     known = {one.name: one for one in BACKGROUNDS}
-    mixed, often = trainer.composer.SNRS_DB, trainer.composer.EPISODES_PER_HOUR
+    mixed, often = trainer.evaluation.night_composer.SNRS_DB, trainer.evaluation.night_composer.EPISODES_PER_HOUR
     every = [Plan(one.name, one, mixed, often) for one in BACKGROUNDS]
     every.append(Plan(f"{QUIET}, dense", known[QUIET], mixed, DENSE_PER_HOUR, True))
     return every + [Plan(f"{name} at 0 dB, dense", known[name], (0.0,), DENSE_PER_HOUR, True) for name in NOISY]

@@ -18,9 +18,9 @@ from benchmarks.hearing.sections import (
     nights_section,
 )
 from benchmarks.hearing.words import shown, verdict
-from trainer import drawing
-from trainer.drawing import decimal, percent, span_of, tag
-from trainer.page import data_table, figure, headings, number_cell, page
+from trainer.reports import svg
+from trainer.reports.html_page import data_table, figure, headings, number_cell, page
+from trainer.reports.svg import decimal, percent, span_of, tag
 
 PAGE, VALUES = "default-model.html", "default-model.json"
 
@@ -154,7 +154,7 @@ def _clips(results: Mapping[str, Any]) -> str:
             cells += number_cell(decimal(row["auc"]["value"]) + tag("small", span_of(row["auc"], decimal)))
             for share in ("0.01", "0.001"):
                 entry = row["found"][share]
-                cells += tag("td", figure(entry) + drawing.whisker(entry, width=110), class_="v")
+                cells += tag("td", figure(entry) + svg.whisker(entry, width=110), class_="v")
             for key in ("found_at_start", "raised_at_start"):
                 cells += number_cell(percent(row[key]["value"]) + tag("small", span_of(row[key])))
             rows.append(tag("tr", cells + number_cell(f"{row['start']:g}")))
@@ -201,7 +201,7 @@ def _noise(results: Mapping[str, Any]) -> str:
             steps = [row for one in noise["conditions"] if one["noise"] == kind for row in one["rows"]]
             lines[name] = [noise["clean"][way], *(row["found"] for row in steps if row["name"] == way)]
         ticks = ["clean", *(f"{one['snr_db']:g} dB" for one in noise["conditions"] if one["noise"] == kind)]
-        plot = drawing.decline(lines, [tick.replace("-", "−") for tick in ticks], 0.01, f"Cries found under {kind}")
+        plot = svg.decline(lines, [tick.replace("-", "−") for tick in ticks], 0.01, f"Cries found under {kind}")
         drawn += tag("figure", tag("figcaption", escape(f"under {kind}")) + plot)
     for one in noise["conditions"]:
         under = f"{one['noise']}, {one['snr_db']:g} dB".replace("-", "−")
@@ -226,7 +226,7 @@ def _method(results: Mapping[str, Any]) -> str:
         "Held-out: no baby, speaker or recording of the test side was learnt from by the voter, nor by our model as "
         "far as its file says whom it has met (see the top); what may not be trained on was learnt from by neither. "
         "YAMNet learnt from AudioSet, which is not here.",
-        "Who is on which side is written down in trainer/labels/sides.csv and does not move with the labels. On "
+        "Who is on which side is written down in trainer/labelling/sides.csv and does not move with the labels. On "
         "the test side trainer label --sides lets YAMNet and the pitch of the voice say what no person says, and no "
         "model of ours.",
         "Intervals are 95 %, by drawing whole groups with replacement; where none or all of something were found, "
@@ -240,7 +240,7 @@ def _method(results: Mapping[str, Any]) -> str:
         "median of five squashed distances, which is 0.5 or more exactly where three vote for crying. A clip shorter "
         "than nine seconds is repeated. As in that project it learns from clips as they are, with no noise under them "
         "and at their own loudness, of which several of its features tell.",
-        "Nights: composed of the test side alone by trainer.composer, the same seed for all; alarms replayed through "
+        "Nights: composed of the test side alone by the night composer, the same seed for all; alarms replayed through "
         "AlertPolicy. At equal false alarms: each listener at the lowest threshold that gives no more of them than "
         "ours at its own.",
         "Played alone: six seconds of a quiet room, the sound, three seconds more.",

@@ -1,4 +1,4 @@
-"""Plots of several listeners in one frame, in the colours of the reports' page (`trainer.page`: classes s1 to s3)."""
+"""Plots of several listeners in one frame, in the colours of `trainer.reports.html_page` (classes s1 to s3)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from trainer.drawing import svg, tag
+from trainer.reports.svg import svg, tag
 
 Points = Sequence[Sequence[float]]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from benchmarks.hearing import plots
 from benchmarks.hearing.words import number, seconds
-from trainer import drawing
-from trainer.drawing import Entry, decimal, percent, span_of, tag
-from trainer.page import data_table, figure, headings, milliseconds, number_cell, size_of
+from trainer.reports import svg
+from trainer.reports.html_page import data_table, figure, headings, milliseconds, number_cell, size_of
+from trainer.reports.svg import Entry, decimal, percent, span_of, tag
 
 HELD = "own threshold"
 NOTHING: Entry = {"value": None, "low": None, "high": None}
@@ -44,7 +44,7 @@ def nights_section(results: Mapping[str, Any]) -> str:
                 continue
             quiet = said["dense"].get("quiet room, dense")
             for entry in (quiet and quiet["caught_share"], said["noisy"] and said["noisy"]["caught_share"]):
-                drawn = drawing.whisker(entry, width=100) if entry else ""
+                drawn = svg.whisker(entry, width=100) if entry else ""
                 cells += tag("td", figure(entry or NOTHING) + drawn, class_="v")
             cells += _entry(said["all_beds"]["caught_share"])
             cells += number_cell(str(said["all_beds"]["false_alarms"]))
@@ -169,8 +169,8 @@ def honesty_section(results: Mapping[str, Any]) -> str:
     crying, reasons = honesty["crying"], honesty["reasons"]
 
     def drawn(of: Mapping[str, Any], name: str) -> str:
-        told = f"{name}: calibration error {drawing.text_of(of['calibration_error'], decimal)}"
-        return tag("figure", tag("figcaption", escape(told)) + drawing.reliability(of["reliability"], told))
+        told = f"{name}: calibration error {svg.text_of(of['calibration_error'], decimal)}"
+        return tag("figure", tag("figcaption", escape(told)) + svg.reliability(of["reliability"], told))
 
     text = f"{honesty['windows']} windows of the test side, {percent(honesty['prior'])} of them crying."
     plots_ = drawn(crying, "P(crying)")
@@ -181,16 +181,16 @@ def honesty_section(results: Mapping[str, Any]) -> str:
         rows = []
         for key, name in (("balanced_accuracy", "balanced accuracy"), ("macro_f1", "macro-F1")):
             entry = reasons[key]
-            cells = tag("th", name, scope="row") + tag("td", figure(entry) + drawing.whisker(entry, level), class_="v")
+            cells = tag("th", name, scope="row") + tag("td", figure(entry) + svg.whisker(entry, level), class_="v")
             rows.append(tag("tr", cells))
         said = f"{reasons['items']} windows of crying of {reasons['groups']} babies; the dashed line is chance "
         said += f"({percent(level)}). Mean confidence {percent(reasons['mean_confidence'])}, right "
         said += f"{percent(reasons['accuracy']['value'])}."
         head = tag("th", "reasons", scope="col") + tag(
-            "th", "by baby" + drawing.whisker_axis(), scope="col", class_="beside"
+            "th", "by baby" + svg.whisker_axis(), scope="col", class_="beside"
         )
         told = tag("h3", "Reasons") + tag("p", escape(said), class_="note") + data_table(head, rows, "Reasons", "")
-        told += tag("div", drawing.confusion(reasons["confusion"], reasons["labels"]), class_="scroll", tabindex=0)
+        told += tag("div", svg.confusion(reasons["confusion"], reasons["labels"]), class_="scroll", tabindex=0)
     return tag("p", escape(text), class_="note") + tag("div", plots_, class_="side-by-side") + told
 
 

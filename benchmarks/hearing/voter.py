@@ -27,9 +27,9 @@ from babymonitor.core.audio import SAMPLE_RATE, level_db
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
 from benchmarks.hearing.listeners import Session, key_of
-from trainer.corpora import Clip, draw
-from trainer.nights import Heard, heard_of
-from trainer.waves import Waves
+from trainer.data.dataset import Clip, draw
+from trainer.data.decoded_audio import Waves
+from trainer.evaluation.nights import Heard, heard_of
 
 Rows = npt.NDArray[np.float64]
 

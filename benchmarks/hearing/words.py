@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.drawing import decimal, percent, span_of
-from trainer.page import milliseconds, size_of
+from trainer.reports.html_page import milliseconds, size_of
+from trainer.reports.svg import decimal, percent, span_of
 
 
 def number(value: float | None) -> str:

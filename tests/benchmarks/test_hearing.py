@@ -25,9 +25,9 @@ from benchmarks.hearing.material import Item, gather, named_kind, origin_of
 from benchmarks.hearing.voter import FEATURES, Voter, frame_features
 from benchmarks.yamnet import DEFAULT_FILE, missing
 from resources import synthesise
-from trainer import synthetic
-from trainer.corpora import load
-from trainer.nights import Heard
+from trainer.audio import synthetic
+from trainer.data.dataset import load
+from trainer.evaluation.nights import Heard
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "default.onnx"
 GROUPS = 8
@@ -428,8 +428,8 @@ def test_what_cannot_be_measured_is_said(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_delays_are_percentiles_of_what_was_caught() -> None:
-    from trainer.composer import Episode
-    from trainer.nights import Outcome
+    from trainer.evaluation.night_composer import Episode
+    from trainer.evaluation.nights import Outcome
 
     episodes = tuple(
         Episode(at * SAMPLE_RATE, (at + 4) * SAMPLE_RATE, f"baby {at % 3}", 10.0) for at in range(0, 60, 10)

@@ -17,7 +17,7 @@ from babymonitor.core.features import (
     front_end,
     log_mel,
 )
-from trainer import synthetic
+from trainer.audio import synthetic
 
 PROSODY = FeatureSpec(kind="log_mel_prosody", n_fft=1024, hop_length=512, n_mels=128, fmin_hz=50.0, fmax_hz=8000.0)
 VGGISH = FeatureSpec(kind="log_mel_vggish", n_fft=400, hop_length=160, fmin_hz=125.0, fmax_hz=7500.0, floor=0.001)

@@ -101,7 +101,7 @@ def test_only_a_full_training_that_stopped_can_be_resumed(home: Path) -> None:
 def test_several_networks_are_resumed_by_the_first_and_leave_nothing(home: Path) -> None:
     run = begin(Request(FULL, Path("old.onnx"), (Path("library"),), "cnn_tiny", {"members": "2"}))
     assert not mark(run, CANCELLED).is_resumable
-    # as `trainer.run.Request.member` calls them
+    # as `trainer.training.train.Request.member` calls them
     for number in range(2):
         (run.folder / f"model.{number}.checkpoint").write_bytes(b"half way")
     assert mark(run, CANCELLED).is_resumable

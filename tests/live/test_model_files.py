@@ -28,8 +28,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A `.pt` as training leaves it, of a network that has learnt nothing."""
     import torch
 
-    from trainer import torch_file
-    from trainer.export import write_model
+    from trainer.model_file import torch_file
+    from trainer.model_file.export import write_model
     from trainer.networks import FAMILIES
     from trainer.networks.heads import Calibration
 

@@ -9,7 +9,7 @@ from made_data import DEFAULT_MODEL
 from babymonitor.core.classifier import Classifier, decode_golden
 from babymonitor.core.features import Wave
 from babymonitor.core.labels import LABELS
-from trainer import synthetic
+from trainer.audio import synthetic
 
 NEVER_A_CRY = {
     "digital silence": lambda rng, n: np.zeros(n, np.float32),

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from babymonitor.core.classifier import Classifier
-from trainer.corpora import DataError
-from trainer.fit import Recipe
+from trainer.data.dataset import DataError
 from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibrated, Calibration
 from trainer.networks.network import Ensemble
-from trainer.run import Request, train
+from trainer.training.loop import Recipe
+from trainer.training.train import Request, train
 
 
 def request_for(data: Path, folder: Path, **changes: Any) -> Request:

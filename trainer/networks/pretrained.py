@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from babymonitor.core.features import FeatureSpec
-from trainer.corpora import DataError
+from trainer.data.dataset import DataError
 from trainer.networks.network import Network
 from trainer.networks.registry import Front, family
 

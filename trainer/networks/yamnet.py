@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from babymonitor.core.features import FeatureSpec, front_end, htk_filters, mel_filters
-from trainer.corpora import DataError
+from trainer.data.dataset import DataError
 from trainer.networks.network import Network
 from trainer.networks.registry import DEFAULT, FAMILIES, Front, family
 

@@ -1,0 +1,228 @@
+"""Whatever is wrong is said in one sentence, with status 2, before anything is spent on it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from made_data import read_manifest, write_manifest
+
+from trainer.__main__ import main
+from trainer.data.dataset import DataError, Division, load, split
+from trainer.data.decoded_audio import Waves, closed, united
+from trainer.networks.heads import TwoLevel
+from trainer.training.loop import Recipe
+from trainer.training.train import Request, train
+
+
+def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main(words) == 2
+    said = capsys.readouterr().err.strip()
+    assert len(said.splitlines()) == 1, said
+    assert said.endswith(".")
+    return said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--patience -1", "patience"),
+        ("--batch 1", "batch"),
+        ("--learning-rate -1", "learning rate"),
+        ("--weight-decay -1", "weight_decay"),
+        ("--mixup 2", "mixup"),
+        ("--smoothing 5", "smoothing"),
+        ("--average 2", "average"),
+        ("--seed -1", "seed"),
+        ("--augment loud", "loud"),
+        ("--augment speech,room", "--augment: the share of 'room' must be between 0 and 1, as in room=0.5."),
+        ("--device abacus", "abacus"),
+        ("--folds 1", "two or more"),
+        ("--folds 3 --fold 7", "no fold 7"),
+        ("--folds 5", "5 folds need as many groups of each label, and 'sad' has 4: give fewer --folds"),
+        ("--merge natural=sad --merge sadd=angry", "no label 'sadd' to merge; there is background, natural, sad."),
+        ("--segments nowhere.csv", "There is no file nowhere.csv."),
+        ("--fold 1", "--folds"),
+        ("--weights cnn_tiny=random", "takes no weights"),
+        ("--sides nowhere.csv", "There is no file nowhere.csv."),
+        ("--from nowhere.onnx", "nowhere.onnx"),
+        ("--output model.pt", "NAME.onnx"),
+    ],
+)
+def test_options_that_cannot_be(
+    words: str, said: str, data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = f"train --family cnn_tiny --data {data_set} --cache {tmp_path}/cache --no-codecs --output {tmp_path}/m.onnx"
+    assert said in refused([*base.split(), *words.split()], capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train", "--data, --family"),
+        ("tarin", "invalid choice: 'tarin'"),
+        ("train --epochs two", "a whole number, 1 or more, not two"),
+        ("train --epochs 0", "a whole number, 1 or more, not 0"),
+        ("train --shares 70,a,15", "three numbers"),
+        ("train --merge tired", "LABEL=AS, not tired"),
+        ("train --weights hubert", "FAMILY=FROM, not hubert"),
+        ("predict --model mine.pt night.wav", "trainer export mine.pt"),
+        ("nights --hours nan", "a number above 0, not nan"),
+    ],
+)
+def test_words_that_are_no_command_are_told_without_the_usage(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(words.split())
+    sentence = capsys.readouterr().err
+    assert left.value.code == 2
+    assert said in sentence
+    assert len(sentence.splitlines()) == 1
+
+
+def test_folds_and_given_sides_together(data_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Either folds or given sides"):
+        split(load(data_set), Division(folds=3, sides=tmp_path / "sides.csv"))
+
+
+def test_a_search_over_what_is_fitted_at_once(
+    data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = f"tune --family svm --data {data_set} --cache {tmp_path}/cache --no-codecs --study {tmp_path}/s.sqlite"
+    assert "fitted at once" in refused(words.split(), capsys)
+
+
+def test_a_study_that_is_none(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s.sqlite").write_text("not a database, but long enough to be looked at as one" * 20)
+    words = f"tune --family cnn_tiny --data {data_set} --cache {tmp_path}/cache --no-codecs --study {tmp_path}/s.sqlite"
+    assert "s.sqlite" in refused(words.split(), capsys)
+
+
+def test_a_manifest_with_a_ragged_line(own_data_set: Path) -> None:
+    with (own_data_set / "manifest.csv").open("a", encoding="utf-8") as file:
+        file.write("crying/0-0.wav\n")
+    with pytest.raises(DataError, match="Line 26"):
+        load(own_data_set)
+
+
+def test_a_training_that_runs_away_ends_with_a_sentence(
+    data_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
+    request = Request(data_set, "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path / "cache", codecs=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(TwoLevel, "loss", lambda *_: torch.full((), math.nan, requires_grad=True))
+        with pytest.raises(DataError, match="not a number"):
+            train(request)
+    assert not request.output.exists()
+
+
+def test_a_batch_is_at_most_an_epoch(data_set: Path, tmp_path: Path) -> None:
+    """A number typed wrong would else have a hundred thousand windows drawn for one step."""
+    recipe = Recipe(epochs=1, epoch_windows=16, batch=100_000)
+    output = tmp_path / "m.onnx"
+    assert train(Request(data_set, "cnn_tiny", output, recipe, tmp_path / "cache", codecs=False))
+
+
+def test_a_folded_model_file_says_why_it_is_no_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the exporter once wrote them: numbers where the layers' names were."""
+    from trainer.model_file import torch_file
+    from trainer.networks import FAMILIES
+
+    folded = {"head.weight": torch.zeros(2, 320), "head.bias": torch.zeros(2), "onnx::Conv_207": torch.zeros(24)}
+    monkeypatch.setattr(torch_file, "_weights", lambda path: (("rain", "wind"), folded))
+    network = FAMILIES["cnn_tiny"].network(("rain", "wind"))
+    with pytest.raises(DataError, match="does not carry its weights by name"):
+        torch_file.take_over(tmp_path / "old.onnx", network, ("rain", "wind"))
+
+
+def test_what_is_fitted_is_neither_quantised_nor_a_pt(
+    data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import onnx
+
+    output = tmp_path / "m.onnx"
+    train(Request(data_set, "svm", output, Recipe(epoch_windows=16), tmp_path / "cache", codecs=False))
+    assert "8 bits are too few" in refused(["export", str(output), "--format", "onnx", "--int8"], capsys)
+    assert "has no .pt: it is fitted" in refused(["export", str(output), "--format", "pt"], capsys)
+    assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".onnx"]
+    declared = [one.domain for one in onnx.load(output).opset_import]
+    assert len(declared) == len(set(declared))
+
+
+def test_a_checkpoint_of_other_sides_is_refused(data_set: Path, tmp_path: Path) -> None:
+    """Going on from it would be learning from the test side."""
+    recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
+    first = Request(
+        data_set, "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path / "cache", division=Division(folds=2), codecs=False
+    )
+    train(first)
+    with pytest.raises(DataError, match="another run"):
+        train(replace(first, division=Division(folds=2, fold=1), resume=True))
+
+
+def test_a_model_knows_whom_it_has_met(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
+    output = tmp_path / "m.onnx"
+    train(Request(data_set, "cnn_tiny", output, recipe, tmp_path / "cache", division=Division(folds=2), codecs=False))
+    words = ["evaluate", "--model", str(output), "--data", str(data_set), "--cache", str(tmp_path / "cache"), "--json"]
+    capsys.readouterr()
+    assert main([*words, "--robustness-clips", "0", "--folds", "2"]) == 0
+    assert json.loads(capsys.readouterr().out)["met"] == {"train": 0, "validation": 0}
+    assert main([*words, "--robustness-clips", "0", "--folds", "2", "--fold", "1"]) == 0
+    assert sum(json.loads(capsys.readouterr().out)["met"].values()) == 6
+
+
+def test_copies_under_two_names_are_one_group(own_data_set: Path, tmp_path: Path) -> None:
+    rows = read_manifest(own_data_set)
+    copy = own_data_set / "crying" / "copy.wav"
+    copy.write_bytes((own_data_set / rows[0]["path"]).read_bytes())
+    write_manifest(own_data_set, [*rows, {**rows[0], "path": "crying/copy.wav", "group": "another"}])
+    data = load(own_data_set)
+    waves = Waves(data, tmp_path / "cache", codecs=False)
+    groups = {clip.path: clip.group for clip in united(closed(data.clips, waves), waves)}
+    assert groups["crying/copy.wav"] == groups[rows[0]["path"]] == groups[rows[1]["path"]]
+
+
+def test_a_store_that_was_taken_away_is_decoded_again(own_data_set: Path, tmp_path: Path) -> None:
+    """Filled up with zeros it would be silence, and nobody would notice."""
+    cache = tmp_path / "cache"
+    before = Waves(load(own_data_set), cache, codecs=False).read("crying/0-0.wav")
+    (store,) = cache.glob("*.i16")
+    store.unlink()
+    again = Waves(load(own_data_set), cache, codecs=False).read("crying/0-0.wav")
+    assert np.array_equal(again, before)
+    assert float(np.abs(again).max()) > 0.01
+    (index,) = cache.glob("*.json")
+    index.write_text(index.read_text()[:50])
+    assert np.array_equal(Waves(load(own_data_set), cache, codecs=False).read("crying/0-0.wav"), before)
+
+
+def test_predict_is_as_the_apps(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from babymonitor.core import paths
+    from babymonitor.terminal import predict
+
+    sound = tmp_path / "sounds"
+    sound.mkdir()
+    soundfile.write(sound / "a.wav", np.zeros(32000, np.float32), 16000)
+    (sound / "b.wav").write_text("no sound")
+    told = tmp_path / "told.json"
+    words = ["predict", str(sound), "--model", str(paths.default_model()), "--json", "--output", str(told)]
+    assert main(words) == 0
+    ours = json.loads(capsys.readouterr().out)
+    assert [("error" in entry) for entry in ours["files"]] == [False, True]
+    assert json.loads(told.read_text(encoding="utf-8")) == ours
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    predict.add_arguments(parser)
+    assert predict.run(parser.parse_args([str(sound), "--json"])) == 0
+    assert json.loads(capsys.readouterr().out) == ours

@@ -1,0 +1,1 @@
+"""Data sets on disk: clips, labels, groups, sides and decoded sound."""

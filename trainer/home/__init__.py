@@ -1,0 +1,1 @@
+"""Teaching a model the sounds of one home, and comparing it with the model in use."""

@@ -1,0 +1,1 @@
+"""Finding out which parts of a weakly labelled recording are crying."""

@@ -1,0 +1,308 @@
+"""Labels that mean crying: who is heard when, in recordings that only promise "a baby".
+
+Sound is judged in slots of 0.256 s. The first teacher is YAMNet, whose frames of 0.975 s are laid over the slots; how
+loud a slot is decides where a cry begins and ends more exactly than such long frames can. With a student (a model of
+ours trained on the first round) the slots that the teacher leaves open are settled where the student is sure.
+Slots that stay open are left out: not knowing is better than guessing. The second witness is the pitch of the voice
+(`trainer.labelling.voice_pitch`): it knows nothing of what either has learnt, and finds the cries that the teacher has
+no word for.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
+from babymonitor.core.classifier import Classifier
+from babymonitor.core.features import Wave, log_mel
+from babymonitor.core.labels import LABELS
+from trainer.data.dataset import DataError, load, read_sides
+from trainer.labelling.voice_pitch import held_voice
+from trainer.labelling.yamnet_teacher import SLOT, KeptTeacher, Scores, levelled
+
+# What a data set may promise: the vocabulary's words, and names that are none of its labels.
+CRY_PROMISES = {"baby_cry_candidate", *(name for name, known in LABELS.items() if known.crying)}
+LAUGH_PROMISES = {"baby_laugh_over_music", "happy"}
+OPEN_PROMISES = {"baby_vocal_unsure"}
+
+# donateacry's reasons; those not named here (discomfort, lonely, scared, hot or cold, don't know) are no reason known.
+REASONS = {"hu": "hungry", "bp": "pain", "bu": "pain", "ti": "tired"}
+
+LEAST_SURE = 0.55
+"""Below it the teacher is not believed when it hears babble or laughter in a recording that promises crying: a cry that
+trembles is laughter to it, and the beginning or end of a cry is babble (spectrograms were looked at)."""
+HELD_SECONDS = 0.45
+"""A high voice held so long in a recording that promises crying is a cry, if the teacher at least suspects one."""
+HELD_SECONDS_BESIDE_CRYING = 0.35
+"""The same where the teacher knows another cry of the recording: then it need not suspect this one."""
+
+KEPT = [*range(82), 494]
+"""The teacher's classes that are looked at: voices (0 to 66), animals (67 to 81), and last of all silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the teacher says of each slot, every field (slots,). sounding: loud enough to be the event itself."""
+
+    cry: Scores
+    cry_steady: Scores
+    whimper: Scores
+    laugh: Scores
+    babble: Scores
+    speech: Scores
+    silence: Scores
+    level_db: Scores
+
+    @property
+    def sounding(self) -> npt.NDArray[np.bool_]:
+        """Within 22 dB of the clip's loud parts and above its floor."""
+        loud, floor = np.percentile(self.level_db, 95), np.percentile(self.level_db, 5)
+        return (self.level_db > loud - 22) & ((self.level_db > floor + 4) | (loud - floor < 8))
+
+
+def heard(wave: Wave, views: list[Scores]) -> Heard:
+    """Lay the teacher's frames over the slots. views: scores of the same wave at several loudnesses, averaged."""
+    count = min(len(view) for view in views)
+    frames = np.mean([view[:count] for view in views], axis=0)
+    slots = max(1, -(-wave.size // SLOT))
+    cry = np.maximum.reduce([frames[:, 20], 0.9 * frames[:, 19], 0.8 * frames[:, 22]])
+    tracks = {
+        "cry": np.maximum(cry, 0.8 * frames[:, 21]),
+        "whimper": frames[:, 21],
+        "laugh": frames[:, 13:19].max(axis=1),
+        "babble": frames[:, 4],
+        # Grown-up speech. Not "animal" nor "child speech": the teacher says both of babies.
+        "speech": frames[:, [0, 2, 3]].max(axis=1),
+        "silence": frames[:, -1],
+    }
+    over: dict[str, Scores] = {}
+    for name, track in tracks.items():
+        over[name] = np.array([_covering(track, slot).max() for slot in range(slots)], np.float32)
+    steady = np.array([np.median(_covering(cry, slot)) for slot in range(slots)], np.float32)
+    padded = np.pad(wave, (0, slots * SLOT - wave.size)).reshape(slots, SLOT)
+    level = 10 * np.log10((padded.astype(np.float64) ** 2).mean(axis=1) + 1e-10)
+    return Heard(cry_steady=steady, level_db=level.astype(np.float32), **over)
+
+
+def _covering(track: Scores, slot: int) -> Scores:
+    """The frames that hold the slot: a frame that starts at slot f holds the slots f to f + 3 (nearly)."""
+    first = min(max(0, slot - 3), len(track) - 1)
+    return track[first : max(first + 1, slot + 1)]
+
+
+def teach(sound: Heard, promised: str) -> list[str]:
+    """A label per slot ("" where it stays open) by the teacher and loudness. promised: the data set's label."""
+    labels = [""] * len(sound.cry)
+    sounding = sound.sounding
+    for slot in range(len(labels)):
+        cry, laugh, babble = sound.cry[slot], sound.laugh[slot], sound.babble[slot]
+        if promised in LAUGH_PROMISES:
+            # A recording of laughter throughout: the teacher only has to agree that it is not weeping here.
+            if sounding[slot] and babble >= 0.5 and babble > 1.5 * laugh and cry < 0.20:
+                labels[slot] = "natural"
+            elif sounding[slot] and (laugh >= 0.15 or cry < 0.10):
+                labels[slot] = "happy"
+            continue
+        if sounding[slot] and sound.cry_steady[slot] >= 0.30 and laugh < 0.35:
+            labels[slot] = "crying"
+        elif sounding[slot] and laugh >= 0.30 and cry < 0.15:
+            labels[slot] = "happy"
+        elif sounding[slot] and babble >= 0.18 and babble > 1.5 * cry and cry < 0.20 and laugh < 0.20:
+            labels[slot] = "natural"
+        elif cry < 0.05 and laugh < 0.08 and babble < 0.06:
+            # A cry through an 8 kHz codec may leave the teacher without a word; then nothing else is sure either.
+            known = max(sound.speech[slot], sound.silence[slot])
+            if known >= 0.35 or not sounding[slot]:
+                labels[slot] = "background"
+    return labels
+
+
+def consult(labels: list[str], sound: Heard, student: Scores) -> tuple[list[str], list[bool]]:
+    """Settle open slots where the student is sure, and open those where teacher and student contradict each other.
+
+    student: (slots, 4) of crying, happy, natural, background. → labels and whether each came from the student.
+    """
+    names = ("crying", "happy", "natural", "background")
+    settled, by_student = list(labels), [False] * len(labels)
+    sounding = sound.sounding
+    for slot, row in enumerate(student):
+        best = int(row.argmax())
+        # The teacher takes many a newborn's cry by telephone for speech. A student that learnt that slot as background
+        # and still doubts is believed early: what is left out harms nothing, a cry called background does.
+        doubted = labels[slot] == "background" and row[0] > 0.30
+        if doubted or (labels[slot] and labels[slot] != names[best] and row[best] > 0.90):
+            settled[slot] = ""
+        elif not labels[slot] and row[best] > (0.93 if best == 0 else 0.95):
+            # A cry must also be loud here and at least whispered by the teacher; silence must be quiet.
+            agreed = {
+                0: sounding[slot] and sound.cry[slot] >= 0.05,
+                1: sounding[slot] and sound.laugh[slot] >= 0.05,
+                2: sounding[slot] and sound.babble[slot] >= 0.05,
+                3: sound.cry[slot] < 0.10,
+            }
+            if agreed[best]:
+                settled[slot], by_student[slot] = names[best], True
+    return settled, by_student
+
+
+def witness(labels: list[str], sound: Heard, held: Scores) -> tuple[list[str], list[bool]]:
+    """Settle slots of a recording that promises crying by the pitch of its voice: a cry where a high voice is held and
+    the teacher does not object, open where one sounds at all in what the teacher called background.
+
+    held: (slots,) of `trainer.labelling.voice_pitch.held_voice`. → labels and whether each came from the pitch.
+    """
+    settled, by_pitch = list(labels), [False] * len(labels)
+    cries = "crying" in labels
+    long = HELD_SECONDS_BESIDE_CRYING if cries else HELD_SECONDS
+    for slot, seconds in enumerate(held):
+        if labels[slot] not in ("", "background"):
+            continue
+        suspected = max(sound.cry[slot], sound.whimper[slot])
+        # Grown-ups sing and coo to babies; what the teacher is sure is talk has to be suspected more.
+        agreed = cries or suspected >= (0.30 if sound.speech[slot] > 0.5 else 0.07)
+        if seconds >= long and agreed and sound.laugh[slot] < 0.35:
+            settled[slot], by_pitch[slot] = "crying", True
+        elif seconds > 0:
+            settled[slot] = ""
+    return settled, by_pitch
+
+
+def student_track(classifier: Classifier, wave: Wave, slots: int) -> Scores:
+    """What a model of ours says around each slot, (slots, 4): the median over the windows that hold it well inside."""
+    card = classifier.card
+    mel = log_mel(np.pad(wave, (0, max(0, slots * SLOT + card.window_samples - wave.size))), card.features)
+    rows = []
+    for start in range(0, slots * card.hop_frames, card.hop_frames):
+        window = np.ascontiguousarray(mel[:, start : start + card.window_frames])
+        rows.append(classifier.probabilities(window))
+    table = np.array(rows)
+    position = {name: at for at, name in enumerate(classifier.labels)}
+    crying = table[:, [position[name] for name in ("hungry", "pain", "tired", "sad")]].sum(axis=1)
+    coarse = np.stack([crying, *(table[:, position[name]] for name in ("happy", "natural", "background"))], axis=1)
+    return np.stack([np.median(coarse[max(0, slot - 5) : max(1, slot - 1)], axis=0) for slot in range(slots)])
+
+
+def finer(sound: Heard, labels: list[str]) -> list[str]:
+    """What is heard in each labelled slot, in more words than there are labels: crying or whimper, laughing, babbling,
+    and of the background speech, silence or noise.
+    """
+    sounding = sound.sounding
+    words = {"happy": "laughing", "natural": "babbling", "": ""}
+    told = []
+    for slot, name in enumerate(labels):
+        if name == "crying":
+            told.append("whimper" if sound.whimper[slot] >= 0.5 * sound.cry_steady[slot] else "crying")
+        elif name == "background":
+            silent = sound.silence[slot] >= 0.35 or not sounding[slot]
+            told.append("speech" if sound.speech[slot] >= 0.35 else "silence" if silent else "noise")
+        else:
+            told.append(words[name])
+    return told
+
+
+def spans(labels: list[str], sounds: list[str], length: float) -> Iterator[tuple[float, float, str, str, list[int]]]:
+    """Runs of equal labels and sounds as (start, end, label, sound, slots).
+
+    Single-slot gaps within one label are closed. A run of baby sound shorter than two slots is dropped: it is more
+    often a click than a voice. A sound of one slot only counts as what was before it.
+    """
+    closed = list(labels)
+    for slot in range(1, len(labels) - 1):
+        if not labels[slot] and labels[slot - 1] == labels[slot + 1] != "background":
+            closed[slot] = labels[slot - 1]
+    for name, run in groupby(range(len(closed)), key=closed.__getitem__):
+        slots = list(run)
+        if not name or (len(slots) < 2 and name != "background"):
+            continue
+        parts = [(sound, len(list(same))) for sound, same in groupby(slots, key=sounds.__getitem__)]
+        at = slots[0]
+        merged: list[tuple[str, int, int]] = []
+        for sound, count in parts:
+            if merged and (count < 2 or not sound or sound == merged[-1][0]):
+                merged[-1] = (merged[-1][0], merged[-1][1], at + count)
+            else:
+                merged.append((sound, at, at + count))
+            at += count
+        for sound, start, stop in merged:
+            end = min(length, stop * SLOT / SAMPLE_RATE)
+            yield start * SLOT / SAMPLE_RATE, end, name, sound, list(range(start, stop))
+
+
+def reason(detail: str, promised: str = "") -> str:
+    """The label of a cry: the data set's, else what its uploader said; "sad" where that is none of ours or unknown."""
+    if promised in LABELS:
+        return promised
+    told = dict(part.split("=", 1) for part in detail.split(";") if "=" in part)
+    return REASONS.get(told.get("reason", ""), "sad")
+
+
+COLUMNS = ("path", "start_seconds", "end_seconds", "label", "sound", "confidence", "teacher")
+
+
+def label_corpus(
+    root: Path, yamnet: Path, output: Path, student: Path | None = None, cache: Path | None = None,
+    sides: Path | None = None,
+) -> dict[str, float]:  # fmt: skip
+    """Write the segments of the whole of the corpus in `root`; → seconds per label.
+
+    Clips that promise no baby are background from end to end, by the data set's word. cache: folder in which the
+    teacher's scores are kept between rounds. sides: a file ``group,split``: whoever it has for the test is labelled by
+    the teacher and the pitch alone: what a student of ours settled there would lean towards whatever learns after it.
+    """
+    from tqdm import tqdm
+
+    teacher = KeptTeacher(yamnet, cache)
+    classifier = Classifier(student) if student else None
+    if classifier is not None and (lacking := set(LABELS) - set(classifier.labels)):
+        raise DataError(f"{student} cannot be a student: it does not know the label {min(lacking)}.")
+    totals: dict[str, float] = {}
+    rows: list[tuple[str, ...]] = []
+    clips = load(root).clips
+    tested = {group for group, side in read_sides(sides).items() if side == "test"} if sides else set()
+    for clip in tqdm(clips, desc="labelling", unit="clip", disable=None):
+        path, promised = clip.path, clip.spans[0].label
+        if promised in OPEN_PROMISES:
+            continue
+        if promised not in CRY_PROMISES | LAUGH_PROMISES:
+            rows.append((path, "0", "", "background", "", "1", "manifest"))
+            continue
+        try:
+            wave = read_wave(root / path)
+        except AudioError as error:
+            tqdm.write(f"Skipped {path}: {error}", file=sys.stderr)
+            continue
+        views = [teacher.scores(one).astype(np.float32)[:, KEPT] for one in (wave, levelled(wave))]
+        sound = heard(wave, views)
+        labels = teach(sound, promised)
+        by_student = by_pitch = [False] * len(labels)
+        if promised in CRY_PROMISES:
+            labels, by_pitch = witness(labels, sound, held_voice(wave))
+            if classifier is not None and clip.group not in tested:
+                labels, by_student = consult(labels, sound, student_track(classifier, wave, len(labels)))
+        cries = "crying" in labels
+        for start, end, label, heard_as, slots in spans(labels, finer(sound, labels), wave.size / SAMPLE_RATE):
+            name = reason(clip.detail, promised) if label == "crying" else label
+            track = {"crying": sound.cry_steady, "happy": sound.laugh, "natural": sound.babble}.get(label)
+            sure = 1.0 - float(sound.cry[slots].max()) if track is None else float(track[slots].mean())
+            if promised in CRY_PROMISES and label in ("happy", "natural") and (cries or sure < LEAST_SURE):
+                continue
+            others = {"pitch": by_pitch, "student": by_student}
+            origin = "+".join(["yamnet", *(name for name, by in others.items() if any(by[slot] for slot in slots))])
+            rows.append((path, f"{start:.3f}", f"{end:.3f}", name, heard_as, f"{sure:.2f}", origin))
+            totals[name] = totals.get(name, 0.0) + end - start
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_suffix(".part")
+    with partial.open("w", newline="", encoding="utf-8") as sink:
+        writer = csv.writer(sink, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+    partial.replace(output)
+    return totals

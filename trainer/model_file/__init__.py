@@ -1,0 +1,1 @@
+"""Writing, combining and converting model files."""

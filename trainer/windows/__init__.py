@@ -1,0 +1,1 @@
+"""Drawing windows of sound to train on and to judge by."""
