@@ -20,13 +20,13 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 
 from babymonitor import __version__
 from babymonitor.core import paths
-from babymonitor.core.history import History, HistoryError
+from babymonitor.core.history.history import History, HistoryError
 from babymonitor.core.settings import LISTEN_AT_START, Settings
 from babymonitor.live.monitor import Monitor, is_thread_left_behind
 from babymonitor.ui.main_window import MainWindow
 
 if TYPE_CHECKING:
-    from babymonitor.core.library import Library
+    from babymonitor.core.library.library import Library
 
 _log = logging.getLogger("babymonitor")
 
@@ -107,7 +107,7 @@ class Application(QObject):
 
     def _tell_of_trainings(self) -> None:
         """What a program that was killed was training; where the trainer goes on without it, it is ended."""
-        from babymonitor.core.runs import left_running
+        from babymonitor.core.training_runs import left_running
         from babymonitor.live.trainer_process import end_orphan
 
         for run in left_running():
@@ -121,8 +121,8 @@ class Application(QObject):
     @Slot()
     def _on_purge_due(self) -> None:
         """What was deleted a month ago goes for good; a disk that refuses is asked again at the next start."""
-        from babymonitor.core.library import LibraryError
-        from babymonitor.core.model_list import purge_trash
+        from babymonitor.core.library.library import LibraryError
+        from babymonitor.core.model.model_shelf import purge_trash
 
         purge_trash(time.time())
         if self.library is not None:
@@ -160,7 +160,7 @@ def open_history() -> History:
 
 def open_library() -> tuple[Library | None, str]:
     """The person's labelled clips, or why they cannot be had: kept in memory they would be lost with the program."""
-    from babymonitor.core.library import Library, LibraryError
+    from babymonitor.core.library.library import Library, LibraryError
 
     try:
         return Library(), ""

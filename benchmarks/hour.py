@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from babymonitor.core.classifier import Classifier
+from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.paths import default_model
 from benchmarks import yamnet
 from benchmarks.measurement import (

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from babymonitor.core.library import Library, LibraryClip
-from babymonitor.core.library_clip import encoded, id_of, relative_path
+from babymonitor.core.library.clip import encoded, id_of, relative_path
+from babymonitor.core.library.library import Library, LibraryClip
 from benchmarks.measurement import median, note, print_machine, print_table, spread, take_turns, verdict
 
 _LABELS = ("hungry", "pain", "tired", "sad", "happy", "natural", "background", "")

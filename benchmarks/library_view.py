@@ -63,8 +63,8 @@ def _measure(rounds: int) -> None:
     from PySide6.QtWidgets import QApplication
 
     from babymonitor.core import paths
-    from babymonitor.core.history import History
-    from babymonitor.core.library import Library
+    from babymonitor.core.history.history import History
+    from babymonitor.core.library.library import Library
     from babymonitor.core.settings import LISTEN_AT_START, Settings
     from babymonitor.live.monitor import Monitor
     from babymonitor.ui.label_view import LIBRARY_TAB, LabelView

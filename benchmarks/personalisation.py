@@ -29,11 +29,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
-from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
 from babymonitor.core.paths import default_model
 from babymonitor.core.settings import replace_file
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from benchmarks.measurement import ROOT
 from trainer.audio import augment, synthetic
 from trainer.data.dataset import Clip, Division, draw, group_hash, load, split

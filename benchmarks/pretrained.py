@@ -20,7 +20,7 @@ import numpy.typing as npt
 import onnxruntime
 import torch
 
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.wave import Wave
 from benchmarks.measurement import median, note, print_machine, print_table, take_turns
 from resources import synthesise
 from trainer.model_file.export import golden_wave, graph

@@ -117,7 +117,7 @@ def _listen(monitor: Any, seconds: float, epochs: list[int] | None = None) -> Tu
 
 
 def _beside_a_training(monitor: Any, data: Path, seconds: float) -> Turn:
-    from babymonitor.core import paths, runs
+    from babymonitor.core import paths, training_runs
     from babymonitor.live.trainer_process import NICE, TrainerProcess
 
     trainer = TrainerProcess()
@@ -131,7 +131,8 @@ def _beside_a_training(monitor: Any, data: Path, seconds: float) -> Turn:
     trainer.event_arrived.connect(on_event)
     trainer.ended.connect(lambda _run, _state, sentence: ended.append(sentence))
     options = {"epochs": "1000", "epoch-windows": "512"}
-    trainer.start(runs.begin(runs.Request(runs.FULL, paths.default_model(), (data,), "cnn_tiny", options)))
+    request = training_runs.Request(training_runs.FULL, paths.default_model(), (data,), "cnn_tiny", options)
+    trainer.start(training_runs.begin(request))
     busy = [
         subprocess.Popen(["nice", "-n", str(NICE), sys.executable, "-c", "while True: pass"])
         for _ in range(os.cpu_count() or 1)

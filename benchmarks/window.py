@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from babymonitor.core.audio import RingBuffer
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.detector import Detector
-from babymonitor.core.features import log_mel
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.detector import Detector
+from babymonitor.core.model.features import log_mel
 from babymonitor.core.paths import default_model
+from babymonitor.core.sound.ring import RingBuffer
 from benchmarks import yamnet
 from benchmarks.measurement import median, note, percentile, print_machine, print_table, take_turns
 from resources import synthesise

@@ -43,7 +43,7 @@ def demo_sound() -> npt.NDArray[np.float32]:
 
 def fill_history(history: object, clips: Path) -> None:
     """A night with babble, three wakings, a lost microphone; and some nights before it."""
-    from babymonitor.core.history import History, Minute
+    from babymonitor.core.history.history import History, Minute
 
     assert isinstance(history, History)
     random = np.random.default_rng(3)
@@ -81,7 +81,7 @@ def fill_history(history: object, clips: Path) -> None:
 
 def fill_library(library: object) -> None:
     """Some of every label from several nights, one of the person's own, and a few that wait for theirs."""
-    from babymonitor.core.library import Library
+    from babymonitor.core.library.library import Library
     from resources import synthesise
 
     assert isinstance(library, Library)
@@ -130,13 +130,13 @@ def main() -> int:
     from PySide6.QtWidgets import QApplication
 
     from babymonitor.core import paths
-    from babymonitor.core.audio import level_db
-    from babymonitor.core.detector import Score
-    from babymonitor.core.history import History
-    from babymonitor.core.library import Library
+    from babymonitor.core.history.history import History
+    from babymonitor.core.library.library import Library
+    from babymonitor.core.model.detector import Score
     from babymonitor.core.settings import LISTEN_AT_START, THEME, Settings
+    from babymonitor.core.sound.levels import level_db
+    from babymonitor.core.state import Activity, MonitorState
     from babymonitor.live.monitor import Monitor
-    from babymonitor.live.state import Activity, MonitorState
     from babymonitor.ui.label_view import LabelView
     from babymonitor.ui.main_window import MainWindow
 

@@ -29,13 +29,13 @@ from virtual_hardware import PLAYER
 from babymonitor import app
 from babymonitor.app import Application
 from babymonitor.core import paths
-from babymonitor.core.detector import Score
-from babymonitor.core.features import Wave
-from babymonitor.core.library import Library, LibraryClip
-from babymonitor.core.library_database import LibraryDatabase
-from babymonitor.core.runs import Run, all_runs
+from babymonitor.core.library.database import LibraryDatabase
+from babymonitor.core.library.library import Library, LibraryClip
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import ALARM_ON, END_SECONDS, MODEL, PREVIOUS_MODEL, Settings
-from babymonitor.live.state import Activity
+from babymonitor.core.sound.wave import Wave
+from babymonitor.core.state import Activity
+from babymonitor.core.training_runs import Run, all_runs
 from babymonitor.ui.label_view import LabelView
 from babymonitor.ui.training_view import TrainingView
 from resources import synthesise

@@ -20,7 +20,7 @@ from PySide6.QtCore import QLockFile
 import run
 from babymonitor import __version__
 from babymonitor.core import autostart, paths, training_pack
-from babymonitor.core.classifier import ModelError
+from babymonitor.core.model.classifier import ModelError
 from babymonitor.core.settings import MODEL, Settings
 from babymonitor.terminal import open_model
 from scripts import package

@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from babymonitor.core.classifier import METADATA_KEY, ModelCard, encode_golden, seal
-from babymonitor.core.features import FeatureSpec, fit_frames, log_mel
+from babymonitor.core.model.classifier import METADATA_KEY, ModelCard, encode_golden, seal
+from babymonitor.core.model.features import FeatureSpec, fit_frames, log_mel
 
 LABELS = ("hungry", "pain", "tired", "sad", "happy", "natural", "background")
 LOUD_LOG_POWER = -8.0

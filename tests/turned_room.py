@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from babymonitor.core.alerts import Change
-from babymonitor.core.audio import RingBuffer
-from babymonitor.core.detector import Score
-from babymonitor.core.health import Health
-from babymonitor.core.history import History
+from babymonitor.core.alerts.health import Health
+from babymonitor.core.alerts.policy import Change
+from babymonitor.core.history.history import History
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, END_SECONDS, Settings
+from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.live.clip_writer import ClipWriter
 from babymonitor.live.listening import AlertHappened, Happening, HealthChanged, Listening
 from babymonitor.live.night_record import NightRecord

@@ -22,8 +22,8 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     arguments = _parser().parse_args(words)
     arguments.words = words
-    from babymonitor.core.audio import AudioError
-    from babymonitor.core.classifier import ModelError
+    from babymonitor.core.model.classifier import ModelError
+    from babymonitor.core.sound.wave import AudioError
     from trainer.data.dataset import DataError
 
     try:
@@ -384,10 +384,10 @@ def _label(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from babymonitor.core.audio import sound_files
-    from babymonitor.core.classifier import Classifier
+    from babymonitor.core.model.classifier import Classifier
+    from babymonitor.core.model.score_file import entry_of
     from babymonitor.core.settings import replace_file
-    from babymonitor.core.verdict import entry_of
+    from babymonitor.core.sound.files import sound_files
 
     classifier = Classifier(arguments.model)
     found = (file for path in arguments.paths for file in sound_files(path))

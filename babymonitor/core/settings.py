@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from babymonitor.core.alerts import AlertRules
+from babymonitor.core.alerts.policy import AlertRules
 
 T = TypeVar("T", bool, int, float, str)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from babymonitor.core import paths
-from babymonitor.core.audio import AudioError, read_wave
-from babymonitor.core.features import Wave
 from babymonitor.core.settings import ALARM_ON, ALARM_SECONDS, ALARM_VOLUME, Settings
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import AudioError, Wave
 from babymonitor.live.sound_card import SoundCard, SoundCardError
 from babymonitor.live.speaker import Speaker
 

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from pathlib import Path
 
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.wave import Wave
 
 ClipKey = tuple[str, int]
 

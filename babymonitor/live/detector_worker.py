@@ -9,11 +9,11 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from babymonitor.core import paths
-from babymonitor.core.audio import RingBuffer
-from babymonitor.core.classifier import Classifier, ModelError
-from babymonitor.core.detector import Detector
-from babymonitor.core.features import Wave
-from babymonitor.core.verdict import Guess
+from babymonitor.core.model.classifier import Classifier, ModelError
+from babymonitor.core.model.detector import Detector
+from babymonitor.core.model.score_file import Guess
+from babymonitor.core.sound.ring import RingBuffer
+from babymonitor.core.sound.wave import Wave
 
 _POLL_MS = 40
 

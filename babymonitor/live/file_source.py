@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from babymonitor.core.audio import AudioFile, RingBuffer, resampled_blocks
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.files import AudioFile, resampled_blocks
+from babymonitor.core.sound.ring import RingBuffer
+from babymonitor.core.sound.wave import Wave
 
 _LONGEST_BLOCK = 4000
 

@@ -13,10 +13,10 @@ from datetime import datetime
 from itertools import count
 from typing import Protocol
 
-from babymonitor.core.alerts import AlertEvent, AlertPolicy, Change
-from babymonitor.core.audio import AudioError, RingBuffer, is_digital_silence
-from babymonitor.core.detector import LoudnessMeter, Score
-from babymonitor.core.health import Health, HealthRules, HealthWatch
+from babymonitor.core.alerts.health import Health, HealthRules, HealthWatch
+from babymonitor.core.alerts.loudness import LoudnessMeter
+from babymonitor.core.alerts.policy import AlertEvent, AlertPolicy, Change
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import (
     ALARM_SECONDS,
     COOL_DOWN_SECONDS,
@@ -28,10 +28,13 @@ from babymonitor.core.settings import (
     REPEAT_SECONDS,
     Settings,
 )
+from babymonitor.core.sound.levels import is_digital_silence
+from babymonitor.core.sound.ring import RingBuffer
+from babymonitor.core.sound.wave import AudioError
+from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.alarm import Alarm
 from babymonitor.live.night_record import ALERT, NightRecord
 from babymonitor.live.sound_card import SoundCardError
-from babymonitor.live.state import Activity, MonitorState
 
 RING_SECONDS = 180.0
 """Enough for the longest clip with the longest time before it, and the disk being slow on top."""

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.audio import ClippingMeter, OverrunError, RingBuffer, StreamResampler
+from babymonitor.core.sound.levels import ClippingMeter
+from babymonitor.core.sound.resample import StreamResampler
+from babymonitor.core.sound.ring import OverrunError, RingBuffer
 from babymonitor.live.sound_card import SoundCard, close_stream
 
 _CAPTURE_SECONDS = 10.0

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from babymonitor.core import paths
-from babymonitor.core.classifier import ModelError
+from babymonitor.core.model.classifier import ModelError
 
 _log = logging.getLogger("babymonitor")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from babymonitor.core.classifier import ModelError
+from babymonitor.core.model.classifier import ModelError
 from babymonitor.live import model_files
 
 

@@ -10,14 +10,16 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
 from babymonitor.core import paths
-from babymonitor.core.alerts import Alert, Change
-from babymonitor.core.audio import AudioError, RingBuffer, read_wave
-from babymonitor.core.classifier import ModelCard
-from babymonitor.core.detector import Score
-from babymonitor.core.features import Wave
-from babymonitor.core.health import Health
-from babymonitor.core.history import AlertRow, History, HistoryError
+from babymonitor.core.alerts.health import Health
+from babymonitor.core.alerts.policy import Alert, Change
+from babymonitor.core.history.history import AlertRow, History, HistoryError
+from babymonitor.core.model.classifier import ModelCard
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import MICROPHONE, MODEL, SNOOZE_MINUTES, Settings
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.ring import RingBuffer
+from babymonitor.core.sound.wave import AudioError, Wave
+from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live import model_files
 from babymonitor.live.alarm import Alarm
 from babymonitor.live.clip_writer import ClipWriter
@@ -39,7 +41,6 @@ from babymonitor.live.night_record import NightRecord
 from babymonitor.live.recorder import Recorder
 from babymonitor.live.sound_card import SoundCard, SoundCardError
 from babymonitor.live.speaker import Speaker
-from babymonitor.live.state import Activity, MonitorState
 
 _TICK_MS = 30
 _AWAKE_MS = 3000

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from babymonitor.core.audio import SILENCE_DB, OverrunError, RingBuffer
-from babymonitor.core.detector import Score
-from babymonitor.core.history import History
+from babymonitor.core.history.history import History
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, KEEP_CLIPS, Settings
+from babymonitor.core.sound.levels import SILENCE_DB
+from babymonitor.core.sound.ring import OverrunError, RingBuffer
 from babymonitor.live.clip_writer import ClipWriter
 
 NEAR_MISS = "near miss"

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from babymonitor.core.alerts import Alert, AlertRules
-from babymonitor.core.audio import OverrunError, RingBuffer
-from babymonitor.core.detector import Score
-from babymonitor.core.history import History, HistoryError, Minute
+from babymonitor.core.alerts.policy import Alert, AlertRules
+from babymonitor.core.history.history import History, HistoryError, Minute
 from babymonitor.core.labels import label
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import (
     CLIP_AFTER_SECONDS,
     CLIP_BEFORE_SECONDS,
@@ -20,6 +19,7 @@ from babymonitor.core.settings import (
     KEEP_CLIPS,
     Settings,
 )
+from babymonitor.core.sound.ring import OverrunError, RingBuffer
 from babymonitor.live.clip_writer import ClipKey, ClipWriter
 from babymonitor.live.near_misses import FLOOR_SHARE, NEAR_MISS, NearMisses
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from babymonitor.core import paths
-from babymonitor.core.audio import RingBuffer, level_db
-from babymonitor.core.features import Wave
-from babymonitor.core.recording import SHORTEST_SECONDS, RecordedSound, recordings
+from babymonitor.core.sound.levels import level_db
+from babymonitor.core.sound.recording import SHORTEST_SECONDS, RecordedSound, recordings
+from babymonitor.core.sound.ring import RingBuffer
+from babymonitor.core.sound.wave import Wave
 from babymonitor.live.recording_writer import RecordingWriter, TooShort, WriteFailed
 
 __all__ = ["RecordedSound", "Recorder"]

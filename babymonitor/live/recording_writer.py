@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from babymonitor.core.features import Wave
-from babymonitor.core.recording import RecordedSound, RecordingFile, free_path
+from babymonitor.core.sound.recording import RecordedSound, RecordingFile, free_path
+from babymonitor.core.sound.wave import Wave
 
 _LONGEST_END_SECONDS = 30.0
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.wave import Wave
 from babymonitor.live.sound_card import SoundCard, SoundCardError, close_stream
 
 

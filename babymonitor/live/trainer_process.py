@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal, Slot
 
 from babymonitor.core import paths
-from babymonitor.core.runs import CANCELLED, FAILED, FINISHED, FULL, Run, is_alive, mark
+from babymonitor.core.training_runs import CANCELLED, FAILED, FINISHED, FULL, Run, is_alive, mark
 
 _log = logging.getLogger("babymonitor")
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from babymonitor.core import paths
-from babymonitor.core.classifier import Classifier, ModelError
+from babymonitor.core.model.classifier import Classifier, ModelError
 from babymonitor.core.settings import MODEL, Settings, replace_file
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from babymonitor.core import paths
-from babymonitor.core.audio import sound_files
-from babymonitor.core.classifier import Classifier, ModelError
 from babymonitor.core.labels import label
+from babymonitor.core.model.classifier import Classifier, ModelError
+from babymonitor.core.model.score_file import entry_of
 from babymonitor.core.settings import replace_file
-from babymonitor.core.verdict import entry_of
+from babymonitor.core.sound.files import sound_files
 from babymonitor.live import model_files
 
 

@@ -15,10 +15,11 @@ import numpy as np
 import soundfile
 
 from babymonitor.core import paths, training_pack
-from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
-from babymonitor.core.classifier import Classifier, ModelError, decode_golden
-from babymonitor.core.history import History, HistoryError
+from babymonitor.core.history.history import History, HistoryError
+from babymonitor.core.model.classifier import Classifier, ModelError, decode_golden
 from babymonitor.core.settings import replace_file
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError
 from babymonitor.live import model_files
 from babymonitor.live.sound_card import SoundCard
 

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from babymonitor.core import paths
-from babymonitor.core.alerts import Change
-from babymonitor.core.audio import AudioError, RingBuffer
-from babymonitor.core.classifier import Classifier, ModelError
-from babymonitor.core.detector import Detector, Score
-from babymonitor.core.health import Health
-from babymonitor.core.history import History, HistoryError
+from babymonitor.core.alerts.health import Health
+from babymonitor.core.alerts.policy import Change
+from babymonitor.core.history.history import History, HistoryError
 from babymonitor.core.labels import label
+from babymonitor.core.model.classifier import Classifier, ModelError
+from babymonitor.core.model.detector import Detector, Score
 from babymonitor.core.settings import MICROPHONE, MODEL, SettingError, Settings
+from babymonitor.core.sound.ring import RingBuffer
+from babymonitor.core.sound.wave import AudioError
 from babymonitor.live import model_files
 from babymonitor.live.alarm import Alarm
 from babymonitor.live.clip_writer import ClipWriter

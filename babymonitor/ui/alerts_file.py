@@ -13,7 +13,7 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication
 
-from babymonitor.core.review import Episode
+from babymonitor.core.history.review import Episode
 from babymonitor.core.settings import replace_file
 from babymonitor.ui.alerts_model import episode_title, lasted_seconds, verdict_text
 from babymonitor.ui.wording import clock_text, day_text, duration_text, level_text, reason_hint

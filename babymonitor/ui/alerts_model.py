@@ -18,8 +18,8 @@ from PySide6.QtCore import (
 )
 
 from babymonitor.core import paths
-from babymonitor.core.history import RIGHT, UNSURE, WRONG, AlertRow
-from babymonitor.core.review import NEAR_MISS, NO_REASON, Episode
+from babymonitor.core.history.history import RIGHT, UNSURE, WRONG, AlertRow
+from babymonitor.core.history.review import NEAR_MISS, NO_REASON, Episode
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.wording import (
     clock_text,

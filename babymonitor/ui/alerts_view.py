@@ -6,7 +6,7 @@ from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from babymonitor.core.review import Episode
+from babymonitor.core.history.review import Episode
 from babymonitor.ui.alerts_model import ALERT_ROLE, AlertsFilter, AlertsModel, Column
 from babymonitor.ui.theme import LIGHT, Theme
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from babymonitor.live.state import MonitorState
+from babymonitor.core.state import MonitorState
 from babymonitor.ui.state_view import StateView
 from babymonitor.ui.theme import Tone
 from babymonitor.ui.wording import StateWords

@@ -9,8 +9,8 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from babymonitor.core.detector import Score
 from babymonitor.core.labels import LABELS, label
+from babymonitor.core.model.detector import Score
 from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import label_title, percent_text, reason_hint
 

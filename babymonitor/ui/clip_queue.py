@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QItemSelectionModel, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from babymonitor.core.library import LibraryClip
+from babymonitor.core.library.library import LibraryClip
 from babymonitor.ui.theme import Theme
 from babymonitor.ui.wording import clock_text, day_text, plain
 

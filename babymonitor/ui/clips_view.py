@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QItemSelectionRange, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from babymonitor.core.library import LibraryClip
+from babymonitor.core.library.library import LibraryClip
 from babymonitor.ui.library_model import CLIP_ROLE, Column, LibraryModel
 from babymonitor.ui.theme import Theme
 

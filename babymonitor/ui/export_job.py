@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from babymonitor.core import library_transfer
-from babymonitor.core.library import Library, LibraryClip, LibraryError
+from babymonitor.core.library import transfer
+from babymonitor.core.library.library import Library, LibraryClip, LibraryError
 
 _LOOK_MS = 60
 
@@ -64,7 +64,7 @@ class ExportJob(QObject):
     def _copy(self) -> None:
         """On the thread: it asks the library nothing, and tells by plain attributes."""
         try:
-            self._count = library_transfer.export_folder(cast("Library", self._library), self.folder)
+            self._count = transfer.export_folder(cast("Library", self._library), self.folder)
         except (LibraryError, OSError) as error:
             self._complaint = str(error)
 

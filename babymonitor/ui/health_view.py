@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from babymonitor.core.labels import label
-from babymonitor.core.library import FEWEST_CLIPS, GOOD_CLIPS, LabelHealth
+from babymonitor.core.library.library import FEWEST_CLIPS, GOOD_CLIPS, LabelHealth
 from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import duration_text, label_title, minutes_text
 

@@ -23,15 +23,15 @@ from PySide6.QtWidgets import (
 )
 
 from babymonitor.core import paths
-from babymonitor.core.history import AlertRow, History, HistoryError
-from babymonitor.core.library import Library
-from babymonitor.core.review import NEAR_MISS, Episode, Reviewer
+from babymonitor.core.history.history import AlertRow, History, HistoryError
+from babymonitor.core.history.night import Night, NightReport, nights_with_anything, read_night, report_night
+from babymonitor.core.history.review import NEAR_MISS, Episode, Reviewer
+from babymonitor.core.library.library import Library
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.alerts_file import write_alerts
 from babymonitor.ui.alerts_model import AlertsFilter, AlertsModel, Column
 from babymonitor.ui.alerts_view import AlertsView
 from babymonitor.ui.choice_view import ChoiceView
-from babymonitor.ui.night import Night, NightReport, nights_with_anything, read_night, report_night
 from babymonitor.ui.numbers_view import NumbersView
 from babymonitor.ui.theme import Theme
 from babymonitor.ui.timeline_view import TimelineView

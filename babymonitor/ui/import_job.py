@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from babymonitor.core.library import FolderImport, Library, LibraryClip, LibraryError
+from babymonitor.core.library.library import FolderImport, Library, LibraryClip, LibraryError
 from babymonitor.ui.wording import label_title
 
 _SLICE_SECONDS = 0.02

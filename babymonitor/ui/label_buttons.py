@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPainterPath, QPaintEve
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QInputDialog, QSizePolicy, QWidget
 
 from babymonitor.core.labels import LABELS, label
-from babymonitor.core.library_clip import label_of_folder
+from babymonitor.core.library.clip import label_of_folder
 from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import label_title, short_label_title
 

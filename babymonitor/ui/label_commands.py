@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from babymonitor.core.features import Wave
-from babymonitor.core.library import AlreadyThereError, Library, LibraryClip, LibraryError
+from babymonitor.core.library.library import AlreadyThereError, Library, LibraryClip, LibraryError
+from babymonitor.core.sound.wave import Wave
 from babymonitor.ui.wording import label_title
 
 _MOST_STEPS = 200

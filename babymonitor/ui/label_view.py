@@ -23,10 +23,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from babymonitor.core.audio import AUDIO_SUFFIXES
-from babymonitor.core.history import History
-from babymonitor.core.library import Library, LibraryError
+from babymonitor.core.history.history import History
+from babymonitor.core.library.library import Library, LibraryError
 from babymonitor.core.settings import BABY_NAME, Settings
+from babymonitor.core.sound.files import AUDIO_SUFFIXES
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.export_job import ExportJob
 from babymonitor.ui.import_job import ImportJob

@@ -19,10 +19,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from babymonitor.core.audio import AudioError, read_wave
-from babymonitor.core.features import Wave
-from babymonitor.core.library import LibraryClip, LibraryError
+from babymonitor.core.library.library import LibraryClip, LibraryError
 from babymonitor.core.settings import BABY_NAME, COUNT_IN, Settings
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import AudioError, Wave
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.clip_queue import ClipQueue
 from babymonitor.ui.keys import add_keys, press_focused_button

@@ -25,7 +25,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 
 from babymonitor.core.labels import label
-from babymonitor.core.library import LibraryClip
+from babymonitor.core.library.library import LibraryClip
 from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import day_text, label_title, level_text, plain, reason_hint, short_label_title
 

@@ -29,8 +29,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from babymonitor.core import library_health
-from babymonitor.core.library import LibraryError
+from babymonitor.core.library import label_counts
+from babymonitor.core.library.library import LibraryError
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.choice_view import ChoiceView
 from babymonitor.ui.clips_view import NARROW_EMS, ClipsView
@@ -285,7 +285,7 @@ class LibraryView(QWidget):
         except LibraryError as error:
             self.complained.emit(str(error))
             return
-        self.health_view.show_health(found, library_health.advice(found, self._unlabelled))
+        self.health_view.show_health(found, label_counts.advice(found, self._unlabelled))
 
     def _show_table(self) -> None:
         has_rows = bool(self.model.shown)

@@ -11,8 +11,9 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
-from babymonitor.core.audio import OverrunError, RingBuffer, envelope
-from babymonitor.core.features import FeatureSpec, LogMelStream, Mel, mel_filters
+from babymonitor.core.model.features import FeatureSpec, LogMelStream, Mel, mel_filters
+from babymonitor.core.sound.levels import envelope
+from babymonitor.core.sound.ring import OverrunError, RingBuffer
 from babymonitor.ui.theme import Theme, heat_table
 
 SHOWN_SECONDS = 10.0

@@ -31,10 +31,10 @@ from PySide6.QtWidgets import (
 )
 
 from babymonitor.core import paths
-from babymonitor.core.history import AlertRow, History
+from babymonitor.core.history.history import AlertRow, History
 from babymonitor.core.settings import CLOSE_TO_TRAY, THEME, WINDOW_GEOMETRY, Settings
+from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
-from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.banner_view import BannerView
 from babymonitor.ui.complaint_view import ComplaintView
 from babymonitor.ui.keys import key_list, key_table
@@ -45,7 +45,7 @@ from babymonitor.ui.tray_icon import TrayIcon
 from babymonitor.ui.wording import StateWords, kind_title, level_text, reason_hint, state_words
 
 if TYPE_CHECKING:
-    from babymonitor.core.library import Library
+    from babymonitor.core.library.library import Library
     from babymonitor.ui.settings_dialog import SettingsDialog
 
 MONITOR_PAGE, NIGHTS_PAGE, LABEL_PAGE, TRAIN_PAGE = 0, 1, 2, 3

@@ -24,9 +24,9 @@ from PySide6.QtWidgets import (
 )
 
 from babymonitor.core import paths
-from babymonitor.core.classifier import ModelCard
-from babymonitor.core.model_list import ModelFile, model_files, move_to_trash
-from babymonitor.core.sensitivity import rungs
+from babymonitor.core.alerts.sensitivity import rungs
+from babymonitor.core.model.classifier import ModelCard
+from babymonitor.core.model.model_shelf import ModelFile, model_files, move_to_trash
 from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Setting, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.theme import Theme

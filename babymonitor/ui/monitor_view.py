@@ -12,12 +12,13 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from babymonitor.core.audio import level_db
-from babymonitor.core.detector import LoudnessMeter, Score
-from babymonitor.core.history import AlertRow, History, HistoryError
+from babymonitor.core.alerts.loudness import LoudnessMeter
+from babymonitor.core.history.history import AlertRow, History, HistoryError
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import LOUD_ALERTS, LOUD_LEVEL_DB, LOUD_RISE_DB, SNOOZE_MINUTES, Settings
+from babymonitor.core.sound.levels import level_db
+from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
-from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.alerts_model import AlertsModel, Column
 from babymonitor.ui.alerts_view import AlertsView
 from babymonitor.ui.bars_view import BarsView

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from babymonitor.ui.night import NightReport
+from babymonitor.core.history.night import NightReport
 from babymonitor.ui.wording import minutes_text
 
 

@@ -7,8 +7,8 @@ from PySide6.QtGui import QColor, QHideEvent, QPainter, QPainterPath, QPaintEven
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from babymonitor.core.settings import COUNT_IN, PRE_ROLL_SECONDS, Settings
+from babymonitor.core.state import Activity
 from babymonitor.live.monitor import Monitor
-from babymonitor.live.state import Activity
 from babymonitor.ui.switch_view import SwitchView
 from babymonitor.ui.symbols import symbol_icon
 from babymonitor.ui.theme import LIGHT, Theme

@@ -18,18 +18,18 @@ from PySide6.QtWidgets import (
 )
 
 from babymonitor.core import paths
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.history import RIGHT, UNSURE, WRONG, History, HistoryError
+from babymonitor.core.history.history import RIGHT, UNSURE, WRONG, History, HistoryError
+from babymonitor.core.history.night import Night
+from babymonitor.core.history.review import Episode, Mark, Reviewer, ReviewError
 from babymonitor.core.labels import LABELS
-from babymonitor.core.library import Library, LibraryError
-from babymonitor.core.library_clip import label_of_folder
-from babymonitor.core.review import Episode, Mark, Reviewer, ReviewError
+from babymonitor.core.library.clip import label_of_folder
+from babymonitor.core.library.library import Library, LibraryError
 from babymonitor.core.settings import BABY_NAME, Settings
+from babymonitor.core.sound.wave import SAMPLE_RATE
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.choice_view import ChoiceView
 from babymonitor.ui.keys import add_keys, press_focused_button
 from babymonitor.ui.label_buttons import MOST_KEYS, LabelButtons
-from babymonitor.ui.night import Night
 from babymonitor.ui.review_end_view import ReviewEndView
 from babymonitor.ui.review_words import end_text, episode_words, precision_text, told_text
 from babymonitor.ui.sound_editor import SoundEditor

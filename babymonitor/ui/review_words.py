@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
-from babymonitor.core.history import RIGHT, UNSURE, WRONG
-from babymonitor.core.review import LOUD, Episode, Mark
+from babymonitor.core.history.history import RIGHT, UNSURE, WRONG
+from babymonitor.core.history.review import LOUD, Episode, Mark
 from babymonitor.ui.theme import Tone
 from babymonitor.ui.wording import (
     StateWords,

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from babymonitor.core.runs import FULL, Run
+from babymonitor.core.training_runs import FULL, Run
 from babymonitor.ui.progress_plot import ProgressPlot
 from babymonitor.ui.theme import Theme
 from babymonitor.ui.wording import duration_text, percent_text

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from babymonitor.core.sensitivity import Rung, nearest, rungs
+from babymonitor.core.alerts.sensitivity import Rung, nearest, rungs
 from babymonitor.core.settings import LOUD_ALERTS, MINIMUM_SECONDS, START_THRESHOLD, USE_MODEL_THRESHOLDS, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.wording import no_stop_text, sensitivity_text

@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 )
 
 from babymonitor.core import autostart
-from babymonitor.core.sensitivity import Rung
+from babymonitor.core.alerts.sensitivity import Rung
 from babymonitor.core.settings import (
     END_THRESHOLD,
     LISTEN_AT_START,

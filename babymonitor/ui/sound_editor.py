@@ -7,8 +7,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollBar, QVBoxLayout, QWidget
 
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.sound_picture import SoundPicture
 from babymonitor.ui.symbols import symbol_icon

@@ -11,8 +11,9 @@ from PySide6.QtCore import QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from babymonitor.core.audio import SAMPLE_RATE, envelope
-from babymonitor.core.features import FeatureSpec, Wave, log_mel
+from babymonitor.core.model.features import FeatureSpec, log_mel
+from babymonitor.core.sound.levels import envelope
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from babymonitor.ui.live_plot import dress_axes, hz_ticks, pixels
 from babymonitor.ui.theme import LIGHT, Theme, heat_table
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from babymonitor.core.audio import SAMPLE_RATE, AudioError, resampled_blocks
-from babymonitor.core.features import Wave
-from babymonitor.core.library import LibraryClip, LibraryError
+from babymonitor.core.library.library import LibraryClip, LibraryError
 from babymonitor.core.settings import BABY_NAME, Settings
+from babymonitor.core.sound.files import resampled_blocks
+from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from babymonitor.live.recorder import RecordedSound, Recorder
 from babymonitor.ui.label_commands import Labelling
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPointF, QRectF, QSize, Qt,
 from PySide6.QtGui import QBrush, QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from babymonitor.ui.night import BABBLING, CRYING, DEAF, LANES, LAUGHING, QUIET, NightReport
+from babymonitor.core.history.night import BABBLING, CRYING, DEAF, LANES, LAUGHING, QUIET, NightReport
 from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import clock_text, duration_text
 

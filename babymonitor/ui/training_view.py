@@ -22,11 +22,12 @@ from PySide6.QtWidgets import (
 )
 
 from babymonitor.core import paths
-from babymonitor.core.classifier import ModelError
 from babymonitor.core.labels import label as known_label
-from babymonitor.core.library import Library, LibraryError
-from babymonitor.core.library_health import night_of
-from babymonitor.core.runs import (
+from babymonitor.core.library.label_counts import night_of
+from babymonitor.core.library.library import Library, LibraryError
+from babymonitor.core.model.classifier import ModelError
+from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
+from babymonitor.core.training_runs import (
     FINISHED,
     FULL,
     TEACH,
@@ -40,7 +41,6 @@ from babymonitor.core.runs import (
     prune,
     read_comparison,
 )
-from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
 from babymonitor.live import model_files
 from babymonitor.live.monitor import Monitor
 from babymonitor.live.trainer_process import FamiliesLoader, TrainerProcess, end_orphan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
-from babymonitor.live.state import Activity, MonitorState
+from babymonitor.core.state import Activity, MonitorState
 from babymonitor.ui.symbols import symbol_icon
 from babymonitor.ui.theme import Tone
 from babymonitor.ui.wording import StateWords

@@ -8,11 +8,11 @@ from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QMenu, QPushButton, QWidget
 
-from babymonitor.core.history import RIGHT, UNSURE, WRONG, HistoryError
+from babymonitor.core.history.history import RIGHT, UNSURE, WRONG, HistoryError
+from babymonitor.core.history.review import Episode, Mark, Reviewer
 from babymonitor.core.labels import LABELS, label
-from babymonitor.core.library import LibraryError
-from babymonitor.core.library_clip import label_of_folder
-from babymonitor.core.review import Episode, Mark, Reviewer
+from babymonitor.core.library.clip import label_of_folder
+from babymonitor.core.library.library import LibraryError
 from babymonitor.core.settings import BABY_NAME, Settings
 from babymonitor.ui.keys import add_keys
 from babymonitor.ui.theme import LIGHT, Theme

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from babymonitor.ui.night import NightReport
+from babymonitor.core.history.night import NightReport
 from babymonitor.ui.theme import LIGHT, Theme
 from babymonitor.ui.wording import day_text, minutes_text
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
-from babymonitor.core.detector import Score
+from babymonitor.core.alerts.sensitivity import NIGHT_HOURS, Rung
 from babymonitor.core.labels import label
-from babymonitor.core.sensitivity import NIGHT_HOURS, Rung
-from babymonitor.live.state import Activity, MonitorState
+from babymonitor.core.model.detector import Score
+from babymonitor.core.state import Activity, MonitorState
 from babymonitor.ui.theme import Tone
 
 _QUIET_DB = -45.0

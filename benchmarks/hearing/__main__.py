@@ -23,7 +23,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from babymonitor.core.classifier import ModelError
+from babymonitor.core.model.classifier import ModelError
 from benchmarks.hearing import clips, figures, invariance, nights, page
 from benchmarks.hearing.kept import Kept
 from benchmarks.hearing.listeners import Listener, Ours, YamnetListener

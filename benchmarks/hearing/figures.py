@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.classifier import Classifier
 from babymonitor.core.labels import label
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.sound.wave import SAMPLE_RATE
 from benchmarks.hearing.listeners import Listener, Ours
 from benchmarks.hearing.material import Material
 from benchmarks.measurement import take_turns

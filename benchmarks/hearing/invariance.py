@@ -17,8 +17,8 @@ import numpy as np
 import soxr
 from scipy import signal
 
-from babymonitor.core.audio import SAMPLE_RATE, read_wave
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from benchmarks.hearing.clips import scorings, share_of
 from benchmarks.hearing.kept import Kept
 from benchmarks.hearing.listeners import Listener

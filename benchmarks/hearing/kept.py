@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.wave import Wave
 from benchmarks.hearing.listeners import Listener
 from benchmarks.measurement import note
 from trainer.evaluation.nights import Heard

@@ -12,10 +12,10 @@ from typing import Protocol
 
 import numpy as np
 
-from babymonitor.core.alerts import AlertRules
-from babymonitor.core.audio import level_db
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.features import Wave
+from babymonitor.core.alerts.policy import AlertRules
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.sound.levels import level_db
+from babymonitor.core.sound.wave import Wave
 from benchmarks.yamnet import BABY_CRY, FRAME_SAMPLES, HOP_SAMPLES, Yamnet
 from trainer.evaluation.nights import Heard, Listening, heard_of
 

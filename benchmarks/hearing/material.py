@@ -20,9 +20,8 @@ import trainer.audio.augment
 import trainer.audio.phone_codecs
 import trainer.audio.synthetic
 import trainer.evaluation.night_composer
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from benchmarks.hearing.kept import Sound, hash_of
 from resources import synthesise
 from trainer.audio import synthetic

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 import trainer.evaluation.night_composer
-from babymonitor.core.alerts import AlertRules
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.features import Wave
+from babymonitor.core.alerts.policy import AlertRules
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from benchmarks.hearing.kept import Kept, Sound, hash_of
 from benchmarks.hearing.listeners import Listener
 from benchmarks.hearing.material import Material

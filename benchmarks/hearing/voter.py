@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from babymonitor.core.alerts import AlertRules
-from babymonitor.core.audio import SAMPLE_RATE, level_db
-from babymonitor.core.features import Wave
+from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.labels import label
+from babymonitor.core.sound.levels import level_db
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from benchmarks.hearing.listeners import Session, key_of
 from trainer.data.dataset import Clip, draw
 from trainer.data.decoded_audio import Waves

@@ -15,8 +15,7 @@ import pytest
 import soundfile
 import tiny_model
 
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from benchmarks.hearing import clips, figures, invariance, nights
 from benchmarks.hearing.__main__ import main
 from benchmarks.hearing.kept import Kept, Sound

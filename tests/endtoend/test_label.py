@@ -14,10 +14,10 @@ from virtual_hardware import VirtualSoundCard
 
 from babymonitor.app import Application
 from babymonitor.core import paths
-from babymonitor.core.audio import read_wave
-from babymonitor.core.library import Library
+from babymonitor.core.library.library import Library
 from babymonitor.core.settings import ALARM_ON, BABY_NAME, Settings
-from babymonitor.live.state import Activity
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.state import Activity
 from babymonitor.ui.label_view import LabelView
 from babymonitor.ui.main_window import LABEL_PAGE
 from resources import synthesise

@@ -17,8 +17,7 @@ from virtual_hardware import VirtualSoundCard
 
 from babymonitor.app import Application
 from babymonitor.core import paths
-from babymonitor.core.audio import read_wave
-from babymonitor.core.detector import Score
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import (
     ALARM_SECONDS,
     CLIP_AFTER_SECONDS,
@@ -29,7 +28,8 @@ from babymonitor.core.settings import (
     MODEL,
     Settings,
 )
-from babymonitor.live.state import Activity
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.state import Activity
 from resources import synthesise
 
 pytestmark = [pytest.mark.window, pytest.mark.sound_card]

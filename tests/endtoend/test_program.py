@@ -22,9 +22,9 @@ from virtual_hardware import VirtualSoundCard
 
 from babymonitor.app import Application
 from babymonitor.core import paths
-from babymonitor.core.history import History
+from babymonitor.core.history.history import History
 from babymonitor.core.settings import WINDOW_GEOMETRY, Settings
-from babymonitor.live.state import Activity
+from babymonitor.core.state import Activity
 
 pytestmark = [pytest.mark.window, pytest.mark.sound_card]
 

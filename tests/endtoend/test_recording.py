@@ -19,13 +19,13 @@ from pytestqt.qtbot import QtBot
 from virtual_hardware import VirtualSoundCard
 
 from babymonitor.core import paths
-from babymonitor.core.detector import Score
-from babymonitor.core.history import History
-from babymonitor.core.recording import to_pcm
+from babymonitor.core.history.history import History
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import MINIMUM_SECONDS, MODEL, Settings
+from babymonitor.core.sound.recording import to_pcm
+from babymonitor.core.state import Activity
 from babymonitor.live.monitor import Monitor
 from babymonitor.live.recorder import RecordedSound
-from babymonitor.live.state import Activity
 from resources import synthesise
 
 pytestmark = [pytest.mark.window, pytest.mark.sound_card]

@@ -21,12 +21,12 @@ from virtual_hardware import VirtualSoundCard
 
 from babymonitor.app import Application
 from babymonitor.core import paths
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.detector import Score
-from babymonitor.core.library import Library
-from babymonitor.core.runs import FINISHED, INTERRUPTED, all_runs, is_alive
+from babymonitor.core.library.library import Library
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
-from babymonitor.live.state import Activity
+from babymonitor.core.state import Activity
+from babymonitor.core.training_runs import FINISHED, INTERRUPTED, all_runs, is_alive
 
 pytestmark = [pytest.mark.window, pytest.mark.sound_card, pytest.mark.slow]
 

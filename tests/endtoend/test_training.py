@@ -19,9 +19,9 @@ from pytestqt.qtbot import QtBot
 
 from babymonitor.app import Application
 from babymonitor.core import paths
-from babymonitor.core.library import Library
-from babymonitor.core.runs import INTERRUPTED, all_runs, is_alive
+from babymonitor.core.library.library import Library
 from babymonitor.core.settings import LISTEN_AT_START, MODEL, Settings
+from babymonitor.core.training_runs import INTERRUPTED, all_runs, is_alive
 from resources import synthesise
 
 pytestmark = [pytest.mark.window, pytest.mark.slow]

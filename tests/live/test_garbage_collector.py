@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
-from babymonitor.core.history import History
+from babymonitor.core.history.history import History
 from babymonitor.core.settings import Settings
 from babymonitor.live.monitor import Monitor
 

@@ -10,11 +10,11 @@ import pytest
 import soundfile
 from turned_room import Room
 
-from babymonitor.core.alerts import Change
-from babymonitor.core.health import Health
+from babymonitor.core.alerts.health import Health
+from babymonitor.core.alerts.policy import Change
+from babymonitor.core.state import Activity
 from babymonitor.live.clip_writer import ClipWriter
 from babymonitor.live.listening import ClipSaved, Complaint
-from babymonitor.live.state import Activity
 
 
 def test_a_quiet_night_is_written_in_minutes(room: Room) -> None:

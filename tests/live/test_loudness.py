@@ -17,8 +17,8 @@ from babymonitor.core.settings import (
     MINIMUM_SECONDS,
     REPEAT_SECONDS,
 )
+from babymonitor.core.state import Activity
 from babymonitor.live.listening import AlertHappened
-from babymonitor.live.state import Activity
 
 
 @pytest.fixture

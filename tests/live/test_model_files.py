@@ -14,8 +14,8 @@ from program import babymonitor, loud_night, wav
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
-from babymonitor.core.classifier import Classifier, ModelError
-from babymonitor.core.history import History
+from babymonitor.core.history.history import History
+from babymonitor.core.model.classifier import Classifier, ModelError
 from babymonitor.core.settings import MODEL, Settings
 from babymonitor.live import model_files
 from babymonitor.live.monitor import Monitor

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from turned_room import Room
 
-from babymonitor.core.history import NearMiss
+from babymonitor.core.history.history import NearMiss
 from babymonitor.core.settings import KEEP_CLIPS
 from babymonitor.live.listening import NearMissSaved
 

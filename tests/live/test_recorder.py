@@ -17,9 +17,10 @@ import soundfile
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
-from babymonitor.core.audio import ClippingMeter, RingBuffer, level_db
-from babymonitor.core.features import Wave
-from babymonitor.core.recording import RecordingFile, free_path, recordings, to_pcm
+from babymonitor.core.sound.levels import ClippingMeter, level_db
+from babymonitor.core.sound.recording import RecordingFile, free_path, recordings, to_pcm
+from babymonitor.core.sound.ring import RingBuffer
+from babymonitor.core.sound.wave import Wave
 from babymonitor.live.recorder import RecordedSound, Recorder
 
 RATE = 16000
@@ -225,7 +226,7 @@ RECORDING_FOR_EVER = """
 import sys, time
 import numpy as np
 from PySide6.QtCore import QCoreApplication, QTimer
-from babymonitor.core.audio import RingBuffer
+from babymonitor.core.sound.files import RingBuffer
 from babymonitor.live.recorder import Recorder
 
 app = QCoreApplication([])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from virtual_hardware import VirtualSoundCard
 
-from babymonitor.core.audio import RingBuffer, level_db
 from babymonitor.core.settings import ALARM_ON, ALARM_SECONDS, ALARM_VOLUME, Settings
+from babymonitor.core.sound.levels import level_db
+from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.live.alarm import Alarm
 from babymonitor.live.microphone import Microphone
 from babymonitor.live.sound_card import SoundCard, SoundCardError

@@ -16,8 +16,8 @@ import soundfile
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.runs import (
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.training_runs import (
     CANCELLED,
     FAILED,
     FINISHED,

@@ -18,12 +18,13 @@ import tiny_model
 from program import babymonitor, loud_night, wav
 
 from babymonitor.core import paths
-from babymonitor.core.alerts import AlertPolicy, Change
-from babymonitor.core.audio import RingBuffer, read_wave
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.detector import Detector
-from babymonitor.core.history import History
+from babymonitor.core.alerts.policy import AlertPolicy, Change
+from babymonitor.core.history.history import History
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.detector import Detector
 from babymonitor.core.settings import Settings
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.ring import RingBuffer
 from resources import synthesise
 
 

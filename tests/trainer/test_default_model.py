@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from made_data import DEFAULT_MODEL
 
-from babymonitor.core.classifier import Classifier, decode_golden
-from babymonitor.core.features import Wave
 from babymonitor.core.labels import LABELS
+from babymonitor.core.model.classifier import Classifier, decode_golden
+from babymonitor.core.sound.wave import Wave
 from trainer.audio import synthetic
 
 NEVER_A_CRY = {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from babymonitor.core.classifier import Classifier
+from babymonitor.core.model.classifier import Classifier
 from trainer.data.dataset import DataError
 from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibrated, Calibration

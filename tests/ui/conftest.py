@@ -17,8 +17,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
-from babymonitor.core.history import History
-from babymonitor.core.library import Library
+from babymonitor.core.history.history import History
+from babymonitor.core.library.library import Library
 from babymonitor.core.settings import LISTEN_AT_START, THEME, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.main_window import MainWindow

@@ -14,15 +14,16 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
-from babymonitor.core.audio import SAMPLE_RATE, read_wave
-from babymonitor.core.history import RIGHT, WRONG, History, Minute
-from babymonitor.core.library import Library
+from babymonitor.core.history.history import RIGHT, WRONG, History, Minute
+from babymonitor.core.history.night import Night
+from babymonitor.core.library.library import Library
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import SAMPLE_RATE
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.alerts_file import FIELDS
 from babymonitor.ui.alerts_model import Column
 from babymonitor.ui.history_view import HistoryView
 from babymonitor.ui.main_window import NIGHTS_PAGE, MainWindow
-from babymonitor.ui.night import Night
 
 NIGHT = Night.of(time.time() - 86400)
 TEN = NIGHT.began + 10 * 3600

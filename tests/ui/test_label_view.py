@@ -14,11 +14,11 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QInputDi
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
-from babymonitor.core.library import Library, LibraryClip
-from babymonitor.core.recording import RecordedSound, RecordingFile
+from babymonitor.core.library.library import Library, LibraryClip
 from babymonitor.core.settings import BABY_NAME, COUNT_IN, Settings
+from babymonitor.core.sound.recording import RecordedSound, RecordingFile
+from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
-from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.label_view import LABEL_TAB, LIBRARY_TAB, LabelView
 from babymonitor.ui.labelling_view import LabellingView
 from babymonitor.ui.main_window import LABEL_PAGE, TRAIN_PAGE, MainWindow

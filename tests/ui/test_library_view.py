@@ -15,8 +15,8 @@ from PySide6.QtGui import QTextDocumentFragment
 from PySide6.QtWidgets import QApplication, QInputDialog
 from pytestqt.qtbot import QtBot
 
-from babymonitor.core.library import Library, LibraryClip
-from babymonitor.core.library_health import LabelHealth
+from babymonitor.core.library.label_counts import LabelHealth
+from babymonitor.core.library.library import Library, LibraryClip
 from babymonitor.ui.health_view import HealthBars
 from babymonitor.ui.label_view import LABEL_TAB, LabelView
 from babymonitor.ui.library_model import CLIP_ROLE, Column, LibraryModel, Wanted

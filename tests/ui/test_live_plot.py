@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from babymonitor.core.audio import RingBuffer
-from babymonitor.core.features import FeatureSpec, log_mel
+from babymonitor.core.model.features import FeatureSpec, log_mel
+from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.ui.live_plot import LivePlot, LiveTrace, SteadyClock, pixels
 from babymonitor.ui.theme import DARK
 

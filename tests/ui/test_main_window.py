@@ -12,10 +12,10 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from babymonitor.core.history import AlertRow, History
+from babymonitor.core.history.history import AlertRow, History
 from babymonitor.core.settings import CLOSE_TO_TRAY, THEME, WINDOW_GEOMETRY, Settings
+from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
-from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui import main_window
 from babymonitor.ui.history_view import HistoryView
 from babymonitor.ui.main_window import LABEL_PAGE, MONITOR_PAGE, NIGHTS_PAGE, TRAIN_PAGE, MainWindow
@@ -260,7 +260,7 @@ def test_the_list_of_keys_fits_a_small_screen(window: MainWindow) -> None:
 def test_the_window_loads_nothing_heavy() -> None:
     """In a process of its own: what other tests have loaded does not count."""
     heavy = ("torch", "librosa", "sklearn", "scipy", "matplotlib", "onnxruntime", "sounddevice", "soundfile", "av")
-    heavy += ("pyqtgraph", "babymonitor.core.library", "babymonitor.ui.label_view")
+    heavy += ("pyqtgraph", "babymonitor.core.library.library", "babymonitor.ui.label_view")
     code = f"import sys, babymonitor.ui.main_window; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

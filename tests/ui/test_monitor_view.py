@@ -11,11 +11,11 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
-from babymonitor.core.detector import Score
-from babymonitor.core.history import History
+from babymonitor.core.history.history import History
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import LOUD_ALERTS, LOUD_LEVEL_DB, LOUD_RISE_DB, SNOOZE_MINUTES, THEME, Settings
+from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
-from babymonitor.live.state import Activity, MonitorState
 from babymonitor.ui.alerts_model import Column
 from babymonitor.ui.bars_view import BarsView
 from babymonitor.ui.main_window import MainWindow

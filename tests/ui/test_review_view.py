@@ -13,17 +13,17 @@ from pytestqt.qtbot import QtBot
 from turned_room import Room
 
 from babymonitor.core import paths
-from babymonitor.core.audio import SAMPLE_RATE, read_wave
-from babymonitor.core.features import Wave
-from babymonitor.core.history import RIGHT, UNSURE, WRONG, History, Minute
-from babymonitor.core.library import Library
+from babymonitor.core.history.history import RIGHT, UNSURE, WRONG, History, Minute
+from babymonitor.core.history.night import Night
+from babymonitor.core.library.library import Library
 from babymonitor.core.settings import BABY_NAME, USE_MODEL_THRESHOLDS, Settings
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.alerts_model import Column
 from babymonitor.ui.history_view import HistoryView
 from babymonitor.ui.label_view import REVIEW_TAB, LabelView
 from babymonitor.ui.main_window import LABEL_PAGE, MainWindow
-from babymonitor.ui.night import Night
 from babymonitor.ui.review_view import ReviewView
 
 NIGHT = 0.0

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from virtual_hardware import VirtualSoundCard
 
-from babymonitor.core.audio import SAMPLE_RATE
+from babymonitor.core.sound.wave import SAMPLE_RATE
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.sound_editor import SoundEditor
 from babymonitor.ui.theme import DARK, LIGHT, NIGHT

@@ -15,12 +15,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
-from babymonitor.core import paths, runs
-from babymonitor.core.detector import Score
-from babymonitor.core.history import History
-from babymonitor.core.library import Library
-from babymonitor.core.runs import FULL, INTERRUPTED, TEACH, Request, all_runs, begin
+from babymonitor.core import paths, training_runs
+from babymonitor.core.history.history import History
+from babymonitor.core.library.library import Library
+from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
+from babymonitor.core.training_runs import FULL, INTERRUPTED, TEACH, Request, all_runs, begin
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.family_form import FamilyForm
 from babymonitor.ui.main_window import TRAIN_PAGE, MainWindow
@@ -214,7 +214,7 @@ def test_what_a_program_left_half_done_is_told_and_resumed(window: MainWindow) -
     begin(Request(TEACH, paths.default_model(), (Path("library"),)), 1e9)
     full = begin(Request(FULL, paths.default_model(), (Path("library"),), "cnn_tiny"), 1e9 + 1)
     full.checkpoint.write_bytes(b"half way")
-    runs._own.clear()  # the program that began them is gone
+    training_runs._own.clear()  # the program that began them is gone
     view = page(window)
     assert view.note_label.text() == (
         "The program ended while it was training; nothing was changed. It can be resumed."

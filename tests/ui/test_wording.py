@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from babymonitor.core.detector import Score
-from babymonitor.core.sensitivity import Rung
-from babymonitor.live.state import Activity, MonitorState
+from babymonitor.core.alerts.sensitivity import Rung
+from babymonitor.core.model.detector import Score
+from babymonitor.core.state import Activity, MonitorState
 from babymonitor.ui.theme import Tone
 from babymonitor.ui.wording import duration_text, reason_hint, sensitivity_text, state_words
 

@@ -12,8 +12,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ import av
 import numpy as np
 import soxr
 
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 
 # container, encoder, sampling rate, bits per second. Phones' voice memos in most places: the cries to learn from come
 # through them, and if other sounds did so more rarely, a network would take the codec for the cry.

@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from resources import animals, synthesise
 
 Generator = Callable[[np.random.Generator, int], Wave]

@@ -21,10 +21,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from babymonitor.core.audio import sound_files
+from babymonitor.core.group_split import covering, joined
 from babymonitor.core.labels import LABELS, canonical
-from babymonitor.core.library_clip import UNLABELLED, read_clip
-from babymonitor.core.sides import covering, joined
+from babymonitor.core.library.clip import UNLABELLED, read_clip
+from babymonitor.core.sound.files import sound_files
 
 SIDES = ("train", "validation", "test")
 FEWEST_GROUPS = 3

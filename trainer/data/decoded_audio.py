@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from trainer.audio.phone_codecs import codec_copy, is_coded
 from trainer.data.dataset import Clip, DataSet, Notice, draw
 

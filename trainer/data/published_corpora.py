@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from babymonitor.core.audio import AUDIO_SUFFIXES, sound_files
 from babymonitor.core.labels import canonical
+from babymonitor.core.sound.files import AUDIO_SUFFIXES, sound_files
 from trainer.data.dataset import DataError, Notice
 
 _MARK = ".unfinished"

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from babymonitor.core.alerts import AlertPolicy, AlertRules, Change
-from babymonitor.core.audio import SAMPLE_RATE, RingBuffer
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.detector import Detector
-from babymonitor.core.features import Wave
+from babymonitor.core.alerts.policy import AlertPolicy, AlertRules, Change
 from babymonitor.core.labels import label
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.detector import Detector
+from babymonitor.core.sound.ring import RingBuffer
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.audio.augment import add, rms
 from trainer.data.dataset import Clip

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.alerts import AlertRules
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.features import Wave, fit_frames, front_end
+from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.labels import label
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.features import fit_frames, front_end
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.audio.augment import add
 from trainer.data.dataset import Clip, DataError, DataSet, Division, Roots, counted, existing, load

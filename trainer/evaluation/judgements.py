@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.classifier import Classifier, ModelCard
+from babymonitor.core.model.classifier import Classifier, ModelCard
 from trainer.data.dataset import Clip, DataError, DataSet, Division, group_hash, split
 from trainer.data.decoded_audio import Waves, closed, united
 from trainer.evaluation.metrics import ROUNDS

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from babymonitor.core.classifier import Classifier, ModelError, decode_golden
-from babymonitor.core.features import fit_frames, front_end
+from babymonitor.core.model.classifier import Classifier, ModelError, decode_golden
+from babymonitor.core.model.features import fit_frames, front_end
 
 _REPEATS = 200
 _LONGEST_SECONDS = 3.0

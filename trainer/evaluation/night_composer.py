@@ -20,9 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from resources import synthesise
 from trainer.audio import synthetic
 from trainer.audio.augment import room_response

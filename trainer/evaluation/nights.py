@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.alerts import Alert, AlertPolicy, AlertRules
-from babymonitor.core.audio import SAMPLE_RATE, RingBuffer
-from babymonitor.core.classifier import Classifier, ModelError
-from babymonitor.core.detector import Detector, Score
-from babymonitor.core.features import Wave
+from babymonitor.core.alerts.policy import Alert, AlertPolicy, AlertRules
 from babymonitor.core.labels import label
+from babymonitor.core.model.classifier import Classifier, ModelError
+from babymonitor.core.model.detector import Detector, Score
+from babymonitor.core.sound.ring import RingBuffer
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.data.dataset import DataError, Division, Roots, load
 from trainer.data.decoded_audio import Waves
 from trainer.evaluation.judgements import chosen, met

@@ -11,10 +11,9 @@ import av
 import numpy as np
 import soxr
 
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.features import Wave
 from babymonitor.core.labels import label
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.audio.augment import add, rms
 from trainer.audio.phone_codecs import through

@@ -23,9 +23,9 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from babymonitor.core.classifier import Classifier, ModelCard, decode_golden
-from babymonitor.core.features import fit_frames, front_end
 from babymonitor.core.labels import label
+from babymonitor.core.model.classifier import Classifier, ModelCard, decode_golden
+from babymonitor.core.model.features import fit_frames, front_end
 from trainer.data.dataset import DataError
 from trainer.evaluation.summary import two_sided
 from trainer.model_file.sealed_file import publish

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.audio import level_db
-from babymonitor.core.classifier import ModelCard
-from babymonitor.core.features import Mel, Wave, fit_frames, front_end
+from babymonitor.core.model.classifier import ModelCard
+from babymonitor.core.model.features import Mel, fit_frames, front_end
+from babymonitor.core.sound.levels import level_db
+from babymonitor.core.sound.wave import Wave
 from trainer.audio import augment, synthetic
 from trainer.home.adapter import Body, Floats
 

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.alerts import AlertPolicy, AlertRules, Change
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.classifier import Classifier, ModelCard
-from babymonitor.core.detector import Score
-from babymonitor.core.features import Wave
+from babymonitor.core.alerts.policy import AlertPolicy, AlertRules, Change
 from babymonitor.core.labels import label as known_label
+from babymonitor.core.model.classifier import Classifier, ModelCard
+from babymonitor.core.model.detector import Score
+from babymonitor.core.model.score_file import most_telling
 from babymonitor.core.settings import replace_file
-from babymonitor.core.verdict import most_telling
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.data.dataset import Clip, DataError, Division, Roots, counted, load
 from trainer.evaluation import metrics
 from trainer.evaluation.metrics import Rounds, rounded

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.alerts import AlertRules
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.classifier import ModelCard
-from babymonitor.core.features import Wave, fit_frames, front_end
+from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.labels import label
+from babymonitor.core.model.classifier import ModelCard
+from babymonitor.core.model.features import fit_frames, front_end
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.data.dataset import Clip, DataError, Division, Roots, draw, group_hash, load
 from trainer.home.adapter import FAINTEST, Body, Floats, in_threads

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from babymonitor.core import paths
-from babymonitor.core.audio import AudioError, read_wave
-from babymonitor.core.classifier import ModelCard
 from babymonitor.core.labels import label as known_label
+from babymonitor.core.model.classifier import ModelCard
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import AudioError
 from trainer.data.dataset import Clip, DataError, Roots, counted, draw, group_hash, load, with_joined_groups
 from trainer.home import old_and_new
 from trainer.home import rehearsal as rehearsals

@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.audio import SAMPLE_RATE, AudioError, read_wave
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.features import Wave, log_mel
 from babymonitor.core.labels import LABELS
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.features import log_mel
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from trainer.data.dataset import DataError, load, read_sides
 from trainer.labelling.voice_pitch import held_voice
 from trainer.labelling.yamnet_teacher import SLOT, KeptTeacher, Scores, levelled

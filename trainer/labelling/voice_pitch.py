@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.labelling.yamnet_teacher import SLOT, Scores
 
 _HOP = 512

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.features import Wave
+from babymonitor.core.sound.wave import Wave
 from trainer.audio.augment import rms
 from trainer.data.dataset import DataError, existing
 

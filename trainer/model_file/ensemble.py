@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 from onnx import compose, helper, numpy_helper
 
-from babymonitor.core.classifier import Classifier, ModelCard
+from babymonitor.core.model.classifier import Classifier, ModelCard
 from trainer.data.dataset import DataError
 from trainer.evaluation.summary import two_sided
 from trainer.home.adapter import EMBEDDING, embeddings_told, heads_of, sides_of

@@ -11,8 +11,9 @@ import onnx
 import torch
 from torch import nn
 
-from babymonitor.core.classifier import GOLDEN_TOLERANCE, ModelCard, encode_golden
-from babymonitor.core.features import Mel, Wave, fit_frames, front_end
+from babymonitor.core.model.classifier import GOLDEN_TOLERANCE, ModelCard, encode_golden
+from babymonitor.core.model.features import Mel, fit_frames, front_end
+from babymonitor.core.sound.wave import Wave
 from trainer.audio import synthetic
 from trainer.model_file.sealed_file import publish, rewrite_card
 from trainer.networks import Front, graphs

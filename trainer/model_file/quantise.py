@@ -18,7 +18,7 @@ import onnx
 import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from babymonitor.core.classifier import Classifier, ModelCard
+from babymonitor.core.model.classifier import Classifier, ModelCard
 from trainer.data.dataset import DataError
 from trainer.model_file.sealed_file import golden_answer, publish
 

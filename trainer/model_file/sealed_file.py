@@ -10,8 +10,8 @@ from typing import Any
 import onnx
 import onnxruntime
 
-from babymonitor.core.classifier import METADATA_KEY, Classifier, ModelCard, decode_golden, seal
-from babymonitor.core.features import fit_frames, front_end
+from babymonitor.core.model.classifier import METADATA_KEY, Classifier, ModelCard, decode_golden, seal
+from babymonitor.core.model.features import fit_frames, front_end
 
 
 def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:

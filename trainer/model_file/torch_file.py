@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from babymonitor.core.classifier import Classifier, ModelCard, ModelError, decode_golden
-from babymonitor.core.features import fit_frames, front_end
+from babymonitor.core.model.classifier import Classifier, ModelCard, ModelError, decode_golden
+from babymonitor.core.model.features import fit_frames, front_end
 from trainer.data.dataset import DataError, existing
 from trainer.labelling.yamnet_teacher import CLASSES
 from trainer.model_file.export import write_model

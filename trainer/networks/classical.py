@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from babymonitor.core.features import MFCC, FeatureSpec
+from babymonitor.core.model.features import MFCC, FeatureSpec
 from trainer.data.dataset import DataError
 from trainer.networks import graphs, resnet
 from trainer.networks.network import Network

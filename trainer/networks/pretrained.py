@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from babymonitor.core.features import FeatureSpec
+from babymonitor.core.model.features import FeatureSpec
 from trainer.data.dataset import DataError
 from trainer.networks.network import Network
 from trainer.networks.registry import Front, family

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from babymonitor.core.features import FeatureSpec
+from babymonitor.core.model.features import FeatureSpec
 from trainer.networks.network import LevelNormalised, Network
 from trainer.networks.registry import Front, family
 

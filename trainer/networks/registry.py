@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from babymonitor.core.features import FeatureSpec
+from babymonitor.core.model.features import FeatureSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from babymonitor.core.features import FeatureSpec
+from babymonitor.core.model.features import FeatureSpec
 from trainer.networks.network import Network
 from trainer.networks.registry import Front, family
 

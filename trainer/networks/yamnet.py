@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from babymonitor.core.features import FeatureSpec, front_end, htk_filters, mel_filters
+from babymonitor.core.model.features import FeatureSpec, front_end, htk_filters, mel_filters
 from trainer.data.dataset import DataError
 from trainer.networks.network import Network
 from trainer.networks.registry import DEFAULT, FAMILIES, Front, family

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from babymonitor.core.features import FeatureSpec, mel_filters
+from babymonitor.core.model.features import FeatureSpec, mel_filters
 
 LOG_MEL = ("log_mel", "log_mel_prosody")
 LARGEST_PART = 0.3

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from babymonitor.core.classifier import Classifier, ModelError
+from babymonitor.core.model.classifier import Classifier, ModelError
 from trainer.data.dataset import DataError, DataSet, Division
 from trainer.data.decoded_audio import Waves
 from trainer.evaluation.judgements import Judgements, judge

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from babymonitor.core.classifier import Classifier
+from babymonitor.core.model.classifier import Classifier
 from trainer.data.dataset import DataError
 from trainer.evaluation.metrics import roc_area
 from trainer.labelling.yamnet_teacher import CLASSES

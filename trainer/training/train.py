@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from babymonitor.core.classifier import Classifier
 from babymonitor.core.labels import label
+from babymonitor.core.model.classifier import Classifier
 from trainer.audio import augment
 from trainer.data.dataset import SIDES, DataError, DataSet, Division, Roots, group_hash, load, split
 from trainer.data.decoded_audio import Waves, closed, united

@@ -23,9 +23,9 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.features import Mel, Wave, fit_frames, front_end
 from babymonitor.core.labels import label
+from babymonitor.core.model.features import Mel, fit_frames, front_end
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import augment, synthetic
 from trainer.audio.augment import PLAIN, Strength
 from trainer.audio.phone_codecs import codec_copy

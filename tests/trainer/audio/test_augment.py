@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from babymonitor.core.features import FeatureSpec, log_mel, mel_filters
+from babymonitor.core.model.features import FeatureSpec, log_mel, mel_filters
 from trainer.audio import augment, synthetic
 from trainer.training import batch_augment
 from trainer.training.batch_augment import in_noise, loudness, masked, mixed, overlaid

@@ -14,9 +14,9 @@ import pytest
 import soundfile
 from made_data import REPOSITORY, SHARED_DATA, read_manifest, write_manifest
 
-from babymonitor.core.classifier import Classifier
 from babymonitor.core.labels import LABELS
-from babymonitor.core.library import Library
+from babymonitor.core.library.library import Library
+from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.audio.phone_codecs import available, codec_copy

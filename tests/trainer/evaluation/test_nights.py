@@ -13,11 +13,12 @@ import pytest
 import tiny_model
 from made_data import read_manifest, write_manifest
 
-from babymonitor.core.alerts import Alert, AlertPolicy, AlertRules, Change
-from babymonitor.core.audio import SAMPLE_RATE, RingBuffer
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.detector import Detector
-from babymonitor.core.features import FeatureSpec, Wave, fit_frames, log_mel
+from babymonitor.core.alerts.policy import Alert, AlertPolicy, AlertRules, Change
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.detector import Detector
+from babymonitor.core.model.features import FeatureSpec, fit_frames, log_mel
+from babymonitor.core.sound.ring import RingBuffer
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.data.dataset import DataError, group_hash, load

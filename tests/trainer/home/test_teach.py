@@ -13,10 +13,10 @@ import soundfile
 import tiny_model
 from made_data import DEFAULT_MODEL
 
-from babymonitor.core.audio import RingBuffer
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.detector import Detector
-from babymonitor.core.library import Library
+from babymonitor.core.library.library import Library
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.detector import Detector
+from babymonitor.core.sound.ring import RingBuffer
 from resources import synthesise
 from trainer.__main__ import main
 from trainer.audio import synthetic

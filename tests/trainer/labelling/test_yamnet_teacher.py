@@ -10,8 +10,9 @@ import pytest
 import tiny_model
 import torch
 
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.features import Wave, fit_frames, front_end
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.features import fit_frames, front_end
+from babymonitor.core.sound.wave import Wave
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.audio.augment import NIGHT, PLAIN, Strength

@@ -9,7 +9,7 @@ import onnx
 import pytest
 import tiny_model
 
-from babymonitor.core.classifier import Classifier
+from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.evaluation.model_cost import parameters_of
 from trainer.home.adapter import Adapter, Body

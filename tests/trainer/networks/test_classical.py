@@ -11,8 +11,8 @@ import onnxruntime
 import pytest
 import torch
 
-from babymonitor.core.classifier import GOLDEN_TOLERANCE, Classifier, decode_golden, encode_golden
-from babymonitor.core.features import front_end
+from babymonitor.core.model.classifier import GOLDEN_TOLERANCE, Classifier, decode_golden, encode_golden
+from babymonitor.core.model.features import front_end
 from trainer.audio import synthetic
 from trainer.data.dataset import DataError
 from trainer.model_file.export import golden_pair, golden_wave, graph, write_model

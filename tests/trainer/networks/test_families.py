@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from babymonitor.core.features import fit_frames, front_end
+from babymonitor.core.model.features import fit_frames, front_end
 from trainer.audio import synthetic
 from trainer.model_file.export import graph
 from trainer.networks import FAMILIES, Family, classical

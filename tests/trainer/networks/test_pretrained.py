@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from babymonitor.core.classifier import Classifier
+from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.data.dataset import DataError
 from trainer.model_file import torch_file

@@ -12,9 +12,10 @@ import pytest
 import torch
 from made_data import SHARED_DATA
 
-from babymonitor.core.audio import read_wave
-from babymonitor.core.classifier import Classifier
-from babymonitor.core.features import Wave, front_end
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.features import front_end
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import Wave
 from trainer.audio import synthetic
 from trainer.data.dataset import DataError, Division, load
 from trainer.networks import FAMILIES

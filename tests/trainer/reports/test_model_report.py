@@ -19,8 +19,8 @@ import tiny_model
 from made_data import read_manifest, write_manifest
 from threadpoolctl import threadpool_limits
 
-from babymonitor.core.audio import SAMPLE_RATE
-from babymonitor.core.classifier import Classifier
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.sound.wave import SAMPLE_RATE
 from trainer.__main__ import main
 from trainer.audio.augment import active_rms, rms
 from trainer.data.dataset import DataError, load

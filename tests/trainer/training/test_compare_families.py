@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from babymonitor.core.classifier import Classifier
+from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.data.decoded_audio import Waves
 from trainer.evaluation.judgements import met

@@ -16,7 +16,7 @@ import pytest
 import torch
 from made_data import REPOSITORY
 
-from babymonitor.core.classifier import Classifier
+from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 import torch
 
-from babymonitor.core.classifier import Classifier
+from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.data.dataset import DataError
 from trainer.model_file.torch_file import take_over

@@ -1,0 +1,1 @@
+"""From scores to alerts, and whether the monitor is really listening."""

@@ -1,0 +1,1 @@
+"""The history of the nights, and what a person said of it."""

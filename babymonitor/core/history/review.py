@@ -1,0 +1,291 @@
+"""What a person says of the nights: episodes in the order in which they are worth a look, and marks that can be undone.
+
+A mark goes into the history, and the episode's sound under its right label into the library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from babymonitor.core.history.history import (
+    RIGHT,
+    UNSURE,
+    WRONG,
+    AlertRow,
+    History,
+    HistoryError,
+    NearMiss,
+    Review,
+)
+from babymonitor.core.labels import canonical, label
+from babymonitor.core.library.clip import AlreadyThereError, LibraryClip, LibraryError
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
+
+if TYPE_CHECKING:  # the table of alerts needs words of this module, and the window opens sooner without the rest
+    from babymonitor.core.library.library import Library
+
+CRYING, LOUD, NEAR_MISS = "crying", "loud", "near_miss"
+"""Kinds of an `Episode`."""
+NO_REASON = "sad"
+"""The label of a cry whose reason nobody named."""
+_LONGEST_SECONDS = 120.0
+_NOON = timedelta(hours=12)
+
+
+class ReviewError(Exception):
+    """An episode cannot be listened to; the message is one sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An alert or a near miss, with what was said of it.
+
+    kind: ``crying``, ``loud`` or ``near_miss``. Times, levels and clip: as of an `AlertRow`; a near miss was never
+    raised. reasons: per label, of a near miss the model's mean probabilities. verdict, label, reviewed: as of a
+    `Review`; None, "" and None until there is one.
+    """
+
+    id: int
+    kind: str
+    began: float
+    raised: float | None
+    ended: float | None
+    peak_db: float
+    peak_crying: float
+    reasons: dict[str, float] = field(default_factory=dict)
+    clip: str | None = None
+    verdict: str | None = None
+    label: str = ""
+    reviewed: float | None = None
+
+    @classmethod
+    def of_alert(cls, row: AlertRow, review: Review | None = None) -> Episode:
+        episode = cls(
+            row.id,
+            row.kind,
+            row.began,
+            row.raised,
+            row.ended,
+            row.peak_db,
+            row.peak_crying,
+            row.reasons,
+            row.clip,
+        )
+        if review is None:
+            return episode
+        return replace(episode, verdict=review.verdict, label=review.label, reviewed=review.reviewed)
+
+    @classmethod
+    def of_near_miss(cls, row: NearMiss) -> Episode:
+        return cls(
+            row.id,
+            NEAR_MISS,
+            row.began,
+            None,
+            row.ended,
+            row.peak_db,
+            row.peak_crying,
+            row.probabilities,
+            row.clip,
+            row.verdict,
+            row.label,
+            row.reviewed,
+        )
+
+    @property
+    def is_near_miss(self) -> bool:
+        return self.kind == NEAR_MISS
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other, ``alert:7``; in the library the clip's origin."""
+        return f"{'near-miss' if self.is_near_miss else 'alert'}:{self.id}"
+
+    @property
+    def guess(self) -> dict[str, float]:
+        """The model's probabilities, as far as they are known."""
+        if self.is_near_miss:
+            return dict(self.reasons)
+        # An alert's reasons are shares of its crying.
+        return {name: round(share * self.peak_crying, 4) for name, share in self.reasons.items()}
+
+    def verdict_for(self, name: str) -> str:
+        """What it means for the monitor that this was a `name`: whether it was right to wake, or not to wake, anyone.
+
+        A label outside the vocabulary wakes nobody.
+        """
+        return RIGHT if label(canonical(name)).crying is not self.is_near_miss else WRONG
+
+    def certainty(self, threshold: float) -> float:
+        """How far the model was from deciding otherwise."""
+        return abs(self.peak_crying - threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One mark that was made, and what its undoing needs.
+
+    before, after: the episode as it was and as it is. kept: the id of its sound in the library, "" for none. rows:
+    clips of the library as they were. sentence: why its sound is not there though it should be, or was not changed.
+    """
+
+    before: Episode
+    after: Episode
+    kept: str = ""
+    rows: tuple[LibraryClip, ...] = ()
+    sentence: str = ""
+
+
+class Reviewer:
+    """Reads episodes, and keeps what is said of them. library: None where it could not be opened."""
+
+    def __init__(self, history: History, library: Library | None, clips: Path) -> None:
+        self._history = history
+        self._library = library
+        self._clips = clips
+
+    @property
+    def has_library(self) -> bool:
+        return self._library is not None
+
+    def episodes(self, since: float = 0.0, until: float = 1e12, near_misses: bool = True) -> list[Episode]:
+        """Episodes that began in [since, until), the newest first."""
+        reviews = self._history.reviews(since, until)
+        found = [Episode.of_alert(row, reviews.get(row.id)) for row in self._history.alerts(since, until)]
+        if near_misses:
+            found += [Episode.of_near_miss(row) for row in self._history.near_misses(since, until)]
+        return sorted(found, key=lambda episode: episode.began, reverse=True)
+
+    def queue(self, since: float, until: float, threshold: float) -> list[Episode]:
+        """Those that are over and of which nothing was said, the least certain first."""
+        waiting = [row for row in self.episodes(since, until) if row.verdict is None and row.ended is not None]
+        # Loudness alone says nothing of certainty, and comes last.
+        return sorted(waiting, key=lambda row: (row.kind == LOUD, row.certainty(threshold), row.began))
+
+    def again(self, episode: Episode) -> Episode | None:
+        """The episode as it is now; None when it is no longer there."""
+        if episode.is_near_miss:
+            near = self._history.near_miss(episode.id)
+            return None if near is None else Episode.of_near_miss(near)
+        row = self._history.alert(episode.id)
+        return None if row is None else Episode.of_alert(row, self._history.review(row.id))
+
+    def clip_path(self, episode: Episode) -> Path | None:
+        """Where its sound lies; None where none was kept or the file is gone."""
+        path = None if episode.clip is None else self._clips / episode.clip
+        return path if path is not None and path.is_file() else None
+
+    def wave(self, episode: Episode) -> Wave:
+        """Its sound at 16 kHz. ReviewError where there is none."""
+        if episode.clip is None:
+            raise ReviewError("No sound was kept of this one.")
+        path = self.clip_path(episode)
+        if path is None:
+            raise ReviewError("The sound of this one is no longer on the disk.")
+        try:
+            return read_wave(path)[: int(_LONGEST_SECONDS * SAMPLE_RATE)]
+        except AudioError as error:
+            raise ReviewError(f"The sound of this one cannot be read: {error}") from error
+
+    def clips_of(self, episode: Episode) -> list[LibraryClip]:
+        """Its sound in the library: mostly one clip or none. LibraryError."""
+        if self._library is None:
+            return []
+        group = f"night-{night_date(episode.began)}"
+        return [clip for clip in self._library.clips(group=group) if clip.origin == episode.key]
+
+    def mark(
+        self, episode: Episode, verdict: str, label: str, now: float, wave: Wave | None = None, baby: str = ""
+    ) -> Mark:
+        """Say what it was; what was said before is replaced, in the history and in the library.
+
+        label: empty where the person did not say; then a right alert for crying goes into the library as crying whose
+        reason is unclear, and a right near miss as not labelled yet. ``unsure`` puts nothing there. wave: the part to
+        be kept, None for all of it. HistoryError when it could not be kept; then nothing has changed.
+        """
+        name = canonical(label)
+        if not name and verdict == RIGHT and episode.kind == CRYING:
+            name = NO_REASON
+        before = self.again(episode) or episode
+        mark = Mark(before, replace(before, verdict=verdict, label=name, reviewed=now))
+        try:
+            if verdict == UNSURE or (verdict == WRONG and not name):
+                mark = self._taken_out(mark)
+            else:
+                mark = self._put_in(mark, wave, baby)
+        except (ReviewError, LibraryError) as error:
+            mark = replace(mark, sentence=str(error))
+        try:
+            self._say(before, verdict, name, now)
+        except HistoryError:
+            self._restore(mark)
+            raise
+        return mark
+
+    def undo(self, mark: Mark) -> str:
+        """As it was before the mark, the library too; a sentence if the library refused. HistoryError."""
+        before = mark.before
+        self._say(before, before.verdict, before.label, before.reviewed or 0.0)
+        return self._restore(mark)
+
+    def _say(self, episode: Episode, verdict: str | None, label: str, now: float) -> None:
+        if episode.is_near_miss:
+            self._history.review_near_miss(episode.id, verdict, label, now)
+        elif verdict is None:
+            self._history.remove_review(episode.id)
+        else:
+            self._history.put_review(episode.id, verdict, label, now)
+
+    def _taken_out(self, mark: Mark) -> Mark:
+        """Of a mark that wants no sound in the library: what an earlier one put there goes to the trash."""
+        if self._library is None:
+            return mark
+        rows = tuple(self.clips_of(mark.before))
+        self._library.delete([row.id for row in rows])
+        return replace(mark, rows=rows)
+
+    def _put_in(self, mark: Mark, wave: Wave | None, baby: str) -> Mark:
+        """Its sound under its label, and no other clip of it."""
+        if self._library is None:
+            raise LibraryError("The library cannot be opened, so the sound was not added to it.")
+        episode, name = mark.before, mark.after.label
+        if wave is None:
+            wave = self.wave(episode)
+        rows = self.clips_of(episode)
+        try:
+            kept = self._library.add(
+                wave,
+                name,
+                group=f"night-{night_date(episode.began)}",
+                baby=baby,
+                source="night",
+                recorded=episode.began,
+                guess=episode.guess,
+                origin=episode.key,
+            ).id
+        except AlreadyThereError as error:
+            kept = error.clip.id
+            rows = [error.clip, *(row for row in rows if row.id != kept)]
+            self._library.change([kept], label=name)
+        self._library.delete([row.id for row in rows if row.id != kept])
+        return replace(mark, kept=kept, rows=tuple(rows))
+
+    def _restore(self, mark: Mark) -> str:
+        if self._library is None:
+            return ""
+        try:
+            if mark.kept and mark.kept not in {row.id for row in mark.rows}:
+                self._library.delete([mark.kept])
+            self._library.restore_rows(mark.rows)
+        except LibraryError as error:
+            return str(error)
+        return ""
+
+
+def night_date(unix_seconds: float) -> str:
+    """The day on which the night of a moment began, 2026-11-20: nights go from noon to noon, local time."""
+    return (datetime.fromtimestamp(unix_seconds) - _NOON).date().isoformat()

@@ -1,0 +1,1 @@
+"""The person's own labelled clips, as a data set on disk."""

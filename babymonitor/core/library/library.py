@@ -1,0 +1,431 @@
+"""The person's own labelled clips, on disk as a data set for the trainer, with rows in SQLite that make them quick.
+
+`library/<label>/<group>/<id>.flac` is the truth; the database follows it. A file is written under a temporary name and
+moved into place before its row is, and moved before its row changes: a crash at any moment leaves either the one or the
+other, and opening compares the folders with the rows and lets the folders win. Without a database it is made anew of
+what the files say of themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from babymonitor.core import paths
+from babymonitor.core.labels import LABELS
+from babymonitor.core.labels import label as look_of
+from babymonitor.core.library import label_counts, transfer
+from babymonitor.core.library.clip import (
+    SOURCES,
+    TEMPORARY,
+    UNLABELLED,
+    AlreadyThereError,
+    LibraryClip,
+    LibraryError,
+    checked_group,
+    checked_label,
+    checked_note,
+    checked_samples,
+    comment_of,
+    encoded,
+    id_of,
+    label_of_folder,
+    loudness,
+    relative_path,
+    same_but_path,
+    storable,
+    sync_folder,
+    write_whole,
+)
+from babymonitor.core.library.database import LibraryDatabase
+from babymonitor.core.library.folders import Found, move, survey, tidy, told
+from babymonitor.core.library.label_counts import FEWEST_CLIPS, GOOD_CLIPS, LabelHealth
+from babymonitor.core.library.transfer import FolderImport
+from babymonitor.core.sound import flac_tag
+from babymonitor.core.sound.files import read_wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
+
+__all__ = [
+    "FEWEST_CLIPS",
+    "GOOD_CLIPS",
+    "AlreadyThereError",
+    "FolderImport",
+    "LabelHealth",
+    "Library",
+    "LibraryClip",
+    "LibraryError",
+]
+
+_DAY = 86400.0
+_OF_HEALTH = 'SELECT label, "group", baby, source, recorded, seconds FROM clips WHERE deleted IS NULL'
+
+
+class Library:
+    """The library, opened. One thread uses it; every method raises LibraryError, one sentence, and then did nothing.
+
+    folder: of the clips; the trash is beside it. database: of the rows. Both the person's own unless given; a database
+    that is not given lies beside a folder that is. complaints: what was found and put right at opening.
+    """
+
+    def __init__(self, folder: Path | None = None, database: Path | None = None) -> None:
+        self.folder = Path(os.path.abspath(folder or paths.library_folder()))
+        self.trash = self.folder.with_name("trash") if folder else paths.trash_folder()
+        self.complaints: list[str] = []
+        database = database or (self.folder.with_name("library.sqlite") if folder else paths.library_file())
+        try:
+            for place in (self.folder, self.trash):
+                place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LibraryError(f"The library {self.folder} cannot be kept: {error.strerror or error}.") from error
+        self._database = LibraryDatabase(database, self._place)
+        if self._database.put_aside:
+            self.complaints.append(
+                "The library's list was damaged; it was made anew from the clips themselves, and the old one is kept "
+                f"as {self._database.put_aside}."
+            )
+        try:
+            self._reconcile()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._database.close()
+
+    # ------------------------------------------------------------------------------------------------------- reading
+
+    def clips(
+        self,
+        *,
+        label: str | None = None,
+        baby: str | None = None,
+        group: str | None = None,
+        text: str = "",
+        since: float = 0.0,
+    ) -> list[LibraryClip]:
+        """The clips, those recorded last first. label: "" for those without one. since: by when they were recorded.
+
+        text: a part of the note, the label, the group, the baby's name or the origin, in whatever case.
+        """
+        condition = "deleted IS NULL AND recorded >= ?"
+        asked: list[object] = [since or -1e12]
+        for column, value in (("label", label), ("baby", baby), ('"group"', group)):
+            if value is not None:
+                condition += f" AND {column} = ?"
+                asked.append(value)
+        found = self._database.select(condition, asked)
+        wanted = text.strip().casefold()
+        if not wanted:
+            return found
+        titles = {name: look_of(name).title for name in {clip.label for clip in found}}
+        return [
+            clip
+            for clip in found
+            if wanted
+            in "\n".join((clip.note, clip.label, titles[clip.label], clip.group, clip.baby, clip.origin)).casefold()
+        ]
+
+    def clip(self, id: str) -> LibraryClip | None:
+        """One clip, None where there is none with this id, or it is in the trash."""
+        return next(iter(self._database.select("deleted IS NULL AND id = ?", (id,))), None)
+
+    def trashed(self) -> list[LibraryClip]:
+        """The clips in the trash, those deleted last first."""
+        order = [id for (id,) in self._database.table(
+            "SELECT id FROM clips WHERE deleted IS NOT NULL ORDER BY deleted DESC, id"
+        )]  # fmt: skip
+        clips = {clip.id: clip for clip in self._database.select("deleted IS NOT NULL")}
+        return [clips[id] for id in order]
+
+    def labels(self) -> list[str]:
+        """The vocabulary's labels, then those of one's own that are in use."""
+        used = {label for (label,) in self._database.table("SELECT DISTINCT label FROM clips WHERE deleted IS NULL")}
+        return [*LABELS, *sorted(used - LABELS.keys() - {""})]
+
+    def health(self) -> list[LabelHealth]:
+        """What has been collected, for each of `labels()`."""
+        return label_counts.health(self.labels(), self._database.table(f"{_OF_HEALTH} AND label != ''"))
+
+    def advice(self) -> str:
+        """One plain sentence on what to record next."""
+        ((unlabelled,),) = self._database.table("SELECT count(*) FROM clips WHERE deleted IS NULL AND label = ''")
+        return label_counts.advice(self.health(), unlabelled)
+
+    # ------------------------------------------------------------------------------------------------------- changing
+
+    def add(
+        self,
+        wave: Wave,
+        label: str,
+        *,
+        group: str,
+        baby: str = "",
+        source: str = "microphone",
+        recorded: float | None = None,
+        note: str = "",
+        guess: Mapping[str, float] | None = None,
+        origin: str = "",
+    ) -> LibraryClip:
+        """Keep (samples,) float32 at 16 kHz, 0.2 to 120 s of it. label: "" for none yet. recorded: now, if not given.
+
+        AlreadyThereError where the library has this very sound. One that is in its trash comes back, as it is said now.
+        """
+        if source not in SOURCES:
+            raise LibraryError(f"'{source}' is no source of a clip; there is {', '.join(SOURCES)}.")
+        samples = checked_samples(wave)
+        level, clipped = loudness(samples)
+        now = time.time()
+        clip = LibraryClip(
+            id=id_of(samples),
+            label=checked_label(label),
+            group=checked_group(group),
+            baby=storable(baby.strip()),
+            source=source,
+            recorded=now if recorded is None else recorded,
+            seconds=samples.size / SAMPLE_RATE,
+            level_db=level,
+            is_clipped=clipped,
+            note=checked_note(note),
+            guess={name: float(value) for name, value in (guess or {}).items()},
+            origin=storable(origin),
+            added=now,
+        )
+        clip = self._placed(clip)
+        if known := self.clip(clip.id):
+            raise AlreadyThereError(
+                f"This sound is in the library already ({look_of(known.label or UNLABELLED).title}, {known.group}).",
+                known,
+            )
+        try:
+            with told("The clip could not be kept"):
+                write_whole(clip.path, encoded(samples, clip))
+            in_trash = self._database.select("deleted IS NOT NULL AND id = ?", (clip.id,))
+            self._database.put([clip])
+        except LibraryError:
+            self._remove(clip.path)
+            raise
+        for old in in_trash:
+            self._remove(old.path)
+        return clip
+
+    def change(
+        self, ids: Sequence[str], *, label: str | None = None, note: str | None = None, baby: str | None = None
+    ) -> list[LibraryClip]:
+        """Give clips another label, note or baby, all of them or none; what is None stays. Unknown ids are left out.
+
+        Returns the clips as they were before, for `restore_rows`.
+        """
+        before = [clip for id in ids if (clip := self.clip(id))]
+        new_label = None if label is None else checked_label(label)
+        new_note = None if note is None else checked_note(note)
+        new_baby = None if baby is None else storable(baby.strip())
+        self._rewrite([
+            (clip, replace(
+                clip,
+                label=clip.label if new_label is None else new_label,
+                note=clip.note if new_note is None else new_note,
+                baby=clip.baby if new_baby is None else new_baby,
+            ))
+            for clip in before
+        ])  # fmt: skip
+        return before
+
+    def restore_rows(self, rows: Sequence[LibraryClip]) -> None:
+        """Each clip again as in the row given, out of the trash too: what undoes `change`."""
+        self.undelete([row.id for row in rows])
+        self._rewrite([(now, row) for row in rows if (now := self.clip(row.id))])
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """To the trash."""
+        clips = [clip for id in ids if (clip := self.clip(id))]
+        gone = [clip.id for clip in clips if not clip.path.is_file()]
+        now = time.time()
+        pairs = [
+            (clip, replace(clip, path=self.trash / relative_path(clip))) for clip in clips if clip.id not in set(gone)
+        ]
+        with told("The clip could not be deleted"):
+            for clip, _ in pairs:
+                os.utime(clip.path, (now, now))  # before it is there: without a row, this says when it was deleted
+        self._move_all(pairs, "The clip could not be deleted", now)
+        self._database.remove(gone)
+
+    def undelete(self, ids: Sequence[str]) -> None:
+        """Back out of the trash, to where they were."""
+        clips = [clip for id in ids for clip in self._database.select("deleted IS NOT NULL AND id = ?", (id,))]
+        self._move_all([(clip, self._placed(clip)) for clip in clips], "The clip could not be brought back")
+
+    def purge(self, now: float, older_than_days: float = 30.0) -> int:
+        """Take away for good what was deleted longer ago; how many clips that were."""
+        limit = now - older_than_days * _DAY
+        old = self._database.select("deleted < ?", (limit,))
+        for clip in old:
+            self._remove(clip.path)
+        self._database.remove([clip.id for clip in old])
+        known = self._database.places()
+        for file in self.trash.glob("*/*/*.flac"):
+            with suppress(OSError):
+                if not known.get(file.stem, ("", "", False))[2] and file.stat().st_mtime < limit:
+                    self._remove(file)
+        return len(old)
+
+    def trim(self, id: str, start_seconds: float, end_seconds: float) -> LibraryClip:
+        """Keep [start, end) of a clip as a new one of the same label and group; the old one goes to the trash.
+
+        What the model guessed of the whole is not said of the part. A part that is all of it changes nothing.
+        """
+        clip = self.clip(id)
+        if clip is None:
+            raise LibraryError("This clip is not in the library any more.")
+        try:
+            wave = read_wave(clip.path)
+        except AudioError as error:
+            raise LibraryError(str(error)) from error
+        start, end = (round(seconds * SAMPLE_RATE) for seconds in (max(0.0, start_seconds), end_seconds))
+        part = wave[start:end]
+        if part.size == wave.size:
+            return clip
+        trimmed = self.add(
+            part,
+            clip.label,
+            group=clip.group,
+            baby=clip.baby,
+            source=clip.source,
+            recorded=clip.recorded + start / SAMPLE_RATE,
+            note=clip.note,
+            origin=clip.origin,
+        )
+        self.delete([id])
+        return trimmed
+
+    # ------------------------------------------------------------------------------------------- from and to elsewhere
+
+    def import_file(
+        self, path: Path, label: str, *, group: str = "", baby: str = "", label_from_folder: bool = False
+    ) -> list[LibraryClip]:
+        """Add a sound file of any usual format, one longer than a minute in equal pieces of one group.
+
+        group: ``import-<file>`` if not given. label_from_folder: the label is what its folder is called. A clip of
+        another library keeps what it says of itself. Pieces that are there already are left out; AlreadyThereError
+        where all are.
+        """
+        if label_from_folder:
+            label = label_of_folder(path.resolve().parent.name)
+        return transfer.import_file(self, path, label, group, baby)
+
+    def import_folder(self, folder: Path, label: str = "", *, baby: str = "") -> FolderImport:
+        """Add a folder's sound, as it is asked for: each item is a clip, or a sentence on a file that was skipped.
+
+        The folder is ``<label>/<group>/<file>``, ``<label>/<file>``, or has a `train_metadata.json` and the like.
+        label: of all its files, whatever their folders say. baby: of those that do not say whose they are.
+        """
+        if not folder.is_dir():
+            raise LibraryError(f"{folder} is not a folder.")
+        return FolderImport(self, folder, checked_label(label), baby)
+
+    def import_path(self, path: Path, *, baby: str = "") -> FolderImport:
+        """A folder as by `import_folder`, or a file without a label as by `import_file`; either as it is asked for."""
+        return FolderImport(self, path, "", baby)
+
+    def export_folder(self, target: Path) -> int:
+        """Copy all into a new or empty folder, all or nothing; how many clips. It can be imported and trained with.
+
+        It has the folders of the library, and `train_metadata.json` and `val_metadata.json` divide it by group.
+        """
+        return transfer.export_folder(self, target)
+
+    # --------------------------------------------------------------------------------------------------------- the disk
+
+    def _place(self, id: str, label: str, group: str, deleted: bool) -> Path:
+        return Path(f"{self.trash if deleted else self.folder}/{label or UNLABELLED}/{group}/{id}.flac")
+
+    def _placed(self, clip: LibraryClip) -> LibraryClip:
+        return replace(clip, path=self._place(clip.id, clip.label, clip.group, False))
+
+    def _rewrite(self, pairs: Sequence[tuple[LibraryClip, LibraryClip]]) -> None:
+        """Make each first clip the second: what their files say first, each beside its place; then all are moved."""
+        what = "The clip could not be changed"
+        pairs = [(now, self._placed(then)) for now, then in pairs]
+        written: list[tuple[Path, Path]] = []
+        try:
+            with told(what):
+                for now, then in pairs:
+                    if not same_but_path(now, then):
+                        written.append((now.path.with_name(now.path.name + TEMPORARY), now.path))
+                        flac_tag.copy_with_comment(now.path, written[-1][0], comment_of(then))
+                for temporary, path in written:
+                    temporary.replace(path)
+        finally:
+            for temporary, _ in written:
+                with suppress(OSError):
+                    temporary.unlink()
+        self._move_all(pairs, what)
+
+    def _move_all(
+        self, pairs: Sequence[tuple[LibraryClip, LibraryClip]], what: str, deleted: float | None = None
+    ) -> None:
+        """Move each first clip's file to the second's place, then keep the rows; what fails is moved back."""
+        done: list[tuple[Path, Path]] = []
+        try:
+            with told(what):
+                for now, then in pairs:
+                    if now.path != then.path:
+                        move(now.path, then.path)
+                        done.append((now.path, then.path))
+                for folder in {new.parent for _, new in done}:
+                    sync_folder(folder)
+            self._database.put([then for _, then in pairs], deleted)
+        except LibraryError:
+            for old, new in reversed(done):
+                with suppress(OSError):
+                    move(new, old)
+                    self._tidy(new)
+            raise
+        for old, _ in done:
+            self._tidy(old)
+
+    def _remove(self, path: Path) -> None:
+        with suppress(OSError):
+            path.unlink()
+        self._tidy(path)
+
+    def _tidy(self, path: Path) -> None:
+        tidy(path, self.trash if path.is_relative_to(self.trash) else self.folder)
+
+    def _reconcile(self) -> None:
+        """Let the rows follow the folders. Only of files that have no row is more read than their names."""
+        rows = self._database.places()
+        with told(f"The library {self.folder} cannot be read"):
+            alive = survey(self.folder, {id: (label, group) for id, (label, group, away) in rows.items() if not away})
+            deleted = survey(self.trash, {id: (label, group) for id, (label, group, away) in rows.items() if away})
+            for id, spare in alive.spare:
+                self._set_aside(id, spare)
+        self._database.put(self._row(found) for found in alive.found.values())
+        here = alive.known | alive.found.keys()
+        for id, found in deleted.found.items():
+            if id not in here:
+                self._database.put([self._row(found)], found.path.stat().st_mtime)
+        gone = rows.keys() - here - deleted.known - deleted.found.keys()
+        self._database.remove(gone)
+        if lost := sum(not rows[id][2] for id in gone):
+            self.complaints.append(f"{lost} clip{'s' * (lost > 1)} of the library cannot be found in {self.folder}.")
+        if alive.foreign:
+            self.complaints.append(
+                f"Files in the library's folder that the library did not write: {len(alive.foreign)}, such as "
+                f"{alive.foreign[0].relative_to(self.folder)}; import them from elsewhere to see them here."
+            )
+
+    def _row(self, found: Found) -> LibraryClip:
+        """A row for a file: what it says of itself, where it lies."""
+        return replace(found.said, label=found.label, group=found.group, path=found.path)
+
+    def _set_aside(self, id: str, spare: Found) -> None:
+        now = time.time()
+        os.utime(spare.path, (now, now))
+        move(spare.path, self._place(id, spare.label, spare.group, True))
+        tidy(spare.path, self.folder)
+        name = spare.path.relative_to(self.folder)
+        self.complaints.append(f"One sound lay in the library twice; {name} was moved to the trash.")

@@ -1,0 +1,283 @@
+"""Sound from elsewhere into the library, and the library as a data set for elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from babymonitor.core.group_split import covering
+from babymonitor.core.labels import LABELS
+from babymonitor.core.library.clip import (
+    LONGEST_SECONDS,
+    UNLABELLED,
+    AlreadyThereError,
+    LibraryClip,
+    LibraryError,
+    label_of_folder,
+    read_clip,
+    relative_path,
+)
+from babymonitor.core.library.folders import told
+from babymonitor.core.sound.files import reading_wave, sound_files
+from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
+
+if TYPE_CHECKING:
+    from babymonitor.core.library.library import Library
+
+METADATA = ("train_metadata.json", "val_metadata.json", "test_metadata.json")
+_PIECE_SECONDS = 60.0
+_HELD_BACK = 0.3
+_SIDES = ("train", "validation", "test")
+_STAGING = "export.part"
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A file to import. group: as told, "" if nobody does. prefix: of a stranger's group. name: for a group alone."""
+
+    path: Path
+    label: str
+    group: str
+    prefix: str
+    name: str
+
+
+class FolderImport(Iterator[LibraryClip | str]):
+    """An import under way: each item is a clip that was added, or a sentence about a file that was skipped.
+
+    total: files there are. done: files that were dealt with. It may be left at any moment; what was added stays.
+    """
+
+    def __init__(self, library: Library, folder: Path, label: str, baby: str = "") -> None:
+        """folder: or one file alone. LibraryError for a folder that holds no sound, or names files outside it."""
+        planned = _plan(folder, label) if folder.is_dir() else [_alone(folder, label)]
+        self.total = len(planned)
+        self.done = 0
+        self._items = self._run(library, planned, baby)
+
+    def __next__(self) -> LibraryClip | str:
+        while (item := self.step()) is None:
+            pass
+        return item
+
+    def step(self) -> LibraryClip | str | None:
+        """The next item, or None after a while of reading a long file; StopIteration after the last.
+
+        Whoever has a window can look after it in between.
+        """
+        return next(self._items)
+
+    def close(self) -> None:
+        """End it here."""
+        self._items.close()
+
+    def _run(self, library: Library, planned: Sequence[_Planned], baby: str) -> Generator[LibraryClip | str | None]:
+        for one in planned:
+            try:
+                yield from _import(library, one, baby)
+            except LibraryError as error:
+                yield _skipped(one.path, error)
+            self.done += 1
+
+
+def _skipped(path: Path, error: LibraryError) -> str:
+    told = str(error)
+    return told if str(path) in told else f"{path.name} was skipped: {told[:1].lower()}{told[1:]}"
+
+
+def _plan(folder: Path, label: str) -> list[_Planned]:
+    name = Path(os.path.abspath(folder)).name
+    metadata = [folder / file for file in METADATA if (folder / file).is_file()]
+    if metadata:
+        planned = [one for file in metadata for one in _plan_of_metadata(folder, file, label)]
+        waiting = folder / UNLABELLED
+        planned += [_planned(file, folder, "", label, name) for file in sound_files(waiting) if waiting.is_dir()]
+    else:
+        flat = label_of_folder(name)
+        flat = flat if flat in LABELS else ""
+        planned = [_planned(file, folder, flat, label, name) for file in sound_files(folder)]
+    if not planned:
+        raise LibraryError(f"{folder} holds no sound file.")
+    return list({one.path: one for one in planned}.values())
+
+
+def _planned(file: Path, folder: Path, flat: str, label: str, name: str) -> _Planned:
+    parts = file.relative_to(folder).parts
+    own = label_of_folder(parts[0]) if len(parts) > 1 else flat
+    return _Planned(file, label or own, "-".join(parts[1:-1]), f"import-{name}", "-".join((*parts[:-1], file.stem)))
+
+
+def _plan_of_metadata(folder: Path, file: Path, label: str) -> list[_Planned]:
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8"))
+        named = [(str(one["path"]), str(one["emotion"]), str(one.get("group") or "")) for one in entries.values()]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
+        raise LibraryError(f"{file} is not as expected: {{id: {{path, emotion, duration, sample_rate}}}}.") from error
+    top = Path(os.path.abspath(folder))  # not resolved: sound files may be links to elsewhere
+    planned = []
+    for path, emotion, group in named:
+        whole = Path(os.path.normpath(top / path))
+        if not whole.is_relative_to(top) or "\0" in path:
+            raise LibraryError(f"{file} names {path}, which lies outside {folder}: nothing was imported.")
+        inside = "-".join(whole.relative_to(top).with_suffix("").parts)
+        planned.append(_Planned(whole, label or label_of_folder(emotion), group, f"import-{top.name}", inside))
+    return planned
+
+
+def import_file(library: Library, path: Path, label: str, group: str, baby: str) -> list[LibraryClip]:
+    """Add one file, in equal pieces where it is longer than a minute; see `Library.import_file`."""
+    one = replace(_alone(path, label), group=group)
+    return [clip for clip in _import(library, one, baby) if clip is not None]
+
+
+def _alone(path: Path, label: str) -> _Planned:
+    return _Planned(path, label, "", "", f"import-{path.stem}")
+
+
+def _import(library: Library, one: _Planned, baby: str) -> Iterator[LibraryClip | None]:
+    """Each clip that was added; None now and then while the file is being read."""
+    try:
+        wave = yield from reading_wave(one.path)
+    except AudioError as error:
+        raise LibraryError(str(error)) from error
+    own = read_clip(one.path)
+    if own and own.seconds <= LONGEST_SECONDS:
+        # What lay in a library is the same clip in this one.
+        yield library.add(
+            wave,
+            one.label,
+            group=one.group or own.group,
+            baby=own.baby or baby,
+            source=own.source,
+            recorded=own.recorded,
+            note=own.note,
+            guess=own.guess,
+            origin=own.origin,
+        )
+        return
+    group = "-".join(filter(None, (one.prefix, one.group or one.name)))
+    with told(f"{one.path} could not be imported"):
+        # A file was written last when its recording ended.
+        recorded = one.path.stat().st_mtime - wave.size / SAMPLE_RATE
+    count, there = 0, None
+    for start, piece in _pieces(wave):
+        try:
+            clip = library.add(
+                piece,
+                one.label,
+                group=group,
+                baby=baby,
+                source="import",
+                recorded=recorded + start,
+                origin=one.path.name,
+            )
+        except AlreadyThereError as error:
+            there = error
+            continue
+        count += 1
+        yield clip
+    if there and not count:
+        raise there
+
+
+def _pieces(wave: Wave) -> list[tuple[float, Wave]]:
+    """(first second, samples) of equal pieces of at most a minute."""
+    count = max(1, math.ceil(wave.size / (_PIECE_SECONDS * SAMPLE_RATE)))
+    edges = [wave.size * at // count for at in range(count + 1)]
+    return [(edges[at] / SAMPLE_RATE, wave[edges[at] : edges[at + 1]]) for at in range(count)]
+
+
+def export_clips(
+    folder: Path, clips: Sequence[LibraryClip], target: Path, progress: Callable[[int], None] | None = None
+) -> int:
+    """Copy clips of the library in `folder` into `target`; see `Library.export_folder`. It asks the library nothing, so
+    any thread may do it.
+
+    progress: told how many are copied; what it raises ends the export, and nothing is left of that.
+    """
+    target = Path(os.path.abspath(target))
+    if target.is_relative_to(folder) or folder.is_relative_to(target):
+        raise LibraryError(f"{target} and the library are one in the other: export to a folder elsewhere.")
+    staging = target / _STAGING
+    with told(f"The library could not be exported to {target}"):
+        if target.exists() and not (target.is_dir() and all(path == staging for path in target.iterdir())):
+            raise LibraryError(f"{target} is there already: name a folder that is new or empty.")
+        if not clips:
+            raise LibraryError("The library is empty: there is nothing to export.")
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        try:
+            for done, clip in enumerate(clips):
+                if progress:
+                    progress(done)
+                copy = staging / relative_path(clip)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(clip.path, copy)
+            held = _held_back(clips)
+            for file, side in zip(METADATA, (False, True), strict=False):
+                entries = {clip.id: _entry(clip) for clip in clips if clip.label and (clip.group in held) is side}
+                (staging / file).write_text(json.dumps(entries, indent=1), encoding="utf-8")
+            # The folders first: with what names them the export is whole.
+            for path in sorted(staging.iterdir(), key=Path.is_file):
+                path.replace(target / path.name)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+            with suppress(OSError):
+                target.rmdir()  # only where nothing came of it
+    return len(clips)
+
+
+def export_folder(library: Library, target: Path) -> int:
+    """Copy the library into `target`; see `Library.export_folder`."""
+    return export_clips(library.folder, library.clips(), target)
+
+
+def _entry(clip: LibraryClip) -> dict[str, object]:
+    return {
+        "path": relative_path(clip).as_posix(),
+        "emotion": clip.label,
+        "duration": round(clip.seconds, 4),
+        "sample_rate": SAMPLE_RATE,
+        "group": clip.group,
+    }
+
+
+def _held_back(clips: Sequence[LibraryClip]) -> set[str]:
+    """The groups of the validation side, the same every time: of each label two where there are three or more (one to
+    choose by, one to be tested by), one of two, then others up to their share; and never all of a label.
+    """
+    labels: dict[str, set[str]] = defaultdict(set)
+    groups: dict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        if clip.label:
+            labels[clip.group].add(clip.label)
+            groups[clip.label].add(clip.group)
+    order = sorted(labels, key=_drawn)
+    trained = {label for label, some in groups.items() if len(some) >= len(_SIDES)}
+    sides = covering({group: some & trained for group, some in labels.items()}, _SIDES)
+    held = {group for group, side in sides.items() if side != "train"}
+
+    def can_go(group: str) -> bool:
+        return group not in held and all(groups[label] - held - {group} for label in labels[group])
+
+    for label in sorted(groups, key=lambda label: (len(groups[label]), label)):
+        for group in order:
+            if len(groups[label] & held) < min(2, len(groups[label]) - 1) and label in labels[group] and can_go(group):
+                held.add(group)
+    for group in order:
+        if len(held) < round(_HELD_BACK * len(order)) and can_go(group):
+            held.add(group)
+    return held
+
+
+def _drawn(group: str) -> bytes:
+    return hashlib.sha256(group.encode()).digest()

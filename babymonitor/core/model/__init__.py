@@ -1,0 +1,1 @@
+"""From sound to probabilities: features, the model file, and the detector."""

@@ -1,0 +1,258 @@
+"""The model file: one `.onnx` that carries everything needed to use it honestly, opened, checked and asked.
+
+Graph: input ``features`` (batch, rows, window_frames) float32 → output ``probabilities`` (batch, labels) float32,
+calibrated, each row summing to one. Metadata: one JSON object under the key ``babymonitor`` (see `ModelCard`).
+
+The last bytes of the file are a seal: one more metadata entry, ``sha256`` of all that stands before it. Protocol
+buffers may be concatenated, so the sealed file is an ordinary ONNX file, and a single changed byte is noticed without
+parsing anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from babymonitor.core.labels import label
+from babymonitor.core.model.features import FeatureError, FeatureSpec, Mel, fit_frames, front_end
+from babymonitor.core.sound.wave import Wave
+
+METADATA_KEY = "babymonitor"
+FORMAT = 1
+GOLDEN_TOLERANCE = 2e-3
+"""How far the replayed golden output may be from the stored one: runtimes and processors round differently."""
+WIDEST_GOLDEN_TOLERANCE = 0.05
+"""A quantised model asks for a wider one in ``golden["tolerance"]``; more than this would notice nothing."""
+
+LONGEST_WINDOW_SECONDS = 30.0
+_LARGEST_BYTES = 2**31 - 1
+_LARGE_BYTES = 32 * 2**20
+# ModelProto.metadata_props is field 14; StringStringEntryProto is {1: key, 2: value}. 64 hexadecimal digits follow.
+_SEAL_HEAD = bytes([14 << 3 | 2, 2 + 6 + 2 + 64, 0x0A, 6]) + b"sha256" + bytes([0x12, 64])
+_SEAL_BYTES = len(_SEAL_HEAD) + 64
+
+
+class ModelError(Exception):
+    """A model file that cannot be used; the message is one sentence for a person."""
+
+
+def seal(model: bytes) -> bytes:
+    """The bytes of an ONNX model with the seal put behind them."""
+    return model + _SEAL_HEAD + hashlib.sha256(model).hexdigest().encode()
+
+
+def encode_golden(wave: Wave) -> str:
+    """A short wave as text for the metadata: 16-bit, deflated, base64."""
+    samples = np.clip(np.round(wave * 32767.0), -32768, 32767).astype("<i2")
+    return base64.b64encode(zlib.compress(samples.tobytes(), 9)).decode()
+
+
+def decode_golden(text: str) -> Wave:
+    """The wave of `encode_golden`, (samples,) float32."""
+    samples = np.frombuffer(zlib.decompress(base64.b64decode(text, validate=True)), "<i2")
+    return samples.astype(np.float32) / np.float32(32767.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model file says of itself. Every field must be there.
+
+    window_frames, hop_frames: what one judgement sees and how far the next one is on, in mel frames.
+    thresholds: ``start`` and ``end`` of P(crying) that suit this model.
+    operating_curve: rows of start threshold, false alarms per hour, share of cries caught, delays, and hours listened
+    to (see `core.sensitivity`); may be empty.
+    calibration, training, metrics: how it came about and how good it is on groups it never met.
+    """
+
+    name: str
+    family: str
+    created: str
+    labels: tuple[str, ...]
+    features: FeatureSpec
+    window_frames: int
+    hop_frames: int
+    thresholds: dict[str, float]
+    operating_curve: list[dict[str, float]]
+    calibration: dict[str, Any]
+    training: dict[str, Any]
+    metrics: dict[str, Any]
+    licence: str
+    golden: dict[str, Any]
+
+    @property
+    def window_samples(self) -> int:
+        return self.features.samples(self.window_frames)
+
+    @property
+    def hop_samples(self) -> int:
+        return self.hop_frames * self.features.hop_length
+
+    @property
+    def window_seconds(self) -> float:
+        return self.window_samples / self.features.sample_rate
+
+    @property
+    def hop_seconds(self) -> float:
+        return self.hop_samples / self.features.sample_rate
+
+    def to_json(self) -> str:
+        values = {name: getattr(self, name) for name in self.__slots__}
+        values["labels"] = list(self.labels)
+        values["features"] = self.features.to_dict()
+        return json.dumps({"format": FORMAT, **values}, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """The card as read from a file; ModelError naming what is missing or impossible."""
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ModelError("its description is not readable") from error
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+            raise ModelError("its description is of a kind this version does not know")
+        missing = [name for name in cls.__slots__ if name not in values]
+        if missing:
+            raise ModelError(f"its description lacks {', '.join(missing)}")
+        try:
+            card = cls(
+                **{name: values[name] for name in cls.__slots__ if name not in ("labels", "features")},
+                labels=tuple(str(name) for name in values["labels"]),
+                features=FeatureSpec.from_dict(values["features"]),
+            )
+            start, end = float(card.thresholds["start"]), float(card.thresholds["end"])
+        except (FeatureError, KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"its description is wrong: {error}") from error
+        if not card.labels or len(set(card.labels)) != len(card.labels):
+            raise ModelError("its labels are missing or named twice")
+        if not (0 < end <= start < 1):
+            raise ModelError("its thresholds are impossible")
+        if not (1 <= card.hop_frames <= card.window_frames and 0.1 <= card.window_seconds <= LONGEST_WINDOW_SECONDS):
+            raise ModelError("its window or hop is impossible")
+        return card
+
+
+class Classifier:
+    """One model file, opened: a window of features in, calibrated probabilities per label out.
+
+    Safe to use from one thread at a time; the GIL is released while the network runs. Opening it raises ModelError
+    with one sentence when the file is missing, altered, incomplete, or does not reproduce its golden output.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._naming_itself():
+            self._open()
+
+    @contextmanager
+    def _naming_itself(self) -> Iterator[None]:
+        """Make a whole sentence of the clause that went wrong inside."""
+        try:
+            yield
+        except ModelError as error:
+            raise ModelError(f"The model {self.path.name} cannot be used: {error}.") from error.__cause__
+
+    def _open(self) -> None:
+        path = self.path
+        try:
+            if path.stat().st_size > _LARGEST_BYTES:
+                raise ModelError("it is larger than 2 GB")
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"it cannot be read ({error.strerror})") from error
+        _check_seal(data)
+        # Imported here: it takes a fifth of a second that the window need not wait for.
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        # Two threads for one small network were up to ten times slower on a busy machine.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        # A large network's buffers are megabytes: mapped anew for each window they would be a quarter of the time.
+        options.enable_cpu_mem_arena = len(data) > _LARGE_BYTES
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            metadata = self._session.get_modelmeta().custom_metadata_map
+            inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+            raise ModelError("it is not a model that ONNX Runtime can open") from error
+        if METADATA_KEY not in metadata:
+            raise ModelError("it carries no description of how to use it")
+        self.card = ModelCard.from_json(metadata[METADATA_KEY])
+        if [item.name for item in inputs] != ["features"] or "probabilities" not in [item.name for item in outputs]:
+            raise ModelError("its input and output are not named as they should be")
+        self._crying = np.array([label(name).crying for name in self.card.labels])
+        self._replay_golden()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.card.labels
+
+    def probabilities(self, window: Mel) -> npt.NDArray[np.float32]:
+        """(rows, window_frames) → (labels,), calibrated. ModelError when the network gives anything else."""
+        with self._naming_itself():
+            return self._ask(window)
+
+    def _ask(self, window: Mel) -> npt.NDArray[np.float32]:
+        try:
+            (result,) = self._session.run(["probabilities"], {"features": window[None]})
+        except Exception as error:  # as above
+            raise ModelError("it fails when it is asked") from error
+        row: npt.NDArray[np.float32] = np.asarray(result, np.float32).reshape(-1)
+        if row.shape != (len(self.card.labels),) or not np.isfinite(row).all():
+            raise ModelError("its answer makes no sense")
+        return row
+
+    def probabilities_of_wave(self, wave: Wave) -> npt.NDArray[np.float32]:
+        """The newest window of a wave at the model's own rate, (samples,) → (labels,).
+
+        A shorter wave is mirrored to fill the window; ValueError for one shorter than a single frame.
+        """
+        return self.probabilities(self._window_of(wave))
+
+    def _window_of(self, wave: Wave) -> Mel:
+        mel = front_end(wave[-self.card.window_samples :], self.card.features)
+        return fit_frames(mel, self.card.window_frames)
+
+    def crying(self, probabilities: npt.NDArray[np.float32]) -> float:
+        """P(crying): the sum over the labels that count as crying, in [0, 1]."""
+        return float(np.clip(probabilities[self._crying].sum(), 0.0, 1.0))
+
+    def reasons(self, probabilities: npt.NDArray[np.float32]) -> dict[str, float]:
+        """Given that it cries: the probability of each crying label, summing to one (empty for a model without any)."""
+        total = float(probabilities[self._crying].sum())
+        if total <= 0:
+            return {}
+        chosen = np.flatnonzero(self._crying)
+        return {self.card.labels[i]: float(probabilities[i]) / total for i in chosen}
+
+    def _replay_golden(self) -> None:
+        try:
+            wave = decode_golden(self.card.golden["wave"])
+            expected = np.asarray(self.card.golden["probabilities"], np.float32)
+            tolerance = min(float(self.card.golden.get("tolerance", GOLDEN_TOLERANCE)), WIDEST_GOLDEN_TOLERANCE)
+            actual = self._ask(self._window_of(wave))
+        except (KeyError, TypeError, ValueError, binascii.Error, zlib.error) as error:
+            raise ModelError("its golden pair is missing or broken") from error
+        if expected.shape != actual.shape or not np.allclose(expected, actual, atol=tolerance):
+            raise ModelError("it does not reproduce its own golden output on this machine")
+
+
+def _check_seal(data: bytes) -> None:
+    head, digest = data[-_SEAL_BYTES:-64], data[-64:]
+    if head != _SEAL_HEAD:
+        raise ModelError("it is not one of this program's models, or not whole")
+    if hashlib.sha256(data[:-_SEAL_BYTES]).hexdigest().encode() != digest:
+        raise ModelError("it was altered or damaged after it was made")

@@ -1,0 +1,144 @@
+"""The model files there are, the shipped one and the person's own, each with its card, read without opening it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from babymonitor.core import paths
+from babymonitor.core.model.classifier import METADATA_KEY, ModelCard, ModelError
+
+_METADATA_FIELD = 14
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file. card: None where it cannot be read, and `complaint` says why. made: Unix seconds."""
+
+    path: Path
+    card: ModelCard | None
+    complaint: str
+    is_shipped: bool
+    made: float
+
+    @property
+    def title(self) -> str:
+        return self.card.name if self.card is not None else self.path.stem
+
+    @property
+    def kind(self) -> str:
+        """``shipped``, ``taught`` or ``trained``."""
+        if self.is_shipped:
+            return "shipped"
+        return "taught" if self.card is not None and "taught" in self.card.training else "trained"
+
+
+def model_files() -> list[ModelFile]:
+    """The shipped model, then the person's own, the newest first."""
+    own = []
+    with contextlib.suppress(OSError):
+        own = [_model_file(path, False) for path in paths.models_folder().glob("*.onnx")]
+    return [_model_file(paths.default_model(), True), *sorted(own, key=_newest_first)]
+
+
+def _newest_first(file: ModelFile) -> tuple[float, str]:
+    return -file.made, file.path.name
+
+
+def _model_file(path: Path, is_shipped: bool) -> ModelFile:
+    made = 0.0
+    try:
+        made = path.stat().st_mtime
+        return ModelFile(path, read_card(path), "", is_shipped, made)
+    except (OSError, ModelError) as error:
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        return ModelFile(path, None, f"The model {path.name} cannot be used: {words}.", is_shipped, made)
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card in a model file; the network itself is stepped over. ModelError, OSError."""
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        while file.tell() < size:
+            tag = _varint(file)
+            field, kind = tag >> 3, tag & 7
+            if kind == _BYTES:
+                length = _varint(file)
+                if length > size - file.tell():
+                    raise ModelError("it is not whole")
+                if field == _METADATA_FIELD:
+                    key, value = _entry(file.read(length))
+                    if key == METADATA_KEY:
+                        return ModelCard.from_json(value)
+                else:
+                    file.seek(length, 1)
+            elif kind == _VARINT:
+                _varint(file)
+            elif kind in (_FIXED64, _FIXED32):
+                file.seek(8 if kind == _FIXED64 else 4, 1)
+            else:
+                raise ModelError("it is no model file")
+    raise ModelError("it carries no description of how to use it")
+
+
+def move_to_trash(path: Path) -> Path:
+    """Put a model of the person's where deleted things wait; → where. OSError.
+
+    Its rehearsal stays: a model that was taught from it may be taught again.
+    """
+    folder = _trash()
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}"
+    shutil.move(path, target)
+    with contextlib.suppress(OSError):
+        os.utime(target)  # it says when it was deleted
+    return target
+
+
+def purge_trash(now: float, older_than_days: float = 30.0) -> None:
+    """Take away for good the models that were deleted longer ago."""
+    with contextlib.suppress(OSError):
+        for path in _trash().glob("*.onnx"):
+            if path.is_file() and path.stat().st_mtime < now - older_than_days * 86400.0:
+                path.unlink()
+
+
+def _trash() -> Path:
+    return paths.trash_folder() / "models"
+
+
+def _varint(file: BinaryIO) -> int:
+    value = shift = 0
+    while shift < 64:
+        byte = file.read(1)
+        if not byte:
+            break
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return value
+        shift += 7
+    raise ModelError("it is no model file, or not whole")
+
+
+def _entry(data: bytes) -> tuple[str, str]:
+    """(key, value) of a metadata entry: two strings, each behind its tag and its length."""
+    parts = {1: "", 2: ""}
+    at = 0
+    while at < len(data):
+        field, at = data[at] >> 3, at + 1
+        length = shift = 0
+        while at < len(data):
+            byte, at = data[at], at + 1
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        parts[field] = data[at : at + length].decode("utf-8", "replace")
+        at += length
+    return parts[1], parts[2]

@@ -1,0 +1,1 @@
+"""Sound itself: the ring buffer, files, resampling and levels."""

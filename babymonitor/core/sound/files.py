@@ -1,0 +1,165 @@
+"""Sound files of any usual format, decoded in blocks or as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from babymonitor.core.sound.resample import StreamResampler
+from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
+
+AUDIO_SUFFIXES = frozenset(
+    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"}
+    | {".m4a", ".mp4", ".aac", ".3gp", ".3gpp", ".caf", ".amr", ".wma", ".webm"}
+)
+_HIGHEST_RATE = 768_000
+_MOST_CHANNELS = 64
+
+
+class AudioFile:
+    """One sound file, read in blocks: wav, flac, ogg… by libsndfile; mp3, m4a, aac, 3gp, caf, amr… by FFmpeg (PyAV).
+
+    Opening it raises AudioError with one sentence for a file that is missing, empty or not sound.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            if path.is_dir():
+                raise AudioError(f"{path} is a folder, not a sound file.")
+            size = path.stat().st_size
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            raise AudioError(f"{path} cannot be read: {error.strerror or error}.") from error
+        if size == 0:
+            raise AudioError(f"{path} is empty.")
+        self.sample_rate, self._by_sndfile = self._probe()
+        if not 1000 <= self.sample_rate <= _HIGHEST_RATE:
+            raise AudioError(f"{path} has an impossible sampling rate ({self.sample_rate} Hz).")
+
+    def _probe(self) -> tuple[int, bool]:
+        import soundfile
+
+        try:
+            info = soundfile.info(str(self.path))
+        except (soundfile.LibsndfileError, RuntimeError, UnicodeError):
+            return self._probe_av(), False
+        if info.format == "MP3":
+            # soundfile seeks after each block it reads, and in an MP3 a seek loses the decoder's state: measured, most
+            # of a steady tone came out as silence
+            return self._probe_av(), False
+        if info.channels > _MOST_CHANNELS:
+            raise AudioError(f"{self.path} has {info.channels} channels, which is more than any microphone.")
+        if info.frames == 0:
+            raise AudioError(f"{self.path} holds no sound.")
+        return int(info.samplerate), True
+
+    def _probe_av(self) -> int:
+        import av
+
+        try:
+            with av.open(str(self.path)) as container:
+                if not container.streams.audio:
+                    raise AudioError(f"{self.path} holds no sound.")
+                return int(container.streams.audio[0].rate or 0)
+        except (av.FFmpegError, ValueError, OSError) as error:  # a name that is no text is a ValueError
+            raise AudioError(f"{self.path} is not a sound file that can be read, or it is damaged.") from error
+
+    def blocks(self, seconds: float = 2.0) -> Iterator[Wave]:
+        """The sound at the file's own rate, mixed to mono, in blocks of (at most) `seconds`.
+
+        Not short ones: soundfile seeks after every block, which in a FLAC costs as much as decoding it.
+
+        AudioError when the file turns out to be damaged, or to hold values that are no numbers, on the way.
+        """
+        total = 0
+        for block in self._sndfile_blocks(seconds) if self._by_sndfile else self._av_blocks():
+            if not np.isfinite(block).all():
+                raise AudioError(f"{self.path} holds values that are no numbers.")
+            total += block.size
+            # Floating-point files may hold anything; a sample beyond 8 is not sound but would drown all that is.
+            yield np.clip(block, -8.0, 8.0)
+        if total == 0:
+            raise AudioError(f"{self.path} holds no sound.")
+
+    def _sndfile_blocks(self, seconds: float) -> Iterator[Wave]:
+        import soundfile
+
+        try:
+            with soundfile.SoundFile(str(self.path)) as file:
+                size = max(1, int(seconds * file.samplerate))
+                while True:
+                    block = file.read(size, dtype="float32", always_2d=True)
+                    if len(block) == 0:
+                        return
+                    yield _mono(block)
+        except (soundfile.LibsndfileError, RuntimeError) as error:
+            raise AudioError(f"{self.path} is damaged: it could not be read to its end.") from error
+
+    def _av_blocks(self) -> Iterator[Wave]:
+        import av
+
+        try:
+            with av.open(str(self.path)) as container:
+                stream = container.streams.audio[0]
+                # Planar float, and mixed by us: FFmpeg's own mixing is 3 dB louder than everything else here.
+                to_float = av.AudioResampler(format="fltp", rate=self.sample_rate)
+                for frame in chain(container.decode(stream), (None,)):
+                    for out in to_float.resample(frame):
+                        yield _mono(np.asarray(out.to_ndarray().T, np.float32))
+        except (av.FFmpegError, ValueError, OSError) as error:
+            raise AudioError(f"{self.path} is damaged: it could not be read to its end.") from error
+
+
+def _mono(block: npt.NDArray[np.float32]) -> Wave:
+    """(samples, channels) → (samples,)."""
+    return block[:, 0].copy() if block.shape[1] == 1 else np.asarray(block.mean(axis=1), np.float32)
+
+
+def resampled_blocks(path: Path, sample_rate: int = SAMPLE_RATE) -> Iterator[Wave]:
+    """A file's sound at `sample_rate`, in blocks of any size; AudioError as in `AudioFile`."""
+    file = AudioFile(path)
+    resampler = StreamResampler(file.sample_rate, sample_rate)
+    for block in file.blocks():
+        yield resampler.push(block)
+    yield resampler.push(np.zeros(0, np.float32), last=True)
+
+
+def read_wave(path: Path, sample_rate: int = SAMPLE_RATE, longest_seconds: float = 3600.0) -> Wave:
+    """A whole file as (samples,) float32 mono at `sample_rate`.
+
+    AudioError for one that cannot be read or is longer than `longest_seconds` (stream such a file instead).
+    """
+    steps = reading_wave(path, sample_rate, longest_seconds)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return np.asarray(end.value, np.float32)
+
+
+def reading_wave(
+    path: Path, sample_rate: int = SAMPLE_RATE, longest_seconds: float = 3600.0
+) -> Generator[None, None, Wave]:
+    """As `read_wave`, in small steps: yields between them, and returns the samples."""
+    blocks: list[Wave] = []
+    samples = 0
+    for block in resampled_blocks(path, sample_rate):
+        blocks.append(block)
+        samples += block.size
+        if samples > longest_seconds * sample_rate:
+            raise AudioError(f"{path} is longer than {longest_seconds / 60:.0f} minutes.")
+        yield
+    return np.concatenate(blocks)
+
+
+def sound_files(path: Path) -> list[Path]:
+    """The file itself, or every sound file under a folder, sorted."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file())

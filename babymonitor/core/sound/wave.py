@@ -1,0 +1,13 @@
+"""What a wave is everywhere in the program: mono float32 samples in [-1, 1], at 16 kHz in the ring."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Wave = npt.NDArray[np.float32]
+SAMPLE_RATE = 16000
+
+
+class AudioError(Exception):
+    """Sound that cannot be read; the message is one sentence for a person."""
