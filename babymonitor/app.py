@@ -23,7 +23,7 @@ from babymonitor.core import paths
 from babymonitor.core.history.history import History, HistoryError
 from babymonitor.core.settings import LISTEN_AT_START, Settings
 from babymonitor.live.monitor import Monitor, is_thread_left_behind
-from babymonitor.ui.main_window import MainWindow
+from babymonitor.ui.window.main_window import MainWindow
 
 if TYPE_CHECKING:
     from babymonitor.core.library.library import Library

@@ -67,9 +67,9 @@ def _measure(rounds: int) -> None:
     from babymonitor.core.library.library import Library
     from babymonitor.core.settings import LISTEN_AT_START, Settings
     from babymonitor.live.monitor import Monitor
-    from babymonitor.ui.label_view import LIBRARY_TAB, LabelView
-    from babymonitor.ui.library_model import Column
-    from babymonitor.ui.main_window import LABEL_PAGE, MainWindow
+    from babymonitor.ui.pages.label.label_view import LIBRARY_TAB, LabelView
+    from babymonitor.ui.pages.label.library_model import Column
+    from babymonitor.ui.window.main_window import LABEL_PAGE, MainWindow
 
     app = QApplication(sys.argv[:1])
     settings = Settings(paths.settings_file())
@@ -147,7 +147,7 @@ def _measure(rounds: int) -> None:
 
 def _search(view: object, text: str) -> None:
     """As typed, without the wait for the next letter."""
-    from babymonitor.ui.library_view import LibraryView
+    from babymonitor.ui.pages.label.library_view import LibraryView
 
     assert isinstance(view, LibraryView)
     view.search_edit.setText(text)
@@ -156,7 +156,7 @@ def _search(view: object, text: str) -> None:
 
 def _scroll(view: object, table: dict[str, Times]) -> None:
     """By the wheel's three rows, each step painted before the next."""
-    from babymonitor.ui.library_view import LibraryView
+    from babymonitor.ui.pages.label.library_view import LibraryView
 
     assert isinstance(view, LibraryView)
     bar, viewport = view.table.verticalScrollBar(), view.table.viewport()

@@ -137,8 +137,8 @@ def main() -> int:
     from babymonitor.core.sound.levels import level_db
     from babymonitor.core.state import Activity, MonitorState
     from babymonitor.live.monitor import Monitor
-    from babymonitor.ui.label_view import LabelView
-    from babymonitor.ui.main_window import MainWindow
+    from babymonitor.ui.pages.label.label_view import LabelView
+    from babymonitor.ui.window.main_window import MainWindow
 
     app = QApplication(sys.argv[:1])
     settings = Settings(paths.settings_file())

@@ -36,8 +36,8 @@ from babymonitor.core.settings import ALARM_ON, END_SECONDS, MODEL, PREVIOUS_MOD
 from babymonitor.core.sound.wave import Wave
 from babymonitor.core.state import Activity
 from babymonitor.core.training_runs import Run, all_runs
-from babymonitor.ui.label_view import LabelView
-from babymonitor.ui.training_view import TrainingView
+from babymonitor.ui.pages.label.label_view import LabelView
+from babymonitor.ui.pages.train.training_view import TrainingView
 from resources import synthesise
 
 Key = Qt.Key

@@ -12,9 +12,9 @@ from babymonitor.core.history.history import History
 from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, END_SECONDS, Settings
 from babymonitor.core.sound.ring import RingBuffer
-from babymonitor.live.clip_writer import ClipWriter
 from babymonitor.live.listening import AlertHappened, Happening, HealthChanged, Listening
-from babymonitor.live.night_record import NightRecord
+from babymonitor.live.record.clip_writer import ClipWriter
+from babymonitor.live.record.night_record import NightRecord
 from babymonitor.live.sound_card import SoundCardError
 
 STEP = 0.25

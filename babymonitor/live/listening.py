@@ -33,7 +33,7 @@ from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.sound.wave import AudioError
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.alarm import Alarm
-from babymonitor.live.night_record import ALERT, NightRecord
+from babymonitor.live.record.night_record import ALERT, NightRecord
 from babymonitor.live.sound_card import SoundCardError
 
 RING_SECONDS = 180.0

@@ -20,9 +20,8 @@ from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.sound.wave import AudioError, Wave
 from babymonitor.core.state import Activity, MonitorState
-from babymonitor.live import model_files
+from babymonitor.live import torch_conversion
 from babymonitor.live.alarm import Alarm
-from babymonitor.live.clip_writer import ClipWriter
 from babymonitor.live.detector_worker import DetectorWorker
 from babymonitor.live.garbage_collector import GarbageCollector
 from babymonitor.live.keep_awake import KeepAwake
@@ -36,11 +35,12 @@ from babymonitor.live.listening import (
     NearMissSaved,
 )
 from babymonitor.live.microphone import Microphone
-from babymonitor.live.model_files_worker import ModelFilesWorker
-from babymonitor.live.night_record import NightRecord
-from babymonitor.live.recorder import Recorder
+from babymonitor.live.record.clip_writer import ClipWriter
+from babymonitor.live.record.night_record import NightRecord
+from babymonitor.live.record.recorder import Recorder
 from babymonitor.live.sound_card import SoundCard, SoundCardError
 from babymonitor.live.speaker import Speaker
+from babymonitor.live.torch_conversion_worker import ModelFilesWorker
 
 _TICK_MS = 30
 _AWAKE_MS = 3000
@@ -139,7 +139,7 @@ class Monitor(QObject):
         self._guess_requested.connect(worker.guess)
         self._worker_stop_requested.connect(worker.stop)
         thread.start()
-        if model_files.is_torch(self.settings[MODEL]):
+        if torch_conversion.is_torch(self.settings[MODEL]):
             self._model_requested.emit("")  # hears until the other one is ready
         self._use_model(self.settings[MODEL])
         return thread, worker
@@ -147,7 +147,7 @@ class Monitor(QObject):
     def _look_for_models(self) -> None:
         """See whether the person has put a `.pt` into the models folder; without one, no thread is begun for it."""
         with contextlib.suppress(OSError):
-            if model_files.newest() is not None:
+            if torch_conversion.newest() is not None:
                 self._begin_conversions()
                 self._look_requested.emit()
 
@@ -392,7 +392,7 @@ class Monitor(QObject):
 
     def _use_model(self, path: str) -> None:
         """Ask this model from now on; a `.pt` when it is converted, and the one in use goes on until then."""
-        if model_files.is_torch(path):
+        if torch_conversion.is_torch(path):
             self._begin_conversions()
             self._conversion_requested.emit(path)
         else:

@@ -14,7 +14,7 @@ from babymonitor.core.model.classifier import Classifier, ModelError
 from babymonitor.core.model.score_file import entry_of
 from babymonitor.core.settings import replace_file
 from babymonitor.core.sound.files import sound_files
-from babymonitor.live import model_files
+from babymonitor.live import torch_conversion
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     """0 when at least one file could be judged; 2 when none could, or the model not."""
     try:
         wanted = arguments.model or paths.default_model()
-        classifier = Classifier(model_files.usable(wanted, lambda text: print(text, file=sys.stderr, flush=True)))
+        classifier = Classifier(torch_conversion.usable(wanted, lambda text: print(text, file=sys.stderr, flush=True)))
     except ModelError as error:
         print(error, file=sys.stderr)
         return 2

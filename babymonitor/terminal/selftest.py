@@ -20,7 +20,7 @@ from babymonitor.core.model.classifier import Classifier, ModelError, decode_gol
 from babymonitor.core.settings import replace_file
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError
-from babymonitor.live import model_files
+from babymonitor.live import torch_conversion
 from babymonitor.live.sound_card import SoundCard
 
 _LONGEST_SECONDS = 600.0
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _model(path: Path) -> str:
-    classifier = Classifier(model_files.usable(path, print))
+    classifier = Classifier(torch_conversion.usable(path, print))
     wave = decode_golden(classifier.card.golden["wave"])
     began = time.perf_counter()
     row = classifier.probabilities_of_wave(wave)

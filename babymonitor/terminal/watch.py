@@ -22,9 +22,8 @@ from babymonitor.core.model.detector import Detector, Score
 from babymonitor.core.settings import MICROPHONE, MODEL, SettingError, Settings
 from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.sound.wave import AudioError
-from babymonitor.live import model_files
+from babymonitor.live import torch_conversion
 from babymonitor.live.alarm import Alarm
-from babymonitor.live.clip_writer import ClipWriter
 from babymonitor.live.file_source import FileSource
 from babymonitor.live.keep_awake import KeepAwake
 from babymonitor.live.listening import (
@@ -39,7 +38,8 @@ from babymonitor.live.listening import (
     Source,
 )
 from babymonitor.live.microphone import Microphone
-from babymonitor.live.night_record import NightRecord
+from babymonitor.live.record.clip_writer import ClipWriter
+from babymonitor.live.record.night_record import NightRecord
 from babymonitor.live.sound_card import SoundCard
 
 _POLL_SECONDS = 0.03
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         settings = _settings(arguments.overrides)
         wanted = arguments.model or Path(settings[MODEL] or paths.default_model())
-        classifier = Classifier(model_files.usable(wanted, lambda text: print(text, file=sys.stderr, flush=True)))
+        classifier = Classifier(torch_conversion.usable(wanted, lambda text: print(text, file=sys.stderr, flush=True)))
         return _Watch(arguments, settings, classifier).run()
     except (UsageError, AudioError, ModelError, SettingError) as error:
         print(error, file=sys.stderr)

@@ -18,8 +18,8 @@ from babymonitor.core.library.library import Library
 from babymonitor.core.settings import ALARM_ON, BABY_NAME, Settings
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.state import Activity
-from babymonitor.ui.label_view import LabelView
-from babymonitor.ui.main_window import LABEL_PAGE
+from babymonitor.ui.pages.label.label_view import LabelView
+from babymonitor.ui.window.main_window import LABEL_PAGE
 from resources import synthesise
 
 pytestmark = [pytest.mark.window, pytest.mark.sound_card]

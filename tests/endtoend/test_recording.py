@@ -25,7 +25,7 @@ from babymonitor.core.settings import MINIMUM_SECONDS, MODEL, Settings
 from babymonitor.core.sound.recording import to_pcm
 from babymonitor.core.state import Activity
 from babymonitor.live.monitor import Monitor
-from babymonitor.live.recorder import RecordedSound
+from babymonitor.live.record.recorder import RecordedSound
 from resources import synthesise
 
 pytestmark = [pytest.mark.window, pytest.mark.sound_card]

@@ -13,8 +13,8 @@ from turned_room import Room
 from babymonitor.core.alerts.health import Health
 from babymonitor.core.alerts.policy import Change
 from babymonitor.core.state import Activity
-from babymonitor.live.clip_writer import ClipWriter
 from babymonitor.live.listening import ClipSaved, Complaint
+from babymonitor.live.record.clip_writer import ClipWriter
 
 
 def test_a_quiet_night_is_written_in_minutes(room: Room) -> None:

@@ -21,7 +21,7 @@ from babymonitor.core.history.history import History
 from babymonitor.core.library.library import Library
 from babymonitor.core.settings import LISTEN_AT_START, THEME, Settings
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.main_window import MainWindow
+from babymonitor.ui.window.main_window import MainWindow
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""What is kept of what was heard: the night, clips, near misses and recordings."""

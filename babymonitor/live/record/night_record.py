@@ -1,0 +1,213 @@
+"""What is kept of a night: alerts with their sound, minutes, gaps. Nothing here may stop the listening."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from babymonitor.core.alerts.policy import Alert, AlertRules
+from babymonitor.core.history.history import History, HistoryError, Minute
+from babymonitor.core.labels import label
+from babymonitor.core.model.detector import Score
+from babymonitor.core.settings import (
+    CLIP_AFTER_SECONDS,
+    CLIP_BEFORE_SECONDS,
+    CLIP_LONGEST_SECONDS,
+    KEEP_CLIPS,
+    Settings,
+)
+from babymonitor.core.sound.ring import OverrunError, RingBuffer
+from babymonitor.live.record.clip_writer import ClipKey, ClipWriter
+from babymonitor.live.record.near_misses import FLOOR_SHARE, NEAR_MISS, NearMisses
+
+__all__ = ["ALERT", "NEAR_MISS", "NightRecord"]
+
+ALERT = "alert"
+
+
+@dataclass(slots=True)
+class _PendingClip:
+    row: int
+    name: str
+    start: int
+    stop: int
+
+
+class NightRecord:
+    """Writes to the history, and hands clips to the writer when the ring holds them whole.
+
+    What goes wrong is collected as sentences in `complaints`, each once; the caller takes them from there.
+    """
+
+    def __init__(self, ring: RingBuffer, settings: Settings, history: History, clips: ClipWriter) -> None:
+        self.complaints: list[str] = []
+        self._ring = ring
+        self._settings = settings
+        self._history = history
+        self._clips = clips
+        self._minutes = _Minutes()
+        self._near_misses = NearMisses(ring, settings, history, clips)
+        self._rows: dict[int, int] = {}
+        self._pending: list[_PendingClip] = []
+        self._gap: int | None = None
+        self._said: set[str] = set()
+
+    def alert(self, alert: Alert, wall: Callable[[float], float]) -> int | None:
+        """Bring an alert's row up to date; its number, None when it could not be kept.
+
+        wall: from seconds of the sound to Unix seconds.
+        """
+        self._near_misses.alert(alert.id, alert.ended_seconds)
+        with self._keeping():
+            if alert.id not in self._rows:
+                began, raised = wall(alert.began_seconds), wall(alert.raised_seconds)
+                row = self._history.add_alert(alert.kind, began, raised, alert.peak_db, alert.peak_crying)
+                self._rows[alert.id] = row
+                self._begin_clip(row, alert, began)
+            ended = None if alert.ended_seconds is None else wall(alert.ended_seconds)
+            self._history.update_alert(self._rows[alert.id], ended, alert.peak_db, alert.peak_crying, alert.reasons)
+        kept = self._rows.get(alert.id)
+        if kept is not None and alert.ended_seconds is not None:
+            self._end_clip(kept, alert.ended_seconds)
+            del self._rows[alert.id]
+        return kept
+
+    def use_rules(self, rules: AlertRules) -> None:
+        """What counts as nearly an alert goes by what counts as one."""
+        self._near_misses.floor = FLOOR_SHARE * rules.start_threshold
+
+    def score(self, score: Score, wall: Callable[[float], float], is_own: bool = False) -> None:
+        """Add a score to its minute, and see whether it was nearly an alert. wall: as for `alert`.
+
+        is_own: what was heard may be what came out of our own loudspeakers.
+        """
+        self._put(self._minutes.add(score, wall(score.seconds)))
+        with self._keeping():
+            self._near_misses.score(score, wall, is_own)
+
+    def begin_gap(self, state: str, detail: str) -> None:
+        """The monitor is not listening from now on."""
+        self.end_gap()
+        with self._keeping():
+            self._gap = self._history.add_gap(state, detail, time.time())
+
+    def end_gap(self) -> None:
+        """It listens again; nothing when there was no gap."""
+        gap, self._gap = self._gap, None
+        if gap is not None:
+            with self._keeping():
+                self._history.end_gap(gap, time.time())
+
+    def past_gap(self, state: str, detail: str, began: float, ended: float) -> None:
+        """A stretch of not listening that was noticed when it was over, in Unix seconds."""
+        with self._keeping():
+            self._history.end_gap(self._history.add_gap(state, detail, began), ended)
+
+    def save_clips(self) -> list[tuple[ClipKey, str]]:
+        """Hand over clips that the ring holds whole by now; (key, name) of those that have reached the disk.
+
+        A key is (ALERT or NEAR_MISS, row in the history).
+        """
+        for clip in [clip for clip in self._pending if clip.stop <= self._ring.written]:
+            self._pending.remove(clip)
+            try:
+                wave = self._ring.read(max(clip.start, self._ring.oldest), clip.stop)
+            except (OverrunError, ValueError):
+                self._complain("The sound of an alert was gone before it could be kept.")
+                continue
+            self._clips.save((ALERT, clip.row), clip.name, wave)
+        return self._written_clips()
+
+    def close(self, wall: Callable[[float], float]) -> None:
+        """Listening ends: what lasts is kept as far as it goes. wall: as for `alert`."""
+        with self._keeping():
+            self._near_misses.settle(wall)
+        for clip in self._pending:
+            clip.stop = min(clip.stop, self._ring.written)
+        self.save_clips()
+        self._put(self._minutes.flush())
+        self.end_gap()
+
+    def _written_clips(self) -> list[tuple[ClipKey, str]]:
+        written = []
+        while self._clips.results:
+            key, name, sentence = self._clips.results.popleft()
+            if sentence:
+                self._complain(sentence)
+                continue
+            kind, row = key
+            with self._keeping():
+                if kind == ALERT:
+                    self._history.set_clip(row, name)
+                elif self._history.near_miss(row) is not None:
+                    self._history.set_near_miss_clip(row, name)
+                else:  # a higher one has taken its place meanwhile
+                    self._clips.remove(name)
+                    continue
+            written.append((key, name))
+        return written
+
+    def _begin_clip(self, row: int, alert: Alert, began: float) -> None:
+        if not self._settings[KEEP_CLIPS]:
+            return
+        rate = self._ring.sample_rate
+        start = int((alert.began_seconds - self._settings[CLIP_BEFORE_SECONDS]) * rate)
+        start = max(start, self._ring.cut_at, self._ring.oldest)
+        stop = start + int(self._settings[CLIP_LONGEST_SECONDS] * rate)
+        name = datetime.fromtimestamp(began).strftime(f"%Y-%m/%Y-%m-%d_%H-%M-%S_{row}.flac")
+        self._pending.append(_PendingClip(row, name, start, stop))
+
+    def _end_clip(self, row: int, ended_seconds: float) -> None:
+        end = int((ended_seconds + self._settings[CLIP_AFTER_SECONDS]) * self._ring.sample_rate)
+        for clip in self._pending:
+            if clip.row == row:
+                clip.stop = min(clip.stop, end)
+
+    def _put(self, minutes: list[Minute]) -> None:
+        with self._keeping():
+            for minute in minutes:
+                self._history.put_minute(minute)
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """Around what writes to the history: a full disk must not stop the listening, it is said."""
+        try:
+            yield
+        except HistoryError as error:
+            self._complain(str(error))
+
+    def _complain(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self.complaints.append(sentence)
+
+
+class _Minutes:
+    """Gathers scores into minutes."""
+
+    def __init__(self) -> None:
+        self._minute: Minute | None = None
+        self._last_seconds: float | None = None
+
+    def add(self, score: Score, wall: float) -> list[Minute]:
+        """Add a score; the minute before, if this one begins another."""
+        began = int(wall // 60 * 60)
+        whole = self.flush() if self._minute is not None and began != self._minute.began else []
+        minute = self._minute or Minute(began, score.level_db, score.crying)
+        hop = 0.0 if self._last_seconds is None else min(1.0, score.seconds - self._last_seconds)
+        self._last_seconds = score.seconds
+        kinds = {"crying": score.crying}
+        kinds.update({name: share for name, share in score.probabilities.items() if not label(name).crying})
+        likeliest = max(kinds, key=lambda kind: kinds[kind])
+        seconds = {**minute.seconds, likeliest: round(minute.seconds.get(likeliest, 0.0) + hop, 3)}
+        loudest, highest = max(minute.level_db, score.level_db), max(minute.crying, score.crying)
+        self._minute = Minute(minute.began, loudest, highest, seconds)
+        return whole
+
+    def flush(self) -> list[Minute]:
+        """The minute that is being gathered, if there is one; the next begins anew."""
+        minute, self._minute = self._minute, None
+        return [] if minute is None else [minute]

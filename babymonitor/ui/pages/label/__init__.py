@@ -1,0 +1,1 @@
+"""The Label page: record, import, label, and the library."""

@@ -1,0 +1,1 @@
+"""The Monitor page: state, live sound, bars and recent alerts."""

@@ -1,0 +1,1 @@
+"""The Nights page: what happened, night by night."""

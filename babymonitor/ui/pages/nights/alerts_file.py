@@ -1,0 +1,129 @@
+"""Episodes as a file: CSV or JSON for a spreadsheet or a program, or a page to print; written beside, then moved."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication
+
+from babymonitor.core.history.review import Episode
+from babymonitor.core.settings import replace_file
+from babymonitor.ui.parts.alerts_model import episode_title, lasted_seconds, verdict_text
+from babymonitor.ui.parts.wording import clock_text, day_text, duration_text, level_text, reason_hint
+
+_FIRST_FIELDS = ("id", "kind", "began", "raised", "ended", "seconds", "peak_db", "peak_crying", "reasons", "clip")
+FIELDS = (*_FIRST_FIELDS, "verdict", "label", "reviewed")
+"""Columns of the table. Others are added at the end alone: people have sheets that count them."""
+
+_PAGE = """<!doctype html>
+<html><head><meta charset="utf-8"><title>{title}</title><style>
+body {{ font: 11pt system-ui, sans-serif; color: #111; margin: 2em; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; padding: 4px 10px 4px 0; border-bottom: 1px solid #bbb; }}
+thead {{ display: table-header-group; }} tr {{ break-inside: avoid; }}
+</style></head><body>
+<h1>{title}</h1>
+<p>{summary}</p>
+<table><thead><tr>{head}</tr></thead><tbody>
+{rows}
+</tbody></table>
+</body></html>
+"""
+
+
+def write_alerts(path: Path, alerts: Sequence[Episode], precision: tuple[int, int] = (0, 0)) -> None:
+    """``.json`` gets JSON, ``.html`` a page to print, everything else CSV.
+
+    precision: how many reviewed alerts of the week were right, and wrong; for JSON and the page. OSError when it
+    cannot be written; then what was there is untouched.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        text = alerts_json(alerts, precision)
+    elif suffix in (".html", ".htm"):
+        text = alerts_html(alerts, precision)
+    else:
+        text = alerts_csv(alerts)
+    replace_file(path, text.encode("utf-8"))
+
+
+def alerts_json(alerts: Sequence[Episode], precision: tuple[int, int] = (0, 0)) -> str:
+    right, wrong = precision
+    content = {"alerts": [_record(alert) for alert in alerts], "precision": {"right": right, "wrong": wrong}}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def alerts_csv(alerts: Sequence[Episode]) -> str:
+    """One row an alert; the reasons as ``hungry=0.41 tired=0.30``."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, FIELDS, lineterminator="\r\n")
+    writer.writeheader()
+    for alert in alerts:
+        record = _record(alert)
+        record["reasons"] = " ".join(f"{name}={share:.3f}" for name, share in alert.reasons.items())
+        writer.writerow(record)
+    return out.getvalue()
+
+
+def alerts_html(alerts: Sequence[Episode], precision: tuple[int, int] = (0, 0)) -> str:
+    """A page that needs nothing beside itself, in the person's language."""
+    head = [_tr("Day"), _tr("Began"), _tr("Length"), _tr("Kind"), _tr("Loudest"), _tr("Maybe"), _tr("Review")]
+    rows = []
+    for alert in alerts:
+        lasted = lasted_seconds(alert)
+        cells = (
+            day_text(alert.began),
+            clock_text(alert.began, with_seconds=True),
+            "" if lasted is None else duration_text(lasted),
+            episode_title(alert.kind),
+            level_text(alert.peak_db),
+            reason_hint(alert.reasons),
+            verdict_text(alert),
+        )
+        rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+    right, wrong = precision
+    summary = _tr("{n} episodes.").format(n=len(alerts))
+    if right + wrong:
+        summary += " " + _tr("This week {right} of {all} reviewed alerts were right.").format(
+            right=right, all=right + wrong
+        )
+    return _PAGE.format(
+        title=html.escape(_tr("Nights")),
+        summary=html.escape(summary),
+        head="".join(f"<th>{html.escape(cell)}</th>" for cell in head),
+        rows="\n".join(rows),
+    )
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Alerts", text)
+
+
+def _record(alert: Episode) -> dict[str, Any]:
+    return {
+        "id": alert.id,
+        "kind": alert.kind,
+        "began": _moment(alert.began),
+        "raised": None if alert.raised is None else _moment(alert.raised),
+        "ended": None if alert.ended is None else _moment(alert.ended),
+        "seconds": None if alert.ended is None else round(alert.ended - alert.began, 1),
+        "peak_db": round(alert.peak_db, 1),
+        "peak_crying": round(alert.peak_crying, 4),
+        "reasons": {name: round(share, 4) for name, share in alert.reasons.items()},
+        "clip": alert.clip,
+        "verdict": alert.verdict,
+        "label": alert.label,
+        "reviewed": None if alert.reviewed is None else _moment(alert.reviewed),
+    }
+
+
+def _moment(unix_seconds: float) -> str:
+    """Local time with its distance from UTC, 2026-11-21T02:40:00+0100."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(unix_seconds))

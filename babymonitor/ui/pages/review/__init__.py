@@ -1,0 +1,1 @@
+"""The review of last night, the least certain episode first."""

@@ -1,0 +1,323 @@
+"""The models there are: which one listens, what is known of each, and the ways to change over, back, or to delete."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QDate, QLocale, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QMessageBox,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from babymonitor.core import paths
+from babymonitor.core.alerts.sensitivity import rungs
+from babymonitor.core.model.classifier import ModelCard
+from babymonitor.core.model.model_shelf import ModelFile, model_files, move_to_trash
+from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Setting, Settings
+from babymonitor.live.monitor import Monitor
+from babymonitor.ui.parts.theme import Theme
+from babymonitor.ui.parts.wording import label_title, percent_text, plain, sensitivity_text
+
+
+class ModelsView(QWidget):
+    """A list of model files and the card of the chosen one."""
+
+    complained = Signal(str)
+
+    def __init__(self, monitor: Monitor, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._monitor = monitor
+        self._settings = settings
+        self._files: list[ModelFile] = []
+        self._build_list()
+        self._build_card()
+        self._lay_out()
+        monitor.model_changed.connect(self._on_model_changed)
+        self.refresh()
+
+    # ------------------------------------------------------------------------------------------------------- building
+
+    def _build_list(self) -> None:
+        self.list = QListWidget(self)
+        self.list.setAccessibleName(self.tr("Models"))
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setWordWrap(True)
+        self.list.currentRowChanged.connect(self._on_chosen)
+
+    def _build_card(self) -> None:
+        self.title_label = QLabel(self)
+        self.title_label.setProperty("role", "pageTitle")
+        self.title_label.setTextFormat(Qt.TextFormat.PlainText)
+        self.state_label = QLabel(self)
+        self.state_label.setProperty("role", "muted")
+        self.state_label.setTextFormat(Qt.TextFormat.PlainText)
+        self.words_label = QLabel(self)
+        self.words_label.setTextFormat(Qt.TextFormat.PlainText)
+        self.words_label.setWordWrap(True)
+        self.words_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.words_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.use_button = QPushButton(self.tr("Use this model"), self)
+        self.use_button.setProperty("role", "main")
+        self.roll_back_button = QPushButton(self.tr("Roll back"), self)
+        self.delete_button = QPushButton(self.tr("Delete"), self)
+        self.delete_button.setToolTip(self.tr("Into the trash of the program's folder (Del)"))
+        self.delete_button.setShortcut("Del")
+        self.card_button = QPushButton(self.tr("Show the whole card"), self)
+        self.card_button.setProperty("role", "small")
+        self.card_button.setCheckable(True)
+        self.card_edit = QPlainTextEdit(self)
+        self.card_edit.setReadOnly(True)
+        self.card_edit.setAccessibleName(self.tr("Model card"))
+        self.card_edit.setMinimumHeight(160)
+        self.card_edit.hide()
+        self.use_button.clicked.connect(self._on_use_clicked)
+        self.roll_back_button.clicked.connect(self.roll_back)
+        self.delete_button.clicked.connect(self._on_delete_clicked)
+        self.card_button.toggled.connect(self._on_card_toggled)
+
+    def _lay_out(self) -> None:
+        left = QFrame(self)
+        left.setProperty("role", "card")
+        column = QVBoxLayout(left)
+        column.setContentsMargins(6, 8, 6, 8)
+        column.addWidget(self.list)
+        self._left = left
+        right = QFrame(self)
+        right.setProperty("role", "card")
+        column = QVBoxLayout(right)
+        column.setContentsMargins(20, 16, 20, 16)
+        column.setSpacing(8)
+        column.addWidget(self.title_label)
+        column.addWidget(self.state_label)
+        inside = QWidget(self)
+        inner = QVBoxLayout(inside)
+        inner.setContentsMargins(0, 0, 4, 0)
+        inner.addWidget(self.words_label)
+        inner.addWidget(self.card_button, 0, Qt.AlignmentFlag.AlignLeft)
+        inner.addWidget(self.card_edit)
+        inner.addStretch(1)
+        area = QScrollArea(self)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inside)
+        area.setAccessibleName(self.tr("What is known of the model"))
+        column.addWidget(area, 1)
+        row = QHBoxLayout()
+        row.setSpacing(10)
+        row.addWidget(self.use_button)
+        row.addWidget(self.roll_back_button)
+        row.addStretch(1)
+        row.addWidget(self.delete_button)
+        column.addLayout(row)
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(12)
+        outer.addWidget(left)
+        outer.addWidget(right, 1)
+
+    # -------------------------------------------------------------------------------------------------------- showing
+
+    def set_theme(self, theme: Theme) -> None:
+        self._left.setFixedWidth(round(theme.text_px * 18))
+
+    @property
+    def chosen(self) -> ModelFile | None:
+        row = self.list.currentRow()
+        return self._files[row] if 0 <= row < len(self._files) else None
+
+    def is_used(self, file: ModelFile) -> bool:
+        """Whether a model is the one that the settings name."""
+        used = self._settings[MODEL]
+        return Path(used) == file.path if used else file.is_shipped
+
+    def is_listening(self, file: ModelFile) -> bool:
+        """Whether the monitor asks this model, and not another because this one was refused."""
+        return self._monitor.model_path == file.path
+
+    @Slot()
+    def refresh(self) -> None:
+        """Look into the folders again; what was chosen stays chosen, and at first it is the one in use."""
+        before = self.chosen
+        self._files = model_files()
+        paths_now = [file.path for file in self._files]
+        wanted = next((at for at, file in enumerate(self._files) if self.is_used(file)), 0)
+        if before is not None and before.path in paths_now:
+            wanted = paths_now.index(before.path)
+        self.list.blockSignals(True)
+        self.list.clear()
+        kinds = {"shipped": self.tr("shipped"), "taught": self.tr("taught"), "trained": self.tr("trained")}
+        for file in self._files:
+            text = f"{file.title}\n{kinds[file.kind]} · {_made_text(file)}"
+            if self.is_listening(file):
+                text = "✓ " + text + " · " + self.tr("in use")
+            elif self.is_used(file):
+                text += " · " + self.tr("chosen")
+            self.list.addItem(QListWidgetItem(text))
+        self.list.setCurrentRow(wanted)
+        self.list.blockSignals(False)
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        file = self.chosen
+        if file is None:
+            return
+        is_used = self.is_used(file)
+        self.title_label.setText(file.title)
+        if self.is_listening(file):
+            state = self.tr("in use: this model is listening")
+        else:
+            state = self.tr("chosen, but another model is listening") if is_used else self.tr("not in use")
+        self.state_label.setText(f"{file.path.name} · {state}")
+        if file.card is None:
+            self.words_label.setText(file.complaint)
+            self.card_edit.setPlainText("")
+        else:
+            self.words_label.setText("\n\n".join(_card_words(file.card)))
+            values = json.loads(file.card.to_json())
+            values.pop("golden", None)
+            with contextlib.suppress(KeyError, TypeError):
+                values["training"] = {name: value for name, value in values["training"].items() if name != "groups"}
+            self.card_edit.setPlainText(json.dumps(values, indent=2, ensure_ascii=False))
+        self.card_button.setVisible(file.card is not None)
+        self.use_button.setVisible(not is_used and file.card is not None)
+        self.delete_button.setEnabled(not is_used and not file.is_shipped)
+        self.roll_back_button.setVisible(can_roll_back(self._settings))
+        self.roll_back_button.setToolTip(
+            plain(self.tr("Use {name} again").format(name=model_name(self._settings[PREVIOUS_MODEL])))
+        )
+
+    # -------------------------------------------------------------------------------------------------------- changes
+
+    def use(self, path: Path) -> bool:
+        """Listen with this model from now on; the one before is remembered. Whether that could be done."""
+        value = "" if path == paths.default_model() else str(path)
+        before = self._settings[MODEL]
+        if value == before:
+            return True
+        # The way back first: if the program is killed in between, the model in use is still the old one.
+        return self._change((PREVIOUS_MODEL, before), (MODEL, value))
+
+    @Slot()
+    def roll_back(self) -> None:
+        """Listen again with the model before this one; a second time, with this one again."""
+        wanted, before = self._settings[PREVIOUS_MODEL], self._settings[MODEL]
+        if wanted and not Path(wanted).is_file():
+            words = self.tr("The model before this one, {name}, is not there any more; the shipped one is used.")
+            self.complained.emit(words.format(name=Path(wanted).name))
+            wanted = ""
+        self._change((MODEL, wanted), (PREVIOUS_MODEL, before))
+
+    def _change(self, *changes: tuple[Setting[str], str]) -> bool:
+        done = True
+        for setting, text in changes:
+            try:
+                self._settings[setting] = text
+            except OSError as error:
+                self.complained.emit(self.tr("The settings could not be saved: {error}.").format(error=error.strerror))
+                done = False
+        self.refresh()
+        return done
+
+    @Slot()
+    def _on_use_clicked(self) -> None:
+        if self.chosen is not None:
+            self.use(self.chosen.path)
+
+    @Slot()
+    def _on_delete_clicked(self) -> None:
+        file = self.chosen
+        if file is None or file.is_shipped or self.is_used(file) or not self._asks_to_delete(file):
+            return
+        try:
+            move_to_trash(file.path)
+            if self._settings[PREVIOUS_MODEL] == str(file.path):
+                self._settings[PREVIOUS_MODEL] = ""
+        except OSError as error:
+            words = self.tr("The model could not be deleted: {error}.")
+            self.complained.emit(words.format(error=error.strerror or error))
+        self.refresh()
+
+    def _asks_to_delete(self, file: ModelFile) -> bool:
+        words = self.tr("Delete the model {name}? It is put into the trash.").format(name=file.title)
+        answer = QMessageBox.question(self, self.tr("Delete a model"), plain(words))
+        return answer is QMessageBox.StandardButton.Yes
+
+    @Slot()
+    def _on_model_changed(self) -> None:
+        if self.isVisible():
+            self.refresh()
+
+    @Slot(int)
+    def _on_chosen(self, row: int) -> None:
+        self._show_chosen()
+
+    @Slot(bool)
+    def _on_card_toggled(self, shown: bool) -> None:
+        self.card_edit.setVisible(shown)
+        self.card_button.setText(self.tr("Hide the whole card") if shown else self.tr("Show the whole card"))
+
+
+def can_roll_back(settings: Settings) -> bool:
+    """Whether there is another model to go back to."""
+    return settings[PREVIOUS_MODEL] != settings[MODEL]
+
+
+def model_name(value: str) -> str:
+    """How a person knows the model that a setting names."""
+    return Path(value).stem if value else "default"
+
+
+def _made_text(file: ModelFile) -> str:
+    if file.card is not None:
+        with contextlib.suppress(ValueError):
+            made = time.strptime(file.card.created[:10], "%Y-%m-%d")
+            return QLocale().toString(QDate(made.tm_year, made.tm_mon, made.tm_mday), "d MMM yyyy")
+    return time.strftime("%Y-%m-%d", time.localtime(file.made))
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Models", text)
+
+
+def _card_words(card: ModelCard) -> list[str]:
+    """What a card says, for a person: family, labels, figures, what it learnt from."""
+    labels = ", ".join(label_title(name).lower() for name in card.labels)
+    lines = [_tr("Family: {name}").format(name=card.family), _tr("Tells: {labels}").format(labels=labels)]
+    for side, figures in card.metrics.items():
+        if isinstance(figures, dict):
+            parts = [
+                f"{name.replace('_', ' ')} {percent_text(value)}"
+                for name, value in figures.items()
+                if isinstance(value, int | float) and 0 <= value <= 1
+            ]
+            if parts:
+                words = _tr("On {side} groups: {figures}")
+                lines.append(words.format(side=side.replace("_", " "), figures=", ".join(parts)))
+    taught = card.training.get("taught")
+    if isinstance(taught, dict):
+        words = _tr("Taught with {clips} clips of {groups} recordings or nights, on top of {base}")
+        counts = {name: taught.get(name, "?") for name in ("clips", "groups")}
+        lines.append(words.format(base=taught.get("base_name", "?"), **counts))
+    elif card.training.get("sources"):
+        lines.append(_tr("Learnt from: {sources}").format(sources=", ".join(map(str, card.training["sources"]))))
+    lines += [sensitivity_text(rung) for rung in rungs(card) if rung.is_recommended]
+    start, end = percent_text(card.thresholds["start"]), percent_text(card.thresholds["end"])
+    lines.append(_tr("Crying counts from {start} on and ends below {end}").format(start=start, end=end))
+    words = _tr("Made: {when} · Licence: {licence}")
+    lines.append(words.format(when=card.created[:16].replace("T", " "), licence=card.licence))
+    return lines

@@ -1,0 +1,337 @@
+"""Episodes as rows of a table: the same model under the recent alerts and under the nights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QCoreApplication,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+)
+
+from babymonitor.core import paths
+from babymonitor.core.history.history import RIGHT, UNSURE, WRONG, AlertRow
+from babymonitor.core.history.review import NEAR_MISS, NO_REASON, Episode
+from babymonitor.live.monitor import Monitor
+from babymonitor.ui.parts.wording import (
+    clock_text,
+    day_text,
+    duration_text,
+    kind_title,
+    label_title,
+    level_text,
+    reason_hint,
+    top_reason,
+)
+
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class Column(IntEnum):
+    """The table's columns, in order."""
+
+    BEGAN = 0
+    LENGTH = 1
+    KIND = 2
+    LOUDEST = 3
+    REASON = 4
+    CLIP = 5
+    VERDICT = 6
+
+
+ALERT_ROLE = Qt.ItemDataRole.UserRole
+
+
+def clip_path(alert: AlertRow | Episode) -> Path | None:
+    """Where the alert's clip lies, if one was kept."""
+    return None if alert.clip is None else paths.clips_folder() / alert.clip
+
+
+def lasted_seconds(alert: AlertRow | Episode) -> float | None:
+    """How long it lasted; None while it does."""
+    return None if alert.ended is None else max(0.0, alert.ended - alert.began)
+
+
+class AlertsModel(QAbstractTableModel):
+    """Rows are given whole by `set_alerts` or `set_episodes`; which clip is played is told by `set_playing`."""
+
+    def __init__(self, parent: QObject | None = None, with_day: bool = False, with_reviews: bool = False) -> None:
+        super().__init__(parent)
+        # Where alerts come and go nobody reviews them.
+        self._column_count = len(Column) if with_reviews else int(Column.VERDICT)
+        self._alerts: list[Episode] = []
+        self._playing = ""
+        self._order: tuple[Column, Qt.SortOrder] | None = None
+        self.with_day = with_day
+
+    @property
+    def alerts(self) -> list[Episode]:
+        return self._alerts
+
+    def set_alerts(self, alerts: Sequence[AlertRow]) -> None:
+        """As `set_episodes`, of alerts alone and without what was said of them."""
+        self.set_episodes([Episode.of_alert(alert) for alert in alerts])
+
+    def set_episodes(self, alerts: Sequence[Episode]) -> None:
+        """Other rows; where only values changed (a clip was saved, an alert ended) the selection stays."""
+        alerts = self._sorted(alerts)
+        if [alert.key for alert in alerts] == [alert.key for alert in self._alerts]:
+            changed = [row for row, pair in enumerate(zip(alerts, self._alerts, strict=True)) if pair[0] != pair[1]]
+            self._alerts = alerts
+            for row in changed:
+                self.dataChanged.emit(self.index(row, 0), self.index(row, self._column_count - 1))
+            return
+        self.beginResetModel()
+        self._alerts = alerts
+        self.endResetModel()
+
+    def put(self, episode: Episode) -> None:
+        """Another value of one row: something was said of it."""
+        for row, alert in enumerate(self._alerts):
+            if alert.key == episode.key:
+                self._alerts[row] = episode
+                self.dataChanged.emit(self.index(row, 0), self.index(row, self._column_count - 1))
+                return
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Rows in this order from now on. What is selected stays selected."""
+        self._order = Column(column), order
+        self.layoutAboutToBeChanged.emit()
+        places = self.persistentIndexList()
+        chosen = [self._alerts[place.row()].key for place in places]
+        self._alerts = self._sorted(self._alerts)
+        rows = {alert.key: row for row, alert in enumerate(self._alerts)}
+        moved = [self.index(rows[key], place.column()) for key, place in zip(chosen, places, strict=True)]
+        self.changePersistentIndexList(places, moved)
+        self.layoutChanged.emit()
+
+    def _sorted(self, alerts: Sequence[Episode]) -> list[Episode]:
+        if self._order is None:
+            return list(alerts)
+        column, order = self._order
+        # Asked by Qt row against row, ten thousand took seconds.
+        keys = {alert.key: _sort_value(alert, column) for alert in alerts}
+        return sorted(alerts, key=lambda alert: keys[alert.key], reverse=order is Qt.SortOrder.DescendingOrder)
+
+    def set_playing(self, path: str) -> None:
+        """The path of the clip that is played now, empty for none."""
+        if path != self._playing:
+            self._playing = path
+            if self._alerts:
+                last = self.index(len(self._alerts) - 1, Column.CLIP)
+                self.dataChanged.emit(self.index(0, Column.CLIP), last)
+
+    def toggle_playing(self, alert: AlertRow | Episode, monitor: Monitor) -> None:
+        """Play an alert's clip, or end it if it plays already."""
+        path = clip_path(alert)
+        if path is None or self.is_playing(alert):
+            monitor.stop_playing()
+        else:
+            monitor.play(path)
+
+    def is_playing(self, alert: AlertRow | Episode) -> bool:
+        return bool(self._playing) and self._playing == str(clip_path(alert))
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else len(self._alerts)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else self._column_count
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation is Qt.Orientation.Vertical:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        return _header(Column(section))
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        alert, column = self._alerts[index.row()], Column(index.column())
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(alert, column)
+        if role == ALERT_ROLE:
+            return alert
+        if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.CLIP:
+            return self._clip_words(alert)
+        if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.VERDICT:
+            return verdict_hint(alert)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(alert, column)
+        return None
+
+    def _text(self, alert: Episode, column: Column) -> str:
+        if column is Column.BEGAN:
+            clock = clock_text(alert.began, with_seconds=not self.with_day)
+            return f"{day_text(alert.began)}  {clock}" if self.with_day else clock
+        if column is Column.LENGTH:
+            lasted = lasted_seconds(alert)
+            return QCoreApplication.translate("Alerts", "now") if lasted is None else duration_text(lasted)
+        if column is Column.KIND:
+            return episode_title(alert.kind)
+        if column is Column.LOUDEST:
+            return level_text(alert.peak_db)
+        if column is Column.REASON:
+            return top_reason(alert.reasons)
+        if column is Column.VERDICT:
+            return verdict_text(alert, is_short=self.with_day)
+        return self._clip_words(alert)
+
+    def _clip_words(self, alert: Episode) -> str:
+        if alert.clip is None:
+            return "–"
+        if self.is_playing(alert):
+            return "■ " + QCoreApplication.translate("Alerts", "Stop")
+        return "▶ " + QCoreApplication.translate("Alerts", "Play")
+
+    def _tip(self, alert: Episode, column: Column) -> str | None:
+        if column is Column.REASON:
+            return reason_hint(alert.reasons)
+        if column is Column.CLIP and alert.clip is None:
+            return QCoreApplication.translate("Alerts", "No sound was kept of this one.")
+        if column is Column.VERDICT:
+            return verdict_hint(alert)
+        return None
+
+
+def episode_title(kind: str) -> str:
+    """The kind of an episode as a person reads it."""
+    return QCoreApplication.translate("Alerts", "Near miss") if kind == NEAR_MISS else kind_title(kind)
+
+
+def verdict_text(episode: Episode, is_short: bool = False) -> str:
+    """What was said of an episode: a sign and a word, and the label where one was given; in short, that in its place.
+
+    That nobody said why it cried is no label to tell.
+    """
+    if episode.verdict is None:
+        return "–"
+    sign, word = {
+        RIGHT: ("✓", QCoreApplication.translate("Alerts", "Right")),
+        WRONG: ("✕", QCoreApplication.translate("Alerts", "Wrong")),
+        UNSURE: ("?", QCoreApplication.translate("Alerts", "Not sure")),
+    }[episode.verdict]
+    if not episode.label or (episode.label == NO_REASON and episode.verdict_for(NO_REASON) == RIGHT):
+        return f"{sign} {word}"
+    title = label_title(episode.label)
+    return f"{sign} {title}" if is_short else f"{sign} {word}: {title[:1].lower()}{title[1:]}"
+
+
+def verdict_hint(episode: Episode) -> str:
+    """What a verdict means, in a sentence."""
+    if episode.verdict is None:
+        return QCoreApplication.translate("Alerts", "Not reviewed yet.")
+    if episode.verdict == UNSURE:
+        return QCoreApplication.translate("Alerts", "You were not sure what it was.")
+    if episode.is_near_miss:
+        sentences = {
+            RIGHT: QCoreApplication.translate("Alerts", "It did not wake you, and was right."),
+            WRONG: QCoreApplication.translate("Alerts", "It did not wake you, and should have."),
+        }
+    else:
+        sentences = {
+            RIGHT: QCoreApplication.translate("Alerts", "It woke you, and was right."),
+            WRONG: QCoreApplication.translate("Alerts", "It woke you for nothing."),
+        }
+    said = sentences[episode.verdict]
+    if not episode.label:
+        return said
+    return said + " " + QCoreApplication.translate("Alerts", "It was: {label}").format(label=label_title(episode.label))
+
+
+def _header(column: Column) -> str:
+    return {
+        Column.BEGAN: QCoreApplication.translate("Alerts", "Began"),
+        Column.LENGTH: QCoreApplication.translate("Alerts", "Length"),
+        Column.KIND: QCoreApplication.translate("Alerts", "Kind"),
+        Column.LOUDEST: QCoreApplication.translate("Alerts", "Loudest"),
+        Column.REASON: QCoreApplication.translate("Alerts", "Maybe"),
+        Column.CLIP: QCoreApplication.translate("Alerts", "Clip"),
+        Column.VERDICT: QCoreApplication.translate("Alerts", "Review"),
+    }[column]
+
+
+def _sort_value(alert: Episode, column: Column) -> Any:
+    """What orders the rows of a column: numbers, or words."""
+    if column is Column.BEGAN:
+        return alert.began
+    if column is Column.LENGTH:
+        lasted = lasted_seconds(alert)
+        return float("inf") if lasted is None else lasted
+    if column is Column.KIND:
+        return alert.kind
+    if column is Column.LOUDEST:
+        return alert.peak_db
+    if column is Column.REASON:
+        return top_reason(alert.reasons)
+    if column is Column.VERDICT:
+        return verdict_text(alert)
+    return "" if alert.clip is None else alert.clip
+
+
+class AlertsFilter(QSortFilterProxyModel):
+    """Only episodes of one kind whose words hold what is searched for."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._kind = ""
+        self._words: list[str] = []
+
+    def set_kind(self, kind: str) -> None:
+        """``""`` for every alert; ``all`` with near misses; ``clip``: alerts with sound; ``waiting``: not reviewed yet.
+
+        Else a kind of an `Episode`.
+        """
+        self.beginFilterChange()
+        self._kind = kind
+        self.endFilterChange()
+
+    def set_search(self, text: str) -> None:
+        self.beginFilterChange()
+        self._words = text.lower().split()
+        self.endFilterChange()
+
+    def _is_of_kind(self, episode: Episode) -> bool:
+        if self._kind == "all":
+            return True
+        if self._kind == "waiting":
+            return episode.verdict is None and episode.ended is not None
+        if self._kind in ("", "clip"):
+            return not episode.is_near_miss and (self._kind == "" or episode.clip is not None)
+        return episode.kind == self._kind
+
+    def filterAcceptsRow(self, source_row: int, source_parent: _Index) -> bool:
+        model = self.sourceModel()
+        assert isinstance(model, AlertsModel)
+        alert = model.alerts[source_row]
+        if not self._is_of_kind(alert):
+            return False
+        if not self._words:
+            return True
+        parts = (
+            episode_title(alert.kind),
+            verdict_text(alert),
+            clock_text(alert.began, with_seconds=True),
+            day_text(alert.began),
+        )
+        text = " ".join((*parts, reason_hint(alert.reasons), level_text(alert.peak_db))).lower()
+        return all(word in text for word in self._words)
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """The rows stand as in the model, which sorts them."""
+        self.sourceModel().sort(column, order)
+
+    def shown(self) -> list[Episode]:
+        """The episodes that pass, as they are sorted."""
+        return [self.index(row, 0).data(ALERT_ROLE) for row in range(self.rowCount())]

@@ -1,0 +1,224 @@
+"""What the window says: states, durations, reasons and levels in plain words, all of them translatable."""
+
+from __future__ import annotations
+
+import html
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication, QLocale
+
+from babymonitor.core.alerts.sensitivity import NIGHT_HOURS, Rung
+from babymonitor.core.labels import label
+from babymonitor.core.model.detector import Score
+from babymonitor.core.state import Activity, MonitorState
+from babymonitor.ui.parts.theme import Tone
+
+_QUIET_DB = -45.0
+"""Below this a room without a baby's voice is called quiet."""
+
+SURE_SHARE, SURE_MARGIN = 0.40, 0.10
+"""A reason is named from this share on, and only this far ahead of the next: why a baby cries can barely be heard."""
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Wording", text)
+
+
+@dataclass(frozen=True, slots=True)
+class StateWords:
+    """The state line: a headline to be read from two metres, a detail beneath it, and how both look."""
+
+    headline: str
+    detail: str
+    tone: Tone
+    symbol: str
+
+    @property
+    def text(self) -> str:
+        """The whole of it in one line, for tool tips, the tray and screen readers."""
+        return f"{self.headline} — {self.detail}" if self.detail else self.headline
+
+
+def state_words(state: MonitorState, score: Score | None, now: float) -> StateWords:
+    """What to say of a state, given the last (or the mean of the last) scores, at `now` in Unix seconds."""
+    activity = state.activity
+    if activity is Activity.STOPPED:
+        return StateWords(_tr("Stopped"), _tr("nobody is listening — press Start"), Tone.IDLE, "stopped")
+    if activity is Activity.DEAF:
+        detail = state.detail or _tr("no sound arrives, trying again")
+        return StateWords(_tr("NOT LISTENING"), detail, Tone.FAULT, "fault")
+    if activity is Activity.MUTED:
+        detail = state.detail or _tr("the microphone gives nothing but silence")
+        return StateWords(_tr("MUTED"), detail, Tone.FAULT, "muted")
+    if activity is Activity.MODEL_FAILED:
+        detail = state.detail or _tr("loudness wakes you")
+        return StateWords(_tr("The model has failed"), detail, Tone.FAULT, "fault")
+    if activity is Activity.STARTING:
+        return StateWords(_tr("Starting…"), state.detail or _tr("opening the microphone"), Tone.IDLE, "starting")
+    snoozed = "" if state.snoozed_until is None else clock_text(state.snoozed_until)
+    if activity in (Activity.CRYING, Activity.LOUD):
+        lasted = duration_text(now - (state.since if state.since is not None else now))
+        if activity is Activity.LOUD:
+            headline = _tr("Loud for {duration}").format(duration=lasted)
+            parts = [_tr("the model is silent") if state.detail else _tr("the model does not hear crying")]
+        else:
+            headline = _tr("Crying for {duration}").format(duration=lasted)
+            parts = [reason_hint(score.reasons if score is not None else {})]
+        if snoozed:
+            parts.insert(0, _tr("snoozed until {time}").format(time=snoozed))
+        symbol = "bell" if activity is Activity.LOUD else "crying"
+        return StateWords(headline, " · ".join(part for part in parts if part), Tone.CRY, symbol)
+    sound, is_voice = sound_word(score)
+    if snoozed:
+        detail = _tr("the alarm is silent until then") + (f" · {sound}" if sound else "")
+        return StateWords(_tr("Snoozed until {time}").format(time=snoozed), detail, Tone.IDLE, "moon")
+    headline = _tr("Listening · {sound}").format(sound=sound) if sound else _tr("Listening")
+    return StateWords(headline, "", Tone.CALM, "voice" if is_voice else "listening")
+
+
+def sound_word(score: Score | None) -> tuple[str, bool]:
+    """One word for what is heard now, and whether it is a child's voice; empty before anything was judged."""
+    if score is None or not score.probabilities:
+        return "", False
+    name = max(score.probabilities, key=lambda name: score.probabilities[name])
+    if label(name).crying:
+        return _tr("fussing"), True
+    if name == "happy":
+        return _tr("laughing"), True
+    if name == "natural":
+        return _tr("babbling"), True
+    if name != "background":
+        return label_title(name).lower(), True
+    return (_tr("quiet") if score.level_db < _QUIET_DB else _tr("some noise")), False
+
+
+def reason_hint(reasons: Mapping[str, float]) -> str:
+    """The likeliest reason as a hint ("maybe hungry 41 %"), or that it is not sure; empty when nothing was judged."""
+    ranked = sorted(reasons.items(), key=lambda item: item[1], reverse=True)
+    if not ranked:
+        return ""
+    name, share = ranked[0]
+    margin = share - (ranked[1][1] if len(ranked) > 1 else 0.0)
+    if name == "sad" or share < SURE_SHARE or margin < SURE_MARGIN:
+        return _tr("not sure why")
+    return _tr("maybe {reason} {share}").format(reason=label_title(name).lower(), share=percent_text(share))
+
+
+def top_reason(reasons: Mapping[str, float]) -> str:
+    """As `reason_hint`, in the brief form of a table."""
+    return reason_hint(reasons).removeprefix(_tr("maybe ")) or "–"
+
+
+def label_title(name: str) -> str:
+    """A label as a person reads it, in the person's language."""
+    return QCoreApplication.translate("Labels", label(name).title)
+
+
+def short_label_title(name: str) -> str:
+    """The same for a narrow place."""
+    return _tr("Crying, unclear") if name == "sad" else label_title(name)
+
+
+def kind_title(kind: str) -> str:
+    """The kind of an alert as a person reads it."""
+    return {"crying": _tr("Crying"), "loud": _tr("Loud")}.get(kind, kind.replace("_", " ").capitalize())
+
+
+def sensitivity_text(rung: Rung) -> str:
+    """What a sensitivity was measured to give, in one sentence that promises no more than was measured."""
+    if rung.false_alarms_per_hour is None or rung.caught is None:
+        words = _tr(
+            "Crying counts from {share} on; how often that wakes you for nothing, and how many cries it misses, "
+            "was not measured for this model."
+        )
+        return words.format(share=percent_text(rung.start_threshold))
+    alarms = _false_alarms_text(rung.false_alarms_per_hour * NIGHT_HOURS, rung.hours)
+    parts = [alarms[:1].upper() + alarms[1:], _caught_text(rung.caught)]
+    if rung.p95_delay_seconds is not None:
+        parts.append(_tr("nearly always within {n} s").format(n=_up_to_whole(rung.p95_delay_seconds)))
+    elif rung.median_delay_seconds is not None:
+        parts.append(_tr("half of them within {n} s").format(n=_up_to_whole(rung.median_delay_seconds)))
+    return ", ".join(parts) + "."
+
+
+def no_stop_text(start_threshold: float, end_threshold: float) -> str:
+    """Thresholds of which a model's curve knows nothing, and what the slider shows in their place."""
+    words = _tr(
+        "Yours is none of the stops: crying counts from {start} on and ends below {end}. "
+        "What that gives was not measured; the slider shows the nearest stop."
+    )
+    return words.format(start=percent_text(start_threshold), end=percent_text(end_threshold))
+
+
+def _false_alarms_text(a_night: float, hours: float | None) -> str:
+    if a_night == 0:
+        # None in so many hours is not never.
+        if hours is None or hours < 1.5:
+            return _tr("no false alarm in the nights it was tried on")
+        return _tr("no false alarm in the {n} hours it was tried on").format(n=int(hours))
+    if a_night < 2 / 3:
+        return _tr("about 1 false alarm in {n} nights").format(n=round(1 / a_night))
+    count = math.floor(a_night + 0.5)
+    return _tr("about 1 false alarm a night") if count == 1 else _tr("about {n} false alarms a night").format(n=count)
+
+
+def _caught_text(share: float) -> str:
+    of_100 = round(100 * share)
+    if share >= 1:
+        return _tr("caught every cry it was tried on")
+    if of_100 == 100:
+        return _tr("catches more than 99 of 100 cries")
+    return _tr("catches {n} of 100 cries").format(n=of_100) if of_100 else _tr("catches hardly any cry")
+
+
+def _up_to_whole(seconds: float) -> int:
+    return max(1, math.ceil(round(seconds, 1)))
+
+
+def plain(text: str) -> str:
+    """Words that are not ours (a file's name, a stranger's note), for a tool tip or a box: Qt would take them for HTML,
+    and load what they name.
+    """
+    return f'<span style="white-space: pre-wrap">{html.escape(text)}</span>' if "<" in text else text
+
+
+def percent_text(share: float) -> str:
+    return f"{round(100 * share)} %"
+
+
+def level_text(level_db: float) -> str:
+    return _tr("{level} dB").format(level=f"{level_db:.0f}".replace("-", "−"))
+
+
+def duration_text(seconds: float) -> str:
+    """24 s, 3 min 05 s, 1 h 20 min."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return _tr("{seconds} s").format(seconds=whole)
+    if whole < 3600:
+        return _tr("{minutes} min {seconds} s").format(minutes=whole // 60, seconds=f"{whole % 60:02d}")
+    return _tr("{hours} h {minutes} min").format(hours=whole // 3600, minutes=f"{whole % 3600 // 60:02d}")
+
+
+def minutes_text(minutes: float) -> str:
+    """0 min, 7 min, 1 h 20 min: for the morning, when seconds do not matter."""
+    whole = round(minutes)
+    if whole < 60:
+        return _tr("{minutes} min").format(minutes=whole)
+    return _tr("{hours} h {minutes} min").format(hours=whole // 60, minutes=f"{whole % 60:02d}")
+
+
+def clock_text(unix_seconds: float, with_seconds: bool = False) -> str:
+    """Local time of day, 02:40."""
+    return time.strftime("%H:%M:%S" if with_seconds else "%H:%M", time.localtime(unix_seconds))
+
+
+def day_text(unix_seconds: float, pattern: str = "ddd d MMM") -> str:
+    """Local date in the person's language."""
+    local = time.localtime(unix_seconds)
+    from PySide6.QtCore import QDate
+
+    return QLocale().toString(QDate(local.tm_year, local.tm_mon, local.tm_mday), pattern)

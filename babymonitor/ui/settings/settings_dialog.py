@@ -1,0 +1,369 @@
+"""The settings, made from their declarations: a page a section, a field a setting.
+
+Each change holds at once, and there is no OK: a microphone, a volume or a theme is judged by trying it, the monitor
+follows the settings by itself, and nothing is lost when the lid is closed. *Restore defaults* is the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, Qt, Slot
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from babymonitor.core import autostart
+from babymonitor.core.alerts.sensitivity import Rung
+from babymonitor.core.settings import (
+    END_THRESHOLD,
+    LISTEN_AT_START,
+    MICROPHONE,
+    MODEL,
+    SETTINGS,
+    START_THRESHOLD,
+    USE_MODEL_THRESHOLDS,
+    Setting,
+    SettingError,
+    Settings,
+)
+from babymonitor.live.monitor import Monitor
+from babymonitor.ui.parts.choice_view import ChoiceView
+from babymonitor.ui.parts.microphone_view import MicrophoneView
+from babymonitor.ui.parts.switch_view import SwitchView
+from babymonitor.ui.parts.theme import Theme
+from babymonitor.ui.settings.sensitivity_view import SensitivityView
+
+_BY_SLIDER = (START_THRESHOLD, END_THRESHOLD)
+"""Set by the slider for the sensitivity: two ways to the same thing would only confuse."""
+
+
+def _words(text: str) -> str:
+    """A setting's wording in the person's language."""
+    return QCoreApplication.translate("Settings", text)
+
+
+class SettingsDialog(QDialog):
+    """Not modal: an alarm must be answerable while it is open."""
+
+    def __init__(self, monitor: Monitor, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._monitor = monitor
+        self._settings = settings
+        self.fields: dict[str, QWidget] = {}
+        """Per setting's name the widget that holds its value."""
+        self._show_value: dict[str, Callable[[], None]] = {}
+        self.setWindowTitle(self.tr("Settings"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+        self.resize(820, 560)
+        self._build_sections()
+        self._build_foot()
+        self._lay_out()
+
+    # ------------------------------------------------------------------------------------------------------- building
+
+    def _build_sections(self) -> None:
+        self.section_list = QListWidget(self)
+        self.section_list.setAccessibleName(self.tr("Sections"))
+        self.section_pages = QStackedWidget(self)
+        sections = dict.fromkeys(setting.section for setting in SETTINGS if setting.section)
+        for section in sections:
+            self.section_list.addItem(_words(section))
+            self.section_pages.addWidget(self._section_page(section))
+        self.section_list.currentRowChanged.connect(self.section_pages.setCurrentIndex)
+        self.section_list.setCurrentRow(0)
+
+    def _section_page(self, section: str) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(4, 4, 16, 4)
+        column.setSpacing(18)
+        for setting in SETTINGS:
+            if setting.section == section and setting not in _BY_SLIDER:
+                column.addWidget(self._row(setting))
+        if section == LISTEN_AT_START.section:
+            column.addWidget(self._autostart_row())
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(page)
+        return area
+
+    def _row(self, setting: Setting[Any]) -> QWidget:
+        """Title and help at the left, the field at the right; the slider beneath them, for it needs the width."""
+        field, holder = self._field(setting)
+        self.fields[setting.name] = field
+        is_wide = setting.name == USE_MODEL_THRESHOLDS.name
+        return self._line(_words(setting.title), _words(setting.help) if setting.help else "", field, holder, is_wide)
+
+    def _line(self, title: str, help: str, field: QWidget, holder: QWidget, is_wide: bool = False) -> QWidget:
+        row = QWidget()
+        line = QVBoxLayout(row) if is_wide else QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(4 if is_wide else 20)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        title_label = QLabel(title)
+        words.addWidget(title_label)
+        if help:
+            help_label = QLabel(help)
+            help_label.setWordWrap(True)
+            help_label.setProperty("role", "muted")
+            words.addWidget(help_label)
+        field.setAccessibleName(title)
+        if not field.accessibleDescription():
+            field.setAccessibleDescription(help)
+        title_label.setBuddy(field)
+        line.addLayout(words, 1)
+        line.addWidget(holder, 0, Qt.AlignmentFlag(0) if is_wide else Qt.AlignmentFlag.AlignTop)
+        return row
+
+    def _autostart_row(self) -> QWidget:
+        """No setting of ours: the system's own entry is what counts, whoever made or removed it."""
+        self.autostart_switch = self.fields["autostart"] = SwitchView()
+        self._show_value["autostart"] = self._show_autostart
+        self.autostart_switch.clicked.connect(self._on_autostart_clicked)
+        title, help = self.tr("Open when I log in"), self.tr("So that a computer that restarts at night listens again.")
+        return self._line(title, help, self.autostart_switch, self.autostart_switch)
+
+    def _show_autostart(self) -> None:
+        self.autostart_switch.setChecked(autostart.is_on())
+
+    @Slot(bool)
+    def _on_autostart_clicked(self, wanted: bool) -> None:
+        try:
+            autostart.turn_on() if wanted else autostart.turn_off()
+        except OSError as error:
+            self._complain(self.tr("That could not be changed: {error}.").format(error=error.strerror))
+        self._show_autostart()
+
+    def _field(self, setting: Setting[Any]) -> tuple[QWidget, QWidget]:
+        """The widget for a setting's type, and what it is laid out in."""
+        if setting.name == MICROPHONE.name:
+            picker = MicrophoneView(self._monitor, self._settings)
+            picker.setMinimumWidth(230)
+            self._show_value[setting.name] = picker.refresh
+            return picker, picker
+        if setting.name == MODEL.name:
+            return self._model_field()
+        if setting.name == USE_MODEL_THRESHOLDS.name:
+            return self._sensitivity_field()
+        if setting.choices:
+            return self._choice_field(setting)
+        kind = type(setting.default)
+        if kind is bool:
+            return self._check_field(setting)
+        if kind in (int, float):
+            return self._number_field(setting)
+        return self._text_field(setting)
+
+    def _check_field(self, setting: Setting[bool]) -> tuple[QWidget, QWidget]:
+        box = SwitchView()
+        self._bind(setting, lambda: box.setChecked(self._settings[setting]))
+        box.toggled.connect(partial(self._keep, setting))
+        return box, box
+
+    def _number_field(self, setting: Setting[Any]) -> tuple[QWidget, QWidget]:
+        is_whole = type(setting.default) is int
+        box: QSpinBox | QDoubleSpinBox = _WholeBox() if is_whole else _FloatBox()
+        least, most = setting.least, setting.most
+        if isinstance(box, QDoubleSpinBox):
+            # As fine as the limits are: 0.001 needs three places, 0.5 s one.
+            is_share = least is not None and most is not None and most - least < 1.5
+            box.setDecimals(3 if is_share else 1)
+            box.setSingleStep(0.01 if is_share else 1.0 if (most or 0) > 100 else 0.5)
+            box.setRange(-1e9 if least is None else least, 1e9 if most is None else most)
+        else:
+            box.setRange(-(2**31) if least is None else int(least), 2**31 - 1 if most is None else int(most))
+        if setting.unit:
+            box.setSuffix(f" {setting.unit}")
+        # Not while a number is half typed: 6 on the way to 60 must not become the setting.
+        box.setKeyboardTracking(False)
+        box.setMinimumSize(130, 34)
+        self._bind(setting, lambda: box.setValue(self._settings[setting]))
+        box.valueChanged.connect(partial(self._keep, setting))
+        return box, box
+
+    def _choice_field(self, setting: Setting[str]) -> tuple[QWidget, QWidget]:
+        box = ChoiceView()
+        for value, title in setting.choices:
+            box.addItem(_words(title), value)
+        box.setMinimumWidth(160)
+        self._bind(setting, lambda: box.setCurrentIndex(box.findData(self._settings[setting])))
+        box.currentIndexChanged.connect(lambda index: self._keep(setting, box.itemData(index)))
+        return box, box
+
+    def _text_field(self, setting: Setting[str]) -> tuple[QWidget, QWidget]:
+        field = QLineEdit()
+        field.setMinimumWidth(230)
+        self._bind(setting, lambda: field.setText(self._settings[setting]))
+        field.editingFinished.connect(lambda: self._keep(setting, field.text()))
+        return field, field
+
+    def _model_field(self) -> tuple[QWidget, QWidget]:
+        """A path, checked to be a file; whether it is a model is said by the monitor, which tries it."""
+        field = QLineEdit()
+        field.setMinimumWidth(150)
+        field.setPlaceholderText(self.tr("shipped model"))
+        choose = QPushButton(self.tr("Choose…"))
+        choose.setProperty("role", "small")
+        choose.setAutoDefault(False)
+        self._bind(MODEL, lambda: field.setText(self._settings[MODEL]))
+        field.editingFinished.connect(self._on_model_edited)
+        choose.clicked.connect(self._on_choose_model_clicked)
+        self._model_edit = field
+        holder = QWidget()
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(field)
+        row.addWidget(choose)
+        return field, holder
+
+    def _sensitivity_field(self) -> tuple[QWidget, QWidget]:
+        self.sensitivity_view = SensitivityView(self._monitor, self._settings)
+        self.sensitivity_view.rung_chosen.connect(self._on_rung_chosen)
+        self._show_value[USE_MODEL_THRESHOLDS.name] = self.sensitivity_view.refresh
+        return self.sensitivity_view.slider, self.sensitivity_view
+
+    def _build_foot(self) -> None:
+        self.error_label = QLabel(self)
+        self.error_label.setProperty("role", "error")
+        self.error_label.setWordWrap(True)
+        self.error_label.setTextFormat(Qt.TextFormat.PlainText)
+        self.error_label.hide()
+        self.defaults_button = QPushButton(self.tr("Restore defaults"), self)
+        self.defaults_button.setProperty("role", "small")
+        self.defaults_button.setToolTip(self.tr("Every setting of every section, as it came"))
+        self.defaults_button.setAutoDefault(False)
+        self.close_button = QPushButton(self.tr("Done"), self)
+        self.close_button.setProperty("role", "main")
+        self.close_button.setDefault(False)
+        self.close_button.setAutoDefault(False)
+        self.defaults_button.clicked.connect(self.restore_defaults)
+        self.close_button.clicked.connect(self.close)
+
+    def _lay_out(self) -> None:
+        self.section_list.setFixedWidth(170)
+        card = QFrame(self)
+        card.setProperty("role", "card")
+        inner = QVBoxLayout(card)
+        inner.setContentsMargins(18, 18, 6, 14)
+        inner.addWidget(self.section_pages)
+        middle = QHBoxLayout()
+        middle.setSpacing(12)
+        middle.addWidget(self.section_list)
+        middle.addWidget(card, 1)
+        foot = QHBoxLayout()
+        foot_label = QLabel(self.tr("Changes hold at once."))
+        foot_label.setProperty("role", "muted")
+        foot.addWidget(foot_label)
+        foot.addStretch(1)
+        foot.addWidget(self.defaults_button)
+        foot.addWidget(self.close_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.setSpacing(12)
+        column.addLayout(middle, 1)
+        column.addWidget(self.error_label)
+        column.addLayout(foot)
+
+    # --------------------------------------------------------------------------------------------------------- values
+
+    def set_theme(self, theme: Theme) -> None:
+        self.section_list.setFixedWidth(round(theme.text_px * 10.5))
+        self.resize(max(self.width(), 58 * theme.text_px), self.height())
+
+    def show_values(self) -> None:
+        """Every field as the settings are now, without saying that anything was changed."""
+        for name, show in self._show_value.items():
+            blocked = self.fields[name].blockSignals(True)
+            show()
+            self.fields[name].blockSignals(blocked)
+
+    @Slot()
+    def restore_defaults(self) -> None:
+        """All that the dialog shows; what is only remembered (the window's place) stays."""
+        for setting in SETTINGS:
+            if setting.section:
+                self._keep(setting, setting.default)
+        self.show_values()
+
+    def _bind(self, setting: Setting[Any], show: Callable[[], None]) -> None:
+        show()
+        self._show_value[setting.name] = show
+
+    def _keep(self, setting: Setting[Any], value: Any) -> None:
+        """Set and save; if that is refused, say so in one sentence and show the old value again."""
+        try:
+            self._settings[setting] = value
+        except SettingError as error:
+            self._complain(str(error))
+            self.show_values()
+        except OSError as error:
+            self._complain(self.tr("The settings could not be saved: {error}.").format(error=error.strerror or error))
+        else:
+            self.error_label.hide()
+
+    def _complain(self, sentence: str) -> None:
+        self.error_label.setText(sentence)
+        self.error_label.show()
+
+    @Slot()
+    def _on_model_edited(self) -> None:
+        text = self._model_edit.text().strip()
+        if text == self._settings[MODEL]:
+            return
+        if text and not Path(text).is_file():
+            self._complain(self.tr("There is no file {path}; the model in use stays.").format(path=text))
+            self.show_values()
+            return
+        self._keep(MODEL, text)
+
+    @Slot(object)
+    def _on_rung_chosen(self, rung: Rung) -> None:
+        """The thresholds are stored, not the number of the stop: they mean the same to another model."""
+        if not rung.is_recommended:
+            self._keep(END_THRESHOLD, rung.end_threshold)
+            self._keep(START_THRESHOLD, rung.start_threshold)
+        self._keep(USE_MODEL_THRESHOLDS, rung.is_recommended)
+
+    @Slot()
+    def _on_choose_model_clicked(self) -> None:
+        start = self._settings[MODEL]
+        path, _ = QFileDialog.getOpenFileName(self, self.tr("Model file"), start, self.tr("Models (*.onnx *.pt)"))
+        if path:
+            self._model_edit.setText(path)
+            self._on_model_edited()
+
+
+class _WholeBox(QSpinBox):
+    """Leaves the wheel to the page: scrolling past a number must not change it."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+
+class _FloatBox(QDoubleSpinBox):
+    """As `_WholeBox`."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()

@@ -1,0 +1,1 @@
+"""Sound as a picture: the live plot, whole clips, and the editor."""

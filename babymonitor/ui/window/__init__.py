@@ -1,0 +1,1 @@
+"""The main window, its side bar and the tray icon."""
