@@ -36,7 +36,9 @@ from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from benchmarks.measurement import ROOT
 from trainer.audio import augment, synthetic
-from trainer.data.dataset import Clip, Division, draw, group_hash, load, split
+from trainer.data.dataset import Clip, draw
+from trainer.data.readers import load
+from trainer.data.split import Division, group_hash, split
 from trainer.evaluation.metrics import Rounds, rounded
 from trainer.home import rehearsal as rehearsals
 from trainer.home.adapter import Body, in_threads

@@ -25,11 +25,13 @@ import torch
 from torch.nn import functional
 
 from trainer.audio import augment
-from trainer.data.dataset import load, split
 from trainer.data.decoded_audio import Waves, closed
+from trainer.data.readers import load
+from trainer.data.split import split
 from trainer.networks import FAMILIES
 from trainer.training.distributed import keep_memory
-from trainer.windows.sampler import Drawer, WindowMaker
+from trainer.windows.pool import Drawer
+from trainer.windows.sampler import WindowMaker
 
 BATCH = 32
 ALTERED = 0.3

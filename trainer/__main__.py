@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments.words = words
     from babymonitor.core.model.classifier import ModelError
     from babymonitor.core.sound.wave import AudioError
-    from trainer.data.dataset import DataError
+    from trainer.errors import DataError
 
     try:
         status: int = arguments.command(arguments)
@@ -137,7 +137,7 @@ def _teller(arguments: argparse.Namespace) -> Any:
 
 def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
     """The training that the options describe, of one family."""
-    from trainer.data.dataset import DataError
+    from trainer.errors import DataError
     from trainer.networks import FAMILIES
     from trainer.training.train import Request, recipe_of
 
@@ -178,7 +178,7 @@ def _request(arguments: argparse.Namespace, family: str, output: Path) -> Any:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from trainer.data.dataset import DataError
+    from trainer.errors import DataError
     from trainer.networks import FAMILIES
     from trainer.reports.family_report import write_comparison
     from trainer.training.compare_families import compare
@@ -278,8 +278,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from trainer.data.dataset import counted
     from trainer.data.published_corpora import CORPORA, import_corpus
+    from trainer.errors import counted
 
     def notice(sentence: str) -> None:
         print(sentence, file=sys.stderr)

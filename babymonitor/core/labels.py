@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -90,3 +91,18 @@ def canonical(name: str) -> str:
 def label(name: str) -> Label:
     """How to show a label; one outside the vocabulary (a model of one's own) gets a plain look and never alarms."""
     return LABELS.get(name) or Label(name, name.replace("_", " ").capitalize(), "◇", "#7f7f7f")
+
+
+def sides_of(labels: Sequence[str]) -> list[list[int]]:
+    """The labels that are told apart from each other alone: those that cry, then the others; or all, as one side."""
+    crying = [at for at, name in enumerate(labels) if label(name).crying]
+    if not two_sided(labels):
+        return [list(range(len(labels)))]
+    return [crying, [at for at in range(len(labels)) if at not in crying]]
+
+
+def two_sided(labels: Sequence[str]) -> bool:
+    """Whether these are labels of the monitor: some cry, and there is everything else. Then P(crying) has a meaning;
+    a corpus of acted emotions may well have 'sad', but nobody in it cries for being so.
+    """
+    return "background" in labels and any(label(name).crying for name in labels)

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from babymonitor.core.alerts.policy import AlertRules
-
 T = TypeVar("T", bool, int, float, str)
 
 
@@ -237,22 +235,6 @@ class Settings:
     def on_change(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with a setting's name after each change of it."""
         self._listeners.append(listener)
-
-    def alert_rules(self, thresholds: dict[str, float] | None = None) -> AlertRules:
-        """The numbers for an AlertPolicy; `thresholds` are the model's own, used where the person left them on."""
-        start, end = self[START_THRESHOLD], self[END_THRESHOLD]
-        if thresholds is not None and self[USE_MODEL_THRESHOLDS]:
-            start, end = thresholds["start"], thresholds["end"]
-        return AlertRules(
-            start_threshold=start,
-            # An end above the start would end every alert at once.
-            end_threshold=min(end, start),
-            minimum_seconds=self[MINIMUM_SECONDS],
-            end_seconds=self[END_SECONDS],
-            cool_down_seconds=self[COOL_DOWN_SECONDS],
-            repeat_seconds=self[REPEAT_SECONDS],
-            maximum_seconds=self[MAXIMUM_SECONDS],
-        )
 
     def _read(self, path: Path) -> None:
         try:

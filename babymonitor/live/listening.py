@@ -15,7 +15,7 @@ from typing import Protocol
 
 from babymonitor.core.alerts.health import Health, HealthRules, HealthWatch
 from babymonitor.core.alerts.loudness import LoudnessMeter
-from babymonitor.core.alerts.policy import AlertEvent, AlertPolicy, Change
+from babymonitor.core.alerts.policy import AlertEvent, AlertPolicy, AlertRules, Change
 from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import (
     ALARM_SECONDS,
@@ -145,8 +145,8 @@ class Listening:
         self._alarm = alarm
         self._clock = clock
         ids = count(1)
-        self._policy = AlertPolicy(settings.alert_rules(), ids=ids)
-        self._loud_policy = AlertPolicy(settings.alert_rules(), kind="loud", ids=ids)
+        self._policy = AlertPolicy(AlertRules.from_settings(settings), ids=ids)
+        self._loud_policy = AlertPolicy(AlertRules.from_settings(settings), kind="loud", ids=ids)
         self._loudness = LoudnessMeter(ring, settings[LOUD_RISE_DB], None)
         self._scores = 0
         self._alert_since: float | None = None
@@ -185,7 +185,7 @@ class Listening:
 
     def use_rules(self, thresholds: dict[str, float] | None) -> None:
         """Take the numbers from the settings anew; `thresholds` are the model's own."""
-        self._policy.rules = self._settings.alert_rules(thresholds)
+        self._policy.rules = AlertRules.from_settings(self._settings, thresholds)
         if self._record is not None:
             self._record.use_rules(self._policy.rules)
         self._use_loud_rules()
@@ -196,7 +196,7 @@ class Listening:
         Where the model has failed loudness stands in for it: as quick as the model, and by a fixed level too.
         """
         alone = self.health is Health.MODEL_FAILED
-        rules = self._settings.alert_rules()
+        rules = AlertRules.from_settings(self._settings)
         if not alone:
             rules = replace(rules, minimum_seconds=self._settings[LOUD_SECONDS])
         # Loudness is all or nothing: thresholds that suit a probability do not matter to it.

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
 from babymonitor.core import paths
 from babymonitor.core.alerts.health import Health
-from babymonitor.core.alerts.policy import Alert, Change
+from babymonitor.core.alerts.policy import Alert, AlertRules, Change
 from babymonitor.core.history.history import AlertRow, History, HistoryError
 from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.model.detector import Score
@@ -99,7 +99,7 @@ class Monitor(QObject):
         self.model_name = ""
         self.model_path: Path | None = None
         """The file that is asked, which is another than the settings name where that one was refused."""
-        self.start_threshold = settings.alert_rules().start_threshold
+        self.start_threshold = AlertRules.from_settings(settings).start_threshold
         self._model_error = ""
         self._card: SoundCard | None = None
         self._listening: Listening | None = None
@@ -399,7 +399,7 @@ class Monitor(QObject):
             self._model_requested.emit(path)
 
     def _use_rules(self) -> None:
-        self.start_threshold = self.settings.alert_rules(self._thresholds()).start_threshold
+        self.start_threshold = AlertRules.from_settings(self.settings, self._thresholds()).start_threshold
         if self._listening is not None:
             self._listening.use_rules(self._thresholds())
         self.model_changed.emit()

@@ -33,7 +33,8 @@ from benchmarks.hearing.words import told, verdict
 from benchmarks.measurement import ROOT, note, print_machine, print_table
 from benchmarks.yamnet import DEFAULT_FILE, missing
 from trainer.commands import options
-from trainer.data.dataset import DataError, Division
+from trainer.data.split import Division
+from trainer.errors import DataError
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
 SEGMENTS = ROOT / "trainer" / "labelling" / "segments.csv"

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.labels import label
+from babymonitor.core.labels import label, two_sided
 from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.sound.wave import SAMPLE_RATE
 from benchmarks.hearing.listeners import Listener, Ours
 from benchmarks.hearing.material import Material
 from benchmarks.measurement import take_turns
 from resources import synthesise
-from trainer.data.dataset import DataError
+from trainer.errors import DataError
 from trainer.evaluation.judgements import judge, met
 from trainer.evaluation.model_cost import cost_of
-from trainer.evaluation.summary import calibration_alike, figures_of, two_sided
+from trainer.evaluation.summary import calibration_alike, figures_of
 
 STILL_A_CRY = 0.05
 """So few of the cries found when clean may fall below the start threshold for a wideband noise under them."""

@@ -59,7 +59,7 @@ class Ours:
         self.classifier = Classifier(path)
         card = self.classifier.card
         self.name, self.file, self.key = "Baby Monitor", path, key_of("ours", path)
-        self.rules = AlertRules(start_threshold=card.thresholds["start"], end_threshold=card.thresholds["end"])
+        self.rules = AlertRules.of_card(card)
         self.hop = card.hop_samples
 
     def begin(self) -> Session:

@@ -28,8 +28,11 @@ from trainer.audio import synthetic
 from trainer.audio.augment import add
 from trainer.audio.phone_codecs import codec_copy
 from trainer.audio.synthetic import Generator
-from trainer.data.dataset import Clip, DataError, Division, Roots, draw, load
+from trainer.data.dataset import Clip, draw
 from trainer.data.decoded_audio import Waves
+from trainer.data.readers import Roots, load
+from trainer.data.split import Division
+from trainer.errors import DataError
 from trainer.evaluation.judgements import chosen
 from trainer.evaluation.night_composer import BACKGROUNDS, Piece, Stock, gathered
 

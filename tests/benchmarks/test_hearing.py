@@ -25,7 +25,7 @@ from benchmarks.hearing.voter import FEATURES, Voter, frame_features
 from benchmarks.yamnet import DEFAULT_FILE, missing
 from resources import synthesise
 from trainer.audio import synthetic
-from trainer.data.dataset import load
+from trainer.data.readers import load
 from trainer.evaluation.nights import Heard
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "default.onnx"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.settings import (
     ALARM_ON,
     ALARM_VOLUME,
@@ -97,10 +98,10 @@ def test_one_wrong_value_costs_only_itself_and_unknown_ones_are_kept(tmp_path: P
 
 def test_rules_take_the_models_thresholds_unless_told_otherwise() -> None:
     settings = Settings()
-    assert settings.alert_rules({"start": 0.8, "end": 0.4}).start_threshold == 0.8
+    assert AlertRules.from_settings(settings, {"start": 0.8, "end": 0.4}).start_threshold == 0.8
     settings[USE_MODEL_THRESHOLDS] = False
     settings[START_THRESHOLD], settings[END_THRESHOLD] = 0.2, 0.5
-    rules = settings.alert_rules({"start": 0.8, "end": 0.4})
+    rules = AlertRules.from_settings(settings, {"start": 0.8, "end": 0.4})
     assert (rules.start_threshold, rules.end_threshold) == (0.2, 0.2)
 
 

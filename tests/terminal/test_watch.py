@@ -18,7 +18,7 @@ import tiny_model
 from program import babymonitor, loud_night, wav
 
 from babymonitor.core import paths
-from babymonitor.core.alerts.policy import AlertPolicy, Change
+from babymonitor.core.alerts.policy import AlertPolicy, AlertRules, Change
 from babymonitor.core.history.history import History
 from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.detector import Detector
@@ -144,7 +144,7 @@ def live_path(wave: np.ndarray, seed: int) -> list[tuple[str, float]]:
     classifier = Classifier(paths.default_model())
     ring = RingBuffer(30.0)
     detector = Detector(classifier, ring)
-    policy = AlertPolicy(Settings().alert_rules(classifier.card.thresholds))
+    policy = AlertPolicy(AlertRules.from_settings(Settings(), classifier.card.thresholds))
     story, at = [], 0
     while at < wave.size:
         size = int(generator.integers(100, 3000))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from babymonitor.core.model.classifier import Classifier
-from trainer.data.dataset import DataError
+from trainer.errors import DataError
 from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibrated, Calibration
 from trainer.networks.network import Ensemble

@@ -100,7 +100,8 @@ def add_division(sub: argparse.ArgumentParser) -> None:
 
 def division(arguments: argparse.Namespace) -> Any:
     """How a data set is to be divided: the `Division` that the options of `add_division` describe."""
-    from trainer.data.dataset import DataError, Division
+    from trainer.data.split import Division
+    from trainer.errors import DataError
 
     if arguments.fold and not arguments.folds:
         raise DataError(f"--fold {arguments.fold} is one of how many? Say it with --folds.")

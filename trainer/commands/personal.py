@@ -106,7 +106,7 @@ def _rehearsal(arguments: argparse.Namespace) -> int:
 
 def rehearse(arguments: argparse.Namespace, model: Path, event: Callable[[dict[str, Any]], None]) -> None:
     """Write the rehearsal of a model that was just trained with these options; one that cannot be taught has none."""
-    from trainer.data.dataset import DataError
+    from trainer.errors import DataError
     from trainer.home.rehearsal import make, place_beside
 
     try:

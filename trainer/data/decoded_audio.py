@@ -16,7 +16,8 @@ import numpy.typing as npt
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from trainer.audio.phone_codecs import codec_copy, is_coded
-from trainer.data.dataset import Clip, DataSet, Notice, draw
+from trainer.data.dataset import Clip, DataSet, draw
+from trainer.data.readers import Notice
 
 
 def _to_stderr(text: str) -> None:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from babymonitor.core.labels import canonical
 from babymonitor.core.sound.files import AUDIO_SUFFIXES, sound_files
-from trainer.data.dataset import DataError, Notice
+from trainer.data.readers import Notice
+from trainer.errors import DataError
 
 _MARK = ".unfinished"
 """Says of a folder TARGET.part that an import began it, so that the next one may take it away."""

@@ -43,8 +43,7 @@ def onset_delays(classifier: Classifier, clips: Sequence[Clip], waves: Waves, se
 
     A span begins on a grid of 0.256 s, so that a delay is 0.13 s too long on average.
     """
-    thresholds = classifier.card.thresholds
-    rules = AlertRules(start_threshold=thresholds["start"], end_threshold=thresholds["end"])
+    rules = AlertRules.of_card(classifier.card)
     rooms = {"quiet": ("pink", 35.0), "white noise at 10 dB": ("white", 10.0), "white noise at 0 dB": ("white", 0.0)}
     report: dict[str, Any] = {}
     for room, (colour, snr_db) in rooms.items():

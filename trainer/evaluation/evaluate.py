@@ -12,20 +12,23 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.alerts.policy import AlertRules
-from babymonitor.core.labels import label
+from babymonitor.core.labels import label, two_sided
 from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.features import fit_frames, front_end
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.audio.augment import add
-from trainer.data.dataset import Clip, DataError, DataSet, Division, Roots, counted, existing, load
+from trainer.data.dataset import Clip, DataSet
 from trainer.data.decoded_audio import Waves
+from trainer.data.readers import Roots, load
+from trainer.data.split import Division
+from trainer.errors import DataError, counted, existing
 from trainer.evaluation.alert_delay import onset_delays
 from trainer.evaluation.judgements import Judgements, chosen, judge, met
 from trainer.evaluation.metrics import Rounds, rounded
 from trainer.evaluation.model_cost import cost_of
 from trainer.evaluation.robustness import robustness
-from trainer.evaluation.summary import figures_of, of_clips, two_sided
+from trainer.evaluation.summary import figures_of, of_clips
 from trainer.labelling.yamnet_teacher import BABY_CRY, Teacher
 
 FALSE_SHARES = (0.02, 0.01, 0.003, 0.001)

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.model.classifier import Classifier, ModelCard
-from trainer.data.dataset import Clip, DataError, DataSet, Division, group_hash, split
+from trainer.data.dataset import Clip, DataSet
 from trainer.data.decoded_audio import Waves, closed, united
+from trainer.data.split import Division, group_hash, split
+from trainer.errors import DataError
 from trainer.evaluation.metrics import ROUNDS
 from trainer.evaluation.summary import figures_of, of_clips
 from trainer.networks import Front
-from trainer.windows.sampler import fixed_windows
+from trainer.windows.grid import fixed_windows
 
 _AT_ONCE = 32
 """Clips whose windows are held at a time: those of a raw wave are large."""

@@ -26,8 +26,9 @@ from resources import synthesise
 from trainer.audio import synthetic
 from trainer.audio.augment import room_response
 from trainer.audio.synthetic import Generator
-from trainer.data.dataset import Clip, DataError
+from trainer.data.dataset import Clip
 from trainer.data.decoded_audio import Waves
+from trainer.errors import DataError
 from trainer.windows.sampler import stretches
 
 EPISODES_PER_HOUR = 12.0

@@ -22,8 +22,10 @@ from babymonitor.core.model.classifier import Classifier, ModelError
 from babymonitor.core.model.detector import Detector, Score
 from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
-from trainer.data.dataset import DataError, Division, Roots, load
 from trainer.data.decoded_audio import Waves
+from trainer.data.readers import Roots, load
+from trainer.data.split import Division
+from trainer.errors import DataError
 from trainer.evaluation.judgements import chosen, met
 from trainer.evaluation.metrics import Rounds
 from trainer.evaluation.night_composer import (
@@ -250,7 +252,7 @@ def nights(
         raise DataError(f"{model.name} has learnt from these groups: its card is to say what it does elsewhere.")
     stock = gathered(clips, waves)
     thresholds = classifier.card.thresholds
-    rules = AlertRules(start_threshold=thresholds["start"], end_threshold=thresholds["end"])
+    rules = AlertRules.of_card(classifier.card)
     ladder = sorted({*LADDER, thresholds["start"]})
     made, tables = [], []
     outcomes: list[Outcome] = []

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import soxr
 
-from babymonitor.core.labels import label
+from babymonitor.core.labels import label, two_sided
 from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
@@ -20,7 +20,6 @@ from trainer.audio.phone_codecs import through
 from trainer.data.dataset import Clip
 from trainer.data.decoded_audio import Waves
 from trainer.evaluation.judgements import Judgements, judge
-from trainer.evaluation.summary import two_sided
 
 SNRS_DB = (20.0, 10.0, 0.0)
 LONGEST_SECONDS = 60.0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.labels import label
+from babymonitor.core.labels import label, two_sided
 from trainer.evaluation import metrics
 from trainer.evaluation.metrics import Floats, Indices, Names, Rounds, rounded
 
@@ -83,13 +83,6 @@ def figures_of(
         crying = np.array([label(name).crying for name in labels])
         report["crying"] = _of_crying(rows[:, crying].sum(1), crying[truth], drawn)
     return report
-
-
-def two_sided(labels: Sequence[str]) -> bool:
-    """Whether these are labels of the monitor: some cry, and there is everything else. Then P(crying) has a meaning;
-    a corpus of acted emotions may well have 'sad', but nobody in it cries for being so.
-    """
-    return "background" in labels and any(label(name).crying for name in labels)
 
 
 def of_clips(

@@ -23,32 +23,21 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from babymonitor.core.labels import label
+from babymonitor.core.labels import sides_of
 from babymonitor.core.model.classifier import Classifier, ModelCard, decode_golden
 from babymonitor.core.model.features import fit_frames, front_end
-from trainer.data.dataset import DataError
-from trainer.evaluation.summary import two_sided
+from trainer.errors import DataError
+from trainer.model_file.graph_surgery import heads_of
 from trainer.model_file.sealed_file import publish
 
 Floats = npt.NDArray[np.float32]
-
 PREFIX = "taught/"
-EMBEDDING = "cascade/embedding_"
-"""So begins the name of what a head is given that is asked only now and then, see `trainer.model_file.ensemble`."""
 FAINTEST = 1e-7
 """No probability is taken for less: of nothing there is no logarithm."""
 FURTHEST = 8.0
 """In log-odds: how far any sound, however strange to what was taught, can be moved."""
 _GIVEN = f"{PREFIX}given"
 _BATCH = 8
-
-
-def sides_of(labels: Sequence[str]) -> list[list[int]]:
-    """The labels that are told apart from each other alone: those that cry, then the others; or all, as one side."""
-    crying = [at for at, name in enumerate(labels) if label(name).crying]
-    if not two_sided(labels):
-        return [list(range(len(labels)))]
-    return [crying, [at for at in range(len(labels)) if at not in crying]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,29 +173,6 @@ def _session(model: onnx.ModelProto, inputs: Sequence[str]) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
-
-
-def heads_of(model: onnx.ModelProto, labels: int) -> dict[str, int]:
-    """What the linear layers are given that know the labels, and how wide it is: their matrix is called a head's, or
-    has so many rows; or a cascade tells it under `EMBEDDING`.
-    """
-    matrices = {one.name: tuple(one.dims) for one in model.graph.initializer}
-    certain: dict[str, int] = {}
-    likely: dict[str, int] = {}
-    for node in model.graph.node:
-        if node.op_type == "Gemm" and len(node.input) > 1:
-            transposed = any(one.name == "transB" and one.i for one in node.attribute)
-            shape = matrices.get(node.input[1], ())
-            if len(shape) == 2 and shape[0 if transposed else 1] == labels:
-                is_head = node.input[1].endswith("head.weight")
-                (certain if is_head else likely)[node.input[0]] = shape[1 if transposed else 0]
-    told = {one.name: one.type.tensor_type.shape.dim[1].dim_value for one in embeddings_told(model.graph)}
-    return (certain or likely) | told
-
-
-def embeddings_told(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    """What a cascade tells of what the heads in its branch are given."""
-    return [one for one in graph.value_info if EMBEDDING in one.name]
 
 
 def _rename(model: onnx.ModelProto, before: str, after: str) -> None:

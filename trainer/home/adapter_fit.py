@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.labels import label as known_label
-from trainer.home.adapter import FAINTEST, Adapter, Floats, evidence, sides_of
+from babymonitor.core.labels import sides_of
+from trainer.home.adapter import FAINTEST, Adapter, Floats, evidence
 from trainer.home.clip_embeddings import Heard, Projection, View
 
 UNCLEAR = "sad"

@@ -22,7 +22,10 @@ from babymonitor.core.model.detector import Score
 from babymonitor.core.model.score_file import most_telling
 from babymonitor.core.settings import replace_file
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
-from trainer.data.dataset import Clip, DataError, Division, Roots, counted, load
+from trainer.data.dataset import Clip
+from trainer.data.readers import Roots, load
+from trainer.data.split import Division
+from trainer.errors import DataError, counted
 from trainer.evaluation import metrics
 from trainer.evaluation.metrics import Rounds, rounded
 from trainer.evaluation.summary import roc_curve
@@ -85,7 +88,7 @@ def wakes(crying: Floats, ends: npt.NDArray[np.int64], level_db: Floats, card: M
 
     A clip that is over before any alert could be given wakes if all of it is crying: live, it would have gone on.
     """
-    rules = AlertRules(start_threshold=card.thresholds["start"], end_threshold=card.thresholds["end"])
+    rules = AlertRules.of_card(card)
     if (ends[-1] - ends[0]) / SAMPLE_RATE < rules.minimum_seconds:
         return bool((crying >= rules.start_threshold).all())
     policy = AlertPolicy(rules)

@@ -24,7 +24,10 @@ from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.model.features import fit_frames, front_end
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
-from trainer.data.dataset import Clip, DataError, Division, Roots, draw, group_hash, load
+from trainer.data.dataset import Clip, draw
+from trainer.data.readers import Roots, load
+from trainer.data.split import Division, group_hash
+from trainer.errors import DataError
 from trainer.home.adapter import FAINTEST, Body, Floats, in_threads
 from trainer.home.adapter_fit import Known
 from trainer.home.clip_embeddings import Projection

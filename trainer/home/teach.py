@@ -22,7 +22,10 @@ from babymonitor.core.labels import label as known_label
 from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import AudioError
-from trainer.data.dataset import Clip, DataError, Roots, counted, draw, group_hash, load, with_joined_groups
+from trainer.data.dataset import Clip, draw
+from trainer.data.readers import Roots, load, with_joined_groups
+from trainer.data.split import group_hash
+from trainer.errors import DataError, counted
 from trainer.home import old_and_new
 from trainer.home import rehearsal as rehearsals
 from trainer.home.adapter import Adapter, Body, Floats, in_threads

@@ -25,7 +25,9 @@ from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.features import log_mel
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
-from trainer.data.dataset import DataError, load, read_sides
+from trainer.data.readers import load
+from trainer.data.split import read_sides
+from trainer.errors import DataError
 from trainer.labelling.voice_pitch import held_voice
 from trainer.labelling.yamnet_teacher import SLOT, KeptTeacher, Scores, levelled
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from babymonitor.core.sound.wave import Wave
 from trainer.audio.augment import rms
-from trainer.data.dataset import DataError, existing
+from trainer.errors import DataError, existing
 
 CLASSES = 521
 """Of AudioSet, as YAMNet knows them."""

@@ -21,10 +21,10 @@ import numpy as np
 import onnx
 from onnx import compose, helper, numpy_helper
 
+from babymonitor.core.labels import sides_of, two_sided
 from babymonitor.core.model.classifier import Classifier, ModelCard
-from trainer.data.dataset import DataError
-from trainer.evaluation.summary import two_sided
-from trainer.home.adapter import EMBEDDING, embeddings_told, heads_of, sides_of
+from trainer.errors import DataError
+from trainer.model_file.graph_surgery import EMBEDDING, embeddings_told, heads_of
 from trainer.model_file.quantise import folded
 from trainer.model_file.sealed_file import golden_answer, graphs_of, publish
 from trainer.networks.graphs import IR_VERSION

@@ -19,7 +19,7 @@ import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from babymonitor.core.model.classifier import Classifier, ModelCard
-from trainer.data.dataset import DataError
+from trainer.errors import DataError
 from trainer.model_file.sealed_file import golden_answer, publish
 
 GOLDEN_TOLERANCE = 0.03

@@ -20,7 +20,7 @@ from torch import nn
 
 from babymonitor.core.model.classifier import Classifier, ModelCard, ModelError, decode_golden
 from babymonitor.core.model.features import fit_frames, front_end
-from trainer.data.dataset import DataError, existing
+from trainer.errors import DataError, existing
 from trainer.labelling.yamnet_teacher import CLASSES
 from trainer.model_file.export import write_model
 from trainer.model_file.quantise import quantise_model

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from babymonitor.core.model.features import MFCC, FeatureSpec
-from trainer.data.dataset import DataError
+from trainer.errors import DataError
 from trainer.networks import graphs, resnet
 from trainer.networks.network import Network
 from trainer.networks.registry import FAMILIES, Front, family

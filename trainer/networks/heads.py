@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from babymonitor.core.labels import label
+from babymonitor.core.labels import label, two_sided
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class TwoLevel(nn.Module):
     def __init__(self, labels: tuple[str, ...]) -> None:
         super().__init__()
         self.register_buffer("crying", torch.tensor([label(name).crying for name in labels]), persistent=False)
-        self.two_sided = "background" in labels and bool(self.crying.any())
+        self.two_sided = two_sided(labels)
         self.crying_at = [at for at, name in enumerate(labels) if label(name).crying]
         self.other_at = [at for at, name in enumerate(labels) if not label(name).crying]
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from babymonitor.core.model.features import FeatureSpec, front_end, htk_filters, mel_filters
-from trainer.data.dataset import DataError
+from trainer.errors import DataError
 from trainer.networks.network import Network
 from trainer.networks.registry import DEFAULT, FAMILIES, Front, family
 

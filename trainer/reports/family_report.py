@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from trainer.data.dataset import DataError, counted
+from trainer.errors import DataError, counted
 from trainer.reports import svg
 from trainer.reports.html_page import (
     METHOD,

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from babymonitor.core.labels import LABELS
-from trainer.data.dataset import DataError, counted, existing
-from trainer.evaluation.summary import two_sided
+from babymonitor.core.labels import LABELS, two_sided
+from trainer.errors import DataError, counted, existing
 from trainer.reports import svg
 from trainer.reports.family_report import write_comparison
 from trainer.reports.html_page import (

@@ -21,12 +21,14 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from babymonitor.core.labels import two_sided
 from babymonitor.core.model.classifier import Classifier, ModelError
-from trainer.data.dataset import DataError, DataSet, Division
+from trainer.data.dataset import DataSet
 from trainer.data.decoded_audio import Waves
+from trainer.data.split import Division
+from trainer.errors import DataError
 from trainer.evaluation.judgements import Judgements, judge
 from trainer.evaluation.model_cost import cost_of
-from trainer.evaluation.summary import two_sided
 from trainer.model_file.ensemble import combine
 from trainer.networks import FAMILIES
 from trainer.networks.classical import BODY

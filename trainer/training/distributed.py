@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed, nn
 
-from trainer.data.dataset import DataError
+from trainer.errors import DataError
 
 _CPU = torch.device("cpu")
 

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from babymonitor.core.model.classifier import Classifier
-from trainer.data.dataset import DataError
+from trainer.errors import DataError
 from trainer.evaluation.metrics import roc_area
 from trainer.labelling.yamnet_teacher import CLASSES
 from trainer.networks import Front
@@ -28,7 +28,9 @@ from trainer.networks.heads import Calibration, TwoLevel
 from trainer.networks.network import Network, Taught
 from trainer.training.batch_augment import in_noise, masked, mixed, overlaid
 from trainer.training.distributed import World
-from trainer.windows.sampler import BALANCES, Drawer, WindowMaker, Windows
+from trainer.windows.grid import Windows
+from trainer.windows.pool import Drawer
+from trainer.windows.sampler import BALANCES, WindowMaker
 
 Event = Callable[[dict[str, Any]], None]
 

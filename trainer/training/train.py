@@ -19,8 +19,11 @@ from torch import nn
 from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import Classifier
 from trainer.audio import augment
-from trainer.data.dataset import SIDES, DataError, DataSet, Division, Roots, group_hash, load, split
+from trainer.data.dataset import SIDES, DataSet
 from trainer.data.decoded_audio import Waves, closed, united
+from trainer.data.readers import Roots, load
+from trainer.data.split import Division, group_hash, split
+from trainer.errors import DataError
 from trainer.labelling.yamnet_teacher import Teacher
 from trainer.model_file import torch_file
 from trainer.model_file.export import write_model
@@ -31,7 +34,8 @@ from trainer.networks.network import Ensemble, Network
 from trainer.training.calibration import PRIOR, calibrate, group_weights, thresholds
 from trainer.training.distributed import World, join, leave
 from trainer.training.loop import Event, Recipe, fit, logits_of, windows_of
-from trainer.windows.sampler import WindowMaker, Windows, fixed_windows
+from trainer.windows.grid import Windows, fixed_windows
+from trainer.windows.sampler import WindowMaker
 
 
 @dataclass(frozen=True, slots=True)

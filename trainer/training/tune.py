@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainer.data.dataset import DataError
+from trainer.errors import DataError
 from trainer.networks import FAMILIES
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import TwoLevel

@@ -4,21 +4,11 @@ exact, and it needs no state but two numbers.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
-import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +19,9 @@ from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import augment, synthetic
 from trainer.audio.augment import PLAIN, Strength
 from trainer.audio.phone_codecs import codec_copy
-from trainer.data.dataset import Clip, DataError, Span
+from trainer.data.dataset import Clip, Span
 from trainer.data.decoded_audio import Waves
+from trainer.errors import DataError
 from trainer.labelling.yamnet_teacher import Teacher
 from trainer.networks import Front
 from trainer.networks.heads import TwoLevel
@@ -38,7 +29,6 @@ from trainer.networks.heads import TwoLevel
 BALANCES = ("sampling", "weights", "none")
 SHORTEST_EVENT = 0.40
 """Seconds of an event that make a window its own: with less of it, nobody could say what it is."""
-_CHUNK = 64
 _DRAWING = 4
 """To be counted up when windows come to be drawn otherwise: kept pools are then drawn anew."""
 _BANK = 40
@@ -306,98 +296,13 @@ class WindowMaker:
 
     def pool(self, number: int, size: int, first: int = 0) -> Batch:
         """So many windows of one epoch number, drawn here and now; features in half precision to save memory."""
-        return _gathered([self.chunk(number, first + at, min(_CHUNK, size - at)) for at in range(0, size, _CHUNK)])
+        return gathered([self.chunk(number, first + at, min(CHUNK, size - at)) for at in range(0, size, CHUNK)])
 
     def chunk(self, number: int, first: int, count: int) -> Batch:
         """Windows `first` to `first + count` of one epoch number."""
         drawn = [self.draw(number, first + at) for at in range(count)]
         mels, targets, lessons = (np.stack(column) for column in zip(*drawn, strict=True))
         return Batch(mels.astype(np.float16), targets, lessons)
-
-
-class Drawer:
-    """Draws pools of windows ahead of their use, in other processes where that is to be had; `first` is where this
-    training process's part of a pool begins. With a folder `kept`, pools lie there and are drawn once for all families
-    that hear alike.
-
-    Windows are drawn by forked processes (Linux, not in a bundle, where a new process would be a second window);
-    elsewhere in this one, when they are asked for. Both give the same windows.
-    """
-
-    def __init__(self, maker: WindowMaker, size: int, workers: int, first: int = 0, kept: Path | None = None) -> None:
-        self._maker, self._size, self._first, self._kept = maker, size, first, kept
-        self._ahead: dict[int, list[Future[Batch]]] = {}
-        self._processes: ProcessPoolExecutor | None = None
-        if sys.platform == "linux" and not getattr(sys, "frozen", False) and workers > 0:
-            # Inherited by the fork: handed over as an argument, all of the sound would be copied with every chunk.
-            fork = multiprocessing.get_context("fork")
-            self._processes = ProcessPoolExecutor(workers, fork, _inherit, (maker,))
-
-    def _place(self, number: int) -> Path | None:
-        name = f"{self._maker.identity}-{number}-{self._first}-{self._size}.npz"
-        return None if self._kept is None else self._kept / name
-
-    def ahead(self, number: int) -> None:
-        """Begin to draw a pool that will be wanted."""
-        place = self._place(number)
-        if self._processes is not None and number not in self._ahead and not (place and place.is_file()):
-            parts = [(number, self._first + at, min(_CHUNK, self._size - at)) for at in range(0, self._size, _CHUNK)]
-            self._ahead[number] = [self._processes.submit(_inherited_chunk, part) for part in parts]
-
-    def take(self, number: int) -> Batch:
-        """The pool of a number; waits until it is drawn."""
-        place = self._place(number)
-        if place is not None and number not in self._ahead:
-            # One that is damaged, or that another comparison has cleared away meanwhile, is drawn again.
-            with suppress(OSError, ValueError, KeyError, BadZipFile), np.load(place) as stored:
-                return Batch(stored["mels"], stored["targets"], stored["lessons"])
-        if self._processes is None:
-            pool = self._maker.pool(number, self._size, self._first)
-        else:
-            self.ahead(number)
-            if number not in self._ahead:  # it was kept, and is not any more
-                pool = self._maker.pool(number, self._size, self._first)
-            else:
-                pool = self._drawn(number)
-        if place is not None:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            partial = place.with_suffix(f".{os.getpid()}.part")
-            with partial.open("wb") as file:
-                np.savez(file, **{name: getattr(pool, name) for name in Batch.__slots__})
-            partial.replace(place)
-        return pool
-
-    def _drawn(self, number: int) -> Batch:
-        try:
-            return _gathered([part.result() for part in self._ahead.pop(number)])
-        except BrokenProcessPool as error:
-            raise DataError(
-                "A process that draws windows was ended by the system, most likely for want of memory: fewer "
-                "--epoch-windows need less."
-            ) from error
-
-    def close(self) -> None:
-        if self._processes is not None:
-            self._processes.shutdown(wait=True, cancel_futures=True)
-
-
-_inherited: list[WindowMaker] = []
-
-
-def _inherit(maker: WindowMaker) -> None:
-    _inherited[:] = [maker]
-    # Ctrl-C is for the trainer to answer; it ends its helpers itself. Killed, it cannot: then the system does.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
-def _inherited_chunk(what: tuple[int, int, int]) -> Batch:
-    return _inherited[0].chunk(*what)
-
-
-def _gathered(chunks: Sequence[Batch]) -> Batch:
-    return Batch(*(np.concatenate([getattr(one, name) for one in chunks]) for name in Batch.__slots__))
 
 
 def kinds_of(clips: Sequence[Clip]) -> dict[str, str]:
@@ -427,42 +332,8 @@ def _label_shares(labels: tuple[str, ...]) -> npt.NDArray[np.float64]:
     return total
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Windows to judge by: mels (N, rows, frames), label per window, and the group and clip each is from."""
-
-    mels: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-    groups: npt.NDArray[np.str_]
-    clips: npt.NDArray[np.str_]
+CHUNK = 64
 
 
-def fixed_windows(
-    clips: Sequence[Clip], waves: Waves, labels: tuple[str, ...], front: Front, per_span: int = 6
-) -> Windows:
-    """Unaltered windows on a grid over every span, at most `per_span` of each: for calibration and evaluation."""
-    samples = front.features.samples(front.window_frames)
-    window = samples / SAMPLE_RATE
-    mels, targets, groups, names = [], [], [], []
-    for clip in clips:
-        for run in stretches(clip):
-            for span in run:
-                if span.label not in labels or span.end - span.start < min(SHORTEST_EVENT, clip.seconds() - 0.01):
-                    continue
-                low, high = (span.start, span.end) if not label(span.label).crying else (run[0].start, run[-1].end)
-                first = min(max(low, span.start + SHORTEST_EVENT - window), max(low, high - window))
-                last = max(first, min(high - window, span.end - SHORTEST_EVENT))
-                count = int(np.clip((last - first) // 0.768 + 1, 1, per_span))
-                for start in np.linspace(first, last, count):
-                    begin = int(start * SAMPLE_RATE)
-                    stop = min(int(high * SAMPLE_RATE), begin + samples)
-                    wave = waves.read(clip.path, begin, stop)
-                    if wave.size < front.features.n_fft:
-                        continue
-                    mels.append(fit_frames(front_end(wave, front.features), front.window_frames))
-                    targets.append(labels.index(span.label))
-                    groups.append(clip.group)
-                    names.append(clip.path)
-    if not mels:
-        raise DataError("There is not a single window to judge by.")
-    return Windows(np.stack(mels), np.array(targets), np.array(groups), np.array(names))
+def gathered(chunks: Sequence[Batch]) -> Batch:
+    return Batch(*(np.concatenate([getattr(one, name) for one in chunks]) for name in Batch.__slots__))

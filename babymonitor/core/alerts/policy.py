@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import count
 
+from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.model.detector import Score
+from babymonitor.core.settings import (
+    COOL_DOWN_SECONDS,
+    END_SECONDS,
+    END_THRESHOLD,
+    MAXIMUM_SECONDS,
+    MINIMUM_SECONDS,
+    REPEAT_SECONDS,
+    START_THRESHOLD,
+    USE_MODEL_THRESHOLDS,
+    Settings,
+)
 from babymonitor.core.sound.levels import SILENCE_DB
 
 
@@ -31,6 +43,31 @@ class AlertRules:
     cool_down_seconds: float = 5.0
     repeat_seconds: float = 60.0
     maximum_seconds: float = 900.0
+
+    @classmethod
+    def of_card(cls, card: ModelCard) -> AlertRules:
+        """The rules as a model's card has them: its own thresholds, everything else as the program is delivered."""
+        return cls(start_threshold=card.thresholds["start"], end_threshold=card.thresholds["end"])
+
+    @classmethod
+    def from_settings(cls, settings: Settings, thresholds: Mapping[str, float] | None = None) -> AlertRules:
+        """The rules as the person set them.
+
+        thresholds: the model's own, ``start`` and ``end``; they are used where the person left them on.
+        """
+        start, end = settings[START_THRESHOLD], settings[END_THRESHOLD]
+        if thresholds is not None and settings[USE_MODEL_THRESHOLDS]:
+            start, end = thresholds["start"], thresholds["end"]
+        return cls(
+            start_threshold=start,
+            # An end above the start would end every alert at once.
+            end_threshold=min(end, start),
+            minimum_seconds=settings[MINIMUM_SECONDS],
+            end_seconds=settings[END_SECONDS],
+            cool_down_seconds=settings[COOL_DOWN_SECONDS],
+            repeat_seconds=settings[REPEAT_SECONDS],
+            maximum_seconds=settings[MAXIMUM_SECONDS],
+        )
 
     def windows_up(self, hop_seconds: float) -> int:
         """How many windows in a row must be up before anyone is woken."""

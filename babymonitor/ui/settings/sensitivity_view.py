@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.alerts.sensitivity import Rung, nearest, rungs
 from babymonitor.core.settings import LOUD_ALERTS, MINIMUM_SECONDS, START_THRESHOLD, USE_MODEL_THRESHOLDS, Settings
 from babymonitor.live.monitor import Monitor
@@ -116,7 +117,7 @@ class SensitivityView(QWidget):
         """Whether crying is counted by this stop; thresholds of another model or of `--set` may be no stop of this."""
         if self._settings[USE_MODEL_THRESHOLDS]:
             return rung.is_recommended
-        rules = self._settings.alert_rules()
+        rules = AlertRules.from_settings(self._settings)
         pairs = ((rung.start_threshold, rules.start_threshold), (rung.end_threshold, rules.end_threshold))
         return all(math.isclose(its, ours, abs_tol=1e-6) for its, ours in pairs)
 
@@ -125,7 +126,7 @@ class SensitivityView(QWidget):
             return self.tr("The model is being opened…")
         if self._is_in_force(rung):
             return sensitivity_text(rung)
-        rules = self._settings.alert_rules()
+        rules = AlertRules.from_settings(self._settings)
         return no_stop_text(rules.start_threshold, rules.end_threshold)
 
     def _notes(self, rung: Rung | None) -> list[str]:

@@ -14,8 +14,10 @@ import torch
 from made_data import read_manifest, write_manifest
 
 from trainer.__main__ import main
-from trainer.data.dataset import DataError, Division, load, split
 from trainer.data.decoded_audio import Waves, closed, united
+from trainer.data.readers import load
+from trainer.data.split import Division, split
+from trainer.errors import DataError
 from trainer.networks.heads import TwoLevel
 from trainer.training.loop import Recipe
 from trainer.training.train import Request, train

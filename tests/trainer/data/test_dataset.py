@@ -20,8 +20,11 @@ from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.audio.phone_codecs import available, codec_copy
-from trainer.data.dataset import SIDES, DataError, Division, Span, load, read_segments, split
+from trainer.data.dataset import SIDES, Span
 from trainer.data.decoded_audio import Waves, closed, united
+from trainer.data.readers import load, read_segments
+from trainer.data.split import Division, split
+from trainer.errors import DataError
 
 SEGMENTS = REPOSITORY / "trainer" / "labelling" / "segments.csv"
 

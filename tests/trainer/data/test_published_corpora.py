@@ -16,9 +16,12 @@ from made_data import SHARED_DATA, read_manifest
 
 from babymonitor.core.labels import LABELS, canonical
 from trainer.__main__ import main
-from trainer.data.dataset import SIDES, DataError, load, split
+from trainer.data.dataset import SIDES
 from trainer.data.decoded_audio import Waves
 from trainer.data.published_corpora import CORPORA, Imported, import_corpus
+from trainer.data.readers import load
+from trainer.data.split import split
+from trainer.errors import DataError
 
 UUID = "0D1AD73E-4C5E-45F3-85C4-9A3CB71E8856"
 

@@ -21,8 +21,10 @@ from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.__main__ import main
 from trainer.audio import synthetic
-from trainer.data.dataset import DataError, group_hash, load
 from trainer.data.decoded_audio import Waves, closed
+from trainer.data.readers import load
+from trainer.data.split import group_hash
+from trainer.errors import DataError
 from trainer.evaluation.night_composer import (
     BACKGROUNDS,
     DEVICES,

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pytest
 from sklearn import metrics as reference
 
+from babymonitor.core.labels import two_sided
 from trainer.evaluation import metrics
-from trainer.evaluation.summary import calibration_alike, figures_of, of_clips, roc_curve, two_sided
+from trainer.evaluation.summary import calibration_alike, figures_of, of_clips, roc_curve
 
 LABELS = ("angry", "calm", "happy", "sad")
 

@@ -20,7 +20,7 @@ from babymonitor.core.sound.ring import RingBuffer
 from resources import synthesise
 from trainer.__main__ import main
 from trainer.audio import synthetic
-from trainer.data.dataset import load
+from trainer.data.readers import load
 from trainer.evaluation.judgements import met
 from trainer.home import teach
 from trainer.home.adapter import Adapter, Body, moved_answers

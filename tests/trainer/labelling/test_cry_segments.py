@@ -11,8 +11,9 @@ import pytest
 import soundfile
 
 from trainer.__main__ import main
-from trainer.data.dataset import Division, load, split
 from trainer.data.published_corpora import import_corpus
+from trainer.data.readers import load
+from trainer.data.split import Division, split
 from trainer.labelling import cry_segments
 from trainer.labelling import yamnet_teacher as teacher_module
 from trainer.labelling.cry_segments import Heard, finer, label_corpus, reason, spans, teach, witness

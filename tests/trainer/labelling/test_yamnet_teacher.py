@@ -16,14 +16,17 @@ from babymonitor.core.sound.wave import Wave
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.audio.augment import NIGHT, PLAIN, Strength
-from trainer.data.dataset import DataError, Division, load, split
 from trainer.data.decoded_audio import Waves, closed
+from trainer.data.readers import load
+from trainer.data.split import Division, split
+from trainer.errors import DataError
 from trainer.labelling.yamnet_teacher import BABY_CRY, CLASSES, Teacher
 from trainer.networks import FAMILIES
 from trainer.networks.heads import TwoLevel
 from trainer.training.loop import Recipe, fit, lesson_loss
 from trainer.training.train import Request, prepared, train
-from trainer.windows.sampler import ASKED_ALONE, WindowMaker, fixed_windows
+from trainer.windows.grid import fixed_windows
+from trainer.windows.sampler import ASKED_ALONE, WindowMaker
 
 SPEECH = 0
 

@@ -14,7 +14,7 @@ import torch
 from babymonitor.core.model.classifier import GOLDEN_TOLERANCE, Classifier, decode_golden, encode_golden
 from babymonitor.core.model.features import front_end
 from trainer.audio import synthetic
-from trainer.data.dataset import DataError
+from trainer.errors import DataError
 from trainer.model_file.export import golden_pair, golden_wave, graph, write_model
 from trainer.networks import FAMILIES
 from trainer.networks.classical import Estimator, Machine, XGBoost

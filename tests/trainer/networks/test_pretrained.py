@@ -13,7 +13,7 @@ import torch
 
 from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
-from trainer.data.dataset import DataError
+from trainer.errors import DataError
 from trainer.model_file import torch_file
 from trainer.model_file.export import write_model
 from trainer.networks import FAMILIES

@@ -17,7 +17,9 @@ from babymonitor.core.model.features import front_end
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import Wave
 from trainer.audio import synthetic
-from trainer.data.dataset import DataError, Division, load
+from trainer.data.readers import load
+from trainer.data.split import Division
+from trainer.errors import DataError
 from trainer.networks import FAMILIES
 from trainer.networks.heads import TwoLevel
 from trainer.networks.yamnet import TUNED_FRAMES, Convolution, TunedYamnet, Yamnet, published

@@ -23,8 +23,9 @@ from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.sound.wave import SAMPLE_RATE
 from trainer.__main__ import main
 from trainer.audio.augment import active_rms, rms
-from trainer.data.dataset import DataError, load
 from trainer.data.decoded_audio import Waves, closed
+from trainer.data.readers import load
+from trainer.errors import DataError
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.model_cost import cost_of
 from trainer.evaluation.robustness import choose, conditions

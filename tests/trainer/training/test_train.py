@@ -16,7 +16,7 @@ import torch
 
 from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
-from trainer.data.dataset import DataError
+from trainer.errors import DataError
 from trainer.model_file.torch_file import take_over
 from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel

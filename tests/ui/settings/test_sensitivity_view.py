@@ -11,6 +11,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QSlider, QStyle, QStyleOptionSlider
 from pytestqt.qtbot import QtBot
 
+from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.settings import (
     END_THRESHOLD,
     LOUD_ALERTS,
@@ -71,7 +72,9 @@ def test_keys_move_it_the_sentence_follows_and_the_alarm_takes_it_at_once(
     qtbot.keyClick(view.slider, Qt.Key.Key_Right)
     assert view.sentence_label.text().startswith("About 5 false alarms a night, catches 99 of 100 cries")
     assert monitor.start_threshold == 0.3
-    assert settings.alert_rules(monitor.card.thresholds if monitor.card else None).end_threshold == pytest.approx(0.15)
+    assert AlertRules.from_settings(
+        settings, monitor.card.thresholds if monitor.card else None
+    ).end_threshold == pytest.approx(0.15)
     saved = Settings(settings.path)
     assert (saved[USE_MODEL_THRESHOLDS], saved[START_THRESHOLD]) == (False, 0.3)
     qtbot.keyClick(view.slider, Qt.Key.Key_Home)
