@@ -192,7 +192,7 @@ def test_one_that_outlived_its_program_is_ended_and_nobody_else(
 ) -> None:
     with qtbot.waitSignal(trainer.event_arrived, timeout=END_MS):
         trainer.start(teaching(library))
-    run = trainer.training.train
+    run = trainer.run
     assert run is not None
     assert run.trainer == trainer.process_id
     end_orphan(mark(begin(run.request), "running", trainer=os.getpid()))  # another process has that number now

@@ -226,7 +226,7 @@ RECORDING_FOR_EVER = """
 import sys, time
 import numpy as np
 from PySide6.QtCore import QCoreApplication, QTimer
-from babymonitor.core.sound.files import RingBuffer
+from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.live.record.recorder import Recorder
 
 app = QCoreApplication([])
