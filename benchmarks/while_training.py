@@ -103,7 +103,7 @@ def _listen(monitor: Any, seconds: float, epochs: list[int] | None = None) -> Tu
         ends.append(score.end_sample)
         late.append((monitor.ring.written - score.end_sample) / monitor.ring.sample_rate)
 
-    microphone = monitor._listening.source  # no part of the app asks for its counters
+    microphone = monitor._room.listening.source  # no part of the app asks for its counters
     overflows, gaps, cut_at = microphone.overflows, len(monitor.history.gaps()), monitor.ring.cut_at
     trained = len(epochs or ())
     monitor.scored.connect(on_scored)

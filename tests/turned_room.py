@@ -8,16 +8,41 @@ import numpy as np
 
 from babymonitor.core.alerts.health import Health
 from babymonitor.core.alerts.policy import Change
+from babymonitor.core.happenings import AlertHappened, Happening, HealthChanged
 from babymonitor.core.history.history import History
 from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, END_SECONDS, Settings
 from babymonitor.core.sound.ring import RingBuffer
-from babymonitor.live.listening import AlertHappened, Happening, HealthChanged, Listening
+from babymonitor.live.listening import Listening
+from babymonitor.live.own_sound import OwnSound
 from babymonitor.live.record.clip_writer import ClipWriter
-from babymonitor.live.record.night_record import NightRecord
+from babymonitor.live.room import Room
 from babymonitor.live.sound_card import SoundCardError
+from babymonitor.live.waker import Waker
 
 STEP = 0.25
+
+
+class SeenAlarm:
+    """An alarm that can be seen to sound, until it is stopped. given: what it was asked for, in order."""
+
+    def __init__(self) -> None:
+        self.sounding = False
+        self.given: list[str] = []
+
+    def crying(self) -> str:
+        return self._sound("crying")
+
+    def health(self) -> str:
+        return self._sound("health")
+
+    def _sound(self, kind: str) -> str:
+        self.sounding = True
+        self.given.append(kind)
+        return ""
+
+    def stop(self) -> None:
+        self.sounding = False
 
 
 class TurnedMicrophone:
@@ -54,10 +79,10 @@ class TurnedMicrophone:
             self.ring.write(np.asarray(self._generator.standard_normal(4000) * self.amplitude, np.float32))
 
 
-class Room:
-    """A listening, turned a quarter of a second at a time; the detector is the test."""
+class TurnedRoom:
+    """A room with its listening, turned a quarter of a second at a time; the detector is the test."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "") -> None:
         self.ring = RingBuffer(180.0)
         self.microphone = TurnedMicrophone(self.ring)
         self.settings = Settings()
@@ -65,22 +90,39 @@ class Room:
         self.settings[CLIP_BEFORE_SECONDS], self.settings[CLIP_AFTER_SECONDS] = 2.0, 1.0
         self.history = History(folder / "history.sqlite")
         self.clips = ClipWriter(folder / "clips", 16000)
-        record = NightRecord(self.ring, self.settings, self.history, self.clips)
         self.now = 100.0
-        self.listening = Listening(self.ring, self.microphone, self.settings, record, None, lambda: self.now)
         self.happened: list[Happening] = []
-        self.listening.start()
+        self.waker = Waker(self.settings, None, lambda: self.now)
+        self.own_sound = OwnSound(lambda: self.waker.is_sounding)
+        self.room = Room(
+            name,
+            self.settings,
+            self.waker,
+            self.own_sound,
+            self.happened.append,
+            self.history,
+            self.clips,
+            lambda: self.now,
+            self.ring,
+        )
+        self.room.start(self.microphone)
+
+    @property
+    def listening(self) -> Listening:
+        """The stretch of listening that lasts."""
+        assert self.room.listening is not None
+        return self.room.listening
 
     def run(self, seconds: float, crying: float | None = 0.01) -> None:
         """Time goes by; crying: what the detector says, None when it says nothing."""
         for _ in range(round(seconds / STEP)):
             self.now += STEP
-            self.happened += self.listening.tick()
+            self.room.tick()
             if crying is not None and self.microphone.there:
                 seconds_heard = self.ring.written / 16000
                 probabilities = {"sad": crying, "natural": 0.0, "background": 1 - crying}
                 score = Score(self.ring.written, seconds_heard, crying, -30.0, probabilities, {"sad": 1.0})
-                self.happened += self.listening.take(score)
+                self.room.take(score)
 
     def health(self) -> list[Health]:
         return [happening.health for happening in self.happened if isinstance(happening, HealthChanged)]
@@ -95,6 +137,6 @@ class Room:
         return [(event.alert.kind, event.change.value, event.alarms) for event in alerts]
 
     def end(self) -> None:
-        self.happened += self.listening.stop()
+        self.room.stop()
         self.clips.close()
-        self.happened += self.listening.kept()
+        self.room.tick()

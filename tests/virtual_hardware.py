@@ -108,6 +108,18 @@ class VirtualSoundCard:
         self._modules = []
         return pulled
 
+    @contextlib.contextmanager
+    def second_microphone(self, name: str = "second") -> Iterator[str]:
+        """Plug in another microphone, which hears the same room. Yields its name; a refresh of the card finds it."""
+        module = self._pactl("load-module", "module-remap-source", "master=crib.monitor", f"source_name={name}")
+        configuration = self.folder / "alsa.conf"
+        configuration.write_text(f'{_ALSA}pcm.{name} {{ type pulse device "{name}" }}\n')
+        try:
+            yield name
+        finally:
+            configuration.write_text(_ALSA)
+            self._pactl("unload-module", module)
+
     def play(self, wave: npt.NDArray[np.float32], sample_rate: int = 16000) -> subprocess.Popen[bytes]:
         """Let the microphone hear (samples,); returns at once."""
         path = self.folder / f"{len(self._players)}.wav"

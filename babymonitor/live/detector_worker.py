@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -19,10 +20,13 @@ _POLL_MS = 40
 
 
 class DetectorWorker(QObject):
-    """Lives in a QThread; polls the ring and asks the model. Only signals leave it."""
+    """Lives in a QThread; polls the rings of all rooms and asks one model in turn. Only signals leave it.
 
-    scored = Signal(object)
-    """core.detector.Score"""
+    rings: by the room's name.
+    """
+
+    scored = Signal(str, object)
+    """The room's name and its core.model.detector.Score."""
     model_opened = Signal(object, str)
     """core.classifier.ModelCard and the file's path: this model is asked from now on."""
     model_refused = Signal(str)
@@ -33,10 +37,11 @@ class DetectorWorker(QObject):
     """The key of `guess`, the mean probability of each label (empty where none could be had), the highest P(crying)."""
     stopped = Signal()
 
-    def __init__(self, ring: RingBuffer) -> None:
+    def __init__(self, rings: Mapping[str, RingBuffer]) -> None:
         super().__init__()
-        self._ring = ring
-        self._detector: Detector | None = None
+        self._rings = dict(rings)
+        self._classifier: Classifier | None = None
+        self._detectors: dict[str, Detector] = {}
         self._timer: QTimer | None = None
         self._idle_timer: QTimer | None = None
         self._wishes = 0
@@ -66,14 +71,14 @@ class DetectorWorker(QObject):
         """
         wanted = Path(path) if path else paths.default_model()
         self._wishes += 1
-        if self._detector is not None:
+        if self._classifier is not None:
             opener = threading.Thread(target=self._open_aside, args=(self._wishes, wanted), name="model", daemon=True)
             self._openers = [*(each for each in self._openers if each.is_alive()), opener]
             opener.start()
             return
         try:
             classifier = Classifier(wanted)
-            self._detector = Detector(classifier, self._ring)
+            self._detectors = {room: Detector(classifier, ring) for room, ring in self._rings.items()}
         except ModelError as error:
             if wanted != paths.default_model():
                 self.model_refused.emit(f"{error} The shipped model is used instead.")
@@ -81,6 +86,7 @@ class DetectorWorker(QObject):
             else:
                 self.failed.emit(str(error))
             return
+        self._classifier = classifier
         self.model_opened.emit(classifier.card, str(wanted))
 
     def wait_for_opening(self, seconds: float) -> bool:
@@ -99,15 +105,17 @@ class DetectorWorker(QObject):
         """Between two windows, take the model that was opened aside, if it is still the one that is wanted."""
         while self._opened:
             wish, path, opened = self._opened.popleft()
-            if wish != self._wishes or self._detector is None:
+            if wish != self._wishes or self._classifier is None:
                 continue
             try:
                 if isinstance(opened, str):
                     raise ModelError(opened)
-                self._detector.use(opened)
+                for detector in self._detectors.values():
+                    detector.use(opened)
             except ModelError as error:
                 self.model_refused.emit(f"{error} The model in use goes on.")
                 continue
+            self._classifier = opened
             self._guess_anew()
             self.model_opened.emit(opened.card, str(path))
 
@@ -134,13 +142,12 @@ class DetectorWorker(QObject):
 
     @Slot()
     def _on_timeout(self) -> None:
-        if self._detector is None:
-            return
         self._swap()
         try:
-            # More than one where the machine was busy for a moment.
-            while (score := self._detector.poll()) is not None:
-                self.scored.emit(score)
+            for room, detector in self._detectors.items():
+                # More than one where the machine was busy for a moment.
+                while (score := detector.poll()) is not None:
+                    self.scored.emit(room, score)
         except ModelError as error:
             self.failed.emit(str(error))
 
@@ -165,14 +172,14 @@ class DetectorWorker(QObject):
         """Begin with what was asked for last; whether there is anything."""
         while self._asked:
             key, wave = self._asked.popitem()
-            if self._detector is not None:
-                self._guess = key, wave, Guess(wave, self._detector.classifier)
+            if self._classifier is not None:
+                self._guess = key, wave, Guess(wave, self._classifier)
                 return True
             self.guessed.emit(key, {}, 0.0)
         return False
 
     def _guess_anew(self) -> None:
         """Another model is in use: what was half judged by the old one is judged by this one."""
-        if self._guess is not None and self._detector is not None:
+        if self._guess is not None and self._classifier is not None:
             key, wave, _ = self._guess
-            self._guess = key, wave, Guess(wave, self._detector.classifier)
+            self._guess = key, wave, Guess(wave, self._classifier)

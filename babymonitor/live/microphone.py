@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from babymonitor.core.sound.levels import ClippingMeter
 from babymonitor.core.sound.resample import StreamResampler
 from babymonitor.core.sound.ring import OverrunError, RingBuffer
-from babymonitor.live.sound_card import SoundCard, close_stream
+from babymonitor.live.sound_card import SoundCard, SoundCardError, close_stream
 
 _CAPTURE_SECONDS = 10.0
 _USUAL_RATE = 48000
@@ -37,6 +38,11 @@ class Microphone:
         self._pumped = 0
         self._clipping = ClippingMeter()
         self._resampler = StreamResampler(ring.sample_rate, ring.sample_rate)
+        card.add_microphone(self)
+
+    @property
+    def is_open(self) -> bool:
+        return self._stream is not None
 
     @property
     def finished(self) -> bool:
@@ -60,8 +66,18 @@ class Microphone:
     def reopen(self) -> None:
         """Look for microphones again and listen to the wanted one, or else the system's choice."""
         self.close()
-        self._card.refresh()
+        self._card.refresh(self)
         self.open()
+
+    def suspend(self) -> None:
+        """PortAudio is about to be initialised anew, for another microphone: let go of the stream."""
+        self.pump()
+        self.close()
+
+    def resume(self) -> None:
+        """Go on after `suspend`; where that is not possible the missing samples are noticed by whoever listens."""
+        with contextlib.suppress(SoundCardError):
+            self.open()
 
     def close(self) -> None:
         """Stop listening. Safe at any time."""

@@ -1,52 +1,54 @@
-"""The running monitor without pixels: `Listening` with Qt's timers, threads and signals around it."""
+"""The running monitor without pixels: rooms, with Qt's timers, threads and signals around them."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-import time
+from functools import singledispatchmethod
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
 from babymonitor.core import paths
 from babymonitor.core.alerts.health import Health
-from babymonitor.core.alerts.policy import Alert, AlertRules, Change
-from babymonitor.core.history.history import AlertRow, History, HistoryError
+from babymonitor.core.alerts.policy import AlertRules, Change
+from babymonitor.core.happenings import (
+    AlertHappened,
+    ClipSaved,
+    Complaint,
+    Happening,
+    NearMissSaved,
+    Scored,
+    StateChanged,
+)
+from babymonitor.core.history.history import History
 from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import MICROPHONE, MODEL, SNOOZE_MINUTES, Settings
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.ring import RingBuffer
-from babymonitor.core.sound.wave import AudioError, Wave
-from babymonitor.core.state import Activity, MonitorState
+from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
+from babymonitor.core.state import MonitorState
 from babymonitor.live import torch_conversion
 from babymonitor.live.alarm import Alarm
 from babymonitor.live.detector_worker import DetectorWorker
 from babymonitor.live.garbage_collector import GarbageCollector
+from babymonitor.live.health_keeper import WITHOUT_SOUND
 from babymonitor.live.keep_awake import KeepAwake
-from babymonitor.live.listening import (
-    RING_SECONDS,
-    AlertHappened,
-    ClipSaved,
-    Complaint,
-    Happening,
-    Listening,
-    NearMissSaved,
-)
 from babymonitor.live.microphone import Microphone
+from babymonitor.live.own_sound import OwnSound
 from babymonitor.live.record.clip_writer import ClipWriter
-from babymonitor.live.record.night_record import NightRecord
 from babymonitor.live.record.recorder import Recorder
+from babymonitor.live.room import Room
 from babymonitor.live.sound_card import SoundCard, SoundCardError
 from babymonitor.live.speaker import Speaker
 from babymonitor.live.torch_conversion_worker import ModelFilesWorker
+from babymonitor.live.waker import Waker
 
 _TICK_MS = 30
 _AWAKE_MS = 3000
 _PLAYBACK_RATE = 44100
 _LONGEST_END_MS = 5000
-_WITHOUT_SOUND = (Health.DEAF, Health.MUTED)
 
 _left_behind: list[tuple[QThread, DetectorWorker]] = []
 """Detector threads that did not end in time. They are kept here: Qt aborts when one is destroyed while it runs."""
@@ -58,8 +60,14 @@ def is_thread_left_behind() -> bool:
 
 
 class Monitor(QObject):
-    """Owns microphone, detector thread, alarm and watchdogs. All signals are emitted on the main thread."""
+    """Owns the rooms, the detector's thread, the alarm and the loudspeakers.
 
+    It is the window's listener: it turns what happens into signals. Others connect to `happened`. All signals are
+    emitted on the main thread.
+    """
+
+    happened = Signal(object)
+    """core.happenings.Happening: everything that happens in any room, in order."""
     state_changed = Signal(MonitorState)
     scored = Signal(object)
     """core.detector.Score, about four times a second."""
@@ -91,8 +99,6 @@ class Monitor(QObject):
         super().__init__(parent)
         self.settings = settings
         self.history = history
-        self.ring = RingBuffer(RING_SECONDS)
-        self.state = MonitorState(Activity.STOPPED)
         self.card: ModelCard | None = None
         """Of the model in use; None until one is open."""
         self.labels: tuple[str, ...] = ()
@@ -100,15 +106,16 @@ class Monitor(QObject):
         self.model_path: Path | None = None
         """The file that is asked, which is another than the settings name where that one was refused."""
         self.start_threshold = AlertRules.from_settings(settings).start_threshold
-        self._model_error = ""
         self._card: SoundCard | None = None
-        self._listening: Listening | None = None
-        self._ended: Listening | None = None
         self._playing = ""
         self._is_shut_down = False
         self._keep_awake = KeepAwake()
-        self._clips = ClipWriter(paths.clips_folder(), self.ring.sample_rate)
-        self._record = NightRecord(self.ring, settings, history, self._clips)
+        self._waker = Waker(settings)
+        self._own_sound = OwnSound(lambda: self._waker.is_sounding)
+        self._clips = ClipWriter(paths.clips_folder(), SAMPLE_RATE)
+        self._room = Room("", settings, self._waker, self._own_sound, self._tell, history, self._clips)
+        self._rooms = {self._room.name: self._room}
+        self.state = self._room.state
         self.recorder = Recorder(self.ring, self._listen, self)
         """Keeps what is heard as recordings, while the listening goes on."""
         self._conversions: tuple[QThread, ModelFilesWorker] | None = None
@@ -125,7 +132,7 @@ class Monitor(QObject):
     def _begin_detector(self) -> tuple[QThread, DetectorWorker]:
         thread = QThread(self)
         thread.setObjectName("detector")
-        worker = DetectorWorker(self.ring)
+        worker = DetectorWorker({name: room.ring for name, room in self._rooms.items()})
         worker.moveToThread(thread)
         thread.started.connect(worker.start)
         worker.scored.connect(self._on_scored)
@@ -167,38 +174,30 @@ class Monitor(QObject):
         thread.start()
         self._conversions = thread, worker
 
+    @property
+    def ring(self) -> RingBuffer:
+        """The sound of the room that the window shows."""
+        return self._room.ring
+
     # What the person asks for
 
     def start(self) -> None:
         """Begin to listen."""
-        if self._listening is not None or self._is_shut_down:
+        if self._room.listening is not None or self._is_shut_down:
             return
-        card = self._sound_card()
-        self._listening = Listening(
-            self.ring,
-            Microphone(self.ring, card, self.settings[MICROPHONE]),
-            self.settings,
-            self._record,
-            self._alarm,
-        )
-        self._listening.use_rules(self._thresholds())
-        if self._model_error:
-            self._listening.model_failed(self._model_error)
+        microphone = self._microphone()
         self._keep_awake.hold()
         QTimer.singleShot(_AWAKE_MS, self._on_awake_due)
-        self._listening.start()
+        self._room.start(microphone)
         self._tick_timer.start()
 
     def stop(self) -> None:
-        """Listen no longer; what lasts is ended and kept."""
-        listening, self._listening = self._listening, None
-        if listening is None:
+        """Stop listening; what lasts is ended and kept."""
+        if self._room.listening is None:
             return
         self._keep_awake.release()
         self.recorder.interrupt(self.tr("Listening was stopped."))
-        self._tell(listening.stop())
-        self._ended = listening
-        self._set_state(MonitorState(Activity.STOPPED))
+        self._room.stop()
 
     def shut_down(self) -> None:
         """End everything, in order. The monitor cannot be started again.
@@ -226,26 +225,26 @@ class Monitor(QObject):
         self._clips.close()
         if not is_thread_left_behind():
             self._garbage.stop()
-        self._tell_what_was_kept()
+        self._room.tick()  # clips that were still being written when listening stopped
 
     def snooze(self, minutes: int | None = None) -> None:
-        """Wake nobody for so long (None: as the settings say)."""
-        if self._listening is not None:
-            self._listening.snooze(self.settings[SNOOZE_MINUTES] if minutes is None else minutes)
-            self._set_state(self._listening.state)
+        """Wake nobody for so long (None: as the settings say). The alarm of a fault goes on."""
+        listening = self._room.listening
+        if listening is None:
+            return
+        self._waker.snooze(self.settings[SNOOZE_MINUTES] if minutes is None else minutes)
+        if listening.health is Health.LISTENING:
+            self._waker.acknowledge()
+        self._room.refresh_state()
 
     def end_snooze(self) -> None:
-        if self._listening is not None:
-            self._listening.end_snooze()
-            self._set_state(self._listening.state)
+        self._waker.end_snooze()
+        self._room.refresh_state()
 
     def acknowledge(self) -> None:
         """Silence the alarm that sounds now."""
-        if self._card is not None:
-            self._alarm.stop()
-        if self._listening is not None:
-            self._listening.acknowledge()
-            self._set_state(self._listening.state)
+        self._waker.acknowledge()
+        self._room.refresh_state()
 
     def test_alarm(self) -> None:
         """Sound the alarm for a few seconds, the whole real way."""
@@ -255,7 +254,7 @@ class Monitor(QObject):
     def microphones(self) -> list[str]:
         """Names of the microphones seen now, for the picker."""
         card = self._sound_card()
-        if self._listening is None:
+        if self._room.listening is None:
             card.refresh()
         return card.microphones()
 
@@ -284,6 +283,7 @@ class Monitor(QObject):
             self._complain(f"The clip cannot be played: {error}")
             return
         self._playing = name
+        self._own_sound.is_clip_playing = True
         self._tick_timer.start()
         self.playback_changed.emit(self._playing)
 
@@ -294,6 +294,7 @@ class Monitor(QObject):
     def stop_playing(self) -> None:
         if self._card is not None:
             self._player.stop()
+        self._own_sound.is_clip_playing = False
         if self._playing:
             self._playing = ""
             self.playback_changed.emit("")
@@ -311,43 +312,30 @@ class Monitor(QObject):
     def _on_tick(self) -> None:
         if self._playing and not self._player.playing:
             self.stop_playing()
-        listening = self._listening
+        self._room.is_recording = self.recorder.is_recording
+        self._room.tick()
+        listening = self._room.listening
         if listening is not None:
-            listening.is_playing = bool(self._playing)
-            listening.is_recording = self.recorder.is_recording
-            self._tell(listening.tick())
-            if self._listening is not listening:
-                return  # whoever was told has ended it
-            self._set_state(listening.state)
-            if listening.health in _WITHOUT_SOUND:
-                self.recorder.interrupt(listening.detail)
-        else:
-            self._tell_what_was_kept()
-            if not self._playing and self._clips.idle:
-                self._tick_timer.stop()
+            if listening.health in WITHOUT_SOUND:
+                self.recorder.interrupt(listening.state.detail)
+        elif not self._playing and self._clips.idle:
+            self._tick_timer.stop()
 
     @Slot()
     def _on_awake_due(self) -> None:
         """Some systems refuse to be kept awake; that is to be known before the night."""
-        if self._listening is not None and not self._keep_awake.is_held:
+        if self._room.listening is not None and not self._keep_awake.is_held:
             self.complained.emit(
                 self.tr("The computer may fall asleep by itself and hear nothing: switch that off in its settings.")
             )
 
-    @Slot(object)
-    def _on_scored(self, score: Score) -> None:
-        listening = self._listening
-        if listening is None:
-            return
-        self._tell(listening.take(score))
-        self.scored.emit(score)
-        if self._listening is not listening:
-            return  # whoever was told has ended it
-        self._set_state(listening.state)
+    @Slot(str, object)
+    def _on_scored(self, room: str, score: Score) -> None:
+        self._rooms[room].take(score)
 
     @Slot(object, str)
     def _on_model_opened(self, card: ModelCard, path: str) -> None:
-        self._model_error = ""
+        self._room.model_failed("")
         self.card, self.labels, self.model_name, self.model_path = card, card.labels, card.name, Path(path)
         self._use_rules()
 
@@ -370,14 +358,13 @@ class Monitor(QObject):
 
     @Slot(str)
     def _on_detector_failed(self, sentence: str) -> None:
-        self._model_error = sentence
-        if self._listening is not None:
-            self._listening.model_failed(sentence)
+        self._room.model_failed(sentence)
 
     def _on_setting_changed(self, name: str) -> None:
-        if name == MICROPHONE.name and self._listening is not None:
-            self.stop()
-            self.start()
+        if name == MICROPHONE.name:
+            if self._room.listening is not None:
+                self.recorder.interrupt(self.tr("Listening was stopped."))
+                self._room.change_source(self._microphone())
         elif name == MODEL.name:
             self._use_model(self.settings[MODEL])
         else:
@@ -386,7 +373,7 @@ class Monitor(QObject):
     def _listen(self) -> str:
         """Listen, where that is not so already; why nothing can be heard, empty where there is sound."""
         self.start()
-        if self._listening is None or self._listening.health in _WITHOUT_SOUND:
+        if self._room.listening is None or self._room.listening.health in WITHOUT_SOUND:
             return self.state.detail or self.tr("the monitor is not listening.")
         return ""
 
@@ -399,42 +386,53 @@ class Monitor(QObject):
             self._model_requested.emit(path)
 
     def _use_rules(self) -> None:
-        self.start_threshold = AlertRules.from_settings(self.settings, self._thresholds()).start_threshold
-        if self._listening is not None:
-            self._listening.use_rules(self._thresholds())
+        thresholds = None if self.card is None else self.card.thresholds
+        self.start_threshold = AlertRules.from_settings(self.settings, thresholds).start_threshold
+        self._room.use_rules(thresholds)
         self.model_changed.emit()
 
-    def _thresholds(self) -> dict[str, float] | None:
-        return None if self.card is None else self.card.thresholds
+    # What is told
 
-    def _tell(self, happenings: list[Happening]) -> None:
-        for happening in happenings:
-            if isinstance(happening, Complaint):
-                self.complained.emit(happening.sentence)
-            elif isinstance(happening, ClipSaved | NearMissSaved):
-                self.alerts_changed.emit()
-            elif isinstance(happening, AlertHappened):
-                self.alerts_changed.emit()
-                if happening.event.change is not Change.ENDED and happening.event.alarms:
-                    self.alert_raised.emit(self._row(happening))
+    def _tell(self, happening: Happening) -> None:
+        self._show(happening)
+        self.happened.emit(happening)
 
-    def _row(self, happening: AlertHappened) -> AlertRow:
-        with contextlib.suppress(HistoryError):
-            row = self.history.alert(happening.row) if happening.row is not None else None
-            if row is not None:
-                return row
-        return _row_of(happening.event.alert, time.time() - self.ring.written / self.ring.sample_rate)
+    @singledispatchmethod
+    def _show(self, happening: Happening) -> None:
+        """Emit the signals by which the window shows a happening; most concern it not at all."""
 
-    def _tell_what_was_kept(self) -> None:
-        """Clips that were still being written when listening stopped."""
-        if self._ended is not None:
-            self._tell(self._ended.kept())
+    @_show.register
+    def _(self, happening: Scored) -> None:
+        self.scored.emit(happening.score)
+
+    @_show.register
+    def _(self, happening: StateChanged) -> None:
+        self.state = happening.state
+        self.state_changed.emit(self.state)
+
+    @_show.register
+    def _(self, happening: Complaint) -> None:
+        self.complained.emit(happening.sentence)
+
+    @_show.register(ClipSaved)
+    @_show.register(NearMissSaved)
+    def _(self, _happening: ClipSaved | NearMissSaved) -> None:
+        self.alerts_changed.emit()
+
+    @_show.register
+    def _(self, happening: AlertHappened) -> None:
+        self.alerts_changed.emit()
+        if happening.event.change is not Change.ENDED and happening.event.alarms:
+            self.alert_raised.emit(happening.row)
+
+    def _microphone(self) -> Microphone:
+        return Microphone(self.ring, self._sound_card(), self.settings[MICROPHONE])
 
     def _sound_card(self) -> SoundCard:
         """PortAudio, from when it is first needed: looking at every device takes time that the window need not wait."""
         if self._card is None:
             self._card = SoundCard()
-            self._alarm = Alarm(self._card, self.settings)
+            self._waker.alarm = self._alarm = Alarm(self._card, self.settings)
             self._player = Speaker(self._card)
             self.microphones_changed.emit()
         return self._card
@@ -442,22 +440,3 @@ class Monitor(QObject):
     def _complain(self, sentence: str) -> None:
         if sentence:
             self.complained.emit(sentence)
-
-    def _set_state(self, state: MonitorState) -> None:
-        if state != self.state:
-            self.state = state
-            self.state_changed.emit(state)
-
-
-def _row_of(alert: Alert, zero: float) -> AlertRow:
-    """An alert as a row, where the history could not keep it. zero: Unix seconds at which the sound began."""
-    return AlertRow(
-        -1,
-        alert.kind,
-        zero + alert.began_seconds,
-        zero + alert.raised_seconds,
-        None if alert.ended_seconds is None else zero + alert.ended_seconds,
-        alert.peak_db,
-        alert.peak_crying,
-        alert.reasons,
-    )

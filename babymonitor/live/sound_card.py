@@ -9,12 +9,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
+from weakref import WeakSet
 
 _LATENCY_SECONDS = 0.05
 """PortAudio's own 'high' latency took PulseAudio up to 2 s to begin with; this one begins at once, and a block of it
 still outlasts whatever holds the interpreter up."""
+_BUDGET_SECONDS, _BUDGET_PERIOD_SECONDS = 1.0, 30.0
+"""How long a room may be deaf, within how long, because another room's microphone is being looked for."""
 
 
 class SoundCardError(Exception):
@@ -22,20 +27,35 @@ class SoundCardError(Exception):
 
 
 class Suspendable(Protocol):
-    """Whatever plays: it has to let go of its stream for a moment when PortAudio is initialised anew."""
+    """Whatever has a stream: it lets go of it for a moment when PortAudio is initialised anew."""
+
+    def suspend(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class Output(Suspendable, Protocol):
+    """Whatever plays."""
 
     @property
     def playing(self) -> bool: ...
     def stop(self) -> None: ...
-    def suspend(self) -> None: ...
-    def resume(self) -> None: ...
+
+
+class Input(Suspendable, Protocol):
+    """Whatever listens."""
+
+    @property
+    def is_open(self) -> bool: ...
 
 
 class SoundCard:
     """PortAudio, initialised: names of microphones, and a way to begin anew without losing the alarm that sounds."""
 
     def __init__(self) -> None:
-        self._speakers: list[Suspendable] = []
+        self._speakers: list[Output] = []
+        # Weakly: a microphone that nobody listens to any more is not kept for the sake of this list.
+        self._microphones: WeakSet[Input] = WeakSet()
+        self._refreshes: deque[tuple[float, float]] = deque()
         # Imported here: initialising PortAudio looks at every device, and the window need not wait for that.
         self._portaudio: Any = None
         try:
@@ -63,18 +83,38 @@ class SoundCard:
         order = sorted(range(len(devices)), key=lambda index: index != default)
         return [str(devices[index]["name"]) for index in order if devices[index]["max_input_channels"] > 0]
 
-    def refresh(self) -> None:
-        """Initialise PortAudio anew, so that devices plugged in since are seen. Every microphone stream ends by it."""
+    def refresh(self, asker: Input | None = None) -> bool:
+        """Initialise PortAudio anew, so that devices plugged in since are seen.
+
+        Every stream ends by that. Loudspeakers and the microphones of other rooms are taken up again; so that those are
+        not deafened for the sake of one that is missing, it is done only within their budget. Returns whether it was.
+
+        asker: the microphone that is being looked for.
+        """
         if self._portaudio is None:
-            return
-        for speaker in self._speakers:
-            speaker.suspend()
+            return False
+        others = [microphone for microphone in self._microphones if microphone is not asker and microphone.is_open]
+        began = time.monotonic()
+        if others and not self._is_within_budget(began):
+            return False
+        streams: list[Suspendable] = [*others, *self._speakers]
+        for stream in streams:
+            stream.suspend()
         with contextlib.suppress(self._portaudio.PortAudioError):
             self._portaudio._terminate()
         with contextlib.suppress(self._portaudio.PortAudioError), _without_chatter():
             self._portaudio._initialize()
-        for speaker in self._speakers:
-            speaker.resume()
+        for stream in streams:
+            stream.resume()
+        self._refreshes.append((began, time.monotonic() - began))
+        return True
+
+    def _is_within_budget(self, now: float) -> bool:
+        """Whether one more refresh, if it takes as long as the longest of late, leaves the others enough to hear."""
+        while self._refreshes and self._refreshes[0][0] < now - _BUDGET_PERIOD_SECONDS:
+            self._refreshes.popleft()
+        durations = [duration for _, duration in self._refreshes]
+        return sum(durations) + max(durations, default=0.0) <= _BUDGET_SECONDS
 
     def open_input(self, name: str, callback: Callable[..., None]) -> tuple[Any, str]:
         """Open and start the input whose name contains `name` (empty: the system's choice), at its own rate.
@@ -130,11 +170,15 @@ class SoundCard:
         if self._portaudio is None:
             raise SoundCardError("PortAudio is not installed (on Debian and Ubuntu: apt install libportaudio2).")
 
-    def add_speaker(self, speaker: Suspendable) -> None:
+    def add_speaker(self, speaker: Output) -> None:
         """Let a speaker survive `refresh`."""
         self._speakers.append(speaker)
 
-    def hush_others(self, speaker: Suspendable) -> bool:
+    def add_microphone(self, microphone: Input) -> None:
+        """Let a microphone survive a `refresh` for another one."""
+        self._microphones.add(microphone)
+
+    def hush_others(self, speaker: Output) -> bool:
         """Stop whatever else plays: some sound cards play for one at a time. Whether anything did."""
         others = [other for other in self._speakers if other is not speaker and other.playing]
         for other in others:

@@ -9,12 +9,22 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import singledispatchmethod
 from pathlib import Path
 from typing import Any
 
 from babymonitor.core import paths
 from babymonitor.core.alerts.health import Health
 from babymonitor.core.alerts.policy import Change
+from babymonitor.core.happenings import (
+    AlertHappened,
+    ClipSaved,
+    Complaint,
+    Happening,
+    HealthChanged,
+    NearMissSaved,
+    Scored,
+)
 from babymonitor.core.history.history import History, HistoryError
 from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import Classifier, ModelError
@@ -26,21 +36,13 @@ from babymonitor.live import torch_conversion
 from babymonitor.live.alarm import Alarm
 from babymonitor.live.file_source import FileSource
 from babymonitor.live.keep_awake import KeepAwake
-from babymonitor.live.listening import (
-    RING_SECONDS,
-    AlertHappened,
-    ClipSaved,
-    Complaint,
-    Happening,
-    HealthChanged,
-    Listening,
-    NearMissSaved,
-    Source,
-)
 from babymonitor.live.microphone import Microphone
+from babymonitor.live.own_sound import OwnSound
 from babymonitor.live.record.clip_writer import ClipWriter
-from babymonitor.live.record.night_record import NightRecord
+from babymonitor.live.room import RING_SECONDS, Room
 from babymonitor.live.sound_card import SoundCard
+from babymonitor.live.source_keeper import Source
+from babymonitor.live.waker import Waker
 
 _POLL_SECONDS = 0.03
 
@@ -104,7 +106,7 @@ class _Watch:
         self._settings = settings
         self._classifier = classifier
         self._ring = RingBuffer(RING_SECONDS)
-        self._print: _Printer = _JsonPrinter() if arguments.json else _SentencePrinter()
+        self._print: _Printer = _Printer() if arguments.json else _SentencePrinter()
         self._fast = arguments.fast
         self._card: SoundCard | None = None
         self._source = self._choose_source(arguments.source)
@@ -141,116 +143,129 @@ class _Watch:
         # Files are judged, not lived through: nothing of them belongs into the history of the nights.
         history = None if self._source.ends else History(paths.history_file())
         clips = None if history is None else ClipWriter(paths.clips_folder(), self._ring.sample_rate)
-        alarm = None if self._no_alarm else Alarm(self._card, self._settings)
         clock: Callable[[], float] = time.monotonic
         if self._fast and self._source.ends:
             clock = self._seconds
-        record = NightRecord(self._ring, self._settings, history, clips) if history and clips else None
-        listening = Listening(self._ring, self._source, self._settings, record, alarm, clock)
+        waker = Waker(self._settings, None if self._no_alarm else Alarm(self._card, self._settings), clock)
+        own_sound = OwnSound(lambda: waker.is_sounding)
+        room = Room("", self._settings, waker, own_sound, self._print.tell, history, clips, clock, self._ring)
         detector = Detector(self._classifier, self._ring)
-        listening.use_rules(self._classifier.card.thresholds)
+        card = self._classifier.card
+        room.use_rules(card.thresholds)
         awake = KeepAwake()
         for complaint in self._settings.complaints + (history.complaints if history else []):
             self._print.note(complaint)
         try:
             if not self._source.ends:
                 awake.hold()
-            listening.start()
-            card = self._classifier.card
+            room.start(self._source)
             self._print.started(self._source.name, card.name, card.labels, card.window_seconds, card.hop_seconds)
-            self._loop(listening, detector)
+            self._loop(room, detector)
         except KeyboardInterrupt:
             pass
         finally:
-            self._tell(listening.stop())
+            room.stop()
             awake.release()
             if clips is not None:
                 clips.close()
-                self._tell(listening.kept())
+                room.tick()
             if history is not None:
                 history.close()
         self._print.ended(self._seconds())
         return 0
 
-    def _loop(self, listening: Listening, detector: Detector) -> None:
+    def _loop(self, room: Room, detector: Detector) -> None:
         while not self._source.finished:
-            self._tell(listening.tick())
-            self._hear(listening, detector.poll)
+            room.tick()
+            self._judge(room, detector.poll)
             if not self._fast:
                 time.sleep(_POLL_SECONDS)
-        self._hear(listening, detector.finish)
+        self._judge(room, detector.finish)
 
-    def _hear(self, listening: Listening, ask: Callable[[], Score | None]) -> None:
+    def _judge(self, room: Room, next_score: Callable[[], Score | None]) -> None:
         try:
-            score = ask()
+            score = next_score()
         except ModelError as error:
-            listening.model_failed(str(error))
+            room.model_failed(str(error))
             return
         if score is not None:
-            happenings = listening.take(score)
-            self._print.score(score)
-            self._tell(happenings, score.seconds)
+            room.take(score)
 
     def _seconds(self) -> float:
         return self._ring.written / self._ring.sample_rate
 
-    def _tell(self, happenings: list[Happening], seconds: float | None = None) -> None:
-        """Print what happened; seconds: the end of the window that told it, or else of the sound so far."""
-        seconds = self._seconds() if seconds is None else seconds
-        for happening in happenings:
-            if isinstance(happening, HealthChanged):
-                if happening.health is not Health.STARTING:
-                    self._print.health(seconds, happening)
-            elif isinstance(happening, AlertHappened):
-                self._print.alert(seconds, happening)
-            elif isinstance(happening, ClipSaved | NearMissSaved):
-                self._print.note(f"The sound was kept: {paths.clips_folder() / happening.name}")
-            else:
-                assert isinstance(happening, Complaint)
-                self._print.note(happening.sentence)
 
+class _Printer:
+    """The terminal's listener: prints what happens. The base prints JSON lines; notes go to standard error."""
 
-class _JsonPrinter:
-    """The JSON lines of docs and contracts; notes go to standard error."""
+    @singledispatchmethod
+    def tell(self, happening: Happening) -> None:
+        """Print a happening; some concern nobody in a terminal."""
+
+    @tell.register
+    def _(self, happening: Scored) -> None:
+        self.score(happening.room, happening.score)
+
+    @tell.register
+    def _(self, happening: HealthChanged) -> None:
+        if happening.health is not Health.STARTING:
+            self.health(happening)
+
+    @tell.register
+    def _(self, happening: AlertHappened) -> None:
+        self.alert(happening)
+
+    @tell.register(ClipSaved)
+    @tell.register(NearMissSaved)
+    def _(self, happening: ClipSaved | NearMissSaved) -> None:
+        self.note(f"The sound was kept: {paths.clips_folder() / happening.name}")
+
+    @tell.register
+    def _(self, happening: Complaint) -> None:
+        self.note(happening.sentence)
 
     def note(self, sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
     def started(self, source: str, model: str, labels: tuple[str, ...], window: float, hop: float) -> None:
-        self._line("started", source=source, model=model, labels=list(labels), window_seconds=window, hop_seconds=hop)
+        values = {"source": source, "model": model, "labels": list(labels)}
+        self._line("started", "", **values, window_seconds=window, hop_seconds=hop)
 
-    def score(self, score: Score) -> None:
+    def score(self, room: str, score: Score) -> None:
         self._line(
             "score",
+            room,
             seconds=round(score.seconds, 3),
             crying=round(score.crying, 4),
             probabilities={name: round(share, 4) for name, share in score.probabilities.items()},
             level_db=round(score.level_db, 1),
         )
 
-    def alert(self, seconds: float, happened: AlertHappened) -> None:
-        alert, change = happened.event.alert, happened.event.change
+    def alert(self, happened: AlertHappened) -> None:
+        alert, change, seconds = happened.event.alert, happened.event.change, round(happened.seconds, 3)
         reasons = {name: round(share, 4) for name, share in alert.reasons.items()}
         if change is Change.ENDED:
-            self._line("alert_ended", seconds=round(seconds, 3), id=alert.id, peak_db=round(alert.peak_db, 1))
+            self._line("alert_ended", happened.room, seconds=seconds, id=alert.id, peak_db=round(alert.peak_db, 1))
         elif change is Change.REPEATED:
-            self._line("alert_repeated", seconds=round(seconds, 3), id=alert.id)
+            self._line("alert_repeated", happened.room, seconds=seconds, id=alert.id)
         else:
             began = round(alert.began_seconds, 3)
             raised = round(alert.raised_seconds, 3)
-            self._line("alert", seconds=raised, id=alert.id, kind=alert.kind, began_seconds=began, reasons=reasons)
+            values = {"seconds": raised, "id": alert.id, "kind": alert.kind, "began_seconds": began}
+            self._line("alert", happened.room, **values, reasons=reasons)
 
-    def health(self, seconds: float, changed: HealthChanged) -> None:
-        self._line("health", seconds=round(seconds, 3), state=changed.health.value, detail=changed.detail)
+    def health(self, changed: HealthChanged) -> None:
+        seconds = round(changed.seconds, 3)
+        self._line("health", changed.room, seconds=seconds, state=changed.health.value, detail=changed.detail)
 
     def ended(self, seconds: float) -> None:
-        self._line("ended", seconds=round(seconds, 3))
+        self._line("ended", "", seconds=round(seconds, 3))
 
-    def _line(self, event: str, **values: Any) -> None:
-        print(json.dumps({"event": event, **values}, ensure_ascii=False), flush=True)
+    def _line(self, event: str, room: str, **values: Any) -> None:
+        print(json.dumps({"event": event, "room": room, **values}, ensure_ascii=False), flush=True)
 
 
-class _SentencePrinter(_JsonPrinter):
+class _SentencePrinter(_Printer):
     """Sentences for a person; on a terminal the last line shows what is heard now."""
 
     def __init__(self) -> None:
@@ -262,15 +277,15 @@ class _SentencePrinter(_JsonPrinter):
     def started(self, source: str, model: str, labels: tuple[str, ...], window: float, hop: float) -> None:
         self._say(f"Listening to {source} with the model {model}. Ctrl-C ends.")
 
-    def score(self, score: Score) -> None:
+    def score(self, room: str, score: Score) -> None:
         if self._live:
             likeliest = max(score.probabilities, key=lambda name: score.probabilities[name])
             bar = "█" * round(20 * score.crying)
             line = f"{_time(score.seconds)}  {score.level_db:6.1f} dB  crying {score.crying:4.0%} {bar:<20}"
             print(f"\r{line}  {label(likeliest).title:<24}", end="", flush=True)
 
-    def alert(self, seconds: float, happened: AlertHappened) -> None:
-        alert, change = happened.event.alert, happened.event.change
+    def alert(self, happened: AlertHappened) -> None:
+        alert, change, seconds = happened.event.alert, happened.event.change, happened.seconds
         what = "Crying" if alert.kind == "crying" else "Loud sound"
         if change is Change.ENDED:
             assert alert.ended_seconds is not None
@@ -281,20 +296,16 @@ class _SentencePrinter(_JsonPrinter):
         else:
             self._say(f"{_time(alert.raised_seconds)}  ALERT: {what.lower()} since {_time(alert.began_seconds)}.")
 
-    def health(self, seconds: float, changed: HealthChanged) -> None:
+    def health(self, changed: HealthChanged) -> None:
         words = {Health.DEAF: "NOT LISTENING", Health.MUTED: "NOT LISTENING", Health.MODEL_FAILED: "MODEL FAILED"}
-        self._say(
-            f"{_time(seconds)}  {words.get(changed.health, 'Listening')}{': ' * bool(changed.detail)}{changed.detail}"
-        )
+        word = words.get(changed.health, "Listening")
+        self._say(f"{_time(changed.seconds)}  {word}{': ' * bool(changed.detail)}{changed.detail}")
 
     def ended(self, seconds: float) -> None:
         self._say(f"{_time(seconds)}  The end.")
 
     def _say(self, sentence: str) -> None:
         print(f"\r{sentence:<78}" if self._live else sentence, flush=True)
-
-
-_Printer = _JsonPrinter
 
 
 def _time(seconds: float) -> str:

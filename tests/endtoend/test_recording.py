@@ -147,8 +147,8 @@ def test_models_are_swapped_while_it_listens_and_no_score_is_missed(
     assert set(np.diff([score.end_sample for score in scores])) == {card.hop_samples}, "one score each hop, no gap"
     assert scores[-1].reasons, "the last one is the last model's"
     assert monitor.ring.cut_at < scores[0].end_sample
-    assert monitor._listening is not None
-    assert monitor._listening.source.overflows == 0  # type: ignore[attr-defined]
+    assert monitor._room.listening is not None
+    assert monitor._room.listening.source.overflows == 0  # type: ignore[attr-defined]
     assert home.history.gaps() == []
     measured("four models while listening: the latest score after the sound", f"{max(late):.2f} s of {len(late)}")
 

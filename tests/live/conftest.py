@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from turned_room import Room
+from turned_room import TurnedRoom
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
-    return Room(tmp_path)
+def room(tmp_path: Path) -> TurnedRoom:
+    return TurnedRoom(tmp_path)

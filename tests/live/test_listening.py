@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from turned_room import Room
+from turned_room import SeenAlarm, TurnedMicrophone, TurnedRoom
 
 from babymonitor.core.alerts.health import Health
 from babymonitor.core.alerts.policy import Change
+from babymonitor.core.happenings import AlertHappened, ClipSaved, Complaint, Happening, StateChanged
 from babymonitor.core.state import Activity
-from babymonitor.live.listening import ClipSaved, Complaint
-from babymonitor.live.record.clip_writer import ClipWriter
+from babymonitor.live.record.clip_writer import ClipKey, ClipWriter
 
 
-def test_a_quiet_night_is_written_in_minutes(room: Room) -> None:
+def test_a_quiet_night_is_written_in_minutes(room: TurnedRoom) -> None:
     room.run(30)
     room.end()
     assert room.health() == [Health.LISTENING]
@@ -27,7 +27,7 @@ def test_a_quiet_night_is_written_in_minutes(room: Room) -> None:
     room.history.close()
 
 
-def test_a_cry_becomes_a_row_and_a_clip_from_before_to_after(room: Room, tmp_path: Path) -> None:
+def test_a_cry_becomes_a_row_and_a_clip_from_before_to_after(room: TurnedRoom, tmp_path: Path) -> None:
     room.run(10)
     room.microphone.amplitude = 0.2
     room.run(5, crying=0.95)
@@ -49,7 +49,7 @@ def test_a_cry_becomes_a_row_and_a_clip_from_before_to_after(room: Room, tmp_pat
     room.history.close()
 
 
-def test_stopped_in_the_middle_of_a_cry_keeps_what_there_is(room: Room, tmp_path: Path) -> None:
+def test_stopped_in_the_middle_of_a_cry_keeps_what_there_is(room: TurnedRoom, tmp_path: Path) -> None:
     room.run(5)
     room.run(3, crying=0.95)
     assert room.listening.state.activity is Activity.CRYING
@@ -61,7 +61,7 @@ def test_stopped_in_the_middle_of_a_cry_keeps_what_there_is(room: Room, tmp_path
     room.history.close()
 
 
-def test_a_pulled_microphone_ends_the_alert_is_a_gap_and_is_tried_again(room: Room) -> None:
+def test_a_pulled_microphone_ends_the_alert_is_a_gap_and_is_tried_again(room: TurnedRoom) -> None:
     room.run(5)
     room.run(2, crying=0.95)
     room.microphone.there = False
@@ -83,7 +83,7 @@ def test_a_pulled_microphone_ends_the_alert_is_a_gap_and_is_tried_again(room: Ro
     room.history.close()
 
 
-def test_digital_silence_is_muted(room: Room) -> None:
+def test_digital_silence_is_muted(room: TurnedRoom) -> None:
     room.run(5)
     room.microphone.amplitude = 0.0
     room.run(4)
@@ -96,7 +96,7 @@ def test_digital_silence_is_muted(room: Room) -> None:
     room.history.close()
 
 
-def test_without_scores_loudness_wakes(room: Room) -> None:
+def test_without_scores_loudness_wakes(room: TurnedRoom) -> None:
     room.run(5)
     room.listening.model_failed("The model x cannot be used: it fails when it is asked.")
     room.run(6, crying=None)
@@ -116,7 +116,7 @@ def test_without_scores_loudness_wakes(room: Room) -> None:
     room.history.close()
 
 
-def test_a_model_that_fails_while_it_cries_is_told(room: Room) -> None:
+def test_a_model_that_fails_while_it_cries_is_told(room: TurnedRoom) -> None:
     room.run(5)
     room.run(2, crying=0.95)
     room.run(6, crying=None)
@@ -126,7 +126,7 @@ def test_a_model_that_fails_while_it_cries_is_told(room: Room) -> None:
     room.history.close()
 
 
-def test_another_microphone_than_the_wanted_one_is_told_and_the_wanted_one_looked_for(room: Room) -> None:
+def test_another_microphone_than_the_wanted_one_is_told_and_the_wanted_one_looked_for(room: TurnedRoom) -> None:
     room.run(5)
     room.microphone.there = False
     room.run(3)
@@ -146,7 +146,7 @@ def test_another_microphone_than_the_wanted_one_is_told_and_the_wanted_one_looke
     room.history.close()
 
 
-def test_whatever_goes_wrong_with_the_sound_is_deaf_and_never_silent(room: Room) -> None:
+def test_whatever_goes_wrong_with_the_sound_is_deaf_and_never_silent(room: TurnedRoom) -> None:
     room.run(5)
 
     def broken() -> None:
@@ -159,25 +159,25 @@ def test_whatever_goes_wrong_with_the_sound_is_deaf_and_never_silent(room: Room)
     room.history.close()
 
 
-def test_a_clock_set_back_does_not_lengthen_the_snooze(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_set_back_does_not_lengthen_the_snooze(room: TurnedRoom, monkeypatch: pytest.MonkeyPatch) -> None:
     room.run(5)
-    room.listening.snooze(10)
+    room.waker.snooze(10)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() - 6 * 3600)
     room.run(1)
-    assert room.listening.snoozed_until is not None
-    assert room.listening.snoozed_until - time.time() == pytest.approx(600, abs=20)
+    assert room.waker.snoozed_until is not None
+    assert room.waker.snoozed_until - time.time() == pytest.approx(600, abs=20)
     room.end()
     room.history.close()
 
 
-def test_snoozed_nobody_is_woken_and_everything_is_kept(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_snoozed_nobody_is_woken_and_everything_is_kept(room: TurnedRoom, monkeypatch: pytest.MonkeyPatch) -> None:
     room.run(5)
-    room.listening.snooze(10)
+    room.waker.snooze(10)
     assert room.listening.state.snoozed_until == pytest.approx(time.time() + 600, abs=5)
     room.run(5, crying=0.95)
     assert room.changes() == [(Change.RAISED, False)]
-    room.listening.end_snooze()
+    room.waker.end_snooze()
     room.run(1, crying=0.95)
     assert room.changes()[1:] == [(Change.REPEATED, True)]
     room.end()
@@ -185,7 +185,122 @@ def test_snoozed_nobody_is_woken_and_everything_is_kept(room: Room, monkeypatch:
     room.history.close()
 
 
-def test_a_computer_that_slept_says_so_and_leaves_a_gap(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def another_microphone(room: TurnedRoom) -> TurnedMicrophone:
+    microphone = TurnedMicrophone(room.ring)
+    room.microphone = microphone
+    return microphone
+
+
+def test_a_snooze_outlives_a_change_of_microphone_and_a_restart(room: TurnedRoom) -> None:
+    room.run(5)
+    room.waker.snooze(10)
+    until = room.listening.state.snoozed_until
+    room.room.change_source(another_microphone(room))
+    room.run(3)
+    assert room.listening.state.snoozed_until == until
+    room.room.stop()
+    room.room.start(another_microphone(room))
+    room.run(5, crying=0.95)
+    assert room.listening.state.snoozed_until == until
+    assert room.changes() == [(Change.RAISED, False)]
+    room.end()
+    room.history.close()
+
+
+def test_an_alarm_goes_on_through_a_change_of_microphone(room: TurnedRoom) -> None:
+    room.waker.alarm = alarm = SeenAlarm()  # type: ignore[assignment]
+    room.run(5)
+    room.run(3, crying=0.95)
+    assert alarm.sounding
+    room.room.change_source(another_microphone(room))
+    assert alarm.sounding
+    room.run(3, crying=0.95)
+    assert alarm.sounding
+    assert alarm.given == ["crying"], "it goes on, and does not begin anew"
+    room.run(12)
+    assert not alarm.sounding, "the crying is over"
+    assert [row.ended is not None for row in room.history.alerts()] == [True, True]
+    room.end()
+    room.history.close()
+
+
+def test_what_was_acknowledged_stays_acknowledged_through_a_change_of_microphone(room: TurnedRoom) -> None:
+    room.waker.alarm = alarm = SeenAlarm()  # type: ignore[assignment]
+    room.run(5)
+    room.run(10, crying=0.95)
+    room.waker.acknowledge()
+    room.room.change_source(another_microphone(room))
+    room.run(40, crying=0.95)
+    assert alarm.given == ["crying"]
+    assert not alarm.sounding
+    room.run(15, crying=0.95)
+    assert alarm.given == ["crying", "crying"], "repeated when it would have been without the change"
+    room.end()
+    room.history.close()
+
+
+def test_another_cry_after_a_change_of_microphone_wakes_at_once(room: TurnedRoom) -> None:
+    room.waker.alarm = alarm = SeenAlarm()  # type: ignore[assignment]
+    room.run(5)
+    room.run(3, crying=0.95)
+    room.waker.acknowledge()
+    room.room.change_source(another_microphone(room))
+    room.run(20)
+    room.run(2, crying=0.95)
+    assert alarm.given == ["crying", "crying"]
+    room.end()
+    room.history.close()
+
+
+def test_stopping_the_listening_silences_its_alarm(room: TurnedRoom) -> None:
+    room.waker.alarm = alarm = SeenAlarm()  # type: ignore[assignment]
+    room.run(5)
+    room.run(3, crying=0.95)
+    room.room.stop()
+    assert not alarm.sounding
+    states = [happening.state for happening in room.happened if isinstance(happening, StateChanged)]
+    assert [state.activity for state in states[-2:]] == [Activity.CRYING, Activity.STOPPED]
+    room.clips.close()
+    room.history.close()
+
+
+def test_whoever_is_told_may_end_the_listening(room: TurnedRoom) -> None:
+    def stop_at_alert(happening: Happening) -> None:
+        room.happened.append(happening)
+        if isinstance(happening, AlertHappened) and happening.event.change is Change.RAISED:
+            room.room.stop()
+
+    room.room._tell = stop_at_alert
+    room.room.change_source(another_microphone(room))
+    room.run(5)
+    room.run(0.5, crying=0.95)
+    assert room.room.listening is None
+    assert room.changes() == [(Change.RAISED, True), (Change.ENDED, False)]
+    (row,) = room.history.alerts()
+    assert row.ended is not None
+    room.clips.close()
+    room.history.close()
+
+
+def test_what_is_kept_carries_the_room(tmp_path: Path) -> None:
+    room = TurnedRoom(tmp_path, name="Attic")
+    room.run(5)
+    room.run(3, crying=0.95)
+    room.run(20)
+    room.run(2, crying=0.45)
+    room.run(15)
+    room.microphone.there = False
+    room.run(3)
+    room.end()
+    assert {happening.room for happening in room.happened} == {"Attic"}
+    rows = [*room.history.alerts(), *room.history.gaps(), *room.history.near_misses(), *room.history.minutes(0, 1e12)]
+    assert len(rows) >= 4
+    assert {row.room for row in rows} == {"Attic"}
+    assert all(row.clip for row in [*room.history.alerts(), *room.history.near_misses()])
+    room.history.close()
+
+
+def test_a_computer_that_slept_says_so_and_leaves_a_gap(room: TurnedRoom, monkeypatch: pytest.MonkeyPatch) -> None:
     room.run(5)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 1800)
@@ -201,7 +316,7 @@ def test_a_computer_that_slept_says_so_and_leaves_a_gap(room: Room, monkeypatch:
     room.history.close()
 
 
-def test_a_history_that_cannot_be_written_is_told_once_and_the_alarm_goes_on(room: Room) -> None:
+def test_a_history_that_cannot_be_written_is_told_once_and_the_alarm_goes_on(room: TurnedRoom) -> None:
     room.run(2)
     room.history.close()
     room.run(5, crying=0.95)
@@ -215,8 +330,8 @@ def test_a_history_that_cannot_be_written_is_told_once_and_the_alarm_goes_on(roo
 def test_a_clip_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     writer = ClipWriter(tmp_path / "file", 16000)
-    writer.save(("alert", 1), "a.flac", np.zeros(100, np.float32))
-    writer.save(("alert", 2), "b.flac", np.zeros(100, np.float32))
+    writer.save(ClipKey("alert", 1), "a.flac", np.zeros(100, np.float32))
+    writer.save(ClipKey("alert", 2), "b.flac", np.zeros(100, np.float32))
     writer.close()
-    assert [key for key, _, _ in writer.results] == [("alert", 1), ("alert", 2)]
+    assert [key.row for key, _, _ in writer.results] == [1, 2]
     assert all("could not be kept" in sentence for _, _, sentence in writer.results)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from turned_room import STEP, Room
+from turned_room import STEP, SeenAlarm, TurnedRoom
 
+from babymonitor.core.happenings import AlertHappened
 from babymonitor.core.settings import (
     ALARM_SECONDS,
     COOL_DOWN_SECONDS,
@@ -18,11 +19,10 @@ from babymonitor.core.settings import (
     REPEAT_SECONDS,
 )
 from babymonitor.core.state import Activity
-from babymonitor.live.listening import AlertHappened
 
 
 @pytest.fixture
-def loud_room(room: Room) -> Iterator[Room]:
+def loud_room(room: TurnedRoom) -> Iterator[TurnedRoom]:
     """A room in which any loud sound wakes, after its background is known."""
     room.settings[LOUD_ALERTS] = True
     room.run(40)
@@ -35,7 +35,7 @@ LOUD_RAISED, LOUD_ENDED = ("loud", "raised", True), ("loud", "ended", False)
 CRYING_RAISED, CRYING_ENDED = ("crying", "raised", True), ("crying", "ended", False)
 
 
-def test_a_loud_sound_that_lasts_wakes_where_that_is_wanted(room: Room, tmp_path: Path) -> None:
+def test_a_loud_sound_that_lasts_wakes_where_that_is_wanted(room: TurnedRoom, tmp_path: Path) -> None:
     room.settings[LOUD_ALERTS] = True
     room.run(40)
     room.microphone.amplitude = 0.05
@@ -62,7 +62,7 @@ def test_a_loud_sound_that_lasts_wakes_where_that_is_wanted(room: Room, tmp_path
     room.history.close()
 
 
-def test_without_being_asked_loudness_leaves_it_to_the_model(room: Room) -> None:
+def test_without_being_asked_loudness_leaves_it_to_the_model(room: TurnedRoom) -> None:
     room.run(40)
     room.microphone.amplitude = 0.9
     room.run(20)
@@ -77,7 +77,7 @@ def test_without_being_asked_loudness_leaves_it_to_the_model(room: Room) -> None
     room.history.close()
 
 
-def test_what_is_brief_or_steady_wakes_nobody(loud_room: Room) -> None:
+def test_what_is_brief_or_steady_wakes_nobody(loud_room: TurnedRoom) -> None:
     room = loud_room
     for _ in range(10):  # a dog
         room.microphone.amplitude = 0.2
@@ -96,7 +96,7 @@ def test_what_is_brief_or_steady_wakes_nobody(loud_room: Room) -> None:
     assert room.story()[2:] == [LOUD_RAISED]
 
 
-def test_loud_crying_is_one_alert_and_one_alarm(loud_room: Room) -> None:
+def test_loud_crying_is_one_alert_and_one_alarm(loud_room: TurnedRoom) -> None:
     room = loud_room
     room.microphone.amplitude = 0.3
     room.run(20, crying=0.95)
@@ -105,7 +105,7 @@ def test_loud_crying_is_one_alert_and_one_alarm(loud_room: Room) -> None:
     assert room.story() == [CRYING_RAISED, CRYING_ENDED]
 
 
-def test_crying_found_in_a_loud_sound_takes_its_alert_over(loud_room: Room) -> None:
+def test_crying_found_in_a_loud_sound_takes_its_alert_over(loud_room: TurnedRoom) -> None:
     room = loud_room
     room.microphone.amplitude = 0.3
     room.run(5)
@@ -122,19 +122,19 @@ def test_crying_found_in_a_loud_sound_takes_its_alert_over(loud_room: Room) -> N
 
 
 @pytest.mark.parametrize("why", ["silenced", "slept through"])
-def test_crying_wakes_anew_whom_the_loud_alert_does_not_wake_any_more(loud_room: Room, why: str) -> None:
+def test_crying_wakes_anew_whom_the_loud_alert_does_not_wake_any_more(loud_room: TurnedRoom, why: str) -> None:
     room = loud_room
     room.microphone.amplitude = 0.3
     room.run(5)
     if why == "silenced":
-        room.listening.acknowledge()
+        room.waker.acknowledge()
     else:
         room.run(room.settings[ALARM_SECONDS])
     room.run(2, crying=0.95)
     assert room.story() == [LOUD_RAISED, LOUD_ENDED, CRYING_RAISED]
 
 
-def test_what_is_still_loud_after_the_crying_waits_for_the_rest_between_two_alerts(loud_room: Room) -> None:
+def test_what_is_still_loud_after_the_crying_waits_for_the_rest_between_two_alerts(loud_room: TurnedRoom) -> None:
     room = loud_room
     room.microphone.amplitude = 0.3
     room.run(5, crying=0.95)
@@ -146,7 +146,7 @@ def test_what_is_still_loud_after_the_crying_waits_for_the_rest_between_two_aler
     assert room.story()[2:] == [LOUD_RAISED]
 
 
-def test_who_wants_to_be_woken_only_by_long_crying_is_not_woken_by_its_loudness(loud_room: Room) -> None:
+def test_who_wants_to_be_woken_only_by_long_crying_is_not_woken_by_its_loudness(loud_room: TurnedRoom) -> None:
     room = loud_room
     room.settings[MINIMUM_SECONDS] = 10.0
     room.listening.use_rules(None)
@@ -157,7 +157,7 @@ def test_who_wants_to_be_woken_only_by_long_crying_is_not_woken_by_its_loudness(
     assert room.story() == [CRYING_RAISED]
 
 
-def test_what_the_model_only_half_believes_to_be_crying_is_still_loud(loud_room: Room) -> None:
+def test_what_the_model_only_half_believes_to_be_crying_is_still_loud(loud_room: TurnedRoom) -> None:
     room = loud_room
     room.microphone.amplitude = 0.3
     room.run(0.25, crying=0.95)
@@ -165,24 +165,24 @@ def test_what_the_model_only_half_believes_to_be_crying_is_still_loud(loud_room:
     assert room.story() == [LOUD_RAISED]
 
 
-def test_a_snoozed_loud_sound_is_kept_and_wakes_when_the_snooze_is_over(loud_room: Room) -> None:
+def test_a_snoozed_loud_sound_is_kept_and_wakes_when_the_snooze_is_over(loud_room: TurnedRoom) -> None:
     room = loud_room
-    room.listening.snooze(10)
+    room.waker.snooze(10)
     room.microphone.amplitude = 0.3
     room.run(5)
     assert room.story() == [("loud", "raised", False)]
-    room.listening.end_snooze()
+    room.waker.end_snooze()
     room.run(0.5)
     assert room.story()[1:] == [("loud", "repeated", True)]
-    room.listening.snooze(10)
+    room.waker.snooze(10)
     room.run(2, crying=0.95)
     assert room.story()[2:] == [LOUD_ENDED, ("crying", "raised", False)]
-    room.listening.end_snooze()
+    room.waker.end_snooze()
     room.run(0.5, crying=0.95)
     assert room.story()[4:] == [("crying", "repeated", True)], "the crying woke nobody yet"
 
 
-def test_a_sound_that_comes_and_goes_is_told_again(loud_room: Room) -> None:
+def test_a_sound_that_comes_and_goes_is_told_again(loud_room: TurnedRoom) -> None:
     room = loud_room
     for seconds in [3.5] + 20 * [2.0]:  # less than half of the time, so that the background stays what it was
         room.microphone.amplitude = 0.3
@@ -192,26 +192,10 @@ def test_a_sound_that_comes_and_goes_is_told_again(loud_room: Room) -> None:
     assert room.story()[:2] == [LOUD_RAISED, ("loud", "repeated", True)]
 
 
-class SeenAlarm:
-    """An alarm that can be seen to sound."""
-
-    def __init__(self) -> None:
-        self.sounding = False
-
-    def crying(self) -> str:
-        self.sounding = True
-        return ""
-
-    health = crying
-
-    def stop(self) -> None:
-        self.sounding = False
-
-
-def test_our_own_alarm_is_not_taken_for_a_loud_sound(loud_room: Room) -> None:
+def test_our_own_alarm_is_not_taken_for_a_loud_sound(loud_room: TurnedRoom) -> None:
     room = loud_room
     alarm = SeenAlarm()
-    room.listening._alarm = alarm  # type: ignore[assignment]
+    room.waker.alarm = alarm  # type: ignore[assignment]
     alarm.crying()  # somebody tries it
     room.microphone.amplitude = 0.3
     room.run(10)
@@ -241,12 +225,12 @@ class HeardAlarm:
 
     DELAY_SECONDS = 0.25
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: TurnedRoom) -> None:
         self._room = room
         self._silent_pump = room.microphone.pump
         self._began = self._until = float("-inf")
         self.given: list[tuple[str, float]] = []
-        room.listening._alarm = self  # type: ignore[assignment]
+        room.waker.alarm = self  # type: ignore[assignment]
         room.microphone.pump = self._pump  # type: ignore[method-assign]
 
     @property
@@ -275,7 +259,7 @@ class HeardAlarm:
         self._room.microphone.amplitude = in_the_room
 
 
-def test_a_loud_sound_after_a_long_alarm_of_our_own_wakes(loud_room: Room) -> None:
+def test_a_loud_sound_after_a_long_alarm_of_our_own_wakes(loud_room: TurnedRoom) -> None:
     room = loud_room
     room.settings[ALARM_SECONDS] = 40.0
     HeardAlarm(room).crying()
@@ -286,7 +270,7 @@ def test_a_loud_sound_after_a_long_alarm_of_our_own_wakes(loud_room: Room) -> No
     assert room.story() == [LOUD_RAISED], "the alarm was not learnt as the background"
 
 
-def test_alarms_that_fill_most_of_the_minute_leave_the_background_as_it_is(loud_room: Room) -> None:
+def test_alarms_that_fill_most_of_the_minute_leave_the_background_as_it_is(loud_room: TurnedRoom) -> None:
     room = loud_room
     room.settings[REPEAT_SECONDS] = 30.0
     room.listening.use_rules(None)
@@ -302,7 +286,7 @@ def test_alarms_that_fill_most_of_the_minute_leave_the_background_as_it_is(loud_
 
 @pytest.mark.parametrize(("repeat_seconds", "alarm_seconds"), [(20.0, 20.0), (10.0, 5.0), (5.0, 20.0)])
 def test_the_alarm_does_not_begin_again_by_its_own_tail(
-    loud_room: Room, repeat_seconds: float, alarm_seconds: float
+    loud_room: TurnedRoom, repeat_seconds: float, alarm_seconds: float
 ) -> None:
     room = loud_room
     room.settings[REPEAT_SECONDS], room.settings[ALARM_SECONDS] = repeat_seconds, alarm_seconds
@@ -317,7 +301,7 @@ def test_the_alarm_does_not_begin_again_by_its_own_tail(
     assert len(alarm.given) == 1
 
 
-def test_a_held_up_main_thread_does_not_take_the_end_of_the_alarm_for_the_room(loud_room: Room) -> None:
+def test_a_held_up_main_thread_does_not_take_the_end_of_the_alarm_for_the_room(loud_room: TurnedRoom) -> None:
     room = loud_room
     room.settings[REPEAT_SECONDS], room.settings[ALARM_SECONDS] = 20.0, 20.0
     room.listening.use_rules(None)
@@ -336,7 +320,7 @@ def test_a_held_up_main_thread_does_not_take_the_end_of_the_alarm_for_the_room(l
 
 @pytest.mark.parametrize(("repeat_seconds", "alarm_seconds"), [(60.0, 20.0), (20.0, 20.0), (5.0, 20.0)])
 def test_the_health_alarm_of_a_failed_model_is_no_loud_sound(
-    room: Room, repeat_seconds: float, alarm_seconds: float
+    room: TurnedRoom, repeat_seconds: float, alarm_seconds: float
 ) -> None:
     room.settings[REPEAT_SECONDS], room.settings[ALARM_SECONDS] = repeat_seconds, alarm_seconds
     room.listening.use_rules(None)
@@ -355,7 +339,7 @@ def test_the_health_alarm_of_a_failed_model_is_no_loud_sound(
 @pytest.mark.parametrize("minimum_seconds", [0.5, 10.0])
 @pytest.mark.parametrize(("repeat_seconds", "alarm_seconds"), [(60.0, 20.0), (5.0, 20.0), (15.0, 20.0)])
 def test_who_cries_during_the_health_alarm_is_alarmed_for_when_it_pauses(
-    room: Room, repeat_seconds: float, alarm_seconds: float, minimum_seconds: float
+    room: TurnedRoom, repeat_seconds: float, alarm_seconds: float, minimum_seconds: float
 ) -> None:
     room.settings[REPEAT_SECONDS], room.settings[ALARM_SECONDS] = repeat_seconds, alarm_seconds
     room.settings[MINIMUM_SECONDS] = minimum_seconds
@@ -377,7 +361,7 @@ def test_who_cries_during_the_health_alarm_is_alarmed_for_when_it_pauses(
     room.history.close()
 
 
-def test_who_cries_as_the_model_fails_is_alarmed_for_and_the_health_alarm_waits(room: Room) -> None:
+def test_who_cries_as_the_model_fails_is_alarmed_for_and_the_health_alarm_waits(room: TurnedRoom) -> None:
     room.run(10)
     alarm = HeardAlarm(room)
     room.run(3, crying=None)
@@ -393,10 +377,10 @@ def test_who_cries_as_the_model_fails_is_alarmed_for_and_the_health_alarm_waits(
     room.history.close()
 
 
-def test_taking_over_leaves_the_alarm_sounding_and_the_end_silences_it(loud_room: Room) -> None:
+def test_taking_over_leaves_the_alarm_sounding_and_the_end_silences_it(loud_room: TurnedRoom) -> None:
     room = loud_room
     alarm = SeenAlarm()
-    room.listening._alarm = alarm  # type: ignore[assignment]
+    room.waker.alarm = alarm  # type: ignore[assignment]
     room.microphone.amplitude = 0.3
     room.run(5)
     room.run(2, crying=0.95)
@@ -408,7 +392,7 @@ def test_taking_over_leaves_the_alarm_sounding_and_the_end_silences_it(loud_room
     assert not alarm.sounding
 
 
-def test_a_microphone_that_is_no_longer_muted_has_to_learn_the_room_anew(loud_room: Room) -> None:
+def test_a_microphone_that_is_no_longer_muted_has_to_learn_the_room_anew(loud_room: TurnedRoom) -> None:
     room = loud_room
     room.microphone.amplitude = 0.0
     room.run(60)
@@ -421,7 +405,7 @@ def test_a_microphone_that_is_no_longer_muted_has_to_learn_the_room_anew(loud_ro
     assert room.story() == [LOUD_RAISED]
 
 
-def test_a_model_that_fails_beside_a_loud_sound_leaves_loudness_alone_on_watch(loud_room: Room) -> None:
+def test_a_model_that_fails_beside_a_loud_sound_leaves_loudness_alone_on_watch(loud_room: TurnedRoom) -> None:
     room = loud_room
     room.run(6, crying=None)
     assert room.listening.state.activity is Activity.MODEL_FAILED

@@ -159,3 +159,37 @@ def test_without_a_sound_server_everything_is_a_sentence(
     microphone = Microphone(RingBuffer(1.0), card)
     microphone.open()
     microphone.close()
+
+
+def test_looking_for_one_microphone_deafens_another_no_longer_than_its_budget(
+    card: SoundCard, sound_card: VirtualSoundCard, measured: Callable[[str, str], None]
+) -> None:
+    """A microphone that is gone is looked for every half second; the other room is heard all the while."""
+    with sound_card.second_microphone() as name:
+        card.refresh()
+        assert name in card.microphones()
+        ring, missing = RingBuffer(60.0), RingBuffer(60.0)
+        heard, sought = Microphone(ring, card, name), Microphone(missing, card, "unplugged")
+        heard.open()
+        assert heard.name == name
+        pump_until(heard, lambda: ring.written > 8000)
+        began, last, longest, deaf = time.monotonic(), time.monotonic(), 0.0, 0.0
+        next_attempt, refreshes = began, 0
+        while time.monotonic() - began < 8.0:
+            if time.monotonic() >= next_attempt:
+                sought.close()
+                refreshes += card.refresh(sought)
+                next_attempt = time.monotonic() + 0.5
+            before = ring.written
+            heard.pump()
+            if ring.written > before:
+                pause, last = time.monotonic() - last, time.monotonic()
+                longest, deaf = max(longest, pause), deaf + (pause if pause > 0.1 else 0.0)
+            time.sleep(0.02)
+        heard.close()
+    measured(
+        "a microphone looked for beside another", f"{refreshes} refreshes, deaf {deaf:.2f} s, longest {longest:.2f} s"
+    )
+    assert refreshes >= 1, "it is looked for all the same"
+    assert longest < 1.5, "the other room never counts as deaf"
+    assert deaf <= 1.5, "of a budget of one second, and what scheduling adds"

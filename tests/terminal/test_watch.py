@@ -48,27 +48,28 @@ def test_the_lines_are_those_of_the_contract(tmp_path: Path, model: Path) -> Non
     lines = events(result)
     assert lines[0] == {
         "event": "started",
+        "room": "",
         "source": "night.wav",
         "model": "tiny",
         "labels": list(tiny_model.LABELS),
         "window_seconds": 2.0,
         "hop_seconds": 0.256,
     }
-    assert lines[-1] == {"event": "ended", "seconds": 60.0}
+    assert lines[-1] == {"event": "ended", "room": "", "seconds": 60.0}
     scores = of("score", lines)
     assert len(scores) > 220
-    assert set(scores[0]) == {"event", "seconds", "crying", "probabilities", "level_db"}
+    assert set(scores[0]) == {"event", "room", "seconds", "crying", "probabilities", "level_db"}
     assert set(scores[0]["probabilities"]) == set(tiny_model.LABELS)
     assert sum(scores[9]["probabilities"].values()) == pytest.approx(1.0, abs=0.001)
     (alert,) = of("alert", lines)
-    assert set(alert) == {"event", "seconds", "id", "kind", "began_seconds", "reasons"}
+    assert set(alert) == {"event", "room", "seconds", "id", "kind", "began_seconds", "reasons"}
     assert alert["kind"] == "crying"
     assert 20.0 <= alert["began_seconds"] <= alert["seconds"] <= 22.5
     (ended,) = of("alert_ended", lines)
-    assert (ended["id"], set(ended)) == (alert["id"], {"event", "seconds", "id", "peak_db"})
+    assert (ended["id"], set(ended)) == (alert["id"], {"event", "room", "seconds", "id", "peak_db"})
     assert -12 < ended["peak_db"] < -9
     (health,) = of("health", lines)
-    assert (health["state"], set(health)) == ("listening", {"event", "seconds", "state", "detail"})
+    assert (health["state"], set(health)) == ("listening", {"event", "room", "seconds", "state", "detail"})
 
 
 def test_fast_gives_the_same_alerts_as_time_does(tmp_path: Path, model: Path) -> None:
@@ -100,6 +101,7 @@ def test_any_loud_sound_is_an_alert_where_that_is_wanted_fast_and_paced_alike(
     (alert,) = of("alert", fast)
     assert alert == {
         "event": "alert",
+        "room": "",
         "seconds": 7.25,
         "id": 1,
         "kind": "loud",
@@ -107,7 +109,7 @@ def test_any_loud_sound_is_an_alert_where_that_is_wanted_fast_and_paced_alike(
         "reasons": {},
     }
     (ended,) = of("alert_ended", fast)
-    assert (ended["id"], set(ended)) == (1, {"event", "seconds", "id", "peak_db"})
+    assert (ended["id"], set(ended)) == (1, {"event", "room", "seconds", "id", "peak_db"})
     assert 10.0 <= ended["seconds"] <= 10.5
     assert -12 < ended["peak_db"] < -9
     assert [of(kind, paced) for kind in ("alert", "alert_ended")] == [[alert], [ended]]

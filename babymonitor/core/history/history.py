@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from babymonitor.core.alerts.policy import Alert
 from babymonitor.core.sqlite_file import opened
 
 _MIGRATIONS = (
@@ -63,6 +65,24 @@ _MIGRATIONS = (
     );
     CREATE INDEX near_misses_by_time ON near_misses (began);
     """,
+    # Rooms: everything that happened before belongs to the only one, whose name is empty.
+    """
+    ALTER TABLE alerts ADD COLUMN room TEXT NOT NULL DEFAULT '';
+    ALTER TABLE gaps ADD COLUMN room TEXT NOT NULL DEFAULT '';
+    ALTER TABLE near_misses ADD COLUMN room TEXT NOT NULL DEFAULT '';
+    CREATE TABLE minutes_of_rooms (
+        began INTEGER NOT NULL,
+        level_db REAL NOT NULL,
+        crying REAL NOT NULL,
+        seconds TEXT NOT NULL,
+        room TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (began, room)
+    );
+    INSERT INTO minutes_of_rooms (began, level_db, crying, seconds)
+        SELECT began, level_db, crying, seconds FROM minutes;
+    DROP TABLE minutes;
+    ALTER TABLE minutes_of_rooms RENAME TO minutes;
+    """,
 )
 
 RIGHT, WRONG, UNSURE = "right", "wrong", "unsure"
@@ -75,7 +95,10 @@ class HistoryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """One kept alert. clip: the sound's path relative to the clips folder, None where none was kept."""
+    """One alert of the history; id -1 where it could not be kept. Times in Unix seconds; ended: None while it lasts.
+
+    clip: the sound's path relative to the clips folder, None where none was kept. room: empty for the only one.
+    """
 
     id: int
     kind: str
@@ -86,6 +109,14 @@ class AlertRow:
     peak_crying: float
     reasons: dict[str, float] = field(default_factory=dict)
     clip: str | None = None
+    room: str = ""
+
+    @classmethod
+    def of(cls, alert: Alert, wall: Callable[[float], float], id: int = -1, room: str = "") -> AlertRow:
+        """The row of an alert as it stands now. wall: from seconds of the sound to Unix seconds."""
+        ended = None if alert.ended_seconds is None else wall(alert.ended_seconds)
+        began, raised = wall(alert.began_seconds), wall(alert.raised_seconds)
+        return cls(id, alert.kind, began, raised, ended, alert.peak_db, alert.peak_crying, alert.reasons, room=room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +128,7 @@ class Gap:
     detail: str
     began: float
     ended: float | None
+    room: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +142,7 @@ class Minute:
     level_db: float
     crying: float
     seconds: dict[str, float] = field(default_factory=dict)
+    room: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +176,7 @@ class NearMiss:
     verdict: str | None = None
     label: str = ""
     reviewed: float | None = None
+    room: str = ""
 
 
 class History:
@@ -158,11 +192,14 @@ class History:
     def close(self) -> None:
         self._database.close()
 
-    def add_alert(self, kind: str, began: float, raised: float, peak_db: float, peak_crying: float) -> int:
-        """A new alert that lasts; its id."""
-        row = (kind, began, raised, peak_db, peak_crying)
+    def add_alert(
+        self, kind: str, began: float, raised: float, peak_db: float, peak_crying: float, room: str = ""
+    ) -> int:
+        """Add an alert that lasts. Returns its id."""
         return self._insert(
-            "INSERT INTO alerts (kind, began, raised, peak_db, peak_crying, reasons) VALUES (?, ?, ?, ?, ?, '{}')", row
+            "INSERT INTO alerts (kind, began, raised, peak_db, peak_crying, reasons, room)"
+            " VALUES (?, ?, ?, ?, ?, '{}', ?)",
+            (kind, began, raised, peak_db, peak_crying, room),
         )
 
     def update_alert(
@@ -188,12 +225,12 @@ class History:
 
     def _alerts(self, condition: str, values: tuple[object, ...]) -> list[AlertRow]:
         rows = self._run(
-            "SELECT id, kind, began, raised, ended, peak_db, peak_crying, reasons, clip FROM alerts " + condition,
+            "SELECT id, kind, began, raised, ended, peak_db, peak_crying, reasons, clip, room FROM alerts " + condition,
             values,
         )
         return [
-            AlertRow(id, kind, began, raised, ended, peak_db, peak_crying, json.loads(reasons), clip)
-            for id, kind, began, raised, ended, peak_db, peak_crying, reasons, clip in rows
+            AlertRow(id, kind, began, raised, ended, peak_db, peak_crying, json.loads(reasons), clip, room)
+            for id, kind, began, raised, ended, peak_db, peak_crying, reasons, clip, room in rows
         ]
 
     def put_review(self, alert_id: int, verdict: str, label: str, now: float) -> None:
@@ -242,12 +279,13 @@ class History:
         peak_db: float,
         probabilities: dict[str, float],
         clip: str | None = None,
+        room: str = "",
     ) -> int:
-        """A sound that was nearly an alert, when it is over; its id."""
+        """Add a sound that was nearly an alert, when it is over. Returns its id."""
         return self._insert(
-            "INSERT INTO near_misses (began, ended, peak_crying, peak_db, probabilities, clip)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (began, ended, peak_crying, peak_db, json.dumps(probabilities), clip),
+            "INSERT INTO near_misses (began, ended, peak_crying, peak_db, probabilities, clip, room)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (began, ended, peak_crying, peak_db, json.dumps(probabilities), clip, room),
         )
 
     def set_near_miss_clip(self, id: int, clip: str) -> None:
@@ -274,18 +312,20 @@ class History:
 
     def _near_misses(self, condition: str, values: tuple[object, ...]) -> list[NearMiss]:
         rows = self._run(
-            "SELECT id, began, ended, peak_crying, peak_db, probabilities, clip, verdict, label, reviewed"
+            "SELECT id, began, ended, peak_crying, peak_db, probabilities, clip, verdict, label, reviewed, room"
             " FROM near_misses " + condition,
             values,
         )
         return [
-            NearMiss(id, began, ended, crying, level, json.loads(shares), clip, verdict, label, reviewed)
-            for id, began, ended, crying, level, shares, clip, verdict, label, reviewed in rows
+            NearMiss(id, began, ended, crying, level, json.loads(shares), clip, verdict, label, reviewed, room)
+            for id, began, ended, crying, level, shares, clip, verdict, label, reviewed, room in rows
         ]
 
-    def add_gap(self, state: str, detail: str, began: float) -> int:
-        """The monitor stopped listening; the gap's id."""
-        return self._insert("INSERT INTO gaps (state, detail, began) VALUES (?, ?, ?)", (state, detail, began))
+    def add_gap(self, state: str, detail: str, began: float, room: str = "") -> int:
+        """Note that the monitor stopped listening. Returns the gap's id."""
+        return self._insert(
+            "INSERT INTO gaps (state, detail, began, room) VALUES (?, ?, ?, ?)", (state, detail, began, room)
+        )
 
     def end_gap(self, id: int, ended: float) -> None:
         self._run("UPDATE gaps SET ended = ? WHERE id = ?", (ended, id))
@@ -293,34 +333,38 @@ class History:
     def gaps(self, since: float = 0.0, until: float = 1e12) -> list[Gap]:
         """Gaps that touch [since, until), the oldest first."""
         rows = self._run(
-            "SELECT id, state, detail, began, ended FROM gaps"
+            "SELECT id, state, detail, began, ended, room FROM gaps"
             " WHERE began < ? AND coalesce(ended, ?) >= ? ORDER BY began",
             (until, until, since),
         )
         return [Gap(*row) for row in rows]
 
     def put_minute(self, minute: Minute) -> None:
-        """Keep a minute; one that is there already (listening was stopped within it) is added to."""
+        """Keep a minute of a room; one that is there already (listening was stopped within it) is added to."""
         for earlier in self.minutes(minute.began, minute.began + 1):
+            if earlier.room != minute.room:
+                continue
             names = {**earlier.seconds, **minute.seconds}
             minute = Minute(
                 minute.began,
                 max(earlier.level_db, minute.level_db),
                 max(earlier.crying, minute.crying),
                 {name: earlier.seconds.get(name, 0.0) + minute.seconds.get(name, 0.0) for name in names},
+                minute.room,
             )
         self._run(
-            "INSERT OR REPLACE INTO minutes (began, level_db, crying, seconds) VALUES (?, ?, ?, ?)",
-            (minute.began, minute.level_db, minute.crying, json.dumps(minute.seconds)),
+            "INSERT OR REPLACE INTO minutes (began, level_db, crying, seconds, room) VALUES (?, ?, ?, ?, ?)",
+            (minute.began, minute.level_db, minute.crying, json.dumps(minute.seconds), minute.room),
         )
 
     def minutes(self, since: float, until: float) -> list[Minute]:
-        """Minutes in [since, until), the oldest first."""
+        """Minutes of all rooms in [since, until), the oldest first."""
         rows = self._run(
-            "SELECT began, level_db, crying, seconds FROM minutes WHERE began >= ? AND began < ? ORDER BY began",
+            "SELECT began, level_db, crying, seconds, room FROM minutes WHERE began >= ? AND began < ?"
+            " ORDER BY began, room",
             (since, until),
         )
-        return [Minute(began, level, crying, json.loads(seconds)) for began, level, crying, seconds in rows]
+        return [Minute(began, level, crying, json.loads(seconds), room) for began, level, crying, seconds, room in rows]
 
     def close_what_was_left_open(self, now: float) -> None:
         """After a crash: an alert or a gap that never ended, ends with the last minute that was kept."""

@@ -6,17 +6,24 @@ import queue
 import threading
 from collections import deque
 from pathlib import Path
+from typing import NamedTuple
 
 from babymonitor.core.sound.wave import Wave
 
-ClipKey = tuple[str, int]
+
+class ClipKey(NamedTuple):
+    """Whose sound a clip is: the kind of row in the history, its id, and the room."""
+
+    kind: str
+    row: int
+    room: str = ""
 
 
 class ClipWriter:
     """Writes waves as FLAC: to a temporary file, then moved into place, so that a clip is there whole or not at all.
 
     `save` returns at once; what became of it is in `results` later: (key, name, sentence), the sentence empty when it
-    went well. A key says whose sound it is: what kind of row, and its number.
+    went well.
     """
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
@@ -36,9 +43,16 @@ class ClipWriter:
         """Write (samples,) to `name` (relative, ending in .flac) in the folder."""
         self._jobs.put((key, name, wave))
 
+    def take_results(self, room: str) -> list[tuple[ClipKey, str, str]]:
+        """Take out of `results` what belongs to a room, the oldest first."""
+        results = [result for result in list(self.results) if result[0].room == room]
+        for result in results:
+            self.results.remove(result)
+        return results
+
     def remove(self, name: str) -> None:
         """Delete a clip, also one that is still waiting to be written; nothing comes of it in `results`."""
-        self._jobs.put((("", 0), name, None))
+        self._jobs.put((ClipKey("", 0), name, None))
 
     def close(self) -> None:
         """Finish what is waiting, then end the thread."""

@@ -11,7 +11,7 @@ from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, KEEP_CLIPS, Settings
 from babymonitor.core.sound.levels import SILENCE_DB
 from babymonitor.core.sound.ring import OverrunError, RingBuffer
-from babymonitor.live.record.clip_writer import ClipWriter
+from babymonitor.live.record.clip_writer import ClipKey, ClipWriter
 
 NEAR_MISS = "near miss"
 MOST_AN_HOUR = 6
@@ -66,7 +66,10 @@ class NearMisses:
     HistoryError from any call when the history cannot be written. floor: P(crying) from which on it is a rise.
     """
 
-    def __init__(self, ring: RingBuffer, settings: Settings, history: History, clips: ClipWriter) -> None:
+    def __init__(
+        self, ring: RingBuffer, settings: Settings, history: History, clips: ClipWriter, room: str = ""
+    ) -> None:
+        self._room = room
         self.floor = 0.3
         self._ring = ring
         self._settings = settings
@@ -134,14 +137,16 @@ class NearMisses:
             wave = self._ring.read(start, stop)
         except (OverrunError, ValueError):
             return
-        id = self._history.add_near_miss(began, ended, rise.peak_crying, rise.peak_db, rise.probabilities)
+        id = self._history.add_near_miss(
+            began, ended, rise.peak_crying, rise.peak_db, rise.probabilities, room=self._room
+        )
         # Not as an alert's clip is called: both count their rows from one.
         name = datetime.fromtimestamp(began).strftime(f"%Y-%m/near-miss_%Y-%m-%d_%H-%M-%S_{id}.flac")
-        self._clips.save((NEAR_MISS, id), name, wave)
+        self._clips.save(ClipKey(NEAR_MISS, id, self._room), name, wave)
 
     def _make_room(self, began: float, peak_crying: float) -> bool:
         """Whether it is among the highest of its hour; the lowest goes for it, unless somebody has looked at it."""
-        rows = self._history.near_misses(began - _HOUR, began + _HOUR)
+        rows = [row for row in self._history.near_misses(began - _HOUR, began + _HOUR) if row.room == self._room]
         if len(rows) < MOST_AN_HOUR:
             return True
         unseen = [row for row in rows if row.reviewed is None]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from babymonitor.core.alerts.policy import Alert, AlertRules
-from babymonitor.core.history.history import History, HistoryError, Minute
+from babymonitor.core.history.history import AlertRow, History, HistoryError, Minute
 from babymonitor.core.labels import label
 from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import (
@@ -42,38 +42,40 @@ class NightRecord:
     What goes wrong is collected as sentences in `complaints`, each once; the caller takes them from there.
     """
 
-    def __init__(self, ring: RingBuffer, settings: Settings, history: History, clips: ClipWriter) -> None:
+    def __init__(
+        self, ring: RingBuffer, settings: Settings, history: History, clips: ClipWriter, room: str = ""
+    ) -> None:
         self.complaints: list[str] = []
+        self.room = room
         self._ring = ring
         self._settings = settings
         self._history = history
         self._clips = clips
-        self._minutes = _Minutes()
-        self._near_misses = NearMisses(ring, settings, history, clips)
+        self._minutes = _Minutes(room)
+        self._near_misses = NearMisses(ring, settings, history, clips, room)
         self._rows: dict[int, int] = {}
         self._pending: list[_PendingClip] = []
         self._gap: int | None = None
         self._said: set[str] = set()
 
-    def alert(self, alert: Alert, wall: Callable[[float], float]) -> int | None:
-        """Bring an alert's row up to date; its number, None when it could not be kept.
+    def alert(self, alert: Alert, wall: Callable[[float], float]) -> AlertRow:
+        """Bring an alert's row up to date. Returns the row; its id is -1 where it could not be kept.
 
         wall: from seconds of the sound to Unix seconds.
         """
         self._near_misses.alert(alert.id, alert.ended_seconds)
+        row = AlertRow.of(alert, wall, self._rows.get(alert.id, -1), self.room)
         with self._keeping():
             if alert.id not in self._rows:
-                began, raised = wall(alert.began_seconds), wall(alert.raised_seconds)
-                row = self._history.add_alert(alert.kind, began, raised, alert.peak_db, alert.peak_crying)
-                self._rows[alert.id] = row
-                self._begin_clip(row, alert, began)
-            ended = None if alert.ended_seconds is None else wall(alert.ended_seconds)
-            self._history.update_alert(self._rows[alert.id], ended, alert.peak_db, alert.peak_crying, alert.reasons)
-        kept = self._rows.get(alert.id)
-        if kept is not None and alert.ended_seconds is not None:
-            self._end_clip(kept, alert.ended_seconds)
+                id = self._history.add_alert(row.kind, row.began, row.raised, row.peak_db, row.peak_crying, self.room)
+                self._rows[alert.id] = id
+                row = replace(row, id=id)
+                self._begin_clip(id, alert, row.began)
+            self._history.update_alert(row.id, row.ended, row.peak_db, row.peak_crying, row.reasons)
+        if alert.ended_seconds is not None and alert.id in self._rows:
+            self._end_clip(row.id, alert.ended_seconds)
             del self._rows[alert.id]
-        return kept
+        return row
 
     def use_rules(self, rules: AlertRules) -> None:
         """What counts as nearly an alert goes by what counts as one."""
@@ -92,7 +94,7 @@ class NightRecord:
         """The monitor is not listening from now on."""
         self.end_gap()
         with self._keeping():
-            self._gap = self._history.add_gap(state, detail, time.time())
+            self._gap = self._history.add_gap(state, detail, time.time(), self.room)
 
     def end_gap(self) -> None:
         """It listens again; nothing when there was no gap."""
@@ -104,12 +106,12 @@ class NightRecord:
     def past_gap(self, state: str, detail: str, began: float, ended: float) -> None:
         """A stretch of not listening that was noticed when it was over, in Unix seconds."""
         with self._keeping():
-            self._history.end_gap(self._history.add_gap(state, detail, began), ended)
+            self._history.end_gap(self._history.add_gap(state, detail, began, self.room), ended)
 
     def save_clips(self) -> list[tuple[ClipKey, str]]:
         """Hand over clips that the ring holds whole by now; (key, name) of those that have reached the disk.
 
-        A key is (ALERT or NEAR_MISS, row in the history).
+        The key's kind is ALERT or NEAR_MISS.
         """
         for clip in [clip for clip in self._pending if clip.stop <= self._ring.written]:
             self._pending.remove(clip)
@@ -118,7 +120,7 @@ class NightRecord:
             except (OverrunError, ValueError):
                 self._complain("The sound of an alert was gone before it could be kept.")
                 continue
-            self._clips.save((ALERT, clip.row), clip.name, wave)
+            self._clips.save(ClipKey(ALERT, clip.row, self.room), clip.name, wave)
         return self._written_clips()
 
     def close(self, wall: Callable[[float], float]) -> None:
@@ -133,17 +135,15 @@ class NightRecord:
 
     def _written_clips(self) -> list[tuple[ClipKey, str]]:
         written = []
-        while self._clips.results:
-            key, name, sentence = self._clips.results.popleft()
+        for key, name, sentence in self._clips.take_results(self.room):
             if sentence:
                 self._complain(sentence)
                 continue
-            kind, row = key
             with self._keeping():
-                if kind == ALERT:
-                    self._history.set_clip(row, name)
-                elif self._history.near_miss(row) is not None:
-                    self._history.set_near_miss_clip(row, name)
+                if key.kind == ALERT:
+                    self._history.set_clip(key.row, name)
+                elif self._history.near_miss(key.row) is not None:
+                    self._history.set_near_miss_clip(key.row, name)
                 else:  # a higher one has taken its place meanwhile
                     self._clips.remove(name)
                     continue
@@ -186,9 +186,10 @@ class NightRecord:
 
 
 class _Minutes:
-    """Gathers scores into minutes."""
+    """Gathers the scores of a room into minutes."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: str) -> None:
+        self._room = room
         self._minute: Minute | None = None
         self._last_seconds: float | None = None
 
@@ -196,7 +197,7 @@ class _Minutes:
         """Add a score; the minute before, if this one begins another."""
         began = int(wall // 60 * 60)
         whole = self.flush() if self._minute is not None and began != self._minute.began else []
-        minute = self._minute or Minute(began, score.level_db, score.crying)
+        minute = self._minute or Minute(began, score.level_db, score.crying, room=self._room)
         hop = 0.0 if self._last_seconds is None else min(1.0, score.seconds - self._last_seconds)
         self._last_seconds = score.seconds
         kinds = {"crying": score.crying}
@@ -204,7 +205,7 @@ class _Minutes:
         likeliest = max(kinds, key=lambda kind: kinds[kind])
         seconds = {**minute.seconds, likeliest: round(minute.seconds.get(likeliest, 0.0) + hop, 3)}
         loudest, highest = max(minute.level_db, score.level_db), max(minute.crying, score.crying)
-        self._minute = Minute(minute.began, loudest, highest, seconds)
+        self._minute = replace(minute, level_db=loudest, crying=highest, seconds=seconds)
         return whole
 
     def flush(self) -> list[Minute]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -161,10 +162,65 @@ def test_a_history_of_the_first_version_is_taken_over_whole(tmp_path: Path) -> N
     history.close()
 
 
-@pytest.mark.parametrize("where", ["before", "middle", "end"])
-def test_killed_while_it_is_taken_over_it_is_taken_over_the_next_time(tmp_path: Path, where: str) -> None:
+VERSION_2 = Path(__file__).parents[2] / "fixtures" / "history-version-2.sqlite"
+"""Written by the last version that knew no rooms."""
+
+
+def expect_what_version_2_held(history: History) -> None:
+    crying, loud = reversed(history.alerts())
+    assert (crying.kind, crying.began, crying.ended) == ("crying", 1_790_000_000, 1_790_000_030)
+    assert crying.reasons == {"hungry": 0.4, "sad": 0.6}
+    assert crying.clip == "2026-09/2026-09-21_10-13-20_1.flac"
+    assert (loud.kind, loud.ended) == ("loud", None)
+    assert history.review(crying.id) == Review(crying.id, "right", "hungry", 1_790_004_000)
+    (near_miss,) = history.near_misses()
+    assert (near_miss.verdict, near_miss.label, near_miss.clip) == ("wrong", "pain", "2026-09/near-miss_1.flac")
+    deaf, muted = history.gaps()
+    assert (deaf.state, deaf.ended, muted.state, muted.ended) == ("deaf", 1_790_000_160, "muted", None)
+    minutes = history.minutes(0, 1e12)
+    assert [minute.level_db for minute in minutes] == [-40.0 + number for number in range(20)]
+    assert all(minute.seconds == {"background": 50.0, "crying": 10.0} for minute in minutes)
+    rows = [crying, loud, near_miss, deaf, muted, *minutes]
+    assert {row.room for row in rows} == {""}, "it all belongs to the only room"
+
+
+def test_a_history_without_rooms_is_taken_over_whole(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite"
-    version_1(path)
+    shutil.copy(VERSION_2, path)
+    for _ in range(2):
+        history = History(path)
+        assert history.complaints == []
+        expect_what_version_2_held(history)
+        history.close()
+
+
+def test_rooms_are_kept_apart(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.sqlite")
+    alert = history.add_alert("crying", 100.0, 101.0, -30.0, 0.8, "Attic")
+    history.add_gap("deaf", "", 100.0, "Attic")
+    near_miss = history.add_near_miss(1.0, 2.0, 0.5, -30.0, {}, room="Attic")
+    history.put_minute(Minute(60, -40.0, 0.1, {"background": 10.0}, "Attic"))
+    history.put_minute(Minute(60, -30.0, 0.2, {"crying": 20.0}, "Nursery"))
+    history.put_minute(Minute(60, -50.0, 0.3, {"background": 5.0}, "Attic"))
+    assert history.minutes(0, 100) == [
+        Minute(60, -40.0, 0.3, {"background": 15.0}, "Attic"),
+        Minute(60, -30.0, 0.2, {"crying": 20.0}, "Nursery"),
+    ]
+    row, kept = history.alert(alert), history.near_miss(near_miss)
+    assert row is not None
+    assert kept is not None
+    assert (row.room, kept.room, history.gaps()[0].room) == ("Attic", "Attic", "Attic")
+    history.close()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("where", ["before", "middle", "end"])
+def test_killed_while_it_is_taken_over_it_is_taken_over_the_next_time(tmp_path: Path, where: str, version: int) -> None:
+    path = tmp_path / "history.sqlite"
+    if version == 1:
+        version_1(path)
+    else:
+        shutil.copy(VERSION_2, path)
     code = (
         "import os, signal, sqlite3, sys\n"
         "from pathlib import Path\n"
@@ -175,19 +231,24 @@ def test_killed_while_it_is_taken_over_it_is_taken_over_the_next_time(tmp_path: 
         "        return super().executescript(script)\n"
         "connect = sqlite3.connect\n"
         "sqlite3.connect = lambda *args, **more: connect(*args, factory=Dying, **more)\n"
-        "first, *parts = history._MIGRATIONS[1].split(';')\n"
+        "version = int(sys.argv[3])\n"
+        "first, *parts = history._MIGRATIONS[version].split(';')\n"
         "at = {'before': 0, 'middle': 1, 'end': len(parts)}[sys.argv[2]]\n"
         "parts = [first, *parts]\n"
         "parts.insert(at, ' SELECT die()')\n"
-        "history._MIGRATIONS = (history._MIGRATIONS[0], ';'.join(parts) + ';')\n"
+        "history._MIGRATIONS = (*history._MIGRATIONS[:version], ';'.join(parts) + ';')\n"
         "history.History(Path(sys.argv[1]))\n"
     )
-    killed = subprocess.run([sys.executable, "-c", code, str(path), where], stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", code, str(path), where, str(version)]
+    killed = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     history = History(path)
-    expect_what_version_1_held(history)
-    history.put_review(7, "wrong", "background", 500.0)
-    assert history.add_near_miss(1.0, 2.0, 0.5, -30.0, {}) == 1
+    if version == 1:
+        expect_what_version_1_held(history)
+        history.put_review(7, "wrong", "background", 500.0)
+        assert history.add_near_miss(1.0, 2.0, 0.5, -30.0, {}) == 1
+    else:
+        expect_what_version_2_held(history)
     history.close()
 
 

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from turned_room import Room
+from turned_room import TurnedRoom
 
+from babymonitor.core.happenings import NearMissSaved
 from babymonitor.core.history.history import NearMiss
 from babymonitor.core.settings import KEEP_CLIPS
-from babymonitor.live.listening import NearMissSaved
 
 
-def rows(room: Room) -> list[NearMiss]:
+def rows(room: TurnedRoom) -> list[NearMiss]:
     return room.history.near_misses(0, 1e12)
 
 
-def test_a_rise_that_no_alert_follows_is_a_row_with_its_sound(room: Room, tmp_path: Path) -> None:
+def test_a_rise_that_no_alert_follows_is_a_row_with_its_sound(room: TurnedRoom, tmp_path: Path) -> None:
     room.run(10)
     room.microphone.amplitude = 0.2
     room.run(2, crying=0.45)
@@ -38,12 +38,13 @@ def test_a_rise_that_no_alert_follows_is_a_row_with_its_sound(room: Room, tmp_pa
     assert wave.size / rate == pytest.approx(2 + 2 + 1, abs=0.5), "from before to after, as with an alert"
     assert np.abs(wave[: int(1.5 * rate)]).max() < 0.02
     assert np.abs(wave[int(2.5 * rate) : int(3.5 * rate)]).max() > 0.3
-    assert [NearMissSaved(row.id, row.clip)] == [each for each in room.happened if isinstance(each, NearMissSaved)]
+    (saved,) = (happening for happening in room.happened if isinstance(happening, NearMissSaved))
+    assert (saved.row, saved.name) == (row.id, row.clip)
     assert room.history.alerts() == []
     room.history.close()
 
 
-def test_what_becomes_an_alert_was_no_near_miss_nor_is_its_tail(room: Room) -> None:
+def test_what_becomes_an_alert_was_no_near_miss_nor_is_its_tail(room: TurnedRoom) -> None:
     room.run(5)
     room.run(2, crying=0.45)
     room.run(5)
@@ -57,7 +58,7 @@ def test_what_becomes_an_alert_was_no_near_miss_nor_is_its_tail(room: Room) -> N
     room.history.close()
 
 
-def test_one_score_too_low_a_rise_and_clips_switched_off_keep_nothing(room: Room) -> None:
+def test_one_score_too_low_a_rise_and_clips_switched_off_keep_nothing(room: TurnedRoom) -> None:
     room.run(5)
     room.run(0.25, crying=0.5)
     room.run(15)
@@ -71,7 +72,7 @@ def test_one_score_too_low_a_rise_and_clips_switched_off_keep_nothing(room: Room
     room.history.close()
 
 
-def test_of_an_hour_the_highest_are_kept_and_what_was_reviewed_stays(room: Room, tmp_path: Path) -> None:
+def test_of_an_hour_the_highest_are_kept_and_what_was_reviewed_stays(room: TurnedRoom, tmp_path: Path) -> None:
     peaks = [0.4, 0.45, 0.35, 0.5, 0.42, 0.44]
     for peak in peaks:
         room.run(1, crying=peak)
@@ -89,7 +90,7 @@ def test_of_an_hour_the_highest_are_kept_and_what_was_reviewed_stays(room: Room,
     room.history.close()
 
 
-def test_a_rise_of_minutes_is_one_near_miss(room: Room, tmp_path: Path) -> None:
+def test_a_rise_of_minutes_is_one_near_miss(room: TurnedRoom, tmp_path: Path) -> None:
     room.run(5)
     room.run(200, crying=0.45)
     room.run(15)
@@ -100,12 +101,12 @@ def test_a_rise_of_minutes_is_one_near_miss(room: Room, tmp_path: Path) -> None:
     room.history.close()
 
 
-def test_after_a_rise_of_minutes_that_we_broke_off_the_next_is_kept(room: Room) -> None:
+def test_after_a_rise_of_minutes_that_we_broke_off_the_next_is_kept(room: TurnedRoom) -> None:
     room.run(5)
     room.run(70, crying=0.45)
-    room.listening.is_playing = True
+    room.own_sound.is_clip_playing = True
     room.run(3, crying=0.45)
-    room.listening.is_playing = False
+    room.own_sound.is_clip_playing = False
     room.run(30)
     room.run(1, crying=0.5)
     room.run(15)
@@ -114,7 +115,7 @@ def test_after_a_rise_of_minutes_that_we_broke_off_the_next_is_kept(room: Room) 
     room.history.close()
 
 
-def test_a_gap_and_the_end_settle_it_and_sound_is_not_taken_from_across(room: Room, tmp_path: Path) -> None:
+def test_a_gap_and_the_end_settle_it_and_sound_is_not_taken_from_across(room: TurnedRoom, tmp_path: Path) -> None:
     room.run(5)
     room.run(1, crying=0.45)
     room.microphone.there = False
@@ -130,11 +131,11 @@ def test_a_gap_and_the_end_settle_it_and_sound_is_not_taken_from_across(room: Ro
     room.history.close()
 
 
-def test_what_we_play_ourselves_is_no_near_miss(room: Room) -> None:
+def test_what_we_play_ourselves_is_no_near_miss(room: TurnedRoom) -> None:
     room.run(5)
-    room.listening.is_playing = True
+    room.own_sound.is_clip_playing = True
     room.run(3, crying=0.45)
-    room.listening.is_playing = False
+    room.own_sound.is_clip_playing = False
     room.run(1.5, crying=0.45)
     room.run(15)
     assert rows(room) == []

@@ -10,7 +10,7 @@ import soundfile
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from turned_room import Room
+from turned_room import TurnedRoom
 
 from babymonitor.core import paths
 from babymonitor.core.history.history import RIGHT, UNSURE, WRONG, History, Minute
@@ -279,7 +279,7 @@ def test_what_the_monitor_heard_of_a_night_comes_to_be_reviewed(
 ) -> None:
     """From the listening's own alert and near miss, written as every night, to the library's folders."""
     settings[USE_MODEL_THRESHOLDS] = False
-    room = Room(paths.data_folder())
+    room = TurnedRoom(paths.data_folder())
     room.run(10)
     room.microphone.amplitude = 0.2
     room.run(2, crying=0.5)
