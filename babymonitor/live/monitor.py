@@ -75,7 +75,7 @@ class Monitor(QObject):
     guessed = Signal(str, object, float)
     """What `ask_guess` asked for: its key, the mean probability of each label (empty where none could be had), and the
     highest P(crying) of any second."""
-    complained = Signal(str)
+    complained = Signal(object)
     """One sentence for the person: something went wrong that does not stop the listening."""
 
     WAVE = "wave"
@@ -368,7 +368,7 @@ class Monitor(QObject):
         except OSError as error:
             self.complained.emit(self.tr("The settings could not be saved: {error}.").format(error=error.strerror))
 
-    @Slot(str)
+    @Slot(object)
     def _on_detector_failed(self, sentence: str) -> None:
         self._model_error = sentence
         if self._listening is not None:
