@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from babymonitor import __version__
 from babymonitor.core import paths
 from babymonitor.core.history.history import History, HistoryError
+from babymonitor.core.messages import Code, message
 from babymonitor.core.settings import LISTEN_AT_START, Settings
 from babymonitor.live.monitor import Monitor, is_thread_left_behind
 from babymonitor.ui.window.main_window import MainWindow
@@ -142,7 +143,7 @@ class Application(QObject):
         def on_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
             _log.error("unexpected error", exc_info=(kind, error, trace))
             sys.__excepthook__(kind, error, trace)
-            self.monitor.complained.emit(f"Something went wrong inside the program ({kind.__name__}); see the log.")
+            self.monitor.complained.emit(message(Code.PROGRAM_ERROR, kind=kind.__name__))
 
         sys.excepthook = on_error
 
@@ -154,7 +155,7 @@ def open_history() -> History:
         history.close_what_was_left_open(time.time())
     except HistoryError as error:
         history = History(Path(":memory:"))
-        history.complaints.append(f"{error} It listens all the same, but nothing of this night is kept.")
+        history.complaints.append(message(Code.HISTORY_IN_MEMORY, reason=error.message))
     return history
 
 
@@ -166,7 +167,7 @@ def open_library() -> tuple[Library | None, str]:
         return Library(), ""
     except (LibraryError, OSError) as error:
         _log.warning("no library: %s", error)
-        return None, f"{error} Nothing can be recorded or labelled until then; it listens all the same."
+        return None, message(Code.LIBRARY_MISSING, reason=str(error))
 
 
 class SingleInstance(QObject):

@@ -10,6 +10,7 @@ from babymonitor.core.alerts.health import Health
 from babymonitor.core.alerts.policy import Change
 from babymonitor.core.happenings import AlertHappened, Happening, HealthChanged
 from babymonitor.core.history.history import History
+from babymonitor.core.messages import Code
 from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, END_SECONDS, Settings
 from babymonitor.core.sound.ring import RingBuffer
@@ -64,7 +65,7 @@ class TurnedMicrophone:
     def open(self) -> None:
         self.opened += 1
         if not self.there:
-            raise SoundCardError("No microphone was found.")
+            raise SoundCardError(Code.MICROPHONE_MISSING)
         self.is_open = True
         self.ring.cut()
 

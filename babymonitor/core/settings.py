@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from babymonitor.core.messages import Code, PersonError, message
+
 T = TypeVar("T", bool, int, float, str)
 
 
-class SettingError(ValueError):
+class SettingError(PersonError, ValueError):
     """A value that a setting does not take; the message is one sentence for a person."""
 
 
@@ -45,11 +47,13 @@ class Setting(Generic[T]):
             value = float(value)
         is_kind = type(value) is kind
         if not is_kind or (kind is float and not math.isfinite(value)):
-            raise SettingError(f"{self.name} must be {_KINDS[kind]}, not {value!r}.")
+            raise SettingError(Code.SETTING_WRONG_KIND, name=self.name, kind=message(_KINDS[kind]), value=repr(value))
         if self.least is not None and self.most is not None and not self.least <= value <= self.most:
-            raise SettingError(f"{self.name} must lie between {self.least:g} and {self.most:g}, not {value:g}.")
+            raise SettingError(Code.SETTING_OUT_OF_RANGE, name=self.name, least=self.least, most=self.most, value=value)
         if self.choices and value not in dict(self.choices):
-            raise SettingError(f"{self.name} must be one of {', '.join(dict(self.choices))}, not {value!r}.")
+            raise SettingError(
+                Code.SETTING_NOT_A_CHOICE, name=self.name, choices=", ".join(dict(self.choices)), value=repr(value)
+            )
         checked: T = value
         return checked
 
@@ -64,10 +68,17 @@ class Setting(Generic[T]):
         except ValueError as error:
             if isinstance(error, SettingError):
                 raise
-            raise SettingError(f"{self.name} must be {_KINDS[kind]}, not '{text}'.") from error
+            raise SettingError(
+                Code.SETTING_WRONG_KIND, name=self.name, kind=message(_KINDS[kind]), value=f"'{text}'"
+            ) from error
 
 
-_KINDS: dict[type, str] = {bool: "on or off", int: "a whole number", float: "a number", str: "text"}
+_KINDS: dict[type, Code] = {
+    bool: Code.KIND_SWITCH,
+    int: Code.KIND_WHOLE_NUMBER,
+    float: Code.KIND_NUMBER,
+    str: Code.KIND_TEXT,
+}
 
 _HEARING, _ALARM, _CLIPS, _LIBRARY, _LOOK = "Hearing", "Alarm", "Clips", "Record & label", "Appearance"
 
@@ -229,7 +240,7 @@ class Settings:
     def override(self, name: str, text: str) -> None:
         """One `--set NAME=VALUE`: for this run, not saved. SettingError for an unknown name or a wrong value."""
         if name not in BY_NAME:
-            raise SettingError(f"There is no setting '{name}'; there are {', '.join(BY_NAME)}.")
+            raise SettingError(Code.SETTING_UNKNOWN, name=name, names=", ".join(BY_NAME))
         self._values[name] = BY_NAME[name].parse(text)
 
     def on_change(self, listener: Callable[[str], None]) -> None:
@@ -258,15 +269,14 @@ class Settings:
             try:
                 self._values[name] = BY_NAME[name].check(value)
             except SettingError as error:
-                self.complaints.append(f"{error} The default, {BY_NAME[name].default!r}, is used.")
+                default = repr(BY_NAME[name].default)
+                self.complaints.append(message(Code.SETTING_DEFAULT_USED, reason=error.message, value=default))
 
     def _put_aside(self, path: Path) -> None:
         aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%d-%H%M%S')}")
         with contextlib.suppress(OSError):
             path.replace(aside)
-        self.complaints.append(
-            f"The settings could not be read; defaults are used, and the file is kept as {aside.name}."
-        )
+        self.complaints.append(message(Code.SETTINGS_UNREADABLE, name=aside.name))
 
     def _write(self) -> None:
         if self.path is None:

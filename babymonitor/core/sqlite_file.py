@@ -8,34 +8,37 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from babymonitor.core.messages import Code, PersonError
+
 
 def opened(
     path: Path,
     migrations: Sequence[str],
-    what: str,
-    failure: type[Exception],
+    failure: type[PersonError],
+    refused: Code,
+    too_new: Code,
     check: Callable[[sqlite3.Connection], None] = lambda database: None,
 ) -> tuple[sqlite3.Connection, str]:
-    """→ the database, and under which name a damaged one was put aside for an empty one; "" where it was whole.
+    """Open a database; returns it, and the name a damaged one was put aside under ("" if it was sound).
 
-    migrations: of each version the script that makes it of the one before. what: it is, for sentences. failure: raised,
-    with a sentence, where it cannot be opened or is of a newer version. check: may raise sqlite3.DatabaseError for one
-    that is not ours.
+    migrations: for each version, the script that makes it of the version before. failure: what is raised, with the
+    sentence `refused` (path, reason) where it cannot be opened, and `too_new` (path) where a newer version wrote it.
+    check: may raise sqlite3.DatabaseError for a database that is not ours.
     """
     try:
-        return _open(path, migrations, what, failure, check), ""
+        return _open(path, migrations, failure, too_new, check), ""
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
-            raise failure(f"The {what} {path} cannot be opened: {error}.") from error
+            raise failure(refused, path=path, reason=str(error)) from error
         aside = _put_aside(path)
-        return _open(path, migrations, what, failure, check), aside
+        return _open(path, migrations, failure, too_new, check), aside
 
 
 def _open(
     path: Path,
     migrations: Sequence[str],
-    what: str,
-    failure: type[Exception],
+    failure: type[PersonError],
+    too_new: Code,
     check: Callable[[sqlite3.Connection], None],
 ) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None)
@@ -44,7 +47,7 @@ def _open(
             raise sqlite3.DatabaseError("damaged")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version > len(migrations):
-            raise failure(f"The {what} {path} was written by a newer version of this program.")
+            raise failure(too_new, path=path)
         # Write-ahead: a reader is never held up, and a crash loses nothing that was committed.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")

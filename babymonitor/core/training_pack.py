@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from babymonitor.core import paths
+from babymonitor.core.messages import Code, Message, message
 
 HOW = "babymonitor training-pack install"
 ABOUT_MB_FETCHED, ABOUT_MB_KEPT = 300, 1200
@@ -70,16 +71,13 @@ def activate() -> None:
         sys.dont_write_bytecode = False
 
 
-def sentence(missing: str) -> str:
+def sentence(missing: str) -> Message:
     """What to tell somebody whose training lacks the package `missing`."""
     if not is_offered():
-        return f"The trainer needs packages that are not installed ({missing}): python3 run.py trainer installs them."
+        return message(Code.PACK_FROM_SOURCE, missing=missing)
     if is_installed() or "." in missing:
-        return f"A part of the program is missing ({missing}). Please install it, and the training pack, again."
-    return (
-        f"This needs the training pack ({missing} is in it), about {ABOUT_MB_FETCHED} MB to fetch. "
-        f"To get it: {HOW}. Teaching the model your own baby works without it."
-    )
+        return message(Code.PACK_DAMAGED, missing=missing)
+    return message(Code.PACK_NEEDED, missing=missing, megabytes=ABOUT_MB_FETCHED, command=HOW)
 
 
 def _wanted() -> dict[str, str]:

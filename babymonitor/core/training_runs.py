@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from babymonitor.core import paths
+from babymonitor.core.messages import Code, PersonError, message
 from babymonitor.core.settings import replace_file
 
 TEACH, FULL = "teach", "full"
@@ -30,7 +31,7 @@ _own: set[Path] = set()
 """Folders of runs that this process began or resumed: they are no other program's legacy."""
 
 
-class RunError(Exception):
+class RunError(PersonError):
     """A training that cannot be begun or read; the message is one sentence for a person."""
 
 
@@ -175,7 +176,7 @@ def begin(request: Request, now: float | None = None) -> Run:
         _write(folder / "request.json", request.to_dict())
         mark(run, RUNNING)
     except OSError as error:
-        raise RunError(f"The training cannot begin: nothing can be written ({error.strerror or error}).") from error
+        raise RunError(Code.TRAINING_CANNOT_BE_WRITTEN, reason=error.strerror or str(error)) from error
     return run
 
 
@@ -221,10 +222,10 @@ def left_running() -> list[Run]:
     found = []
     for run in all_runs():
         if run.state == RUNNING and run.folder not in _own:
-            can = " It can be resumed." if run.request.kind == FULL and run.checkpoint.is_file() else ""
-            sentence = f"The program ended while it was training; nothing was changed.{can}"
+            can_resume = run.request.kind == FULL and run.checkpoint.is_file()
+            code = Code.TRAINING_INTERRUPTED_RESUMABLE if can_resume else Code.TRAINING_INTERRUPTED
             with contextlib.suppress(OSError):
-                found.append(mark(run, INTERRUPTED, sentence, run.trainer))
+                found.append(mark(run, INTERRUPTED, message(code), run.trainer))
     return found
 
 
@@ -250,7 +251,7 @@ def adopt(run: Run, folder: Path | None = None) -> Path:
         for beside in run.folder.glob("model.rehearsal.npz"):
             replace_file(target.with_name(f"{stem}.rehearsal.npz"), beside.read_bytes())
     except OSError as error:
-        raise RunError(f"The model cannot be taken into use: {error.strerror or error}.") from error
+        raise RunError(Code.TRAINING_MODEL_NOT_TAKEN, reason=error.strerror or str(error)) from error
     return target
 
 
@@ -262,7 +263,7 @@ def read_comparison(path: Path) -> dict[str, Any]:
         if values.get("format") != _COMPARISON_FORMAT or any(name not in values for name in needed):
             raise ValueError("format")
     except (OSError, ValueError, AttributeError) as error:
-        raise RunError("The comparison of the two models cannot be read.") from error
+        raise RunError(Code.TRAINING_COMPARISON_UNREADABLE) from error
     return values
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from babymonitor.core import paths
+from babymonitor.core.messages import Code, message
 from babymonitor.core.settings import ALARM_ON, ALARM_SECONDS, ALARM_VOLUME, Settings
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import AudioError, Wave
@@ -48,7 +49,7 @@ class Alarm:
 
     def _sound(self, file: str, seconds: float | None = None) -> str:
         if self._speaker is None or self._card is None:
-            return "There is no loudspeaker: the alarm can be seen but not heard."
+            return message(Code.ALARM_WITHOUT_LOUDSPEAKER)
         try:
             wave = read_wave(paths.resource("sounds", file), _RATE)
         except AudioError:
@@ -64,7 +65,7 @@ class Alarm:
         try:
             speaker.play(wave, _RATE, volume, self._settings[ALARM_SECONDS] if seconds is None else seconds)
         except SoundCardError as error:
-            return f"The alarm cannot be heard: {error}"
+            return message(Code.ALARM_CANNOT_BE_HEARD, reason=error.message)
         return ""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from babymonitor.core import paths
+from babymonitor.core.messages import Code, message
 from babymonitor.core.model.classifier import Classifier, ModelError
 from babymonitor.core.model.detector import Detector
 from babymonitor.core.model.score_file import Guess
@@ -29,10 +30,10 @@ class DetectorWorker(QObject):
     """The room's name and its core.model.detector.Score."""
     model_opened = Signal(object, str)
     """core.classifier.ModelCard and the file's path: this model is asked from now on."""
-    model_refused = Signal(str)
-    """One sentence: a model could not be used, and the one in use (or the shipped one) goes on."""
-    failed = Signal(str)
-    """One sentence: there is no score, and this is why."""
+    model_refused = Signal(object)
+    """A sentence (`Message`): a model could not be used, and the one in use (or the shipped one) goes on."""
+    failed = Signal(object)
+    """A sentence (`Message`): there is no score, and this is why."""
     guessed = Signal(str, object, float)
     """The key of `guess`, the mean probability of each label (empty where none could be had), the highest P(crying)."""
     stopped = Signal()
@@ -46,7 +47,7 @@ class DetectorWorker(QObject):
         self._idle_timer: QTimer | None = None
         self._wishes = 0
         self._openers: list[threading.Thread] = []
-        self._opened: deque[tuple[int, Path, Classifier | str]] = deque()
+        self._opened: deque[tuple[int, Path, Classifier | Exception]] = deque()
         self._asked: dict[str, Wave] = {}
         self._guess: tuple[str, Wave, Guess] | None = None
 
@@ -81,10 +82,10 @@ class DetectorWorker(QObject):
             self._detectors = {room: Detector(classifier, ring) for room, ring in self._rings.items()}
         except ModelError as error:
             if wanted != paths.default_model():
-                self.model_refused.emit(f"{error} The shipped model is used instead.")
+                self.model_refused.emit(message(Code.MODEL_REFUSED_USING_SHIPPED, reason=error.message))
                 self.use_model("")
             else:
-                self.failed.emit(str(error))
+                self.failed.emit(error.message)
             return
         self._classifier = classifier
         self.model_opened.emit(classifier.card, str(wanted))
@@ -99,7 +100,7 @@ class DetectorWorker(QObject):
         try:
             self._opened.append((wish, path, Classifier(path)))
         except Exception as error:  # also what is no fault of the file, as when memory is short
-            self._opened.append((wish, path, str(error)))
+            self._opened.append((wish, path, error))
 
     def _swap(self) -> None:
         """Between two windows, take the model that was opened aside, if it is still the one that is wanted."""
@@ -108,12 +109,12 @@ class DetectorWorker(QObject):
             if wish != self._wishes or self._classifier is None:
                 continue
             try:
-                if isinstance(opened, str):
-                    raise ModelError(opened)
+                if isinstance(opened, Exception):
+                    raise opened
                 for detector in self._detectors.values():
                     detector.use(opened)
-            except ModelError as error:
-                self.model_refused.emit(f"{error} The model in use goes on.")
+            except Exception as error:
+                self.model_refused.emit(message(Code.MODEL_REFUSED_KEEPING_CURRENT, reason=str(error)))
                 continue
             self._classifier = opened
             self._guess_anew()
@@ -149,7 +150,7 @@ class DetectorWorker(QObject):
                 while (score := detector.poll()) is not None:
                     self.scored.emit(room, score)
         except ModelError as error:
-            self.failed.emit(str(error))
+            self.failed.emit(error.message)
 
     @Slot()
     def _on_idle(self) -> None:

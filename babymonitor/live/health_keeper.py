@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from babymonitor.core.alerts.health import Health, HealthRules, HealthWatch
+from babymonitor.core.messages import Code, message
 from babymonitor.core.settings import REPEAT_SECONDS, Settings
 from babymonitor.core.sound.levels import is_digital_silence
 from babymonitor.core.sound.ring import RingBuffer
@@ -112,10 +113,10 @@ class HealthKeeper:
     def _explain(self, health: Health) -> str:
         name = self._keeper.source.name
         if health is Health.DEAF:
-            return self._keeper.error or f"The microphone '{name}' gives no sound; it is tried again."
+            return self._keeper.error or message(Code.MICROPHONE_SILENT, name=name)
         if health is Health.MUTED:
-            return f"The microphone '{name}' gives only digital silence: it is muted or broken."
+            return message(Code.MICROPHONE_MUTED, name=name)
         if health is Health.MODEL_FAILED:
-            reason = self.model_error or "The model gives no answer."
-            return f"{reason} Until it does, any loud sound gives the alarm."
+            reason = self.model_error or message(Code.MODEL_SILENT)
+            return message(Code.LOUDNESS_STANDS_IN, reason=reason)
         return ""

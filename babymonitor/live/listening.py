@@ -27,6 +27,7 @@ from babymonitor.core.happenings import (
     StateChanged,
 )
 from babymonitor.core.history.history import AlertRow
+from babymonitor.core.messages import Code, message
 from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import Settings
 from babymonitor.core.sound.ring import RingBuffer
@@ -237,7 +238,7 @@ class Listening:
         if not slept_seconds:
             return
         began, ended = time.time() - slept_seconds, time.time()
-        sentence = f"The computer slept from {_clock(began)} to {_clock(ended)}: nothing was heard."
+        sentence = message(Code.COMPUTER_SLEPT, began=_clock(began), ended=_clock(ended))
         if self._record is not None:
             self._record.past_gap("slept", sentence, began, ended)
         self._queue.append(Complaint(self._room, self._seconds, sentence))

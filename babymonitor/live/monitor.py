@@ -22,6 +22,7 @@ from babymonitor.core.happenings import (
     StateChanged,
 )
 from babymonitor.core.history.history import History
+from babymonitor.core.messages import Code, message
 from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import MICROPHONE, MODEL, SNOOZE_MINUTES, Settings
@@ -83,7 +84,7 @@ class Monitor(QObject):
     guessed = Signal(str, object, float)
     """What `ask_guess` asked for: its key, the mean probability of each label (empty where none could be had), and the
     highest P(crying) of any second."""
-    complained = Signal(str)
+    complained = Signal(object)
     """One sentence for the person: something went wrong that does not stop the listening."""
 
     WAVE = "wave"
@@ -196,7 +197,7 @@ class Monitor(QObject):
         if self._room.listening is None:
             return
         self._keep_awake.release()
-        self.recorder.interrupt(self.tr("Listening was stopped."))
+        self.recorder.interrupt(message(Code.MONITOR_STOPPED))
         self._room.stop()
 
     def shut_down(self) -> None:
@@ -263,7 +264,7 @@ class Monitor(QObject):
         try:
             wave = read_wave(path, _PLAYBACK_RATE)
         except AudioError as error:
-            self._complain(f"The clip cannot be played: {error}")
+            self._complain(message(Code.CLIP_CANNOT_BE_PLAYED, reason=error.message))
             return
         self._play(str(path), wave, _PLAYBACK_RATE)
 
@@ -280,7 +281,7 @@ class Monitor(QObject):
             self._player.play(wave, rate, loop_seconds=math.inf if loop else None, start_seconds=start_seconds)
         except SoundCardError as error:
             self.stop_playing()
-            self._complain(f"The clip cannot be played: {error}")
+            self._complain(message(Code.CLIP_CANNOT_BE_PLAYED, reason=error.message))
             return
         self._playing = name
         self._own_sound.is_clip_playing = True
@@ -325,9 +326,7 @@ class Monitor(QObject):
     def _on_awake_due(self) -> None:
         """Some systems refuse to be kept awake; that is to be known before the night."""
         if self._room.listening is not None and not self._keep_awake.is_held:
-            self.complained.emit(
-                self.tr("The computer may fall asleep by itself and hear nothing: switch that off in its settings.")
-            )
+            self.complained.emit(message(Code.COMPUTER_MAY_SLEEP))
 
     @Slot(str, object)
     def _on_scored(self, room: str, score: Score) -> None:
@@ -346,24 +345,20 @@ class Monitor(QObject):
 
     @Slot(str)
     def _on_model_found(self, path: str) -> None:
-        self.complained.emit(
-            self.tr("The model {name} from the models folder is ready and is used from now on.").format(
-                name=Path(path).name
-            )
-        )
+        self.complained.emit(message(Code.MODEL_FOUND, name=Path(path).name))
         try:
             self.settings[MODEL] = path
         except OSError as error:
-            self.complained.emit(self.tr("The settings could not be saved: {error}.").format(error=error.strerror))
+            self.complained.emit(message(Code.SETTINGS_NOT_SAVED, reason=str(error.strerror)))
 
-    @Slot(str)
+    @Slot(object)
     def _on_detector_failed(self, sentence: str) -> None:
         self._room.model_failed(sentence)
 
     def _on_setting_changed(self, name: str) -> None:
         if name == MICROPHONE.name:
             if self._room.listening is not None:
-                self.recorder.interrupt(self.tr("Listening was stopped."))
+                self.recorder.interrupt(message(Code.MONITOR_STOPPED))
                 self._room.change_source(self._microphone())
         elif name == MODEL.name:
             self._use_model(self.settings[MODEL])
@@ -374,7 +369,7 @@ class Monitor(QObject):
         """Listen, where that is not so already; why nothing can be heard, empty where there is sound."""
         self.start()
         if self._room.listening is None or self._room.listening.health in WITHOUT_SOUND:
-            return self.state.detail or self.tr("the monitor is not listening.")
+            return self.state.detail or message(Code.MONITOR_NOT_LISTENING)
         return ""
 
     def _use_model(self, path: str) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 from weakref import WeakSet
 
+from babymonitor.core.messages import Code, PersonError, message
+
 _LATENCY_SECONDS = 0.05
 """PortAudio's own 'high' latency took PulseAudio up to 2 s to begin with; this one begins at once, and a block of it
 still outlasts whatever holds the interpreter up."""
@@ -22,8 +24,8 @@ _BUDGET_SECONDS, _BUDGET_PERIOD_SECONDS = 1.0, 30.0
 """How long a room may be deaf, within how long, because another room's microphone is being looked for."""
 
 
-class SoundCardError(Exception):
-    """No stream could be opened; the message is one sentence for a person."""
+class SoundCardError(PersonError):
+    """No stream could be opened."""
 
 
 class Suspendable(Protocol):
@@ -122,7 +124,7 @@ class SoundCard:
         Returns the stream and the device's name. SoundCardError with a sentence when there is none or it does not open.
         """
         self._check_installed()
-        error_sentence = "No microphone was found."
+        reason = message(Code.MICROPHONE_MISSING)
         for device in self._candidates(name):
             # Some systems insist on the device's own number of channels; one is right everywhere else.
             for channels in dict.fromkeys((1, int(device["max_input_channels"]))):
@@ -138,10 +140,10 @@ class SoundCard:
                         )
                         stream.start()
                 except (self._portaudio.PortAudioError, ValueError) as error:
-                    error_sentence = f"The microphone '{device['name']}' does not open ({_reason(error)})."
+                    reason = message(Code.MICROPHONE_DOES_NOT_OPEN, name=str(device["name"]), reason=_reason(error))
                     continue
                 return stream, str(device["name"])
-        raise SoundCardError(error_sentence)
+        raise SoundCardError(reason)
 
     def _candidates(self, name: str) -> list[dict[str, Any]]:
         """The inputs whose names match, then the system's choice: better to hear through another than not at all."""
@@ -163,12 +165,12 @@ class SoundCard:
                 stream = self._portaudio.OutputStream(channels=1, dtype="float32", callback=callback)
                 stream.start()
         except (self._portaudio.PortAudioError, ValueError) as error:
-            raise SoundCardError(f"No loudspeaker can be used ({_reason(error)}).") from error
+            raise SoundCardError(Code.LOUDSPEAKER_UNUSABLE, reason=_reason(error)) from error
         return stream
 
     def _check_installed(self) -> None:
         if self._portaudio is None:
-            raise SoundCardError("PortAudio is not installed (on Debian and Ubuntu: apt install libportaudio2).")
+            raise SoundCardError(Code.PORTAUDIO_MISSING)
 
     def add_speaker(self, speaker: Output) -> None:
         """Let a speaker survive `refresh`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from babymonitor.core.messages import Code, message
 from babymonitor.core.sound.wave import AudioError
 from babymonitor.live.sound_card import SoundCardError
 
@@ -67,7 +68,7 @@ class SourceKeeper:
         except AudioError:
             raise
         except Exception as error:  # the watch must go on whatever the sound does: missing samples are noticed
-            self.error = f"The microphone's sound cannot be used ({error})."
+            self.error = message(Code.MICROPHONE_UNUSABLE, reason=str(error))
 
     def retry_when_due(self) -> None:
         """Without sound: open the source anew, with growing pauses between the attempts."""
@@ -106,7 +107,7 @@ class SourceKeeper:
             attempt()
             self.error = ""
         except (SoundCardError, AudioError) as error:
-            self.error = str(error)
+            self.error = error.message
             return
         if self.source.is_substitute:
-            self._complain(f"The wanted microphone is not there; '{self.source.name}' is heard instead.")
+            self._complain(message(Code.MICROPHONE_SUBSTITUTED, name=self.source.name))

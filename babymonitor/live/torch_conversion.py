@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from babymonitor.core import paths
+from babymonitor.core.messages import Code, Message, message
 from babymonitor.core.model.classifier import ModelError
 
 _log = logging.getLogger("babymonitor")
@@ -42,7 +43,7 @@ def usable(path: Path, say: Callable[[str], None]) -> Path:
         return path
     made = conversion_of(path)
     if not made.is_file():
-        say(f"The model {path.name} is converted for this program; that is done once.")
+        say(message(Code.CONVERSION_IS_DONE_ONCE, name=path.name))
         Converter().convert(path, made)
     return made
 
@@ -64,7 +65,11 @@ def conversion_of(path: Path) -> Path:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return paths.converted_models_folder() / f"{path.stem}-{digest[:16]}.onnx"
     except OSError as error:
-        raise ModelError(f"The model {path.name} cannot be used: it cannot be read ({error.strerror}).") from error
+        raise _unusable(path, message(Code.MODEL_UNREADABLE, reason=str(error.strerror))) from error
+
+
+def _unusable(path: Path, reason: Message) -> ModelError:
+    return ModelError(Code.MODEL_UNUSABLE, name=path.name, reason=reason)
 
 
 class Converter:
@@ -80,9 +85,9 @@ class Converter:
         try:
             status, complaint = self._run(path, made)
         except subprocess.TimeoutExpired as error:
-            raise ModelError(f"The model {path.name} cannot be used: its conversion did not end.") from error
+            raise _unusable(path, message(Code.CONVERSION_TOO_LONG)) from error
         except OSError as error:
-            raise ModelError(f"The model {path.name} cannot be used: the trainer does not start ({error}).") from error
+            raise _unusable(path, message(Code.CONVERSION_WITHOUT_TRAINER, reason=str(error))) from error
         if status == 0 and made.is_file():
             self._forget_earlier(path, made)
             return
@@ -91,8 +96,10 @@ class Converter:
         refused = status == _REFUSED_STATUS
         level = logging.INFO if refused else logging.WARNING
         _log.log(level, "conversion of %s ended with %s: %s", path, status, complaint.strip()[-2000:])
-        said = complaint.strip().splitlines()[-1:] if refused else []
-        raise ModelError(f"The model {path.name} cannot be used: {said[0] if said else 'its conversion failed.'}")
+        lines = complaint.strip().splitlines()
+        if refused and lines:
+            raise ModelError(Code.CONVERSION_REFUSED, name=path.name, reason=lines[-1])
+        raise _unusable(path, message(Code.CONVERSION_FAILED))
 
     def stop(self) -> None:
         """End the conversion that runs, and let none begin."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from babymonitor.core.messages import Code, message
 from babymonitor.core.model.classifier import ModelError
 from babymonitor.live import torch_conversion
 
@@ -17,10 +18,10 @@ class ModelFilesWorker(QObject):
     """The `.pt` that was asked for, and the model file made of it, now or earlier."""
     found = Signal(str)
     """A `.pt` that appeared in the models folder; it is converted by now."""
-    begun = Signal(str)
-    """One sentence: a conversion begins."""
-    refused = Signal(str)
-    """One sentence: a file cannot be converted."""
+    begun = Signal(object)
+    """A sentence (`Message`): a conversion begins."""
+    refused = Signal(object)
+    """A sentence (`Message`): a file cannot be converted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,10 +56,10 @@ class ModelFilesWorker(QObject):
         try:
             made = torch_conversion.conversion_of(path)
             if not made.is_file():
-                self.begun.emit(f"The model {path.name} is being prepared; until then the model in use goes on.")
+                self.begun.emit(message(Code.CONVERSION_BEGINS, name=path.name))
                 self._converter.convert(path, made)
         except (ModelError, OSError) as error:
             if not self._is_stopped:
-                self.refused.emit(f"{error} The model in use goes on.")
+                self.refused.emit(message(Code.MODEL_REFUSED_KEEPING_CURRENT, reason=str(error)))
             return None
         return made

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal, Slot
 
 from babymonitor.core import paths
+from babymonitor.core.messages import Code, message
 from babymonitor.core.training_runs import CANCELLED, FAILED, FINISHED, FULL, Run, is_alive, mark
 
 _log = logging.getLogger("babymonitor")
@@ -74,6 +75,10 @@ def _command_line(process: int) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
 
 
+def _can_resume(run: Run) -> bool:
+    return run.request.kind == FULL and run.checkpoint.is_file()
+
+
 class TrainerProcess(QObject):
     """Runs one training at a time. All signals come on the main thread; `ended` comes once for each `start`."""
 
@@ -81,7 +86,7 @@ class TrainerProcess(QObject):
     """One object that the trainer told."""
     log_arrived = Signal(str)
     """A line of whatever else it printed."""
-    ended = Signal(object, str, str)
+    ended = Signal(object, str, object)
     """core.runs.Run, its state, and how it ended in a sentence."""
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -123,7 +128,7 @@ class TrainerProcess(QObject):
             run.comparison.unlink(missing_ok=True)
             self.run = mark(run, "running")
         except OSError as error:
-            self._end(FAILED, self.tr("The training cannot begin: {error}.").format(error=error.strerror))
+            self._end(FAILED, message(Code.TRAINING_CANNOT_BEGIN, reason=str(error.strerror)))
             return
         self._begin_next()
 
@@ -217,7 +222,7 @@ class TrainerProcess(QObject):
     @Slot(QProcess.ProcessError)
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart:
-            self._end(FAILED, self.tr("The trainer does not start; nothing was changed."))
+            self._end(FAILED, message(Code.TRAINER_DOES_NOT_START_UNCHANGED))
 
     @Slot(int, QProcess.ExitStatus)
     def _on_finished(self, status: int, how: QProcess.ExitStatus) -> None:
@@ -231,30 +236,25 @@ class TrainerProcess(QObject):
         is_comparing = run.request.kind == FULL and not self._commands
         went_well = how is QProcess.ExitStatus.NormalExit and status == 0 and run.model.is_file()
         if self._is_cancelled:
-            self._end(CANCELLED, self._cancelled_sentence(run))
+            self._end(
+                CANCELLED, message(Code.TRAINING_STOPPED_RESUMABLE if _can_resume(run) else Code.TRAINING_STOPPED)
+            )
         elif went_well and self._commands:
             self._let_go()
             self._begin_next()
         elif went_well:
-            self._end(FINISHED, self.tr("The new model is ready."))
+            self._end(FINISHED, message(Code.TRAINING_FINISHED))
         elif is_comparing and run.model.is_file():
-            words = self.tr("The new model is ready, but it could not be compared with the present one: {why}")
-            self._end(FINISHED, words.format(why=self._last_line or self.tr("the comparison ended unexpectedly.")))
+            reason = self._last_line or message(Code.TRAINING_COMPARISON_ENDED)
+            self._end(FINISHED, message(Code.TRAINING_FINISHED_UNCOMPARED, reason=reason))
         elif how is QProcess.ExitStatus.NormalExit and status == _REFUSED_STATUS and self._last_line:
             self._end(FAILED, self._last_line)
         else:
-            words = self.tr("The training ended unexpectedly; nothing was changed.")
-            if run.request.kind == FULL and run.checkpoint.is_file():
-                words += " " + self.tr("It can be resumed.")
+            words = message(Code.TRAINING_ENDED_RESUMABLE if _can_resume(run) else Code.TRAINING_ENDED)
             if self._last_line:
-                words += " " + self.tr("The last it said: {line}").format(line=self._last_line)
+                words = message(Code.TRAINING_LAST_LINE, reason=words, line=self._last_line)
             _log.warning("trainer ended with %s (%s): %s", status, how, self._last_line)
             self._end(FAILED, words)
-
-    def _cancelled_sentence(self, run: Run) -> str:
-        if run.request.kind == FULL and run.checkpoint.is_file():
-            return self.tr("The training was stopped; nothing was changed, and it can be resumed.")
-        return self.tr("The training was stopped; nothing was changed.")
 
     def _let_go(self) -> None:
         process, self._process = self._process, None
@@ -288,7 +288,8 @@ class FamiliesLoader(QObject):
 
     arrived = Signal(list)
     """Of each family name, parameters, input, needs, recipe and about, as `trainer families --json` has them."""
-    failed = Signal(str)
+    failed = Signal(object)
+    """A sentence (`Message`, or the trainer's own)."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -321,7 +322,7 @@ class FamiliesLoader(QObject):
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart and self._process is not None:
             self._process = None
-            self.failed.emit(self.tr("The trainer does not start."))
+            self.failed.emit(message(Code.TRAINER_DOES_NOT_START))
 
     @Slot(int, QProcess.ExitStatus)
     def _on_finished(self, status: int, how: QProcess.ExitStatus) -> None:
@@ -334,6 +335,6 @@ class FamiliesLoader(QObject):
         try:
             self.families = json.loads(text.strip().splitlines()[-1])["families"]
         except (ValueError, KeyError, IndexError, TypeError):
-            self.failed.emit(said[-1] if said else self.tr("The trainer did not say which families it knows."))
+            self.failed.emit(said[-1] if said else message(Code.TRAINER_FAMILIES_MISSING))
             return
         self.arrived.emit(self.families)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from babymonitor.core.alerts.policy import Alert, AlertPolicy, AlertRules
 from babymonitor.core.labels import label
+from babymonitor.core.messages import Code
 from babymonitor.core.model.classifier import Classifier, ModelError
 from babymonitor.core.model.detector import Detector, Score
 from babymonitor.core.sound.ring import RingBuffer
@@ -240,7 +241,7 @@ def nights(
     """
     classifier = Classifier(model)
     if not any(label(name).crying for name in classifier.labels):
-        raise ModelError(f"{model.name} has no label that means crying: it can give no alarm.")
+        raise ModelError(Code.MODEL_CANNOT_ALARM, name=model.name)
     backgrounds = _wanted(wish.backgrounds)
     whole = load(data, segments, merged)
     if not any(label(name).crying for name in whole.labels):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from babymonitor.core.alerts.policy import Alert
+from babymonitor.core.messages import Code, PersonError, message
 from babymonitor.core.sqlite_file import opened
 
 _MIGRATIONS = (
@@ -89,7 +90,7 @@ RIGHT, WRONG, UNSURE = "right", "wrong", "unsure"
 """A person's verdict on what the monitor did: woke them for an alert, or did not for a near miss."""
 
 
-class HistoryError(Exception):
+class HistoryError(PersonError):
     """The history cannot be kept; the message is one sentence for a person."""
 
 
@@ -185,9 +186,11 @@ class History:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.complaints: list[str] = []
-        self._database, aside = opened(path, _MIGRATIONS, "history", HistoryError)
+        self._database, aside = opened(
+            path, _MIGRATIONS, HistoryError, Code.HISTORY_CANNOT_BE_OPENED, Code.HISTORY_TOO_NEW
+        )
         if aside:
-            self.complaints.append(f"The history was damaged; a new one was begun, and the old one is kept as {aside}.")
+            self.complaints.append(message(Code.HISTORY_PUT_ASIDE, name=aside))
 
     def close(self) -> None:
         self._database.close()
@@ -377,10 +380,10 @@ class History:
         try:
             return int(self._database.execute(statement, values).lastrowid or 0)
         except sqlite3.Error as error:
-            raise HistoryError(f"The history could not be written: {error}.") from error
+            raise HistoryError(Code.HISTORY_NOT_WRITTEN, reason=str(error)) from error
 
     def _run(self, statement: str, values: tuple[object, ...]) -> list[Any]:
         try:
             return self._database.execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            raise HistoryError(f"The history could not be written or read: {error}.") from error
+            raise HistoryError(Code.HISTORY_REFUSED, reason=str(error)) from error

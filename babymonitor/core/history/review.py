@@ -22,6 +22,7 @@ from babymonitor.core.history.history import (
 )
 from babymonitor.core.labels import canonical, label
 from babymonitor.core.library.clip import AlreadyThereError, LibraryClip, LibraryError
+from babymonitor.core.messages import Code, PersonError
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 
@@ -36,7 +37,7 @@ _LONGEST_SECONDS = 120.0
 _NOON = timedelta(hours=12)
 
 
-class ReviewError(Exception):
+class ReviewError(PersonError):
     """An episode cannot be listened to; the message is one sentence for a person."""
 
 
@@ -182,14 +183,14 @@ class Reviewer:
     def wave(self, episode: Episode) -> Wave:
         """Its sound at 16 kHz. ReviewError where there is none."""
         if episode.clip is None:
-            raise ReviewError("No sound was kept of this one.")
+            raise ReviewError(Code.REVIEW_WITHOUT_SOUND)
         path = self.clip_path(episode)
         if path is None:
-            raise ReviewError("The sound of this one is no longer on the disk.")
+            raise ReviewError(Code.REVIEW_SOUND_GONE)
         try:
             return read_wave(path)[: int(_LONGEST_SECONDS * SAMPLE_RATE)]
         except AudioError as error:
-            raise ReviewError(f"The sound of this one cannot be read: {error}") from error
+            raise ReviewError(Code.REVIEW_SOUND_UNREADABLE, reason=error.message) from error
 
     def clips_of(self, episode: Episode) -> list[LibraryClip]:
         """Its sound in the library: mostly one clip or none. LibraryError."""
@@ -218,7 +219,7 @@ class Reviewer:
             else:
                 mark = self._put_in(mark, wave, baby)
         except (ReviewError, LibraryError) as error:
-            mark = replace(mark, sentence=str(error))
+            mark = replace(mark, sentence=error.message)
         try:
             self._say(before, verdict, name, now)
         except HistoryError:
@@ -251,7 +252,7 @@ class Reviewer:
     def _put_in(self, mark: Mark, wave: Wave | None, baby: str) -> Mark:
         """Its sound under its label, and no other clip of it."""
         if self._library is None:
-            raise LibraryError("The library cannot be opened, so the sound was not added to it.")
+            raise LibraryError(Code.REVIEW_WITHOUT_LIBRARY)
         episode, name = mark.before, mark.after.label
         if wave is None:
             wave = self.wave(episode)
@@ -282,7 +283,7 @@ class Reviewer:
                 self._library.delete([mark.kept])
             self._library.restore_rows(mark.rows)
         except LibraryError as error:
-            return str(error)
+            return error.message
         return ""
 
 

@@ -22,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.labels import canonical
+from babymonitor.core.labels import label as look_of
+from babymonitor.core.messages import Code, PersonError
 from babymonitor.core.settings import replace_file
 from babymonitor.core.sound import flac_tag
 from babymonitor.core.sound.levels import level_db
@@ -47,7 +49,7 @@ _ID = re.compile(r"[0-9a-f]{16}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 
 
-class LibraryError(Exception):
+class LibraryError(PersonError):
     """The library cannot do that; the message is one sentence for a person."""
 
 
@@ -80,8 +82,9 @@ class LibraryClip:
 class AlreadyThereError(LibraryError):
     """The same sound is in the library; `clip` is it."""
 
-    def __init__(self, sentence: str, clip: LibraryClip) -> None:
-        super().__init__(sentence)
+    def __init__(self, clip: LibraryClip) -> None:
+        title = look_of(clip.label or UNLABELLED).title
+        super().__init__(Code.LIBRARY_HAS_CLIP, label=title, group=clip.group)
         self.clip = clip
 
 
@@ -91,7 +94,7 @@ def checked_label(name: str) -> str:
     if label in ("", UNLABELLED):
         return ""
     if not _LABEL.fullmatch(label) or len(label) > _LONGEST_LABEL or _DEVICE.fullmatch(label):
-        raise LibraryError(f"'{name}' cannot be a label: use the letters a to z, digits and _.")
+        raise LibraryError(Code.LIBRARY_LABEL_WRONG, name=name)
     return label
 
 
@@ -121,7 +124,7 @@ def storable(text: str) -> str:
 def checked_note(note: str) -> str:
     """A note as it is kept; LibraryError for one that is a book."""
     if len(note) > _LONGEST_NOTE:
-        raise LibraryError(f"A note has at most {_LONGEST_NOTE} characters; this one has {len(note)}.")
+        raise LibraryError(Code.LIBRARY_NOTE_TOO_LONG, most=_LONGEST_NOTE, count=len(note))
     return storable(note)
 
 
@@ -134,11 +137,11 @@ def checked_samples(wave: Wave) -> Samples:
     """(samples,) float32 at 16 kHz → the 16-bit samples that are kept; LibraryError for what no clip can be."""
     seconds = wave.size / SAMPLE_RATE
     if seconds < SHORTEST_SECONDS:
-        raise LibraryError(f"A clip of {seconds:.2f} s is too short: it needs {SHORTEST_SECONDS:.1f} s or more.")
+        raise LibraryError(Code.LIBRARY_CLIP_TOO_SHORT, seconds=seconds, least=SHORTEST_SECONDS)
     if seconds > LONGEST_SECONDS:
-        raise LibraryError(f"A clip of {seconds:.0f} s is too long: it may last {LONGEST_SECONDS:.0f} s.")
+        raise LibraryError(Code.LIBRARY_CLIP_TOO_LONG, seconds=seconds, most=LONGEST_SECONDS)
     if not np.isfinite(wave).all():
-        raise LibraryError("This sound holds values that are no numbers: it was not kept.")
+        raise LibraryError(Code.LIBRARY_CLIP_NOT_NUMBERS)
     # As it is read again (divided by 32768): what is kept, read and kept once more has the same id.
     samples: Samples = np.rint(np.clip(wave, -1.0, 1.0) * 32768.0).clip(-32768, 32767).astype(np.int16)
     return samples

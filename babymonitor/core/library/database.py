@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from babymonitor.core.library.clip import LibraryClip, LibraryError
+from babymonitor.core.messages import Code
 from babymonitor.core.sqlite_file import opened
 
 _MIGRATIONS = (
@@ -49,7 +50,9 @@ class LibraryDatabase:
     def __init__(self, path: Path, locate: Locate) -> None:
         self.path = path
         self._locate = locate
-        self._database, self.put_aside = opened(path, _MIGRATIONS, "library", LibraryError, _check_columns)
+        self._database, self.put_aside = opened(
+            path, _MIGRATIONS, LibraryError, Code.LIBRARY_CANNOT_BE_OPENED, Code.LIBRARY_TOO_NEW, _check_columns
+        )
 
     def close(self) -> None:
         self._database.close()
@@ -109,13 +112,13 @@ class LibraryDatabase:
                     self._database.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise LibraryError(f"The library could not be written: {error}.") from error
+            raise LibraryError(Code.LIBRARY_ROWS_NOT_WRITTEN, reason=str(error)) from error
 
     def _run(self, statement: str, values: tuple[object, ...]) -> list[Any]:
         try:
             return self._database.execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            raise LibraryError(f"The library could not be read: {error}.") from error
+            raise LibraryError(Code.LIBRARY_ROWS_NOT_READ, reason=str(error)) from error
 
 
 def _check_columns(database: sqlite3.Connection) -> None:

@@ -20,6 +20,7 @@ from babymonitor.core.library.clip import (
     label_of_folder,
     read_clip,
 )
+from babymonitor.core.messages import Code
 from babymonitor.core.sound.files import AUDIO_SUFFIXES
 
 
@@ -142,10 +143,10 @@ def tidy(path: Path, top: Path) -> None:
 
 
 @contextlib.contextmanager
-def told(what: str) -> Iterator[None]:
-    """What a disk refuses is a LibraryError, beginning with `what`."""
+def refusal_as(code: Code, **parameters: Path) -> Iterator[None]:
+    """Turn what the disk refuses (OSError, ValueError) into a LibraryError of this code, which takes a `reason` too."""
     try:
         yield
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise LibraryError(f"{what}: {reason}.") from error
+        raise LibraryError(code, reason=reason, **parameters) from error

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 
 from babymonitor.core.labels import label as look_of
+from babymonitor.core.messages import Code, Message, message
 
 FEWEST_CLIPS, GOOD_CLIPS = 200, 500
 """Of each label: the least that training from the beginning wants, and what is good."""
@@ -73,34 +75,35 @@ def _health(label: str, clips: Sequence[Row]) -> LabelHealth:
     )
 
 
-def advice(found: Sequence[LabelHealth], unlabelled: int) -> str:
+def advice(found: Sequence[LabelHealth], unlabelled: int) -> Message:
     """One plain sentence on what to record next. unlabelled: how many clips wait for their label."""
     have = [one for one in found if one.clips]
     if not have:
         if unlabelled:
-            return f"Give {_clips(unlabelled)} a label: nothing can be learnt from them yet."
-        return "There is nothing yet: record your baby, import files, or take clips out of Nights."
+            if unlabelled == 1:
+                return message(Code.ADVICE_LABEL_ONE_CLIP)
+            return message(Code.ADVICE_LABEL_CLIPS, count=unlabelled)
+        return message(Code.ADVICE_BEGIN)
     cries = [one for one in have if look_of(one.label).crying]
     if not cries:
-        return "Record crying too: without any, a model cannot learn to tell it from the rest."
+        return message(Code.ADVICE_RECORD_CRYING)
     if len(cries) == len(have):
-        return "Record what is not crying too, such as babbling or the empty room: a model learns the difference."
+        return message(Code.ADVICE_RECORD_THE_REST)
     short = sorted((one for one in have if one.state == "few"), key=_need)
     if short:
-        named = "; ".join(f"{_title(one)} ({_clips(one.clips)} from {_nights(one.nights)})" for one in short[:_NAMED])
-        more = f" and {len(short) - _NAMED} more" if len(short) > _NAMED else ""
+        named = reduce(_listed, map(_counted, short[:_NAMED]))
+        if len(short) > _NAMED:
+            named = message(Code.ADVICE_AND_MORE, labels=named, count=len(short) - _NAMED)
         if short[0].nights == 1:
-            return (
-                f"Record on other nights too: {named}{more}; what is known from one night only may hold for no other."
-            )
-        return f"Record more of: {named}{more}; training wants {FEWEST_CLIPS}, from several nights."
+            return message(Code.ADVICE_MORE_NIGHTS, labels=named)
+        return message(Code.ADVICE_MORE_CLIPS, labels=named, clips=FEWEST_CLIPS)
     missing = [one for one in found if not one.clips]
     if missing:
-        return f"There is nothing yet of: {', '.join(map(_title, missing))}; of the others there is enough to train."
+        return message(Code.ADVICE_MISSING_LABELS, labels=", ".join(map(_title, missing)))
     better = sorted((one for one in have if one.state == "enough"), key=_need)
     if better:
-        return f"There is enough to train; {GOOD_CLIPS} clips of each would be good, most of all {_title(better[0])}."
-    return f"Nothing is wanting: there are {GOOD_CLIPS} clips of each label or more."
+        return message(Code.ADVICE_ENOUGH, clips=GOOD_CLIPS, label=_title(better[0]))
+    return message(Code.ADVICE_DONE, clips=GOOD_CLIPS)
 
 
 def _need(one: LabelHealth) -> tuple[int, str]:
@@ -111,9 +114,12 @@ def _title(one: LabelHealth) -> str:
     return look_of(one.label).title.lower()
 
 
-def _clips(count: int) -> str:
-    return f"{count} clip{'s' * (count != 1)}"
+def _counted(health: LabelHealth) -> Message:
+    """``hungry (3 clips from 1 night)``"""
+    clips = message(Code.ONE_CLIP) if health.clips == 1 else message(Code.SEVERAL_CLIPS, count=health.clips)
+    nights = message(Code.ONE_NIGHT) if health.nights == 1 else message(Code.SEVERAL_NIGHTS, count=health.nights)
+    return message(Code.ADVICE_LABEL_COUNT, label=_title(health), clips=clips, nights=nights)
 
 
-def _nights(count: int) -> str:
-    return f"{count} night{'s' * (count != 1)}"
+def _listed(before: Message, item: Message) -> Message:
+    return message(Code.LIST_ITEM, before=before, item=item)

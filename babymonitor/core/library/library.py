@@ -42,9 +42,10 @@ from babymonitor.core.library.clip import (
     write_whole,
 )
 from babymonitor.core.library.database import LibraryDatabase
-from babymonitor.core.library.folders import Found, move, survey, tidy, told
+from babymonitor.core.library.folders import Found, move, refusal_as, survey, tidy
 from babymonitor.core.library.label_counts import FEWEST_CLIPS, GOOD_CLIPS, LabelHealth
 from babymonitor.core.library.transfer import FolderImport
+from babymonitor.core.messages import Code, message
 from babymonitor.core.sound import flac_tag
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
@@ -80,13 +81,12 @@ class Library:
             for place in (self.folder, self.trash):
                 place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LibraryError(f"The library {self.folder} cannot be kept: {error.strerror or error}.") from error
+            raise LibraryError(
+                Code.LIBRARY_CANNOT_BE_KEPT, path=self.folder, reason=error.strerror or str(error)
+            ) from error
         self._database = LibraryDatabase(database, self._place)
         if self._database.put_aside:
-            self.complaints.append(
-                "The library's list was damaged; it was made anew from the clips themselves, and the old one is kept "
-                f"as {self._database.put_aside}."
-            )
+            self.complaints.append(message(Code.LIBRARY_PUT_ASIDE, name=self._database.put_aside))
         try:
             self._reconcile()
         except BaseException:
@@ -175,7 +175,7 @@ class Library:
         AlreadyThereError where the library has this very sound. One that is in its trash comes back, as it is said now.
         """
         if source not in SOURCES:
-            raise LibraryError(f"'{source}' is no source of a clip; there is {', '.join(SOURCES)}.")
+            raise LibraryError(Code.LIBRARY_SOURCE_UNKNOWN, source=source, sources=", ".join(SOURCES))
         samples = checked_samples(wave)
         level, clipped = loudness(samples)
         now = time.time()
@@ -196,12 +196,9 @@ class Library:
         )
         clip = self._placed(clip)
         if known := self.clip(clip.id):
-            raise AlreadyThereError(
-                f"This sound is in the library already ({look_of(known.label or UNLABELLED).title}, {known.group}).",
-                known,
-            )
+            raise AlreadyThereError(known)
         try:
-            with told("The clip could not be kept"):
+            with refusal_as(Code.LIBRARY_CLIP_NOT_KEPT):
                 write_whole(clip.path, encoded(samples, clip))
             in_trash = self._database.select("deleted IS NOT NULL AND id = ?", (clip.id,))
             self._database.put([clip])
@@ -247,16 +244,16 @@ class Library:
         pairs = [
             (clip, replace(clip, path=self.trash / relative_path(clip))) for clip in clips if clip.id not in set(gone)
         ]
-        with told("The clip could not be deleted"):
+        with refusal_as(Code.LIBRARY_CLIP_NOT_DELETED):
             for clip, _ in pairs:
                 os.utime(clip.path, (now, now))  # before it is there: without a row, this says when it was deleted
-        self._move_all(pairs, "The clip could not be deleted", now)
+        self._move_all(pairs, Code.LIBRARY_CLIP_NOT_DELETED, now)
         self._database.remove(gone)
 
     def undelete(self, ids: Sequence[str]) -> None:
         """Back out of the trash, to where they were."""
         clips = [clip for id in ids for clip in self._database.select("deleted IS NOT NULL AND id = ?", (id,))]
-        self._move_all([(clip, self._placed(clip)) for clip in clips], "The clip could not be brought back")
+        self._move_all([(clip, self._placed(clip)) for clip in clips], Code.LIBRARY_CLIP_NOT_RESTORED)
 
     def purge(self, now: float, older_than_days: float = 30.0) -> int:
         """Take away for good what was deleted longer ago; how many clips that were."""
@@ -279,11 +276,11 @@ class Library:
         """
         clip = self.clip(id)
         if clip is None:
-            raise LibraryError("This clip is not in the library any more.")
+            raise LibraryError(Code.LIBRARY_CLIP_GONE)
         try:
             wave = read_wave(clip.path)
         except AudioError as error:
-            raise LibraryError(str(error)) from error
+            raise LibraryError(error.message) from error
         start, end = (round(seconds * SAMPLE_RATE) for seconds in (max(0.0, start_seconds), end_seconds))
         part = wave[start:end]
         if part.size == wave.size:
@@ -323,7 +320,7 @@ class Library:
         label: of all its files, whatever their folders say. baby: of those that do not say whose they are.
         """
         if not folder.is_dir():
-            raise LibraryError(f"{folder} is not a folder.")
+            raise LibraryError(Code.IMPORT_NOT_A_FOLDER, path=folder)
         return FolderImport(self, folder, checked_label(label), baby)
 
     def import_path(self, path: Path, *, baby: str = "") -> FolderImport:
@@ -347,11 +344,10 @@ class Library:
 
     def _rewrite(self, pairs: Sequence[tuple[LibraryClip, LibraryClip]]) -> None:
         """Make each first clip the second: what their files say first, each beside its place; then all are moved."""
-        what = "The clip could not be changed"
         pairs = [(now, self._placed(then)) for now, then in pairs]
         written: list[tuple[Path, Path]] = []
         try:
-            with told(what):
+            with refusal_as(Code.LIBRARY_CLIP_NOT_CHANGED):
                 for now, then in pairs:
                     if not same_but_path(now, then):
                         written.append((now.path.with_name(now.path.name + TEMPORARY), now.path))
@@ -362,15 +358,15 @@ class Library:
             for temporary, _ in written:
                 with suppress(OSError):
                     temporary.unlink()
-        self._move_all(pairs, what)
+        self._move_all(pairs, Code.LIBRARY_CLIP_NOT_CHANGED)
 
     def _move_all(
-        self, pairs: Sequence[tuple[LibraryClip, LibraryClip]], what: str, deleted: float | None = None
+        self, pairs: Sequence[tuple[LibraryClip, LibraryClip]], refusal: Code, deleted: float | None = None
     ) -> None:
         """Move each first clip's file to the second's place, then keep the rows; what fails is moved back."""
         done: list[tuple[Path, Path]] = []
         try:
-            with told(what):
+            with refusal_as(refusal):
                 for now, then in pairs:
                     if now.path != then.path:
                         move(now.path, then.path)
@@ -398,7 +394,7 @@ class Library:
     def _reconcile(self) -> None:
         """Let the rows follow the folders. Only of files that have no row is more read than their names."""
         rows = self._database.places()
-        with told(f"The library {self.folder} cannot be read"):
+        with refusal_as(Code.LIBRARY_UNREADABLE, path=self.folder):
             alive = survey(self.folder, {id: (label, group) for id, (label, group, away) in rows.items() if not away})
             deleted = survey(self.trash, {id: (label, group) for id, (label, group, away) in rows.items() if away})
             for id, spare in alive.spare:
@@ -411,12 +407,11 @@ class Library:
         gone = rows.keys() - here - deleted.known - deleted.found.keys()
         self._database.remove(gone)
         if lost := sum(not rows[id][2] for id in gone):
-            self.complaints.append(f"{lost} clip{'s' * (lost > 1)} of the library cannot be found in {self.folder}.")
+            code = Code.LIBRARY_CLIP_LOST if lost == 1 else Code.LIBRARY_CLIPS_LOST
+            self.complaints.append(message(code, count=lost, path=self.folder))
         if alive.foreign:
-            self.complaints.append(
-                f"Files in the library's folder that the library did not write: {len(alive.foreign)}, such as "
-                f"{alive.foreign[0].relative_to(self.folder)}; import them from elsewhere to see them here."
-            )
+            example = alive.foreign[0].relative_to(self.folder)
+            self.complaints.append(message(Code.LIBRARY_FOREIGN_FILES, count=len(alive.foreign), path=example))
 
     def _row(self, found: Found) -> LibraryClip:
         """A row for a file: what it says of itself, where it lies."""
@@ -428,4 +423,4 @@ class Library:
         move(spare.path, self._place(id, spare.label, spare.group, True))
         tidy(spare.path, self.folder)
         name = spare.path.relative_to(self.folder)
-        self.complaints.append(f"One sound lay in the library twice; {name} was moved to the trash.")
+        self.complaints.append(message(Code.LIBRARY_DUPLICATE_MOVED, path=name))

@@ -26,13 +26,15 @@ from babymonitor.core.library.clip import (
     read_clip,
     relative_path,
 )
-from babymonitor.core.library.folders import told
+from babymonitor.core.library.folders import refusal_as
+from babymonitor.core.messages import Code, message
 from babymonitor.core.sound.files import reading_wave, sound_files
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 
 if TYPE_CHECKING:
     from babymonitor.core.library.library import Library
 
+_SHAPE = "{id: {path, emotion, duration, sample_rate}}"
 METADATA = ("train_metadata.json", "val_metadata.json", "test_metadata.json")
 _PIECE_SECONDS = 60.0
 _HELD_BACK = 0.3
@@ -90,8 +92,8 @@ class FolderImport(Iterator[LibraryClip | str]):
 
 
 def _skipped(path: Path, error: LibraryError) -> str:
-    told = str(error)
-    return told if str(path) in told else f"{path.name} was skipped: {told[:1].lower()}{told[1:]}"
+    sentence = error.message
+    return sentence if str(path) in sentence else message(Code.IMPORT_SKIPPED, name=path.name, reason=sentence)
 
 
 def _plan(folder: Path, label: str) -> list[_Planned]:
@@ -106,7 +108,7 @@ def _plan(folder: Path, label: str) -> list[_Planned]:
         flat = flat if flat in LABELS else ""
         planned = [_planned(file, folder, flat, label, name) for file in sound_files(folder)]
     if not planned:
-        raise LibraryError(f"{folder} holds no sound file.")
+        raise LibraryError(Code.IMPORT_NO_SOUND, path=folder)
     return list({one.path: one for one in planned}.values())
 
 
@@ -121,13 +123,13 @@ def _plan_of_metadata(folder: Path, file: Path, label: str) -> list[_Planned]:
         entries = json.loads(file.read_text(encoding="utf-8"))
         named = [(str(one["path"]), str(one["emotion"]), str(one.get("group") or "")) for one in entries.values()]
     except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
-        raise LibraryError(f"{file} is not as expected: {{id: {{path, emotion, duration, sample_rate}}}}.") from error
+        raise LibraryError(Code.IMPORT_METADATA_WRONG, path=file, shape=_SHAPE) from error
     top = Path(os.path.abspath(folder))  # not resolved: sound files may be links to elsewhere
     planned = []
     for path, emotion, group in named:
         whole = Path(os.path.normpath(top / path))
         if not whole.is_relative_to(top) or "\0" in path:
-            raise LibraryError(f"{file} names {path}, which lies outside {folder}: nothing was imported.")
+            raise LibraryError(Code.IMPORT_OUTSIDE, file=file, path=path, folder=folder)
         inside = "-".join(whole.relative_to(top).with_suffix("").parts)
         planned.append(_Planned(whole, label or label_of_folder(emotion), group, f"import-{top.name}", inside))
     return planned
@@ -148,7 +150,7 @@ def _import(library: Library, one: _Planned, baby: str) -> Iterator[LibraryClip 
     try:
         wave = yield from reading_wave(one.path)
     except AudioError as error:
-        raise LibraryError(str(error)) from error
+        raise LibraryError(error.message) from error
     own = read_clip(one.path)
     if own and own.seconds <= LONGEST_SECONDS:
         # What lay in a library is the same clip in this one.
@@ -165,7 +167,7 @@ def _import(library: Library, one: _Planned, baby: str) -> Iterator[LibraryClip 
         )
         return
     group = "-".join(filter(None, (one.prefix, one.group or one.name)))
-    with told(f"{one.path} could not be imported"):
+    with refusal_as(Code.IMPORT_FAILED, path=one.path):
         # A file was written last when its recording ended.
         recorded = one.path.stat().st_mtime - wave.size / SAMPLE_RATE
     count, there = 0, None
@@ -206,13 +208,13 @@ def export_clips(
     """
     target = Path(os.path.abspath(target))
     if target.is_relative_to(folder) or folder.is_relative_to(target):
-        raise LibraryError(f"{target} and the library are one in the other: export to a folder elsewhere.")
+        raise LibraryError(Code.EXPORT_NESTED, path=target)
     staging = target / _STAGING
-    with told(f"The library could not be exported to {target}"):
+    with refusal_as(Code.EXPORT_FAILED, path=target):
         if target.exists() and not (target.is_dir() and all(path == staging for path in target.iterdir())):
-            raise LibraryError(f"{target} is there already: name a folder that is new or empty.")
+            raise LibraryError(Code.EXPORT_TARGET_TAKEN, path=target)
         if not clips:
-            raise LibraryError("The library is empty: there is nothing to export.")
+            raise LibraryError(Code.EXPORT_EMPTY)
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         try:

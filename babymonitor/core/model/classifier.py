@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.labels import label
+from babymonitor.core.messages import Code, PersonError
 from babymonitor.core.model.features import FeatureError, FeatureSpec, Mel, fit_frames, front_end
 from babymonitor.core.sound.wave import Wave
 
@@ -43,7 +44,7 @@ _SEAL_HEAD = bytes([14 << 3 | 2, 2 + 6 + 2 + 64, 0x0A, 6]) + b"sha256" + bytes([
 _SEAL_BYTES = len(_SEAL_HEAD) + 64
 
 
-class ModelError(Exception):
+class ModelError(PersonError):
     """A model file that cannot be used; the message is one sentence for a person."""
 
 
@@ -118,12 +119,12 @@ class ModelCard:
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ModelError("its description is not readable") from error
+            raise ModelError(Code.MODEL_CARD_UNREADABLE) from error
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-            raise ModelError("its description is of a kind this version does not know")
+            raise ModelError(Code.MODEL_CARD_TOO_NEW)
         missing = [name for name in cls.__slots__ if name not in values]
         if missing:
-            raise ModelError(f"its description lacks {', '.join(missing)}")
+            raise ModelError(Code.MODEL_CARD_INCOMPLETE, names=", ".join(missing))
         try:
             card = cls(
                 **{name: values[name] for name in cls.__slots__ if name not in ("labels", "features")},
@@ -132,13 +133,13 @@ class ModelCard:
             )
             start, end = float(card.thresholds["start"]), float(card.thresholds["end"])
         except (FeatureError, KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"its description is wrong: {error}") from error
+            raise ModelError(Code.MODEL_CARD_WRONG, reason=str(error)) from error
         if not card.labels or len(set(card.labels)) != len(card.labels):
-            raise ModelError("its labels are missing or named twice")
+            raise ModelError(Code.MODEL_LABELS_WRONG)
         if not (0 < end <= start < 1):
-            raise ModelError("its thresholds are impossible")
+            raise ModelError(Code.MODEL_THRESHOLDS_WRONG)
         if not (1 <= card.hop_frames <= card.window_frames and 0.1 <= card.window_seconds <= LONGEST_WINDOW_SECONDS):
-            raise ModelError("its window or hop is impossible")
+            raise ModelError(Code.MODEL_WINDOW_WRONG)
         return card
 
 
@@ -160,16 +161,16 @@ class Classifier:
         try:
             yield
         except ModelError as error:
-            raise ModelError(f"The model {self.path.name} cannot be used: {error}.") from error.__cause__
+            raise ModelError(Code.MODEL_UNUSABLE, name=self.path.name, reason=error.message) from error.__cause__
 
     def _open(self) -> None:
         path = self.path
         try:
             if path.stat().st_size > _LARGEST_BYTES:
-                raise ModelError("it is larger than 2 GB")
+                raise ModelError(Code.MODEL_TOO_LARGE)
             data = path.read_bytes()
         except OSError as error:
-            raise ModelError(f"it cannot be read ({error.strerror})") from error
+            raise ModelError(Code.MODEL_UNREADABLE, reason=str(error.strerror)) from error
         _check_seal(data)
         # Imported here: it takes a fifth of a second that the window need not wait for.
         import onnxruntime
@@ -187,12 +188,12 @@ class Classifier:
             metadata = self._session.get_modelmeta().custom_metadata_map
             inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-            raise ModelError("it is not a model that ONNX Runtime can open") from error
+            raise ModelError(Code.MODEL_NOT_ONNX) from error
         if METADATA_KEY not in metadata:
-            raise ModelError("it carries no description of how to use it")
+            raise ModelError(Code.MODEL_WITHOUT_CARD)
         self.card = ModelCard.from_json(metadata[METADATA_KEY])
         if [item.name for item in inputs] != ["features"] or "probabilities" not in [item.name for item in outputs]:
-            raise ModelError("its input and output are not named as they should be")
+            raise ModelError(Code.MODEL_GRAPH_WRONG)
         self._crying = np.array([label(name).crying for name in self.card.labels])
         self._replay_golden()
 
@@ -209,10 +210,10 @@ class Classifier:
         try:
             (result,) = self._session.run(["probabilities"], {"features": window[None]})
         except Exception as error:  # as above
-            raise ModelError("it fails when it is asked") from error
+            raise ModelError(Code.MODEL_FAILS) from error
         row: npt.NDArray[np.float32] = np.asarray(result, np.float32).reshape(-1)
         if row.shape != (len(self.card.labels),) or not np.isfinite(row).all():
-            raise ModelError("its answer makes no sense")
+            raise ModelError(Code.MODEL_ANSWER_WRONG)
         return row
 
     def probabilities_of_wave(self, wave: Wave) -> npt.NDArray[np.float32]:
@@ -245,14 +246,14 @@ class Classifier:
             tolerance = min(float(self.card.golden.get("tolerance", GOLDEN_TOLERANCE)), WIDEST_GOLDEN_TOLERANCE)
             actual = self._ask(self._window_of(wave))
         except (KeyError, TypeError, ValueError, binascii.Error, zlib.error) as error:
-            raise ModelError("its golden pair is missing or broken") from error
+            raise ModelError(Code.MODEL_GOLDEN_BROKEN) from error
         if expected.shape != actual.shape or not np.allclose(expected, actual, atol=tolerance):
-            raise ModelError("it does not reproduce its own golden output on this machine")
+            raise ModelError(Code.MODEL_GOLDEN_DIFFERS)
 
 
 def _check_seal(data: bytes) -> None:
     head, digest = data[-_SEAL_BYTES:-64], data[-64:]
     if head != _SEAL_HEAD:
-        raise ModelError("it is not one of this program's models, or not whole")
+        raise ModelError(Code.MODEL_UNSEALED)
     if hashlib.sha256(data[:-_SEAL_BYTES]).hexdigest().encode() != digest:
-        raise ModelError("it was altered or damaged after it was made")
+        raise ModelError(Code.MODEL_ALTERED)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from babymonitor.core.messages import Code
 from babymonitor.core.model.classifier import Classifier, ModelError
 from babymonitor.core.model.features import FeatureSpec, Mel, fit_frames, front_end
 from babymonitor.core.sound.levels import level_db
@@ -60,8 +61,10 @@ class Detector:
         """
         if classifier.card.features.sample_rate != self._ring.sample_rate:
             raise ModelError(
-                f"The model {classifier.path.name} hears at {classifier.card.features.sample_rate} Hz, "
-                f"the monitor at {self._ring.sample_rate} Hz."
+                Code.MODEL_WRONG_RATE,
+                name=classifier.path.name,
+                model_rate=classifier.card.features.sample_rate,
+                rate=self._ring.sample_rate,
             )
         due = self._next_stop() if self._classifier is not None and self._ring.cut_at <= self._origin else None
         self._classifier = classifier

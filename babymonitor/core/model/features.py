@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from babymonitor.core.messages import Code, PersonError
 from babymonitor.core.sound.wave import Wave
 
 Mel = npt.NDArray[np.float32]
@@ -27,7 +28,7 @@ OCTAVE_COST = 0.05
 """Correlation that a pitch an octave lower must have more, to be taken for the truth."""
 
 
-class FeatureError(ValueError):
+class FeatureError(PersonError, ValueError):
     """A front end that this version does not know, or one described with missing or impossible numbers."""
 
 
@@ -57,19 +58,19 @@ class FeatureSpec:
 
     def __post_init__(self) -> None:
         if self.kind not in _FRONT_ENDS:
-            raise FeatureError(f"the front end '{self.kind}' is not known to this version")
+            raise FeatureError(Code.FEATURES_UNKNOWN, kind=self.kind)
         shape = (self.hop_length, self.n_fft, self.n_mels)
         if (shape == (1, 1, 1)) != (self.kind == "wave"):
-            raise FeatureError("the front end's frames are impossible")
+            raise FeatureError(Code.FEATURES_FRAMES_WRONG)
         shortest = 1 if self.kind == "wave" else 8
         if not (shortest <= self.hop_length <= self.n_fft <= 8192 and 4000 <= self.sample_rate <= 48000):
-            raise FeatureError("the front end's window, hop or sampling rate is impossible")
+            raise FeatureError(Code.FEATURES_WINDOW_WRONG)
         if self.kind == "log_mel_prosody" and self.n_fft < 2 * self.sample_rate / HIGHEST_PITCH_HZ:
-            raise FeatureError("the front end's window is too short for a pitch")
+            raise FeatureError(Code.FEATURES_WINDOW_TOO_SHORT)
         if not (1 <= self.n_mels <= 256 and 0 <= self.fmin_hz < self.fmax_hz <= self.sample_rate / 2):
-            raise FeatureError("the front end's mel bands are impossible")
+            raise FeatureError(Code.FEATURES_BANDS_WRONG)
         if not 0 < self.floor < 1:
-            raise FeatureError("the front end's floor is impossible")
+            raise FeatureError(Code.FEATURES_FLOOR_WRONG)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FeatureSpec:
@@ -77,11 +78,11 @@ class FeatureSpec:
         names = {field.name for field in fields(cls)}
         if set(values) != names:
             odd = ", ".join(sorted(names ^ set(values)))
-            raise FeatureError(f"the front end is not wholly described ({odd})")
+            raise FeatureError(Code.FEATURES_INCOMPLETE, names=odd)
         try:
             return cls(**values)
         except TypeError as error:
-            raise FeatureError("the front end is described with something that is no number") from error
+            raise FeatureError(Code.FEATURES_NOT_NUMBERS) from error
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

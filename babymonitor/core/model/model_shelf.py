@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from babymonitor.core import paths
+from babymonitor.core.messages import Code, message
 from babymonitor.core.model.classifier import METADATA_KEY, ModelCard, ModelError
 
 _METADATA_FIELD = 14
@@ -57,8 +58,9 @@ def _model_file(path: Path, is_shipped: bool) -> ModelFile:
         made = path.stat().st_mtime
         return ModelFile(path, read_card(path), "", is_shipped, made)
     except (OSError, ModelError) as error:
-        words = error.strerror if isinstance(error, OSError) else str(error)
-        return ModelFile(path, None, f"The model {path.name} cannot be used: {words}.", is_shipped, made)
+        reason = str(error.strerror) if isinstance(error, OSError) else error.message
+        complaint = message(Code.MODEL_UNUSABLE, name=path.name, reason=reason)
+        return ModelFile(path, None, complaint, is_shipped, made)
 
 
 def read_card(path: Path) -> ModelCard:
@@ -71,7 +73,7 @@ def read_card(path: Path) -> ModelCard:
             if kind == _BYTES:
                 length = _varint(file)
                 if length > size - file.tell():
-                    raise ModelError("it is not whole")
+                    raise ModelError(Code.MODEL_CUT_OFF)
                 if field == _METADATA_FIELD:
                     key, value = _entry(file.read(length))
                     if key == METADATA_KEY:
@@ -83,8 +85,8 @@ def read_card(path: Path) -> ModelCard:
             elif kind in (_FIXED64, _FIXED32):
                 file.seek(8 if kind == _FIXED64 else 4, 1)
             else:
-                raise ModelError("it is no model file")
-    raise ModelError("it carries no description of how to use it")
+                raise ModelError(Code.MODEL_NOT_A_MODEL)
+    raise ModelError(Code.MODEL_WITHOUT_CARD)
 
 
 def move_to_trash(path: Path) -> Path:
@@ -123,7 +125,7 @@ def _varint(file: BinaryIO) -> int:
         if byte[0] < 0x80:
             return value
         shift += 7
-    raise ModelError("it is no model file, or not whole")
+    raise ModelError(Code.MODEL_NOT_A_MODEL_OR_CUT_OFF)
 
 
 def _entry(data: bytes) -> tuple[str, str]:

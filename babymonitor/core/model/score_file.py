@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from babymonitor.core.messages import Code
 from babymonitor.core.model.classifier import Classifier, ModelCard, ModelError
 from babymonitor.core.model.detector import Detector, Score
 from babymonitor.core.sound.files import resampled_blocks
@@ -42,7 +43,7 @@ def judge(path: Path, classifier: Classifier) -> Verdict:
     """Listen to a whole file; AudioError when it cannot be read."""
     scores = list(_scores(resampled_blocks(path, classifier.card.features.sample_rate), classifier))
     if not scores:
-        raise AudioError(f"{path} is too short to be judged.")
+        raise AudioError(Code.SOUND_TOO_SHORT_TO_JUDGE, path=path)
     return _verdict(scores, classifier)
 
 

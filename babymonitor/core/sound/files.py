@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from babymonitor.core.messages import Code
 from babymonitor.core.sound.resample import StreamResampler
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 
@@ -30,17 +31,17 @@ class AudioFile:
         self.path = path
         try:
             if path.is_dir():
-                raise AudioError(f"{path} is a folder, not a sound file.")
+                raise AudioError(Code.SOUND_IS_A_FOLDER, path=path)
             size = path.stat().st_size
             with path.open("rb"):
                 pass
         except OSError as error:
-            raise AudioError(f"{path} cannot be read: {error.strerror or error}.") from error
+            raise AudioError(Code.SOUND_UNREADABLE, path=path, reason=error.strerror or str(error)) from error
         if size == 0:
-            raise AudioError(f"{path} is empty.")
+            raise AudioError(Code.SOUND_FILE_EMPTY, path=path)
         self.sample_rate, self._by_sndfile = self._probe()
         if not 1000 <= self.sample_rate <= _HIGHEST_RATE:
-            raise AudioError(f"{path} has an impossible sampling rate ({self.sample_rate} Hz).")
+            raise AudioError(Code.SOUND_RATE_IMPOSSIBLE, path=path, rate=self.sample_rate)
 
     def _probe(self) -> tuple[int, bool]:
         import soundfile
@@ -54,9 +55,9 @@ class AudioFile:
             # of a steady tone came out as silence
             return self._probe_av(), False
         if info.channels > _MOST_CHANNELS:
-            raise AudioError(f"{self.path} has {info.channels} channels, which is more than any microphone.")
+            raise AudioError(Code.SOUND_TOO_MANY_CHANNELS, path=self.path, channels=info.channels)
         if info.frames == 0:
-            raise AudioError(f"{self.path} holds no sound.")
+            raise AudioError(Code.SOUND_MISSING, path=self.path)
         return int(info.samplerate), True
 
     def _probe_av(self) -> int:
@@ -65,10 +66,10 @@ class AudioFile:
         try:
             with av.open(str(self.path)) as container:
                 if not container.streams.audio:
-                    raise AudioError(f"{self.path} holds no sound.")
+                    raise AudioError(Code.SOUND_MISSING, path=self.path)
                 return int(container.streams.audio[0].rate or 0)
         except (av.FFmpegError, ValueError, OSError) as error:  # a name that is no text is a ValueError
-            raise AudioError(f"{self.path} is not a sound file that can be read, or it is damaged.") from error
+            raise AudioError(Code.SOUND_FORMAT_UNKNOWN, path=self.path) from error
 
     def blocks(self, seconds: float = 2.0) -> Iterator[Wave]:
         """The sound at the file's own rate, mixed to mono, in blocks of (at most) `seconds`.
@@ -80,12 +81,12 @@ class AudioFile:
         total = 0
         for block in self._sndfile_blocks(seconds) if self._by_sndfile else self._av_blocks():
             if not np.isfinite(block).all():
-                raise AudioError(f"{self.path} holds values that are no numbers.")
+                raise AudioError(Code.SOUND_NOT_NUMBERS, path=self.path)
             total += block.size
             # Floating-point files may hold anything; a sample beyond 8 is not sound but would drown all that is.
             yield np.clip(block, -8.0, 8.0)
         if total == 0:
-            raise AudioError(f"{self.path} holds no sound.")
+            raise AudioError(Code.SOUND_MISSING, path=self.path)
 
     def _sndfile_blocks(self, seconds: float) -> Iterator[Wave]:
         import soundfile
@@ -99,7 +100,7 @@ class AudioFile:
                         return
                     yield _mono(block)
         except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise AudioError(f"{self.path} is damaged: it could not be read to its end.") from error
+            raise AudioError(Code.SOUND_DAMAGED, path=self.path) from error
 
     def _av_blocks(self) -> Iterator[Wave]:
         import av
@@ -113,7 +114,7 @@ class AudioFile:
                     for out in to_float.resample(frame):
                         yield _mono(np.asarray(out.to_ndarray().T, np.float32))
         except (av.FFmpegError, ValueError, OSError) as error:
-            raise AudioError(f"{self.path} is damaged: it could not be read to its end.") from error
+            raise AudioError(Code.SOUND_DAMAGED, path=self.path) from error
 
 
 def _mono(block: npt.NDArray[np.float32]) -> Wave:
@@ -153,7 +154,7 @@ def reading_wave(
         blocks.append(block)
         samples += block.size
         if samples > longest_seconds * sample_rate:
-            raise AudioError(f"{path} is longer than {longest_seconds / 60:.0f} minutes.")
+            raise AudioError(Code.SOUND_TOO_LONG, path=path, minutes=longest_seconds / 60)
         yield
     return np.concatenate(blocks)
 

@@ -11,9 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from babymonitor.core.messages import Code, PersonError
+
 _STREAM, _PADDING, _COMMENTS = 0, 1, 4
 _KEY = "COMMENT"
 _LONGEST_BLOCK = 2**24 - 1
+
+
+class FlacError(PersonError, ValueError):
+    """A file that is no FLAC file, or a comment that does not fit into one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +32,13 @@ class FlacHead:
 
 
 def read_head(path: Path) -> FlacHead:
-    """The head of a FLAC file; OSError where it cannot be read, ValueError where it is none."""
+    """The head of a FLAC file; OSError where it cannot be read, FlacError where it is none."""
     with path.open("rb") as file:
         blocks = dict(reversed(_blocks(file)))
     stream = int.from_bytes(blocks[_STREAM][10:18], "big")
     rate, samples = stream >> 44, stream & (2**36 - 1)
     if not rate:
-        raise ValueError("impossible sampling rate")
+        raise FlacError(Code.FLAC_RATE_IMPOSSIBLE)
     _, fields = _fields(blocks.get(_COMMENTS, b""))
     comment = next((text for key, text in map(_parted, fields) if key == _KEY), "")
     return FlacHead(comment, rate, samples / rate)
@@ -46,7 +52,7 @@ def copy_with_comment(source: Path, target: Path, comment: str) -> None:
         fields = [field for field in fields if _parted(field)[0] != _KEY] + [f"{_KEY}={comment}".encode()]
         said = _sized(vendor) + struct.pack("<I", len(fields)) + b"".join(map(_sized, fields))
         if len(said) > _LONGEST_BLOCK:
-            raise ValueError("comment too long")
+            raise FlacError(Code.FLAC_COMMENT_TOO_LONG)
         kept = [block for block in blocks if block[0] not in (_COMMENTS, _PADDING)]
         kept.insert(1, (_COMMENTS, said))
         sound = file.read()
@@ -62,20 +68,20 @@ def copy_with_comment(source: Path, target: Path, comment: str) -> None:
 def _blocks(file: BinaryIO) -> list[tuple[int, bytes]]:
     """The metadata blocks, (kind, data); the file then stands where the sound begins."""
     if file.read(4) != b"fLaC":
-        raise ValueError("no FLAC file")
+        raise FlacError(Code.FLAC_MISSING)
     blocks: list[tuple[int, bytes]] = []
     last = False
     while not last:
         head = file.read(4)
         if len(head) < 4:
-            raise ValueError("cut off")
+            raise FlacError(Code.FLAC_CUT_OFF)
         last, kind, length = bool(head[0] & 0x80), head[0] & 0x7F, int.from_bytes(head[1:], "big")
         data = file.read(length)
         if len(data) < length:
-            raise ValueError("cut off")
+            raise FlacError(Code.FLAC_CUT_OFF)
         blocks.append((kind, data))
     if blocks[0][0] != _STREAM or len(blocks[0][1]) < 34:
-        raise ValueError("no FLAC file")
+        raise FlacError(Code.FLAC_MISSING)
     return blocks
 
 
@@ -96,7 +102,7 @@ def _fields(block: bytes) -> tuple[bytes, list[bytes]]:
             parts.append(block[at + 4 : at + 4 + length])
             at += 4 + length
     except struct.error as error:
-        raise ValueError("damaged comment") from error
+        raise FlacError(Code.FLAC_COMMENT_DAMAGED) from error
     return vendor, parts
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from babymonitor.core.messages import PersonError
+
 Wave = npt.NDArray[np.float32]
 SAMPLE_RATE = 16000
 
 
-class AudioError(Exception):
+class AudioError(PersonError):
     """Sound that cannot be read; the message is one sentence for a person."""

@@ -8,6 +8,7 @@ from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
+from babymonitor.core.messages import Code, message
 from babymonitor.core.sound.wave import Wave
 
 
@@ -70,7 +71,8 @@ class ClipWriter:
                 self.results.append((key, name, ""))
             except Exception as error:  # whatever a disk may do, the next clip is tried
                 if wave is not None:
-                    self.results.append((key, name, f"The sound of an alert could not be kept: {error}."))
+                    sentence = message(Code.ALERT_SOUND_NOT_KEPT, reason=str(error))
+                    self.results.append((key, name, sentence))
             finally:
                 self._jobs.task_done()
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from babymonitor.core.alerts.policy import Alert, AlertRules
 from babymonitor.core.history.history import AlertRow, History, HistoryError, Minute
 from babymonitor.core.labels import label
+from babymonitor.core.messages import Code, message
 from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import (
     CLIP_AFTER_SECONDS,
@@ -118,7 +119,7 @@ class NightRecord:
             try:
                 wave = self._ring.read(max(clip.start, self._ring.oldest), clip.stop)
             except (OverrunError, ValueError):
-                self._complain("The sound of an alert was gone before it could be kept.")
+                self._complain(message(Code.ALERT_SOUND_LOST))
                 continue
             self._clips.save(ClipKey(ALERT, clip.row, self.room), clip.name, wave)
         return self._written_clips()
@@ -177,7 +178,7 @@ class NightRecord:
         try:
             yield
         except HistoryError as error:
-            self._complain(str(error))
+            self._complain(error.message)
 
     def _complain(self, sentence: str) -> None:
         if sentence not in self._said:

@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from babymonitor.core import paths
+from babymonitor.core.messages import Code, message
 from babymonitor.core.sound.levels import level_db
 from babymonitor.core.sound.recording import SHORTEST_SECONDS, RecordedSound, recordings
 from babymonitor.core.sound.ring import RingBuffer
@@ -40,8 +41,8 @@ class Recorder(QObject):
     while recording, or while `watching_level`, and sound comes."""
     finished = Signal(object)
     """core.recording.RecordedSound: it lies on disk."""
-    complained = Signal(str)
-    """One sentence for the person."""
+    complained = Signal(object)
+    """A sentence (`Message`) for the person."""
 
     def __init__(self, ring: RingBuffer, listen: Callable[[], str], parent: QObject | None = None) -> None:
         """listen: begins to listen where nobody does yet; a sentence on why nothing can be heard, or an empty text."""
@@ -99,7 +100,7 @@ class Recorder(QObject):
             return True
         reason = self._listen()
         if reason:
-            self.complained.emit(self.tr("Nothing can be recorded: {reason}").format(reason=reason))
+            self.complained.emit(message(Code.RECORDING_IMPOSSIBLE, reason=reason))
             return False
         ring = self._ring
         start = max(ring.cut_at, ring.oldest, ring.written - int(pre_roll_seconds * ring.sample_rate))
@@ -121,7 +122,7 @@ class Recorder(QObject):
         ring = self._ring
         start = max(ring.cut_at, ring.oldest, ring.written - int(seconds * ring.sample_rate))
         if ring.written - start < SHORTEST_SECONDS * ring.sample_rate:
-            self.complained.emit(self.tr("There is no sound to keep: nothing has been heard yet."))
+            self.complained.emit(message(Code.RECORDING_NOTHING_HEARD))
             return
         self._disk().keep(self._wall(start), *self._taken(start, ring.written))
         self._keep_time()
@@ -176,11 +177,11 @@ class Recorder(QObject):
     def _look_for_gap(self) -> None:
         cut_at = self._ring.cut_at
         if self._start is not None and cut_at > self._start:
-            self._end_early(cut_at, self.tr("The sound was interrupted."))
+            self._end_early(cut_at, message(Code.RECORDING_INTERRUPTED))
         elif self._start is not None and self._flushed < self._ring.oldest:
-            self._end_early(self._flushed, self.tr("The disk is too slow."))
+            self._end_early(self._flushed, message(Code.RECORDING_DISK_TOO_SLOW))
         elif self.seconds >= _LONGEST_SECONDS:
-            self._end_early(self._ring.written, self.tr("The recording is as long as a file can be."))
+            self._end_early(self._ring.written, message(Code.RECORDING_AT_ITS_LONGEST))
 
     def _flush(self, least_seconds: float) -> None:
         """Hand on what came since the last time; while the disk is slow it waits in the ring, which holds minutes."""
@@ -193,12 +194,12 @@ class Recorder(QObject):
     def _end_early(self, stop: int, reason: str) -> None:
         if self._start is None:
             return
-        sentence = self.tr("{reason} The recording ended there; what was recorded is kept.")
+        code = Code.RECORDING_ENDED_EARLY
         if stop - self._start < SHORTEST_SECONDS * self._ring.sample_rate:
-            sentence = self.tr("{reason} Nothing was recorded.")
+            code = Code.RECORDING_EMPTY
             self._empty = self._number
         self._end(stop)
-        self.complained.emit(sentence.format(reason=reason))
+        self.complained.emit(message(code, reason=reason))
 
     def _end(self, stop: int) -> None:
         """End the recording at this sample, and hand on what is not on its way to the disk yet."""
@@ -236,7 +237,7 @@ class Recorder(QObject):
                 case TooShort(number):
                     if number is not None and number == self._empty:
                         continue  # which has been said, and why
-                    self.complained.emit(self.tr("That was too short to be kept."))
+                    self.complained.emit(message(Code.RECORDING_TOO_SHORT))
                 case sound:
                     self.finished.emit(sound)
 

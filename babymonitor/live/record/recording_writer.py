@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from babymonitor.core.messages import Code, message
 from babymonitor.core.sound.recording import RecordedSound, RecordingFile, free_path
 from babymonitor.core.sound.wave import Wave
 
@@ -162,7 +163,7 @@ class RecordingWriter:
     def _give_up(self, job: _Job, error: Exception) -> None:
         """Say why, and save what is there of the recording that grew."""
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        sentence = f"The recording could not be written: {reason}."
+        sentence = message(Code.RECORDING_NOT_WRITTEN, reason=reason)
         if isinstance(job, _Keep):
             self.results.append(WriteFailed(sentence, None))
             return

@@ -7,6 +7,8 @@ from collections import deque
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
+from babymonitor.ui.parts.wording import translated
+
 _MOST = 20
 
 
@@ -39,6 +41,7 @@ class ComplaintView(QFrame):
         return list(self._waiting)
 
     def add(self, sentence: str) -> None:
+        sentence = translated(sentence)
         if not sentence:
             return
         if sentence in self._waiting:

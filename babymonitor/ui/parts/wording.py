@@ -12,6 +12,7 @@ from PySide6.QtCore import QCoreApplication, QLocale
 
 from babymonitor.core.alerts.sensitivity import NIGHT_HOURS, Rung
 from babymonitor.core.labels import label
+from babymonitor.core.messages import CONTEXT, Message, fill
 from babymonitor.core.model.detector import Score
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.ui.parts.theme import Tone
@@ -25,6 +26,17 @@ SURE_SHARE, SURE_MARGIN = 0.40, 0.10
 
 def _tr(text: str) -> str:
     return QCoreApplication.translate("Wording", text)
+
+
+def translated(sentence: str) -> str:
+    """A sentence of `core` or `live` in the person's language. What is no `Message` stays as it is."""
+    if not isinstance(sentence, Message):
+        return sentence
+    template = QCoreApplication.translate(CONTEXT, sentence.code.value)
+    parameters = {
+        name: translated(value) if isinstance(value, str) else value for name, value in sentence.parameters.items()
+    }
+    return fill(template, parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +60,17 @@ def state_words(state: MonitorState, score: Score | None, now: float) -> StateWo
     if activity is Activity.STOPPED:
         return StateWords(_tr("Stopped"), _tr("nobody is listening — press Start"), Tone.IDLE, "stopped")
     if activity is Activity.DEAF:
-        detail = state.detail or _tr("no sound arrives, trying again")
+        detail = translated(state.detail) or _tr("no sound arrives, trying again")
         return StateWords(_tr("NOT LISTENING"), detail, Tone.FAULT, "fault")
     if activity is Activity.MUTED:
-        detail = state.detail or _tr("the microphone gives nothing but silence")
+        detail = translated(state.detail) or _tr("the microphone gives nothing but silence")
         return StateWords(_tr("MUTED"), detail, Tone.FAULT, "muted")
     if activity is Activity.MODEL_FAILED:
-        detail = state.detail or _tr("loudness wakes you")
+        detail = translated(state.detail) or _tr("loudness wakes you")
         return StateWords(_tr("The model has failed"), detail, Tone.FAULT, "fault")
     if activity is Activity.STARTING:
-        return StateWords(_tr("Starting…"), state.detail or _tr("opening the microphone"), Tone.IDLE, "starting")
+        detail = translated(state.detail) or _tr("opening the microphone")
+        return StateWords(_tr("Starting…"), detail, Tone.IDLE, "starting")
     snoozed = "" if state.snoozed_until is None else clock_text(state.snoozed_until)
     if activity in (Activity.CRYING, Activity.LOUD):
         lasted = duration_text(now - (state.since if state.since is not None else now))

@@ -49,6 +49,7 @@ from babymonitor.ui.parts.choice_view import ChoiceView
 from babymonitor.ui.parts.microphone_view import MicrophoneView
 from babymonitor.ui.parts.switch_view import SwitchView
 from babymonitor.ui.parts.theme import Theme
+from babymonitor.ui.parts.wording import translated
 from babymonitor.ui.settings.sensitivity_view import SensitivityView
 
 _BY_SLIDER = (START_THRESHOLD, END_THRESHOLD)
@@ -316,7 +317,7 @@ class SettingsDialog(QDialog):
         try:
             self._settings[setting] = value
         except SettingError as error:
-            self._complain(str(error))
+            self._complain(translated(str(error)))
             self.show_values()
         except OSError as error:
             self._complain(self.tr("The settings could not be saved: {error}.").format(error=error.strerror or error))

@@ -40,7 +40,7 @@ from babymonitor.ui.parts.banner_view import BannerView
 from babymonitor.ui.parts.complaint_view import ComplaintView
 from babymonitor.ui.parts.keys import key_list, key_table
 from babymonitor.ui.parts.theme import Theme, apply_theme, resolve_theme
-from babymonitor.ui.parts.wording import StateWords, kind_title, level_text, reason_hint, state_words
+from babymonitor.ui.parts.wording import StateWords, kind_title, level_text, reason_hint, state_words, translated
 from babymonitor.ui.window.side_bar_view import SideBarView
 from babymonitor.ui.window.tray_icon import TrayIcon
 
@@ -255,7 +255,7 @@ class MainWindow(QMainWindow):
 
     def _page_without_library(self) -> QWidget:
         """Better no page than one that forgets what is put into it."""
-        label = QLabel(self._no_library or self.tr("There is no library of recordings."), self)
+        label = QLabel(translated(self._no_library) or self.tr("There is no library of recordings."), self)
         label.setProperty("role", "muted")
         label.setTextFormat(Qt.TextFormat.PlainText)
         label.setWordWrap(True)
@@ -405,7 +405,7 @@ class MainWindow(QMainWindow):
             parts = (reason_hint(alert.reasons), level_text(alert.peak_db))
             self.tray_icon.say(kind_title(alert.kind), " · ".join(part for part in parts if part), is_urgent=True)
 
-    @Slot(str)
+    @Slot(object)
     def _on_complained(self, sentence: str) -> None:
         self.complaint_view.add(sentence)
         self._on_message_visibility_changed()

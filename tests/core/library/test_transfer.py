@@ -14,6 +14,7 @@ import soundfile
 
 from babymonitor.core.library.library import AlreadyThereError, Library, LibraryClip, LibraryError
 from babymonitor.core.library.transfer import export_clips
+from babymonitor.core.messages import Code
 from babymonitor.core.sound.wave import Wave
 
 
@@ -292,9 +293,9 @@ def test_an_export_can_be_watched_and_ended(library: Library, tmp_path: Path) ->
 
     def end(done: int) -> None:
         if done == 3:
-            raise LibraryError("That is enough.")
+            raise LibraryError(Code.EXPORT_ENDED_EARLY)
 
-    with pytest.raises(LibraryError, match="enough"):
+    with pytest.raises(LibraryError, match="ended early"):
         export_clips(library.folder, library.clips(), tmp_path / "again", end)
     assert not (tmp_path / "again").exists()
 

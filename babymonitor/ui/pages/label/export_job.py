@@ -13,6 +13,8 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from babymonitor.core.library import transfer
 from babymonitor.core.library.library import Library, LibraryClip, LibraryError
+from babymonitor.core.messages import Code
+from babymonitor.ui.parts.wording import translated
 
 _LOOK_MS = 60
 
@@ -57,7 +59,7 @@ class ExportJob(QObject):
         if self._clips.is_cancelled and not self._count:
             return self.tr("The export was ended early; nothing of it was left behind.")
         if self._complaint:
-            return self._complaint
+            return translated(self._complaint)
         words = self.tr("{n} clips were copied to {folder}; they can be imported and trained with anywhere.")
         return words.format(n=self._count, folder=self.folder)
 
@@ -102,6 +104,6 @@ class _Counted(_Clips):
     def __iter__(self) -> Iterator[LibraryClip]:
         for clip in super().__iter__():
             if self.is_cancelled:
-                raise LibraryError("The export was ended early.")
+                raise LibraryError(Code.EXPORT_ENDED_EARLY)
             self.done += 1
             yield clip

@@ -10,7 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from babymonitor.core.library.library import FolderImport, Library, LibraryClip, LibraryError
-from babymonitor.ui.parts.wording import label_title
+from babymonitor.ui.parts.wording import label_title, translated
 
 _SLICE_SECONDS = 0.02
 _MOST_SENTENCES = 2
@@ -77,7 +77,7 @@ class ImportJob(QObject):
             named += ", …" if len(labels) > _MOST_LABELS else ""
             words += " " + self.tr("Labelled as their folders are called: {labels}.").format(labels=named)
         if self.refused:
-            named = " ".join(self.refused[:_MOST_SENTENCES])
+            named = " ".join(map(translated, self.refused[:_MOST_SENTENCES]))
             more = len(self.refused) - _MOST_SENTENCES
             left = self.tr("1 file was left out:") if len(self.refused) == 1 else self.tr("{n} files were left out:")
             words += f" {left.format(n=len(self.refused))} {named}"

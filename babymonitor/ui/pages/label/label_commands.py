@@ -22,7 +22,7 @@ class Labelling(QObject):
 
     changed = Signal(object)
     """A list of ids: these clips were added, changed or taken away."""
-    complained = Signal(str)
+    complained = Signal(object)
 
     def __init__(self, library: Library, parent: QObject | None = None) -> None:
         super().__init__(parent)

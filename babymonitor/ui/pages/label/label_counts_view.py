@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLay
 from babymonitor.core.labels import label
 from babymonitor.core.library.library import FEWEST_CLIPS, GOOD_CLIPS, LabelHealth
 from babymonitor.ui.parts.theme import LIGHT, Theme
-from babymonitor.ui.parts.wording import duration_text, label_title, minutes_text
+from babymonitor.ui.parts.wording import duration_text, label_title, minutes_text, translated
 
 
 class HealthView(QFrame):
@@ -46,7 +46,7 @@ class HealthView(QFrame):
     def show_health(self, found: Sequence[LabelHealth], advice: str) -> None:
         """What there is of each label, and what to record next."""
         self.bars.set_health(found)
-        self.advice_label.setText(advice)
+        self.advice_label.setText(translated(advice))
 
 
 class HealthBars(QWidget):

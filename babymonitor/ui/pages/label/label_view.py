@@ -36,7 +36,7 @@ from babymonitor.ui.pages.label.library_view import LibraryView
 from babymonitor.ui.parts.keys import add_keys
 from babymonitor.ui.parts.symbols import symbol_icon
 from babymonitor.ui.parts.theme import LIGHT, Theme
-from babymonitor.ui.parts.wording import plain
+from babymonitor.ui.parts.wording import plain, translated
 
 if TYPE_CHECKING:
     from babymonitor.ui.pages.review.review_view import ReviewView
@@ -51,7 +51,7 @@ class _Themed(Protocol):
 class LabelView(QWidget):
     """Built when it is first visited. `own_keys` are letters that mean something else here than in the window."""
 
-    complained = Signal(str)
+    complained = Signal(object)
 
     own_keys = frozenset({"L"})
 
@@ -361,7 +361,7 @@ class LabelView(QWidget):
         self.message_label.setToolTip("")
         if isinstance(job, ImportJob):
             self.labelling.imported([clip.id for clip in job.clips])
-            self.message_label.setToolTip(plain("\n".join(job.refused)))
+            self.message_label.setToolTip(plain("\n".join(map(translated, job.refused))))
         self.progress_bar.hide()
         self.message_button.setText(self.tr("Dismiss"))
 

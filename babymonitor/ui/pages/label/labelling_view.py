@@ -46,7 +46,7 @@ _MOST_GUESSES = 500
 class LabellingView(QWidget):
     """One clip is open at a time. What is recorded is in the library before anything else happens to it."""
 
-    complained = Signal(str)
+    complained = Signal(object)
 
     def __init__(
         self, monitor: Monitor, labelling: Labelling, settings: Settings, parent: QWidget | None = None

@@ -55,7 +55,7 @@ _TRASH = "\0trash"
 class LibraryView(QWidget):
     """Reads the library when it is first shown; afterwards only what has changed."""
 
-    complained = Signal(str)
+    complained = Signal(object)
     open_requested = Signal(str)
     """The id of a clip that the person wants to see and hear."""
     export_requested = Signal(str)

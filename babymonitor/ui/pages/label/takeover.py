@@ -30,7 +30,7 @@ class Takeover(QObject):
 
     taken_over = Signal(object, bool)
     """The clips that a recording became, and whether it is a new one."""
-    complained = Signal(str)
+    complained = Signal(object)
 
     def __init__(
         self, recorder: Recorder, labelling: Labelling, settings: Settings, parent: QObject | None = None

@@ -43,7 +43,7 @@ _NOT_HEARING = frozenset({Activity.STOPPED, Activity.DEAF, Activity.MUTED})
 class MonitorView(QWidget):
     """Home. Draws only while it can be seen: its two timers stop when it is hidden or the window is minimised."""
 
-    complained = Signal(str)
+    complained = Signal(object)
 
     def __init__(self, monitor: Monitor, settings: Settings, history: History, parent: QWidget | None = None) -> None:
         super().__init__(parent)

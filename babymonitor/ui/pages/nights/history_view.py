@@ -49,7 +49,7 @@ _REFRESH_MS = 30_000
 class HistoryView(QWidget):
     """Reads the history when it is shown, when an alert changes, and now and then; never while hidden."""
 
-    complained = Signal(str)
+    complained = Signal(object)
 
     def __init__(
         self, monitor: Monitor, history: History, parent: QWidget | None = None, library: Library | None = None

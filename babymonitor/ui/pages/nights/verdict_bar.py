@@ -24,7 +24,7 @@ class VerdictBar(QWidget):
 
     marked = Signal(object)
     """Something was said of an episode, or taken back: core.review.Episode, as it is now."""
-    complained = Signal(str)
+    complained = Signal(object)
 
     def __init__(self, reviewer: Reviewer, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -36,6 +36,7 @@ from babymonitor.ui.parts.state_view import StateView
 from babymonitor.ui.parts.switch_view import SwitchView
 from babymonitor.ui.parts.symbols import symbol_icon
 from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.wording import translated
 from babymonitor.ui.sound.sound_editor import SoundEditor
 
 _HEAD_SHARE = 0.75
@@ -46,7 +47,7 @@ _EPISODE_PAGE, _END_PAGE = 0, 1
 class ReviewView(QWidget):
     """Asks about one episode at a time. Nothing is read again while it is hidden but how many wait."""
 
-    complained = Signal(str)
+    complained = Signal(object)
     count_changed = Signal(int)
     """How many episodes wait: see `count`."""
 
@@ -284,7 +285,7 @@ class ReviewView(QWidget):
         except ReviewError as error:
             self.editor.clear()
             sentence = self.tr("{reason} You can say what it was if you remember; nothing goes into the library.")
-            self.no_sound_label.setText(sentence.format(reason=str(error)))
+            self.no_sound_label.setText(sentence.format(reason=translated(str(error))))
             self.sound_stack.setCurrentWidget(self.no_sound_label)
             return
         self.sound_stack.setCurrentWidget(self.editor)
@@ -405,7 +406,7 @@ class ReviewView(QWidget):
             self._marks.append(mark)
             self.complained.emit(str(error))
             return
-        self._say(sentence or self.tr("Taken back."))
+        self._say(translated(sentence) or self.tr("Taken back."))
         self.refresh()
         self._monitor.alerts_changed.emit()
 

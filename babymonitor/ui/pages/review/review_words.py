@@ -16,6 +16,7 @@ from babymonitor.ui.parts.wording import (
     level_text,
     percent_text,
     reason_hint,
+    translated,
 )
 
 _NEAR = 0.05
@@ -57,7 +58,7 @@ def told_text(mark: Mark) -> str:
     said = {RIGHT: _tr("{time}: right."), WRONG: _tr("{time}: wrong."), UNSURE: _tr("{time}: not sure.")}
     words = said[mark.after.verdict or UNSURE].format(time=clock_text(mark.after.began))
     if mark.sentence:
-        return f"{words} {mark.sentence}"
+        return f"{words} {translated(mark.sentence)}"
     if mark.kept and mark.after.label:
         return f"{words} " + _tr("In the library as: {label}.").format(label=label_title(mark.after.label))
     if mark.kept:

@@ -30,13 +30,13 @@ from babymonitor.core.model.model_shelf import ModelFile, model_files, move_to_t
 from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Setting, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.parts.theme import Theme
-from babymonitor.ui.parts.wording import label_title, percent_text, plain, sensitivity_text
+from babymonitor.ui.parts.wording import label_title, percent_text, plain, sensitivity_text, translated
 
 
 class ModelsView(QWidget):
     """A list of model files and the card of the chosen one."""
 
-    complained = Signal(str)
+    complained = Signal(object)
 
     def __init__(self, monitor: Monitor, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -184,7 +184,7 @@ class ModelsView(QWidget):
             state = self.tr("chosen, but another model is listening") if is_used else self.tr("not in use")
         self.state_label.setText(f"{file.path.name} · {state}")
         if file.card is None:
-            self.words_label.setText(file.complaint)
+            self.words_label.setText(translated(file.complaint))
             self.card_edit.setPlainText("")
         else:
             self.words_label.setText("\n\n".join(_card_words(file.card)))

@@ -50,7 +50,7 @@ from babymonitor.ui.pages.train.models_view import ModelsView, can_roll_back
 from babymonitor.ui.pages.train.running_view import RunningView
 from babymonitor.ui.parts.keys import add_keys
 from babymonitor.ui.parts.theme import Theme
-from babymonitor.ui.parts.wording import label_title
+from babymonitor.ui.parts.wording import label_title, translated
 
 TEACH_TAB, FULL_TAB, MODELS_TAB = 0, 1, 2
 _RUNNING, _RESULT = 3, 4
@@ -60,7 +60,7 @@ _FEW_CLIPS = 20
 class TrainingView(QWidget):
     """Built when it is first visited; it then says what a program that died left behind."""
 
-    complained = Signal(str)
+    complained = Signal(object)
 
     def __init__(self, monitor: Monitor, library: Library, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -274,7 +274,7 @@ class TrainingView(QWidget):
         try:
             clips = [clip for clip in self._library.clips() if clip.label]
         except LibraryError as error:
-            self.teach_label.setText(str(error))
+            self.teach_label.setText(translated(str(error)))
             self.teach_button.setEnabled(False)
             return
         self.teach_button.setEnabled(bool(clips))
@@ -319,7 +319,7 @@ class TrainingView(QWidget):
 
     def _note(self, sentence: str, run: Run | None = None) -> None:
         """Say something of a run, which can be resumed, or whose result can be looked at."""
-        self.note_label.setText(sentence)
+        self.note_label.setText(translated(sentence))
         self.note_bar.setAccessibleName(sentence)
         self._shown_run = run
         is_undecided = run is not None and run.is_undecided
@@ -364,7 +364,8 @@ class TrainingView(QWidget):
         try:
             model = self._model_in_use()
             if not model.is_file():
-                raise RunError(self._gone_sentence(model))
+                self.complained.emit(self._gone_sentence(model))
+                return
             prune(needed=[Path(self._settings[name]) for name in (MODEL, PREVIOUS_MODEL) if self._settings[name]])
             data = (self._library.folder,)
             if kind == FULL:
@@ -405,7 +406,7 @@ class TrainingView(QWidget):
         self.trainer.shut_down()
         self.families.shut_down()
 
-    @Slot(object, str, str)
+    @Slot(object, str, object)
     def _on_ended(self, run: Run, state: str, sentence: str) -> None:
         if self._is_shut_down:
             return
@@ -421,7 +422,7 @@ class TrainingView(QWidget):
         try:
             self.comparison_view.show_comparison(read_comparison(run.comparison))
         except RunError as error:
-            self.comparison_view.show_without_comparison(run.sentence or str(error))
+            self.comparison_view.show_without_comparison(translated(run.sentence or str(error)))
         self.comparison_view.show_use(False, False)
         self.note_bar.hide()
         self.stack.setCurrentIndex(_RESULT)
@@ -481,9 +482,9 @@ class TrainingView(QWidget):
             )
         )
 
-    @Slot(str)
+    @Slot(object)
     def _on_families_failed(self, sentence: str) -> None:
-        self.full_label.setText(sentence)
+        self.full_label.setText(translated(sentence))
 
     @Slot()
     def _on_teach_key(self) -> None:
