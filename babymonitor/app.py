@@ -36,7 +36,7 @@ _PURGE_MS = 20_000
 
 
 class Application(QObject):
-    """Everything the window program consists of, from `__init__` to `shut_down`."""
+    """All parts of the window program, from `__init__` to `shut_down`."""
 
     def __init__(self, qt: QApplication) -> None:
         super().__init__()
@@ -56,15 +56,15 @@ class Application(QObject):
         self._is_shown = False
         self._first_score = True
         self.monitor.scored.connect(self._on_scored)
-        # After a visit to the tray the last window's end is not by itself the program's end.
+        # Once the window was hidden in the tray, closing the last window no longer quits by itself.
         self.window.closed.connect(self.qt.quit)
         self.qt.aboutToQuit.connect(self.shut_down)
 
     @property
     def library(self) -> Library | None:
-        """The person's labelled clips; None where they cannot be had. Opened when first asked for.
+        """The person's labelled clips; None if they cannot be opened. Opened on first use.
 
-        Not before the window: of 10,000 clips the folders are looked through.
+        Not before the window is shown: a library of 10,000 clips takes a while to check.
         """
         if not self._has_library:
             self._has_library = True
@@ -73,20 +73,20 @@ class Application(QObject):
         return self._library
 
     def show(self) -> None:
-        """The window first; sound after its first picture, because looking at every sound device takes a while."""
+        """Show the window; start listening after its first paint, because probing sound devices takes a while."""
         self.window.first_painted.connect(self._on_shown)
         self.window.show()
-        # A window that is covered or minimised from the start is never painted: the listening does not wait for it.
+        # A window that starts covered or minimised is never painted: do not wait for it for ever.
         QTimer.singleShot(_LONGEST_WAIT_MS, self._on_shown)
 
     def end(self) -> None:
-        """Close without asking: the system, or whoever started us, wants it so."""
+        """Quit without asking, because the system or a signal wants it."""
         self.window.close_without_asking()
         self.qt.quit()
 
     @Slot()
     def shut_down(self) -> None:
-        """In order: what the pages do, listening, threads, then the history and the library they write to."""
+        """End the pages' work, the listening, the threads, then close the history and the library they write to."""
         self._purge_timer.stop()
         self.window.shut_down()
         self.monitor.shut_down()
@@ -107,7 +107,7 @@ class Application(QObject):
         self._purge_timer.start()
 
     def _tell_of_trainings(self) -> None:
-        """What a program that was killed was training; where the trainer goes on without it, it is ended."""
+        """Report trainings of a program that was killed, and end a trainer that it left running."""
         from babymonitor.core.training_runs import left_running
         from babymonitor.live.trainer_process import end_orphan
 
@@ -121,7 +121,7 @@ class Application(QObject):
 
     @Slot()
     def _on_purge_due(self) -> None:
-        """What was deleted a month ago goes for good; a disk that refuses is asked again at the next start."""
+        """Permanently delete what was deleted a month ago. What the disk refuses is tried at the next start."""
         from babymonitor.core.library.library import LibraryError
         from babymonitor.core.model.model_shelf import purge_trash
 
@@ -138,7 +138,7 @@ class Application(QObject):
             self.monitor.scored.disconnect(self._on_scored)
 
     def _catch_errors(self) -> None:
-        """An error in a slot is a bug of ours: it is written down and said, and listening goes on."""
+        """Log and show errors raised in slots: they are bugs, but the listening goes on."""
 
         def on_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
             _log.error("unexpected error", exc_info=(kind, error, trace))
@@ -149,10 +149,10 @@ class Application(QObject):
 
 
 def open_history() -> History:
-    """The person's history; where it cannot be kept, one in memory, that says so: listening goes on."""
+    """Open the person's history. If that fails, return one in memory whose `complaints` say so."""
     try:
         history = History(paths.history_file())
-        history.close_what_was_left_open(time.time())
+        history.close_open_rows(time.time())
     except HistoryError as error:
         history = History(Path(":memory:"))
         history.complaints.append(message(Code.HISTORY_IN_MEMORY, reason=error.message))
@@ -160,7 +160,7 @@ def open_history() -> History:
 
 
 def open_library() -> tuple[Library | None, str]:
-    """The person's labelled clips, or why they cannot be had: kept in memory they would be lost with the program."""
+    """Open the library, or return the reason why not: kept in memory, clips would be lost."""
     from babymonitor.core.library.library import Library, LibraryError
 
     try:
@@ -171,20 +171,20 @@ def open_library() -> tuple[Library | None, str]:
 
 
 class SingleInstance(QObject):
-    """One program at a time: a second one asks the first to show its window, and ends."""
+    """Allows one program at a time: a second one asks the first to show its window, and ends."""
 
     def __init__(self) -> None:
         super().__init__()
         folder = paths.data_folder()
         self._lock = QLockFile(str(folder / "lock"))
-        # Only a process that is gone makes the lock stale, never its age: a night is long.
+        # Age never makes the lock stale, only the end of its process: a night is long.
         self._lock.setStaleLockTime(0)
         self._server = QLocalServer(self)
         self._window: MainWindow | None = None
 
     def is_first(self) -> bool:
-        """Whether this process may go on; if not, the first one has been asked to show itself."""
-        # A folder that cannot be written is no sign of another program: better two monitors than none.
+        """Return whether this process is the only one; if not, ask the first one to show its window."""
+        # A folder that cannot be written does not mean another program: better two monitors than none.
         if self._lock.tryLock(100) or self._lock.error() is not QLockFile.LockError.LockFailedError:
             return True
         socket = QLocalSocket()
@@ -193,7 +193,7 @@ class SingleInstance(QObject):
         return False
 
     def listen(self, window: MainWindow) -> None:
-        """From now on show `window` when a second program asks."""
+        """Show `window` whenever a second program is started."""
         self._window = window
         QLocalServer.removeServer(self._socket_name())
         self._server.newConnection.connect(self._on_new_connection)
@@ -212,7 +212,7 @@ class SingleInstance(QObject):
 
 
 def run() -> int:
-    """Open the window and stay until it is closed; the exit status."""
+    """Run the window program until it is closed. Returns the exit status."""
     try:
         _write_log()
     except OSError as error:
@@ -236,13 +236,12 @@ def run() -> int:
         return 1
     instance.listen(application.window)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # The monitor's timers let Python see the signal soon; it comes in the middle of whatever Python does then,
-        # which is finished before anything is taken from under it.
+        # Python handles the signal between two instructions of whatever runs then: quit only after that has finished.
         signal.signal(number, lambda *_: QTimer.singleShot(0, application.end))
     application.show()
     status = qt.exec()
     if is_thread_left_behind():
-        # All is saved. Python's own end would wait for the thread, or take what it stands on from under it.
+        # Everything is saved. A regular exit would wait for the thread, or destroy what it still uses.
         _log.warning("ended while a model was still at work")
         logging.shutdown()
         os._exit(status)
@@ -250,7 +249,7 @@ def run() -> int:
 
 
 def _write_log() -> None:
-    """A log that stays small: what happened, for whoever has to find out why."""
+    """Set up a rotating log of at most 3 MB."""
     handler = logging.handlers.RotatingFileHandler(paths.log_file(), maxBytes=1_000_000, backupCount=2, delay=True)
     handler.setFormatter(logging.Formatter("%(created).3f %(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(handler)

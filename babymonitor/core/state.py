@@ -1,4 +1,4 @@
-"""What the monitor is doing, as one value: everything the state line, the bars and the tray need to know."""
+"""What the monitor is doing, as one value: all that the state line, the bars and the tray need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Activity(Enum):
-    """The one thing to say first. Order of urgency: not listening, then crying, then the rest."""
+    """The most urgent thing to show: not listening before crying, crying before the rest."""
 
     STOPPED = "stopped"
     STARTING = "starting"
@@ -20,13 +20,13 @@ class Activity(Enum):
 
     @property
     def is_fault(self) -> bool:
-        """The person believes it listens, and it does not (or not with its model)."""
+        """Whether the monitor should be listening but is not, or not with its model."""
         return self in (Activity.DEAF, Activity.MUTED, Activity.MODEL_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorState:
-    """A snapshot.
+    """A snapshot of one room.
 
     source: the microphone's (or the demo's) name. detail: a sentence on a fault, empty otherwise.
     since: Unix seconds at which crying began, or the fault; None otherwise.

@@ -1,4 +1,4 @@
-"""The alarm: what can be heard in the room. Crying and 'not listening' sound different."""
+"""The alarm sounds. Crying and 'not listening' sound different."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RATE = 44100
 
 
 class Alarm:
-    """Sounds through the loudspeakers until its time is over or somebody acknowledges it.
+    """Plays the alarms through the loudspeakers, for the time set or until they are stopped.
 
     Its methods return a sentence when it cannot be heard, an empty text when it can. Switching the alarm off silences
     crying; 'not listening' is never silent.
@@ -32,15 +32,15 @@ class Alarm:
         return self._speaker is not None and self._speaker.playing
 
     def crying(self) -> str:
-        """Somebody is to be woken."""
+        """Sound the alarm for crying."""
         return self._sound("alarm.wav") if self._settings[ALARM_ON] else ""
 
     def health(self) -> str:
-        """The monitor is not listening, or not with its model."""
+        """Sound the alarm for a monitor that is not listening, or not with its model."""
         return self._sound("health.wav")
 
     def test(self) -> str:
-        """The alarm as it will be, switched on or not."""
+        """Sound the alarm for crying for three seconds, even if it is switched off."""
         return self._sound("alarm.wav", seconds=3.0)
 
     def stop(self) -> None:
@@ -70,6 +70,6 @@ class Alarm:
 
 
 def _beeps() -> Wave:
-    """What sounds when the file is gone: an alarm must not depend on one."""
+    """Return a tone to play when the sound file is missing: an alarm must not depend on a file."""
     time = np.arange(_RATE) / _RATE
     return np.asarray(0.8 * np.sin(2 * np.pi * 880.0 * time) * (time % 0.5 < 0.25), np.float32)

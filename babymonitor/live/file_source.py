@@ -1,4 +1,4 @@
-"""Sound files in the microphone's place: the same ring and path, at the speed of time or as fast as they read."""
+"""Sound files in place of the microphone, in real time or as fast as they can be read."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _LONGEST_BLOCK = 4000
 
 
 class FileSource:
-    """One or more files, one after the other.
+    """Plays one or more files into the ring, one after the other.
 
-    Every file is opened and closed again at once, so that a wrong name is told before an hour of the first has been
-    heard: AudioError. paced: give the sound out at the speed of time; else a block at each `pump`.
+    The constructor opens every file once and raises AudioError for one that cannot be read, before an hour of the
+    first has been played. paced: in real time; otherwise each `pump` writes one block.
     """
 
     ends = True
@@ -36,7 +36,7 @@ class FileSource:
         self._base = 0
 
     def open(self) -> None:
-        """Begin at the beginning."""
+        """Start from the beginning of the first file."""
         self._blocks = self._all_blocks()
         self._started_at = time.monotonic()
         self._base = self._ring.written
@@ -44,29 +44,29 @@ class FileSource:
         self._ring.cut()
 
     def reopen(self) -> None:
-        """Nothing to do: a file does not go away."""
+        """Do nothing: a file does not disappear."""
 
     def close(self) -> None:
         self._blocks = iter(())
         self.finished = True
 
     def pump(self) -> None:
-        """Give out the next block, or all that time has come for; AudioError for a file damaged on the way."""
+        """Write the next block, or all that is due. Raises AudioError for a file that is damaged further on."""
         if not self._paced:
-            self._give()
+            self._write_block()
             return
         due = self._base + (time.monotonic() - self._started_at) * self._ring.sample_rate
         while not self.finished and self._ring.written < due:
-            self._give()
+            self._write_block()
 
     def _all_blocks(self) -> Iterator[Wave]:
-        """The sound of all files, in blocks short enough that no window of a detector is skipped between two."""
+        """Yield the sound of all files, in blocks so short that the detector skips no window between two of them."""
         for path in self._paths:
             for block in resampled_blocks(path, self._ring.sample_rate):
                 for start in range(0, block.size, _LONGEST_BLOCK):
                     yield block[start : start + _LONGEST_BLOCK]
 
-    def _give(self) -> None:
+    def _write_block(self) -> None:
         block = next(self._blocks, None)
         if block is None:
             self.finished = True

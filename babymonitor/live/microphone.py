@@ -1,4 +1,4 @@
-"""The microphone: sound as it comes, into the ring."""
+"""The microphone as a source of sound."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _USUAL_RATE = 48000
 
 
 class Microphone:
-    """The microphone as a source: its sound goes into a ring at 16 kHz, whatever its own rate is.
+    """Writes the sound of a microphone into a ring at 16 kHz, whatever its own rate is.
 
     PortAudio's thread runs `_audio_callback`, which copies and counts and does nothing else; `pump`, called by the
     main thread, resamples what has come into the ring of the monitor.
@@ -50,13 +50,13 @@ class Microphone:
 
     @property
     def is_substitute(self) -> bool:
-        """The wanted microphone was not there: another one is heard."""
+        """Whether another microphone is open because the wanted one is missing."""
         return self.wanted.casefold() not in self.name.casefold()
 
     def open(self) -> None:
-        """Begin to listen; SoundCardError when that is not possible now."""
+        """Open the stream. Raises SoundCardError if that is not possible now."""
         self.close()
-        # Named anew for each stream, so that a late callback of an old one writes where nobody reads.
+        # A new ring for each stream: a late callback of an old stream writes where nobody reads.
         captured = RingBuffer(_CAPTURE_SECONDS, _USUAL_RATE)
         self._stream, self.name = self._card.open_input(self.wanted, self._callback_into(captured))
         self._captured, self._pumped, self._clipping = captured, 0, ClippingMeter()
@@ -64,35 +64,35 @@ class Microphone:
         self._ring.cut()
 
     def reopen(self) -> None:
-        """Look for microphones again and listen to the wanted one, or else the system's choice."""
+        """Look for devices again and open the wanted microphone, or else the system's default. Raises as `open`."""
         self.close()
         self._card.refresh(self)
         self.open()
 
     def suspend(self) -> None:
-        """PortAudio is about to be initialised anew, for another microphone: let go of the stream."""
+        """Close the stream before PortAudio is initialised again for the sake of another microphone."""
         self.pump()
         self.close()
 
     def resume(self) -> None:
-        """Go on after `suspend`; where that is not possible the missing samples are noticed by whoever listens."""
+        """Open the stream again after `suspend`. If that fails, the health watch notices that no samples come."""
         with contextlib.suppress(SoundCardError):
             self.open()
 
     def close(self) -> None:
-        """Stop listening. Safe at any time."""
+        """Close the stream. Safe at any time."""
         stream, self._stream = self._stream, None
         close_stream(stream)
 
     def pump(self) -> None:
-        """Move what was captured since the last call into the ring, resampled."""
+        """Resample what was captured since the last call, and write it into the ring."""
         written = self._captured.written
         if written == self._pumped:
             return
         try:
             block = self._captured.read(self._pumped, written)
         except OverrunError:
-            # Held up for longer than the capture ring lasts: what comes next does not follow.
+            # The main thread was blocked for longer than the capture ring lasts: the sound has a gap here.
             self._pumped = written
             self._ring.cut()
             return

@@ -1,4 +1,4 @@
-"""The running monitor without pixels: rooms, with Qt's timers, threads and signals around them."""
+"""The running monitor without widgets: rooms, with Qt's timers, threads and signals around them."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ _PLAYBACK_RATE = 44100
 _LONGEST_END_MS = 5000
 
 _left_behind: list[tuple[QThread, DetectorWorker]] = []
-"""Detector threads that did not end in time. They are kept here: Qt aborts when one is destroyed while it runs."""
+"""Detector threads that did not end in time. Qt aborts when a running thread is destroyed, so they stay alive here."""
 
 
 def is_thread_left_behind() -> bool:
-    """Whether a detector thread still runs after its monitor was shut down: the process must then end without it."""
+    """Whether a detector thread outlived its monitor. The process must then end without waiting for it."""
     return any(thread.isRunning() or not worker.wait_for_opening(0.0) for thread, worker in _left_behind)
 
 
@@ -71,24 +71,24 @@ class Monitor(QObject):
     """core.happenings.Happening: everything that happens in any room, in order."""
     state_changed = Signal(MonitorState)
     scored = Signal(object)
-    """core.detector.Score, about four times a second."""
+    """core.model.detector.Score, about four times a second."""
     alerts_changed = Signal()
-    """Something in the history is new or different: an alert began or ended, its clip or a near miss was saved."""
+    """The history changed: an alert began or ended, or a clip or a near miss was saved."""
     alert_raised = Signal(object)
-    """core.history.AlertRow: someone is being woken (banner, tray message)."""
+    """core.history.history.AlertRow: someone is being woken (banner, tray message)."""
     model_changed = Signal()
     """`card`, `labels`, `start_threshold` and `model_name` may have changed."""
     microphones_changed = Signal()
     playback_changed = Signal(str)
     """The path of the clip that is being played, `WAVE` for one without a file, empty when it ends."""
     guessed = Signal(str, object, float)
-    """What `ask_guess` asked for: its key, the mean probability of each label (empty where none could be had), and the
-    highest P(crying) of any second."""
+    """The answer to `ask_guess`: its key, the mean probability of each label (empty where the model failed), and the
+    highest P(crying) of any window."""
     complained = Signal(object)
-    """One sentence for the person: something went wrong that does not stop the listening."""
+    """core.messages.Message: one sentence on what went wrong without stopping the listening."""
 
     WAVE = "wave"
-    """What `playback_changed` tells in the place of a path."""
+    """Stands for a path in `playback_changed` when a wave without a file is played."""
 
     _model_requested = Signal(str)
     _guess_requested = Signal(str, object)
@@ -105,7 +105,7 @@ class Monitor(QObject):
         self.labels: tuple[str, ...] = ()
         self.model_name = ""
         self.model_path: Path | None = None
-        """The file that is asked, which is another than the settings name where that one was refused."""
+        """The model file in use. It differs from the setting `model` if that file was refused."""
         self.start_threshold = AlertRules.from_settings(settings).start_threshold
         self._card: SoundCard | None = None
         self._playing = ""
@@ -118,7 +118,7 @@ class Monitor(QObject):
         self._rooms = {self._room.name: self._room}
         self.state = self._room.state
         self.recorder = Recorder(self.ring, self._listen, self)
-        """Keeps what is heard as recordings, while the listening goes on."""
+        """Makes recordings of what is heard, while the listening goes on."""
         self._conversions: tuple[QThread, ModelFilesWorker] | None = None
         self._garbage = GarbageCollector(self)
         self._garbage.start()  # before there is another thread
@@ -140,7 +140,7 @@ class Monitor(QObject):
         worker.model_opened.connect(self._on_model_opened)
         worker.model_refused.connect(self.complained)
         worker.failed.connect(self._on_detector_failed)
-        # Direct: quit() may be called from any thread, and the main one is waiting for it in shut_down.
+        # Direct: the main thread is blocked in shut_down, waiting for this; quit() may be called from any thread.
         worker.stopped.connect(thread.quit, Qt.ConnectionType.DirectConnection)
         worker.guessed.connect(self.guessed)
         self._model_requested.connect(worker.use_model)
@@ -148,12 +148,12 @@ class Monitor(QObject):
         self._worker_stop_requested.connect(worker.stop)
         thread.start()
         if torch_conversion.is_torch(self.settings[MODEL]):
-            self._model_requested.emit("")  # hears until the other one is ready
+            self._model_requested.emit("")  # the shipped model listens until the conversion is done
         self._use_model(self.settings[MODEL])
         return thread, worker
 
     def _look_for_models(self) -> None:
-        """See whether the person has put a `.pt` into the models folder; without one, no thread is begun for it."""
+        """Convert a `.pt` that the person has put into the models folder. Starts a thread only if there is one."""
         with contextlib.suppress(OSError):
             if torch_conversion.newest() is not None:
                 self._begin_conversions()
@@ -243,24 +243,24 @@ class Monitor(QObject):
         self._room.refresh_state()
 
     def acknowledge(self) -> None:
-        """Silence the alarm that sounds now."""
+        """Silence the alarm that is sounding."""
         self._waker.acknowledge()
         self._room.refresh_state()
 
     def test_alarm(self) -> None:
-        """Sound the alarm for a few seconds, the whole real way."""
+        """Sound the alarm for a few seconds, through everything a real alarm goes through."""
         self._sound_card()
         self._complain(self._alarm.test())
 
     def microphones(self) -> list[str]:
-        """Names of the microphones seen now, for the picker."""
+        """Return the names of the microphones that are plugged in now."""
         card = self._sound_card()
         if self._room.listening is None:
             card.refresh()
         return card.microphones()
 
     def play(self, path: Path) -> None:
-        """Play a clip through the speakers; playing another, or `stop_playing`, ends it."""
+        """Play a clip through the loudspeakers until its end, the next `play`, or `stop_playing`."""
         try:
             wave = read_wave(path, _PLAYBACK_RATE)
         except AudioError as error:
@@ -269,7 +269,7 @@ class Monitor(QObject):
         self._play(str(path), wave, _PLAYBACK_RATE)
 
     def play_wave(self, wave: Wave, loop: bool = False, start_seconds: float = 0.0) -> None:
-        """Play (samples,) at the ring's rate through the speakers from `start_seconds` on, once or over and over.
+        """Play (samples,) at the ring's rate from `start_seconds` on, once or in a loop.
 
         As with `play`, what played before ends, and `stop_playing` ends it. An alarm sounds all the same.
         """
@@ -289,7 +289,7 @@ class Monitor(QObject):
         self.playback_changed.emit(self._playing)
 
     def playback_position(self) -> float | None:
-        """Where in the wave the sound is that comes out of the speakers now, in seconds; None while nothing plays."""
+        """Return the position in seconds that is audible now; None while nothing plays."""
         return self._player.position_seconds if self._playing else None
 
     def stop_playing(self) -> None:
@@ -301,7 +301,7 @@ class Monitor(QObject):
             self.playback_changed.emit("")
 
     def ask_guess(self, key: str, wave: Wave) -> None:
-        """What the model in use makes of (samples,) at the ring's rate: told by `guessed` with the same key.
+        """Ask the model in use about (samples,) at the ring's rate. `guessed` brings the answer, with the same key.
 
         It is worked out between the monitor's own windows. Asked again with the same key, only the new wave is judged.
         """
@@ -324,7 +324,7 @@ class Monitor(QObject):
 
     @Slot()
     def _on_awake_due(self) -> None:
-        """Some systems refuse to be kept awake; that is to be known before the night."""
+        """Complain if the system refuses to be kept awake: the person should know before the night."""
         if self._room.listening is not None and not self._keep_awake.is_held:
             self.complained.emit(message(Code.COMPUTER_MAY_SLEEP))
 
@@ -366,14 +366,14 @@ class Monitor(QObject):
             self._use_rules()
 
     def _listen(self) -> str:
-        """Listen, where that is not so already; why nothing can be heard, empty where there is sound."""
+        """Start listening if nobody does. Returns why nothing can be heard, or an empty text when sound comes."""
         self.start()
         if self._room.listening is None or self._room.listening.health in WITHOUT_SOUND:
             return self.state.detail or message(Code.MONITOR_NOT_LISTENING)
         return ""
 
     def _use_model(self, path: str) -> None:
-        """Ask this model from now on; a `.pt` when it is converted, and the one in use goes on until then."""
+        """Use this model from now on. A `.pt` is converted first; the model in use goes on until then."""
         if torch_conversion.is_torch(path):
             self._begin_conversions()
             self._conversion_requested.emit(path)
@@ -386,7 +386,7 @@ class Monitor(QObject):
         self._room.use_rules(thresholds)
         self.model_changed.emit()
 
-    # What is told
+    # Happenings
 
     def _tell(self, happening: Happening) -> None:
         self._show(happening)
@@ -394,7 +394,7 @@ class Monitor(QObject):
 
     @singledispatchmethod
     def _show(self, happening: Happening) -> None:
-        """Emit the signals by which the window shows a happening; most concern it not at all."""
+        """Emit the signals that show a happening in the window. Some kinds need none."""
 
     @_show.register
     def _(self, happening: Scored) -> None:
@@ -424,7 +424,7 @@ class Monitor(QObject):
         return Microphone(self.ring, self._sound_card(), self.settings[MICROPHONE])
 
     def _sound_card(self) -> SoundCard:
-        """PortAudio, from when it is first needed: looking at every device takes time that the window need not wait."""
+        """Return the sound card, initialised on first use: probing all devices would delay the window."""
         if self._card is None:
             self._card = SoundCard()
             self._waker.alarm = self._alarm = Alarm(self._card, self.settings)

@@ -18,10 +18,10 @@ from weakref import WeakSet
 from babymonitor.core.messages import Code, PersonError, message
 
 _LATENCY_SECONDS = 0.05
-"""PortAudio's own 'high' latency took PulseAudio up to 2 s to begin with; this one begins at once, and a block of it
-still outlasts whatever holds the interpreter up."""
+"""WORKAROUND: with PortAudio's own 'high' latency PulseAudio delivers its first block up to 2 s late. This one starts
+at once, and its blocks are still long enough to survive a busy interpreter."""
 _BUDGET_SECONDS, _BUDGET_PERIOD_SECONDS = 1.0, 30.0
-"""How long a room may be deaf, within how long, because another room's microphone is being looked for."""
+"""A room may be deaf for this long within this period, while another room's microphone is looked for."""
 
 
 class SoundCardError(PersonError):
@@ -29,14 +29,14 @@ class SoundCardError(PersonError):
 
 
 class Suspendable(Protocol):
-    """Whatever has a stream: it lets go of it for a moment when PortAudio is initialised anew."""
+    """Anything with a stream. It closes the stream while PortAudio is initialised again."""
 
     def suspend(self) -> None: ...
     def resume(self) -> None: ...
 
 
 class Output(Suspendable, Protocol):
-    """Whatever plays."""
+    """Anything that plays."""
 
     @property
     def playing(self) -> bool: ...
@@ -44,37 +44,37 @@ class Output(Suspendable, Protocol):
 
 
 class Input(Suspendable, Protocol):
-    """Whatever listens."""
+    """Anything that listens."""
 
     @property
     def is_open(self) -> bool: ...
 
 
 class SoundCard:
-    """PortAudio, initialised: names of microphones, and a way to begin anew without losing the alarm that sounds."""
+    """PortAudio: lists and opens devices, and can start over without losing an alarm that is sounding."""
 
     def __init__(self) -> None:
         self._speakers: list[Output] = []
-        # Weakly: a microphone that nobody listens to any more is not kept for the sake of this list.
+        # Weak references: this list does not keep a microphone alive that is no longer used.
         self._microphones: WeakSet[Input] = WeakSet()
         self._refreshes: deque[tuple[float, float]] = deque()
-        # Imported here: initialising PortAudio looks at every device, and the window need not wait for that.
+        # Imported late: initialising PortAudio probes every device, and the window should not wait for that.
         self._portaudio: Any = None
         try:
             with _without_chatter():
                 import sounddevice
 
             self._portaudio = sounddevice
-        except OSError:  # what it raises where the system has no PortAudio
+        except OSError:  # raised when the system has no PortAudio
             pass
 
     @property
     def installed(self) -> bool:
-        """PortAudio is there."""
+        """Whether PortAudio is installed."""
         return self._portaudio is not None
 
     def microphones(self) -> list[str]:
-        """Names of the inputs known since PortAudio was last initialised, the system's own choice first."""
+        """Return the names of the inputs found at the last initialisation, the system's default first."""
         if self._portaudio is None:
             return []
         try:
@@ -86,10 +86,13 @@ class SoundCard:
         return [str(devices[index]["name"]) for index in order if devices[index]["max_input_channels"] > 0]
 
     def refresh(self, asker: Input | None = None) -> bool:
-        """Initialise PortAudio anew, so that devices plugged in since are seen.
+        """Initialise PortAudio again, so that devices plugged in since then are found. Returns whether it did.
 
-        Every stream ends by that. Loudspeakers and the microphones of other rooms are taken up again; so that those are
-        not deafened for the sake of one that is missing, it is done only within their budget. Returns whether it was.
+        That ends every stream; loudspeakers and the microphones of other rooms are opened again. While other rooms are
+        heard it is done only within a budget, so that a missing microphone does not deafen them.
+
+        WORKAROUND https://github.com/PortAudio/portaudio/issues/11: PortAudio has no other way to update
+        its list of devices, and sounddevice no public function for it.
 
         asker: the microphone that is being looked for.
         """
@@ -112,21 +115,21 @@ class SoundCard:
         return True
 
     def _is_within_budget(self, now: float) -> bool:
-        """Whether one more refresh, if it takes as long as the longest of late, leaves the others enough to hear."""
+        """Whether another refresh fits into the budget, if it takes as long as the longest recent one."""
         while self._refreshes and self._refreshes[0][0] < now - _BUDGET_PERIOD_SECONDS:
             self._refreshes.popleft()
         durations = [duration for _, duration in self._refreshes]
         return sum(durations) + max(durations, default=0.0) <= _BUDGET_SECONDS
 
     def open_input(self, name: str, callback: Callable[..., None]) -> tuple[Any, str]:
-        """Open and start the input whose name contains `name` (empty: the system's choice), at its own rate.
+        """Open and start the input whose name contains `name` (empty: the system's default), at its own rate.
 
         Returns the stream and the device's name. SoundCardError with a sentence when there is none or it does not open.
         """
         self._check_installed()
         reason = message(Code.MICROPHONE_MISSING)
         for device in self._candidates(name):
-            # Some systems insist on the device's own number of channels; one is right everywhere else.
+            # WORKAROUND: some drivers open only with all of their channels; one channel is right everywhere else.
             for channels in dict.fromkeys((1, int(device["max_input_channels"]))):
                 try:
                     with _without_chatter():
@@ -146,7 +149,7 @@ class SoundCard:
         raise SoundCardError(reason)
 
     def _candidates(self, name: str) -> list[dict[str, Any]]:
-        """The inputs whose names match, then the system's choice: better to hear through another than not at all."""
+        """Return the inputs whose names match, then the default: another microphone is better than none."""
         try:
             inputs = [device for device in self._portaudio.query_devices() if device["max_input_channels"] > 0]
             default = self._portaudio.query_devices(kind="input")
@@ -154,11 +157,11 @@ class SoundCard:
             return []
         exact = [device for device in inputs if device["name"] == name]
         partly = [device for device in inputs if name and name.casefold() in device["name"].casefold()]
-        found = (exact or partly) if name else []
-        return [*found, *([] if default in found else [default])]
+        matches = (exact or partly) if name else []
+        return [*matches, *([] if default in matches else [default])]
 
     def open_output(self, callback: Callable[..., None]) -> Any:
-        """Open and start the system's loudspeakers, mono; SoundCardError where there are none."""
+        """Open and start the default loudspeakers, mono. Raises SoundCardError if there are none."""
         self._check_installed()
         try:
             with _without_chatter():
@@ -173,23 +176,23 @@ class SoundCard:
             raise SoundCardError(Code.PORTAUDIO_MISSING)
 
     def add_speaker(self, speaker: Output) -> None:
-        """Let a speaker survive `refresh`."""
+        """Register a speaker, so that `refresh` reopens it."""
         self._speakers.append(speaker)
 
     def add_microphone(self, microphone: Input) -> None:
-        """Let a microphone survive a `refresh` for another one."""
+        """Register a microphone, so that a `refresh` for another one reopens it."""
         self._microphones.add(microphone)
 
     def hush_others(self, speaker: Output) -> bool:
-        """Stop whatever else plays: some sound cards play for one at a time. Whether anything did."""
-        others = [other for other in self._speakers if other is not speaker and other.playing]
-        for other in others:
-            other.stop()
-        return bool(others)
+        """Stop everything else that plays: some sound cards have one output stream. Returns whether anything did."""
+        outputs = [output for output in self._speakers if output is not speaker and output.playing]
+        for output in outputs:
+            output.stop()
+        return bool(outputs)
 
 
 def close_stream(stream: Any) -> None:
-    """End a stream, or nothing (None), whatever state it is in.
+    """Close a stream, or do nothing for None, whatever state it is in.
 
     abort, not stop: stop waits for a device that may be gone.
     """
@@ -202,19 +205,19 @@ def close_stream(stream: Any) -> None:
 
 @contextlib.contextmanager
 def _without_chatter() -> Iterator[None]:
-    """Keep ALSA and JACK from writing a page of warnings to standard error for every device that is not there."""
+    """WORKAROUND: hide the page of warnings that ALSA and JACK print for every device that is missing."""
     if not sys.platform.startswith("linux"):
         yield
         return
     sys.stderr.flush()
-    kept = os.dup(2)
+    standard_error = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
         os.close(nowhere)
 
 

@@ -1,4 +1,4 @@
-"""The loudspeakers: one wave at a time, for the alarm and for kept clips."""
+"""The loudspeakers: they play one wave at a time, an alarm or a clip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from babymonitor.live.sound_card import SoundCard, SoundCardError, close_stream
 
 
 class Speaker:
-    """Plays one wave at a time through the loudspeakers, once or over and over."""
+    """Plays one wave at a time through the loudspeakers, once or in a loop."""
 
     def __init__(self, card: SoundCard) -> None:
         self._card = card
@@ -23,36 +23,36 @@ class Speaker:
         self._wave: Wave = np.zeros(0, np.float32)
         self._position = 0
         self._begun = 0
-        self._handed = (0, 0, 0.0)
+        self._last_block = (0, 0, 0.0)
         self._until: float | None = None
         self._suspended = False
         card.add_speaker(self)
 
     @property
     def playing(self) -> bool:
-        """Whether it can be heard now; ends what is over."""
+        """Whether something is audible now. Closes the stream of a wave that has ended."""
         if self._stream is None:
             return False
-        over = time.monotonic() >= self._until if self._until is not None else self._heard() >= self._wave.size
+        over = time.monotonic() >= self._until if self._until is not None else self._audible_sample() >= self._wave.size
         if over or not self._stream.active:
             self.stop()
         return self._stream is not None
 
     @property
     def position_seconds(self) -> float | None:
-        """Where in the wave the sound is that can be heard now; None when nothing plays."""
+        """The position in the wave that is audible now, in seconds; None when nothing plays."""
         stream, size = self._stream, self._wave.size
         if stream is None or size == 0:
             return None
-        heard = self._heard()
-        return float(heard % size if self._until is not None else min(heard, size)) / float(stream.samplerate)
+        position = self._audible_sample()
+        return float(position % size if self._until is not None else min(position, size)) / float(stream.samplerate)
 
-    def _heard(self) -> float:
-        """The sample of the wave that comes out now: what was handed over last is heard bit by bit, and later."""
-        start, frames, at = self._handed
+    def _audible_sample(self) -> float:
+        """Return the sample of the wave that is audible now: a block is heard gradually, after the latency."""
+        start, frames, at = self._last_block
         rate, latency = float(self._stream.samplerate), float(self._stream.latency)
-        gone = min((time.monotonic() - at) * rate, frames)
-        return self._begun + max(0.0, start + gone - latency * rate)
+        elapsed_samples = min((time.monotonic() - at) * rate, frames)
+        return self._begun + max(0.0, start + elapsed_samples - latency * rate)
 
     def play(
         self,
@@ -62,13 +62,13 @@ class Speaker:
         loop_seconds: float | None = None,
         start_seconds: float = 0.0,
     ) -> None:
-        """Play (samples,) at `sample_rate` from `start_seconds` on; with `loop_seconds` over and over for so long.
+        """Play (samples,) at `sample_rate` from `start_seconds` on; with `loop_seconds`, in a loop for so long.
 
-        What played before ends. SoundCardError where there is no loudspeaker.
+        Whatever was playing ends. Raises SoundCardError if there is no loudspeaker.
         """
         self.stop()
         self._position = 0
-        self._handed = (0, 0, 0.0)
+        self._last_block = (0, 0, 0.0)
         self._until = None if loop_seconds is None else time.monotonic() + loop_seconds
         self._wave = np.zeros(0, np.float32)
         stream = self._card.open_output(self._callback)
@@ -83,12 +83,12 @@ class Speaker:
         close_stream(stream)
 
     def suspend(self) -> None:
-        """PortAudio is about to be initialised anew: let go of the stream, remember what played."""
+        """Close the stream before PortAudio is initialised again, and remember what was playing."""
         self._suspended = self.playing
         self.stop()
 
     def resume(self) -> None:
-        """Go on with what was suspended, where a loudspeaker can be had."""
+        """Continue what was suspended, if there is a loudspeaker."""
         if self._suspended and self._wave.size:
             with contextlib.suppress(SoundCardError):
                 self._stream = self._card.open_output(self._callback)
@@ -103,6 +103,6 @@ class Speaker:
             outdata[: part.size, 0] = part
             outdata[part.size :, 0] = 0.0
             if not wave.size:
-                return  # it is still being made ready
-        self._handed = (start, frames, time.monotonic())
+                return  # the wave is still being resampled
+        self._last_block = (start, frames, time.monotonic())
         self._position = start + frames

@@ -1,4 +1,4 @@
-"""`babymonitor watch`: the monitor in the terminal, on the microphone, the demo or files; sentences or JSON lines."""
+"""`babymonitor watch`: the monitor in the terminal, listening to the microphone, the demo or files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _POLL_SECONDS = 0.03
 
 
 class UsageError(Exception):
-    """Something asked for that is not there; the message is one sentence."""
+    """The command line asks for something that does not exist; the message is one sentence."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Listen until the files end or somebody presses Ctrl-C: 0; 2 for bad input."""
+    """Listen until the files end or Ctrl-C is pressed. Returns 0, or 2 for bad input."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = _settings(arguments.overrides)
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:
-        # Whoever read our lines has gone (`| head`): that is no fault, but Python would complain of it at exit.
+        # The reader of our output has gone (`| head`). That is no error, but Python would report one at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (HistoryError, OSError) as error:
@@ -100,7 +100,7 @@ def _settings(overrides: list[str]) -> Settings:
 
 
 class _Watch:
-    """One run: the loop that `Monitor` has Qt's timers for."""
+    """One run: a plain loop in place of the timers of `Monitor`."""
 
     def __init__(self, arguments: argparse.Namespace, settings: Settings, classifier: Classifier) -> None:
         self._settings = settings
@@ -140,7 +140,7 @@ class _Watch:
         return FileSource(self._ring, [paths.resource("demo.flac")], paced=not self._fast, name="demo")
 
     def run(self) -> int:
-        # Files are judged, not lived through: nothing of them belongs into the history of the nights.
+        # Files are judged, not lived through: they do not belong in the history of the nights.
         history = None if self._source.ends else History(paths.history_file())
         clips = None if history is None else ClipWriter(paths.clips_folder(), self._ring.sample_rate)
         clock: Callable[[], float] = time.monotonic
@@ -200,7 +200,7 @@ class _Printer:
 
     @singledispatchmethod
     def tell(self, happening: Happening) -> None:
-        """Print a happening; some concern nobody in a terminal."""
+        """Print a happening. Some kinds are not shown in a terminal."""
 
     @tell.register
     def _(self, happening: Scored) -> None:
@@ -266,7 +266,7 @@ class _Printer:
 
 
 class _SentencePrinter(_Printer):
-    """Sentences for a person; on a terminal the last line shows what is heard now."""
+    """Prints sentences for a person; on a terminal the last line shows the latest score."""
 
     def __init__(self) -> None:
         self._live = sys.stdout.isatty()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from virtual_hardware import VirtualSoundCard
 
+from babymonitor.core.messages import Code
 from babymonitor.core.settings import ALARM_ON, ALARM_SECONDS, ALARM_VOLUME, Settings
 from babymonitor.core.sound.levels import level_db
 from babymonitor.core.sound.ring import RingBuffer
@@ -122,7 +123,7 @@ class OneAtATime(SoundCard):
 
     def open_output(self, callback: Callable[..., None]) -> Any:
         if self.stream is not None and not self.stream.closed:
-            raise SoundCardError("No loudspeaker can be used (Device unavailable).")
+            raise SoundCardError(Code.LOUDSPEAKER_UNUSABLE, reason="Device unavailable")
         self.stream = super().open_output(callback)
         return self.stream
 

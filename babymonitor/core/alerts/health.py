@@ -1,4 +1,4 @@
-"""Whether the monitor is really listening: a small watch that needs no thread, no clock of its own and no trust."""
+"""Whether the monitor is really listening, judged by two counters. Needs no thread and no clock of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Health(Enum):
-    """The states the person is told, and the `health` events of `watch --json`."""
+    """The states that a person sees, and that the `health` events of `watch --json` name."""
 
     STARTING = "starting"
     LISTENING = "listening"
@@ -29,7 +29,7 @@ class HealthRules:
 
 
 class HealthWatch:
-    """Looks at two counters, the samples written and the scores given, never at what an API says of itself.
+    """Watches two counters, samples written and scores given. It trusts no API's own report.
 
     A stream that died without an error looks exactly like a quiet baby; a counter that stands still does not.
     All times are seconds of one monotonic clock, which the caller reads.
@@ -42,16 +42,19 @@ class HealthWatch:
         self._scores = 0
         self._scores_at = now
         self._sounding_at = now
-        self._heard = False
+        self._has_sound = False
 
     def look(self, now: float, samples: int, scores: int, silent: bool) -> Health:
-        """The state at `now`: `samples` and `scores` so far, `silent` if the newest samples are all the same."""
+        """Return the state at `now`.
+
+        samples, scores: how many there were so far. silent: the newest samples are all the same.
+        """
         if samples != self._samples:
             if now - self._samples_at >= self._rules.deaf_seconds:
-                # Sound is back after a gap: the model gets its full time again, the microphone no credit.
+                # Sound is back after a gap: give the model its full time again, and ask for sound that is not silent.
                 self._scores_at = now
                 self._sounding_at = float("-inf")
-            self._samples, self._samples_at, self._heard = samples, now, True
+            self._samples, self._samples_at, self._has_sound = samples, now, True
         if scores != self._scores:
             self._scores, self._scores_at = scores, now
         if not silent or samples == 0:
@@ -62,6 +65,6 @@ class HealthWatch:
             return Health.MUTED
         if now - self._scores_at >= self._rules.model_seconds:
             return Health.MODEL_FAILED
-        if not self._heard or not self._scores:
+        if not self._has_sound or not self._scores:
             return Health.STARTING
         return Health.LISTENING

@@ -1,4 +1,4 @@
-"""The history of the nights in SQLite: alerts and near misses, what a person said of them, minutes and gaps.
+"""The history of the nights in SQLite: alerts and near misses, a person's reviews of them, minutes and gaps.
 
 Times are Unix seconds (UTC). Every call is one short transaction; a crash at any moment leaves the last good state.
 """
@@ -66,7 +66,7 @@ _MIGRATIONS = (
     );
     CREATE INDEX near_misses_by_time ON near_misses (began);
     """,
-    # Rooms: everything that happened before belongs to the only one, whose name is empty.
+    # Rooms: all earlier rows belong to the only room, whose name is empty.
     """
     ALTER TABLE alerts ADD COLUMN room TEXT NOT NULL DEFAULT '';
     ALTER TABLE gaps ADD COLUMN room TEXT NOT NULL DEFAULT '';
@@ -87,16 +87,16 @@ _MIGRATIONS = (
 )
 
 RIGHT, WRONG, UNSURE = "right", "wrong", "unsure"
-"""A person's verdict on what the monitor did: woke them for an alert, or did not for a near miss."""
+"""A person's verdict on what the monitor did: waking them for an alert, or not waking them for a near miss."""
 
 
 class HistoryError(PersonError):
-    """The history cannot be kept; the message is one sentence for a person."""
+    """The history cannot be read or written."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """One alert of the history; id -1 where it could not be kept. Times in Unix seconds; ended: None while it lasts.
+    """One alert of the history; id -1 if it could not be kept. Times in Unix seconds; ended: None while it lasts.
 
     clip: the sound's path relative to the clips folder, None where none was kept. room: empty for the only one.
     """
@@ -114,7 +114,7 @@ class AlertRow:
 
     @classmethod
     def of(cls, alert: Alert, wall: Callable[[float], float], id: int = -1, room: str = "") -> AlertRow:
-        """The row of an alert as it stands now. wall: from seconds of the sound to Unix seconds."""
+        """Return the row of an alert as it stands now. wall: from seconds of the sound to Unix seconds."""
         ended = None if alert.ended_seconds is None else wall(alert.ended_seconds)
         began, raised = wall(alert.began_seconds), wall(alert.raised_seconds)
         return cls(id, alert.kind, began, raised, ended, alert.peak_db, alert.peak_crying, alert.reasons, room=room)
@@ -122,7 +122,10 @@ class AlertRow:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch of not listening. state: as in `core.health`, or ``stopped``. ended: None while it lasts."""
+    """A stretch of not listening. state: a value of `core.alerts.health.Health`, ``stopped`` or ``slept``.
+
+    ended: None while it lasts.
+    """
 
     id: int
     state: str
@@ -148,7 +151,7 @@ class Minute:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a person said of an alert. label: what it was, in the vocabulary's words; empty where they did not say.
+    """A person's review of an alert. label: what it was, a name of the vocabulary; empty if they did not say.
 
     reviewed: when they said so.
     """
@@ -161,7 +164,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class NearMiss:
-    """A sound that came close to being an alert and was none. probabilities: the mean per label while it lasted.
+    """A sound that nearly raised an alert. probabilities: the mean per label while it lasted.
 
     clip: as of an alert. verdict, label, reviewed: as of a `Review`; None, "" and None until there is one.
     ``wrong``: it should have been an alert.
@@ -181,7 +184,7 @@ class NearMiss:
 
 
 class History:
-    """The database, opened. One thread uses it. A broken one is put aside and a new one begun; `complaints` says so."""
+    """The open database, for one thread. A damaged file is put aside and a new one started; `complaints` says so."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -217,11 +220,11 @@ class History:
         self._run("UPDATE alerts SET clip = ? WHERE id = ?", (clip, id))
 
     def alert(self, id: int) -> AlertRow | None:
-        """One alert, None where there is none with this id."""
+        """Return an alert by its id, None if there is none."""
         return next(iter(self._alerts("WHERE id = ?", (id,))), None)
 
     def alerts(self, since: float = 0.0, until: float = 1e12, limit: int = 10_000) -> list[AlertRow]:
-        """Alerts that began in [since, until), the newest first."""
+        """Return the alerts that began in [since, until), newest first."""
         return self._alerts(
             "WHERE began >= ? AND began < ? ORDER BY began DESC, id DESC LIMIT ?", (since, until, limit)
         )
@@ -237,19 +240,19 @@ class History:
         ]
 
     def put_review(self, alert_id: int, verdict: str, label: str, now: float) -> None:
-        """What a person says of an alert; what was said of it before is replaced. HistoryError for another verdict."""
+        """Store a person's review of an alert, replacing an earlier one. Raises HistoryError for an unknown verdict."""
         self._run(
             "INSERT OR REPLACE INTO reviews (alert_id, verdict, label, reviewed) VALUES (?, ?, ?, ?)",
             (alert_id, verdict, label, now),
         )
 
     def review(self, alert_id: int) -> Review | None:
-        """What was said of an alert, None while nothing was."""
+        """Return the review of an alert, None if there is none."""
         rows = self._run("SELECT alert_id, verdict, label, reviewed FROM reviews WHERE alert_id = ?", (alert_id,))
         return next((Review(*row) for row in rows), None)
 
     def reviews(self, since: float = 0.0, until: float = 1e12) -> dict[int, Review]:
-        """What was said of the alerts that began in [since, until), by the alert's id."""
+        """Return the reviews of alerts that began in [since, until), by the alert's id."""
         rows = self._run(
             "SELECT alert_id, verdict, label, reviewed FROM reviews JOIN alerts ON alerts.id = alert_id"
             " WHERE began >= ? AND began < ?",
@@ -258,11 +261,11 @@ class History:
         return {row[0]: Review(*row) for row in rows}
 
     def remove_review(self, alert_id: int) -> None:
-        """As if nothing had been said of the alert."""
+        """Delete the review of an alert."""
         self._run("DELETE FROM reviews WHERE alert_id = ?", (alert_id,))
 
     def precision(self, since: float = 0.0, until: float = 1e12) -> tuple[int, int]:
-        """Of the crying alerts that began in [since, until): how many were right, and how many wrong.
+        """Count the crying alerts that began in [since, until) and were reviewed as right, and as wrong.
 
         Those of which nothing was said, or ``unsure``, are in neither.
         """
@@ -295,23 +298,23 @@ class History:
         self._run("UPDATE near_misses SET clip = ? WHERE id = ?", (clip, id))
 
     def remove_near_miss(self, id: int) -> None:
-        """Forget a near miss that nobody has reviewed: a nearer one takes its place."""
+        """Delete a near miss, unless somebody has reviewed it."""
         self._run("DELETE FROM near_misses WHERE id = ? AND reviewed IS NULL", (id,))
 
     def near_miss(self, id: int) -> NearMiss | None:
-        """One near miss, None where there is none with this id."""
+        """Return a near miss by its id, None if there is none."""
         return next(iter(self._near_misses("WHERE id = ?", (id,))), None)
 
     def near_misses(self, since: float = 0.0, until: float = 1e12, limit: int = 10_000) -> list[NearMiss]:
-        """Near misses that began in [since, until), the newest first."""
+        """Return the near misses that began in [since, until), newest first."""
         return self._near_misses(
             "WHERE began >= ? AND began < ? ORDER BY began DESC, id DESC LIMIT ?", (since, until, limit)
         )
 
     def review_near_miss(self, id: int, verdict: str | None, label: str, now: float) -> None:
-        """What a person says of a near miss; None takes it back. HistoryError for another verdict."""
-        said = (None, "", None) if verdict is None else (verdict, label, now)
-        self._run("UPDATE near_misses SET verdict = ?, label = ?, reviewed = ? WHERE id = ?", (*said, id))
+        """Store a person's review of a near miss; None deletes it. Raises HistoryError for an unknown verdict."""
+        review = (None, "", None) if verdict is None else (verdict, label, now)
+        self._run("UPDATE near_misses SET verdict = ?, label = ?, reviewed = ? WHERE id = ?", (*review, id))
 
     def _near_misses(self, condition: str, values: tuple[object, ...]) -> list[NearMiss]:
         rows = self._run(
@@ -325,7 +328,7 @@ class History:
         ]
 
     def add_gap(self, state: str, detail: str, began: float, room: str = "") -> int:
-        """Note that the monitor stopped listening. Returns the gap's id."""
+        """Add a gap that begins. Returns its id."""
         return self._insert(
             "INSERT INTO gaps (state, detail, began, room) VALUES (?, ?, ?, ?)", (state, detail, began, room)
         )
@@ -334,7 +337,7 @@ class History:
         self._run("UPDATE gaps SET ended = ? WHERE id = ?", (ended, id))
 
     def gaps(self, since: float = 0.0, until: float = 1e12) -> list[Gap]:
-        """Gaps that touch [since, until), the oldest first."""
+        """Return the gaps that overlap [since, until), oldest first."""
         rows = self._run(
             "SELECT id, state, detail, began, ended, room FROM gaps"
             " WHERE began < ? AND coalesce(ended, ?) >= ? ORDER BY began",
@@ -343,7 +346,7 @@ class History:
         return [Gap(*row) for row in rows]
 
     def put_minute(self, minute: Minute) -> None:
-        """Keep a minute of a room; one that is there already (listening was stopped within it) is added to."""
+        """Store a minute of a room. If part of it is stored already (listening was stopped within it), add to that."""
         for earlier in self.minutes(minute.began, minute.began + 1):
             if earlier.room != minute.room:
                 continue
@@ -361,7 +364,7 @@ class History:
         )
 
     def minutes(self, since: float, until: float) -> list[Minute]:
-        """Minutes of all rooms in [since, until), the oldest first."""
+        """Return the minutes of all rooms in [since, until), oldest first."""
         rows = self._run(
             "SELECT began, level_db, crying, seconds, room FROM minutes WHERE began >= ? AND began < ?"
             " ORDER BY began, room",
@@ -369,8 +372,8 @@ class History:
         )
         return [Minute(began, level, crying, json.loads(seconds), room) for began, level, crying, seconds, room in rows]
 
-    def close_what_was_left_open(self, now: float) -> None:
-        """After a crash: an alert or a gap that never ended, ends with the last minute that was kept."""
+    def close_open_rows(self, now: float) -> None:
+        """After a crash, end alerts and gaps that never ended, at the last minute that was stored."""
         ((known,),) = self._run("SELECT coalesce(max(began) + 60, 0) FROM minutes", ())
         last = min(now, known)
         self._run("UPDATE alerts SET ended = max(raised, ?) WHERE ended IS NULL", (last,))

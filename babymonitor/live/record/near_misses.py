@@ -1,4 +1,4 @@
-"""What was nearly an alert: kept for a person to say what it was. Nothing here may stop the listening."""
+"""What was nearly an alert, kept so that a person can say what it was. No failure here may stop the listening."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from babymonitor.live.record.clip_writer import ClipKey, ClipWriter
 
 NEAR_MISS = "near miss"
 MOST_AN_HOUR = 6
-"""The highest of an hour are kept: a noisy night is not to fill the disk, or an evening of reviewing."""
+"""Only the highest of an hour are kept, so that a noisy night fills neither the disk nor an evening of review."""
 FLOOR_SHARE = 0.5
-"""Of the start threshold: what P(crying) has to reach."""
+"""The share of the start threshold that P(crying) has to reach."""
 
 _LEAST_SECONDS = 0.5
 _FOLLOW_SECONDS = 10.0
-"""So long after it, no alert may follow; and so long after an alert, it belongs to the alert."""
+"""No alert may follow within this time; and within this time after an alert, a rise belongs to that alert."""
 _LONGEST_SECONDS = 60.0
 _HOUR = 3600.0
 _ROUNDING = 1e-6
@@ -31,7 +31,7 @@ Wall = Callable[[float], float]
 
 @dataclass(slots=True)
 class _Rise:
-    """P(crying) is up, or was within the last seconds. Seconds are positions in the sound.
+    """A stretch in which P(crying) is up, or was within the last seconds. Seconds are positions in the sound.
 
     cut_at: the ring's, when it began: what is before that does not belong to it. is_kept: its beginning is, already.
     """
@@ -61,7 +61,7 @@ class _Rise:
 
 
 class NearMisses:
-    """Watches the scores; a rise of P(crying) that no alert follows becomes a row in the history, with its sound.
+    """Keeps each rise of P(crying) that no alert follows as a row in the history, with its sound.
 
     HistoryError from any call when the history cannot be written. floor: P(crying) from which on it is a rise.
     """
@@ -82,7 +82,7 @@ class NearMisses:
         self._cut_at = ring.cut_at
 
     def alert(self, id: int, ended_seconds: float | None) -> None:
-        """An alert lasts, or has ended: what led to it and what is left of it was no near miss."""
+        """Note that an alert lasts, or has ended: its beginning and its tail are no near misses."""
         self._rise = None
         if ended_seconds is None:
             self._alerts.add(id)
@@ -91,7 +91,10 @@ class NearMisses:
             self._quiet_until = max(self._quiet_until, ended_seconds + _FOLLOW_SECONDS)
 
     def score(self, score: Score, wall: Wall, is_own: bool) -> None:
-        """Take one score, in order. wall: from seconds of the sound to Unix seconds. is_own: we made that sound."""
+        """Take the next score.
+
+        wall: from seconds of the sound to Unix seconds. is_own: our own loudspeakers made that sound.
+        """
         hop = min(1.0, max(0.0, score.seconds - self._last_seconds)) if self._last_seconds else 0.0
         self._last_seconds = score.seconds
         if self._ring.cut_at > self._cut_at:
@@ -106,14 +109,14 @@ class NearMisses:
                 self._rise = _Rise(score.seconds - hop, score.seconds, self._ring.cut_at)
             self._rise.add(score, hop)
             if score.seconds - self._rise.began >= _LONGEST_SECONDS and not self._rise.is_kept:
-                # The ring does not last for ever; and a sound that goes on for minutes is one near miss, not one each.
+                # Kept before the ring overwrites it; a sound that goes on for minutes is still one near miss.
                 self._rise.is_kept = True
                 self._keep(self._rise, wall)
         elif self._rise is not None and score.seconds - self._rise.last_up >= _FOLLOW_SECONDS:
             self._settle(wall)
 
     def settle(self, wall: Wall) -> None:
-        """The sound ends here: no alert will follow."""
+        """Keep a rise that is still open: the sound ends here, so no alert will follow."""
         self._settle(wall)
         self._alerts.clear()
 
@@ -140,12 +143,12 @@ class NearMisses:
         id = self._history.add_near_miss(
             began, ended, rise.peak_crying, rise.peak_db, rise.probabilities, room=self._room
         )
-        # Not as an alert's clip is called: both count their rows from one.
+        # Unlike the name of an alert's clip: both kinds of rows are numbered from one.
         name = datetime.fromtimestamp(began).strftime(f"%Y-%m/near-miss_%Y-%m-%d_%H-%M-%S_{id}.flac")
         self._clips.save(ClipKey(NEAR_MISS, id, self._room), name, wave)
 
     def _make_room(self, began: float, peak_crying: float) -> bool:
-        """Whether it is among the highest of its hour; the lowest goes for it, unless somebody has looked at it."""
+        """Return whether it is among the highest of its hour; if so, drop the lowest that nobody has reviewed."""
         rows = [row for row in self._history.near_misses(began - _HOUR, began + _HOUR) if row.room == self._room]
         if len(rows) < MOST_AN_HOUR:
             return True

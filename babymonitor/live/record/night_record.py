@@ -1,4 +1,4 @@
-"""What is kept of a night: alerts with their sound, minutes, gaps. Nothing here may stop the listening."""
+"""What is kept of a night: alerts with their sound, minutes and gaps. No failure here may stop the listening."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _PendingClip:
 
 
 class NightRecord:
-    """Writes to the history, and hands clips to the writer when the ring holds them whole.
+    """Writes a room's night to the history, and hands each clip to the writer once the ring holds all of it.
 
     What goes wrong is collected as sentences in `complaints`, each once; the caller takes them from there.
     """
@@ -57,10 +57,10 @@ class NightRecord:
         self._rows: dict[int, int] = {}
         self._pending: list[_PendingClip] = []
         self._gap: int | None = None
-        self._said: set[str] = set()
+        self._complained: set[str] = set()
 
     def alert(self, alert: Alert, wall: Callable[[float], float]) -> AlertRow:
-        """Bring an alert's row up to date. Returns the row; its id is -1 where it could not be kept.
+        """Bring an alert's row up to date. Returns the row; its id is -1 if it could not be kept.
 
         wall: from seconds of the sound to Unix seconds.
         """
@@ -79,11 +79,11 @@ class NightRecord:
         return row
 
     def use_rules(self, rules: AlertRules) -> None:
-        """What counts as nearly an alert goes by what counts as one."""
+        """Set the floor for near misses, relative to the start threshold of an alert."""
         self._near_misses.floor = FLOOR_SHARE * rules.start_threshold
 
     def score(self, score: Score, wall: Callable[[float], float], is_own: bool = False) -> None:
-        """Add a score to its minute, and see whether it was nearly an alert. wall: as for `alert`.
+        """Add a score to its minute, and pass it to the near misses. wall: as for `alert`.
 
         is_own: what was heard may be what came out of our own loudspeakers.
         """
@@ -92,25 +92,25 @@ class NightRecord:
             self._near_misses.score(score, wall, is_own)
 
     def begin_gap(self, state: str, detail: str) -> None:
-        """The monitor is not listening from now on."""
+        """Note that the monitor stopped listening now."""
         self.end_gap()
         with self._keeping():
             self._gap = self._history.add_gap(state, detail, time.time(), self.room)
 
     def end_gap(self) -> None:
-        """It listens again; nothing when there was no gap."""
+        """Note that it listens again. Does nothing without a gap."""
         gap, self._gap = self._gap, None
         if gap is not None:
             with self._keeping():
                 self._history.end_gap(gap, time.time())
 
     def past_gap(self, state: str, detail: str, began: float, ended: float) -> None:
-        """A stretch of not listening that was noticed when it was over, in Unix seconds."""
+        """Note a gap that was noticed only when it was over, in Unix seconds."""
         with self._keeping():
             self._history.end_gap(self._history.add_gap(state, detail, began, self.room), ended)
 
     def save_clips(self) -> list[tuple[ClipKey, str]]:
-        """Hand over clips that the ring holds whole by now; (key, name) of those that have reached the disk.
+        """Hand over clips that the ring holds completely. Returns (key, name) of those that have reached the disk.
 
         The key's kind is ALERT or NEAR_MISS.
         """
@@ -125,7 +125,7 @@ class NightRecord:
         return self._written_clips()
 
     def close(self, wall: Callable[[float], float]) -> None:
-        """Listening ends: what lasts is kept as far as it goes. wall: as for `alert`."""
+        """Keep what is unfinished as it stands, because listening ends. wall: as for `alert`."""
         with self._keeping():
             self._near_misses.settle(wall)
         for clip in self._pending:
@@ -145,7 +145,7 @@ class NightRecord:
                     self._history.set_clip(key.row, name)
                 elif self._history.near_miss(key.row) is not None:
                     self._history.set_near_miss_clip(key.row, name)
-                else:  # a higher one has taken its place meanwhile
+                else:  # replaced by a higher one in the meantime
                     self._clips.remove(name)
                     continue
             written.append((key, name))
@@ -174,15 +174,15 @@ class NightRecord:
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:
-        """Around what writes to the history: a full disk must not stop the listening, it is said."""
+        """Turn a HistoryError into a complaint: a full disk must not stop the listening."""
         try:
             yield
         except HistoryError as error:
             self._complain(error.message)
 
     def _complain(self, sentence: str) -> None:
-        if sentence not in self._said:
-            self._said.add(sentence)
+        if sentence not in self._complained:
+            self._complained.add(sentence)
             self.complaints.append(sentence)
 
 
@@ -195,9 +195,9 @@ class _Minutes:
         self._last_seconds: float | None = None
 
     def add(self, score: Score, wall: float) -> list[Minute]:
-        """Add a score; the minute before, if this one begins another."""
+        """Add a score. Returns the finished minute, if this score begins the next one."""
         began = int(wall // 60 * 60)
-        whole = self.flush() if self._minute is not None and began != self._minute.began else []
+        finished = self.flush() if self._minute is not None and began != self._minute.began else []
         minute = self._minute or Minute(began, score.level_db, score.crying, room=self._room)
         hop = 0.0 if self._last_seconds is None else min(1.0, score.seconds - self._last_seconds)
         self._last_seconds = score.seconds
@@ -207,9 +207,9 @@ class _Minutes:
         seconds = {**minute.seconds, likeliest: round(minute.seconds.get(likeliest, 0.0) + hop, 3)}
         loudest, highest = max(minute.level_db, score.level_db), max(minute.crying, score.crying)
         self._minute = replace(minute, level_db=loudest, crying=highest, seconds=seconds)
-        return whole
+        return finished
 
     def flush(self) -> list[Minute]:
-        """The minute that is being gathered, if there is one; the next begins anew."""
+        """Return the unfinished minute, if there is one, and start over."""
         minute, self._minute = self._minute, None
         return [] if minute is None else [minute]

@@ -141,7 +141,7 @@ def test_killed_in_the_middle_nothing_that_was_written_is_lost(tmp_path: Path) -
     kept = {row.id for row in history.alerts(limit=1_000_000)}
     assert set(told) <= kept
     history.put_minute(Minute(0, -40.0, 0.1, {}))
-    history.close_what_was_left_open(50.0)
+    history.close_open_rows(50.0)
     assert history.alerts(0, 1)[0].ended == 50.0
     assert all(row.ended is not None for row in history.alerts(limit=1_000_000))
     history.close()
