@@ -25,7 +25,7 @@ import torch
 from torch.nn import functional
 
 from trainer.audio import augment
-from trainer.data.decoded_audio import Waves, closed
+from trainer.data.decoded_audio import DecodedAudio, closed
 from trainer.data.readers import load
 from trainer.data.split import split
 from trainer.networks import FAMILIES
@@ -71,7 +71,7 @@ def main() -> None:
     whole = load(arguments.data)
     with tempfile.TemporaryDirectory() as cache:
         began = time.perf_counter()
-        waves = Waves(whole, Path(cache), codecs=False)
+        waves = DecodedAudio(whole, Path(cache), codecs=False)
         decoding = time.perf_counter() - began
         data = split(replace(whole, clips=tuple(closed(whole.clips, waves))))
         labels = data.labels

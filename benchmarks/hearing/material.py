@@ -29,7 +29,7 @@ from trainer.audio.augment import add
 from trainer.audio.phone_codecs import codec_copy
 from trainer.audio.synthetic import Generator
 from trainer.data.dataset import Clip, draw
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division
 from trainer.errors import DataError
@@ -104,7 +104,7 @@ class Material:
     """
 
     title: str
-    waves: Waves
+    waves: DecodedAudio
     cries: list[Item]
     others: list[Item]
     human: list[Item]
@@ -223,7 +223,7 @@ def gather(
     """
     whole = load(data, segments)
     promised = {clip.path: clip for clip in load(data).clips}
-    waves = Waves(whole, cache, codecs=False)
+    waves = DecodedAudio(whole, cache, codecs=False)
     sides = {side: chosen(whole, waves, side, division) for side in ("train", "validation", "test")}
     try:
         foreign = chosen(whole, waves, "evaluation-only", division)

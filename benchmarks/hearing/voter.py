@@ -28,7 +28,7 @@ from babymonitor.core.sound.levels import level_db
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from benchmarks.hearing.listeners import Session, key_of
 from trainer.data.dataset import Clip, draw
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.evaluation.nights import Heard, heard_of
 
 Rows = npt.NDArray[np.float64]
@@ -203,7 +203,7 @@ def _windows(clip: Clip, samples: int) -> list[tuple[int, bool]]:
     return found
 
 
-def trained(clips: Sequence[Clip], waves: Waves, folder: Path) -> Path:
+def trained(clips: Sequence[Clip], waves: DecodedAudio, folder: Path) -> Path:
     """Fit the voter to the training side's clips, as many other windows as crying ones → its file, kept in the folder.
 
     Deterministic: which windows are taken is decided by their names, C and gamma by balanced accuracy over folds of

@@ -24,7 +24,7 @@ def _to_stderr(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-class Waves:
+class DecodedAudio:
     """The decoded sound of a data set: 16-bit at 16 kHz, mapped from one file on disk for each folder, so that epochs
     cost no decoding.
 
@@ -149,7 +149,7 @@ def _content(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def united(clips: Sequence[Clip], waves: Waves) -> list[Clip]:
+def united(clips: Sequence[Clip], waves: DecodedAudio) -> list[Clip]:
     """The clips, groups that share a file of the same content made one: a copy must not stand on another side."""
     name: dict[str, str] = {}
 
@@ -165,7 +165,7 @@ def united(clips: Sequence[Clip], waves: Waves) -> list[Clip]:
     return [replace(clip, group=found(clip.group)) for clip in clips]
 
 
-def closed(clips: Iterable[Clip], waves: Waves) -> list[Clip]:
+def closed(clips: Iterable[Clip], waves: DecodedAudio) -> list[Clip]:
     """The clips that could be decoded, their spans cut to the sound's true length and empty ones dropped."""
     kept = []
     for clip in clips:

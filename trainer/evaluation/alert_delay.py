@@ -16,7 +16,7 @@ from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.audio.augment import add, rms
 from trainer.data.dataset import Clip
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.windows.sampler import stretches
 
 _LEAD_SECONDS = 6.0
@@ -38,7 +38,7 @@ def alert_after(classifier: Classifier, wave: Wave, rules: AlertRules) -> float 
     return None
 
 
-def onset_delays(classifier: Classifier, clips: Sequence[Clip], waves: Waves, seed: int = 1) -> dict[str, Any]:
+def onset_delays(classifier: Classifier, clips: Sequence[Clip], waves: DecodedAudio, seed: int = 1) -> dict[str, Any]:
     """Delays of all cries of at least 1.5 s, one per clip, in rooms that differ by what was there before.
 
     A span begins on a grid of 0.256 s, so that a delay is 0.13 s too long on average.

@@ -153,7 +153,7 @@ def make(
     DataError where nothing is left to hold out that the model did not learn from: then these are not its sides.
     """
     from trainer.audio.augment import strength_of
-    from trainer.data.decoded_audio import Waves
+    from trainer.data.decoded_audio import DecodedAudio
     from trainer.evaluation.judgements import chosen
     from trainer.networks.registry import Front
     from trainer.windows.sampler import WindowMaker
@@ -163,7 +163,7 @@ def make(
         raise DataError(f"{model.name} was taught already: a rehearsal is made of the model that it was taught from.")
     card = body.card
     whole = load(data, segments, merged)
-    waves = Waves(whole, cache, codecs=False)
+    waves = DecodedAudio(whole, cache, codecs=False)
     front = Front(card.features, card.window_frames, card.hop_frames)
     clips = chosen(whole, waves, "train", division)
     maker = WindowMaker(clips, waves, card.labels, front, strength_of("night,warp=0.3"), seed=23)

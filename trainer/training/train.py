@@ -20,7 +20,7 @@ from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import Classifier
 from trainer.audio import augment
 from trainer.data.dataset import SIDES, DataSet
-from trainer.data.decoded_audio import Waves, closed, united
+from trainer.data.decoded_audio import DecodedAudio, closed, united
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division, group_hash, split
 from trainer.errors import DataError
@@ -109,7 +109,7 @@ def recipe_of(family: str, **given: Any) -> Recipe:
     return Recipe(**known)
 
 
-Prepared = tuple[DataSet, Waves]
+Prepared = tuple[DataSet, DecodedAudio]
 
 
 def prepared(request: Request) -> Prepared:
@@ -120,7 +120,7 @@ def prepared(request: Request) -> Prepared:
     known = tuple(clip for clip in whole.clips if clip.usable and clip.spans)
     # What cannot be divided is refused before hours of decoding.
     split(replace(whole, clips=known), request.division, whole)
-    waves = Waves(whole, request.cache, request.codecs)
+    waves = DecodedAudio(whole, request.cache, request.codecs)
     usable = tuple(clip for clip in united(closed(whole.clips, waves), waves) if clip.usable)
     return split(replace(whole, clips=usable), request.division, whole), waves
 
@@ -220,7 +220,13 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
 
 
 def _trained(
-    request: Request, data: DataSet, waves: Waves, maker: WindowMaker, plain: Windows, world: World, event: Event | None
+    request: Request,
+    data: DataSet,
+    waves: DecodedAudio,
+    maker: WindowMaker,
+    plain: Windows,
+    world: World,
+    event: Event | None,
 ) -> nn.Module:
     """One network of the family, trained or fitted."""
     family, labels, recipe = FAMILIES[request.family], maker.labels, request.recipe
@@ -364,7 +370,7 @@ def _named(told: str) -> str:
 
 
 def _training(
-    request: Request, data: DataSet, waves: Waves, strength: augment.Strength, trained: nn.Module
+    request: Request, data: DataSet, waves: DecodedAudio, strength: augment.Strength, trained: nn.Module
 ) -> dict[str, Any]:
     """What the card says of how it came about: sources, seconds and groups per side and label, the recipe."""
     sides: dict[str, Any] = {}

@@ -12,7 +12,7 @@ from babymonitor.core.labels import label
 from babymonitor.core.model.features import fit_frames, front_end
 from babymonitor.core.sound.wave import SAMPLE_RATE
 from trainer.data.dataset import Clip
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.errors import DataError
 from trainer.networks import Front
 from trainer.windows.sampler import SHORTEST_EVENT, stretches
@@ -29,7 +29,7 @@ class Windows:
 
 
 def fixed_windows(
-    clips: Sequence[Clip], waves: Waves, labels: tuple[str, ...], front: Front, per_span: int = 6
+    clips: Sequence[Clip], waves: DecodedAudio, labels: tuple[str, ...], front: Front, per_span: int = 6
 ) -> Windows:
     """Unaltered windows on a grid over every span, at most `per_span` of each: for calibration and evaluation."""
     samples = front.features.samples(front.window_frames)

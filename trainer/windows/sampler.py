@@ -20,7 +20,7 @@ from trainer.audio import augment, synthetic
 from trainer.audio.augment import PLAIN, Strength
 from trainer.audio.phone_codecs import codec_copy
 from trainer.data.dataset import Clip, Span
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.errors import DataError
 from trainer.labelling.yamnet_teacher import Teacher
 from trainer.networks import Front
@@ -83,7 +83,7 @@ class WindowMaker:
     def __init__(
         self,
         clips: Sequence[Clip],
-        waves: Waves,
+        waves: DecodedAudio,
         labels: tuple[str, ...],
         front: Front,
         strength: Strength,

@@ -14,7 +14,7 @@ import torch
 from made_data import read_manifest, write_manifest
 
 from trainer.__main__ import main
-from trainer.data.decoded_audio import Waves, closed, united
+from trainer.data.decoded_audio import DecodedAudio, closed, united
 from trainer.data.readers import load
 from trainer.data.split import Division, split
 from trainer.errors import DataError
@@ -189,7 +189,7 @@ def test_copies_under_two_names_are_one_group(own_data_set: Path, tmp_path: Path
     copy.write_bytes((own_data_set / rows[0]["path"]).read_bytes())
     write_manifest(own_data_set, [*rows, {**rows[0], "path": "crying/copy.wav", "group": "another"}])
     data = load(own_data_set)
-    waves = Waves(data, tmp_path / "cache", codecs=False)
+    waves = DecodedAudio(data, tmp_path / "cache", codecs=False)
     groups = {clip.path: clip.group for clip in united(closed(data.clips, waves), waves)}
     assert groups["crying/copy.wav"] == groups[rows[0]["path"]] == groups[rows[1]["path"]]
 
@@ -197,15 +197,15 @@ def test_copies_under_two_names_are_one_group(own_data_set: Path, tmp_path: Path
 def test_a_store_that_was_taken_away_is_decoded_again(own_data_set: Path, tmp_path: Path) -> None:
     """Filled up with zeros it would be silence, and nobody would notice."""
     cache = tmp_path / "cache"
-    before = Waves(load(own_data_set), cache, codecs=False).read("crying/0-0.wav")
+    before = DecodedAudio(load(own_data_set), cache, codecs=False).read("crying/0-0.wav")
     (store,) = cache.glob("*.i16")
     store.unlink()
-    again = Waves(load(own_data_set), cache, codecs=False).read("crying/0-0.wav")
+    again = DecodedAudio(load(own_data_set), cache, codecs=False).read("crying/0-0.wav")
     assert np.array_equal(again, before)
     assert float(np.abs(again).max()) > 0.01
     (index,) = cache.glob("*.json")
     index.write_text(index.read_text()[:50])
-    assert np.array_equal(Waves(load(own_data_set), cache, codecs=False).read("crying/0-0.wav"), before)
+    assert np.array_equal(DecodedAudio(load(own_data_set), cache, codecs=False).read("crying/0-0.wav"), before)
 
 
 def test_predict_is_as_the_apps(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.audio.phone_codecs import available, codec_copy
 from trainer.data.dataset import SIDES, Span
-from trainer.data.decoded_audio import Waves, closed, united
+from trainer.data.decoded_audio import DecodedAudio, closed, united
 from trainer.data.readers import load, read_segments
 from trainer.data.split import Division, split
 from trainer.errors import DataError
@@ -132,7 +132,7 @@ def test_unreadable_files_are_listed_and_skipped(own_data_set: Path, tmp_path: P
     (own_data_set / "crying" / "0-1.wav").write_bytes(b"")
     notices: list[str] = []
     data = load(own_data_set)
-    waves = Waves(data, tmp_path / "cache", codecs=False, notice=notices.append)
+    waves = DecodedAudio(data, tmp_path / "cache", codecs=False, notice=notices.append)
     assert {path for path, _ in waves.skipped} == {"crying/0-0.wav", "crying/0-1.wav"}
     assert len(notices) == 2
     kept = closed(data.clips, waves)
@@ -142,11 +142,11 @@ def test_unreadable_files_are_listed_and_skipped(own_data_set: Path, tmp_path: P
 
 def test_cache_notices_a_changed_file(own_data_set: Path, tmp_path: Path) -> None:
     data = load(own_data_set)
-    first = Waves(data, tmp_path / "cache", codecs=False)
+    first = DecodedAudio(data, tmp_path / "cache", codecs=False)
     path = data.clips[0].path
     assert first.samples(path) == int(0.8 * 16000)
     soundfile.write(own_data_set / path, np.zeros(4000, np.float32), 16000)
-    second = Waves(load(own_data_set), tmp_path / "cache", codecs=False)
+    second = DecodedAudio(load(own_data_set), tmp_path / "cache", codecs=False)
     assert second.samples(path) == 4000
     assert np.abs(second.read(data.clips[1].path)).max() > 0.1
 
@@ -247,18 +247,18 @@ def test_labels_that_count_as_another(data_set: Path) -> None:
 
 def test_a_copy_of_a_file_is_not_decoded_again(own_data_set: Path, tmp_path: Path) -> None:
     """Sound is kept by its content: under another name it is known already, and changed it is not."""
-    first = Waves(load(own_data_set), tmp_path / "cache", codecs=False)
+    first = DecodedAudio(load(own_data_set), tmp_path / "cache", codecs=False)
     (store,) = (tmp_path / "cache").glob("*.i16")
     size = store.stat().st_size
     rows = read_manifest(own_data_set)
     copy = own_data_set / "crying" / "copy.wav"
     copy.write_bytes((own_data_set / rows[0]["path"]).read_bytes())
     write_manifest(own_data_set, [*rows, {**rows[0], "path": "crying/copy.wav"}])
-    again = Waves(load(own_data_set), tmp_path / "cache", codecs=False)
+    again = DecodedAudio(load(own_data_set), tmp_path / "cache", codecs=False)
     assert store.stat().st_size == size
     assert np.array_equal(again.read("crying/copy.wav"), first.read(rows[0]["path"]))
     soundfile.write(copy, np.zeros(8000, np.float32), 16000)
-    assert Waves(load(own_data_set), tmp_path / "cache", codecs=False).samples("crying/copy.wav") == 8000
+    assert DecodedAudio(load(own_data_set), tmp_path / "cache", codecs=False).samples("crying/copy.wav") == 8000
 
 
 FEW = "--family cnn_tiny --no-codecs --epochs 1 --epoch-windows 16 --batch 8"
@@ -291,9 +291,9 @@ def test_several_data_sets_are_one_whose_groups_are_told_apart(two_sets: tuple[P
     for side in SIDES:
         assert {span.label for clip in split(both).side(side) for span in clip.spans} == set(both.labels)
     # What was decoded for one alone is not decoded again, and sounds the same.
-    waves = [Waves(one, tmp_path / "cache") for one in alone]
+    waves = [DecodedAudio(one, tmp_path / "cache") for one in alone]
     sizes = {path: path.stat().st_size for path in (tmp_path / "cache").glob("*.i16")}
-    together = Waves(both, tmp_path / "cache")
+    together = DecodedAudio(both, tmp_path / "cache")
     assert {path: path.stat().st_size for path in (tmp_path / "cache").glob("*.i16")} == sizes
     for take in range(2):
         expected = waves[1].read("silence-3.wav", 10, 500, take)
@@ -305,7 +305,7 @@ def test_a_copy_in_another_data_set_is_of_the_same_group(two_sets: tuple[Path, P
     first, other = two_sets
     (other / "silence-0.wav").write_bytes((first / "background" / "0-0.wav").read_bytes())
     both = load(two_sets)
-    waves = Waves(both, tmp_path / "cache", codecs=False)
+    waves = DecodedAudio(both, tmp_path / "cache", codecs=False)
     group = {clip.path: clip.group for clip in united(closed(both.clips, waves), waves)}
     assert group["other/silence-0.wav"] == group[f"{first.name}/background/0-0.wav"]
     assert group["other/silence-1.wav"] == "other/silence-1"
@@ -463,7 +463,7 @@ def test_what_a_phone_has_coded_is_not_coded_again(own_data_set: Path, tmp_path:
         noise = 0.2 * np.random.default_rng(len(name) + ord(name[-1])).standard_normal(16000)
         soundfile.write(own_data_set / "background" / name, noise, 16000)
     (own_data_set / "manifest.csv").unlink()
-    waves = Waves(load(own_data_set), tmp_path / "cache")
+    waves = DecodedAudio(load(own_data_set), tmp_path / "cache")
     assert waves.takes("background/memo.caf") == 1
     assert waves.takes("background/memo.wav") == 2
     plain, coded = (waves.read("background/memo.wav", take=take) for take in (0, 1))

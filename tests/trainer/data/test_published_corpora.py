@@ -17,7 +17,7 @@ from made_data import SHARED_DATA, read_manifest
 from babymonitor.core.labels import LABELS, canonical
 from trainer.__main__ import main
 from trainer.data.dataset import SIDES
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.data.published_corpora import CORPORA, Imported, import_corpus
 from trainer.data.readers import load
 from trainer.data.split import split
@@ -248,7 +248,7 @@ def test_imported_sound_can_be_read_and_costs_no_space(tmp_path: Path) -> None:
     copy = tmp_path / "set" / "03a01Wa.wav"
     assert copy.samefile(source / "03a01Wa.wav")
     data = split(load(tmp_path / "set"))
-    waves = Waves(data, tmp_path / "cache", codecs=False)
+    waves = DecodedAudio(data, tmp_path / "cache", codecs=False)
     assert waves.skipped == []
     assert {waves.samples(clip.path) for clip in data.clips} == {1600}
 

@@ -16,7 +16,7 @@ from babymonitor.core.sound.wave import Wave
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.audio.augment import NIGHT, PLAIN, Strength
-from trainer.data.decoded_audio import Waves, closed
+from trainer.data.decoded_audio import DecodedAudio, closed
 from trainer.data.readers import load
 from trainer.data.split import Division, split
 from trainer.errors import DataError
@@ -43,7 +43,7 @@ def test_it_knows_a_cry_from_speech(yamnet: Path, shared_data: Path, tmp_path: P
         clip for kind in ("esc10/baby_cry", "emodb") for clip in [c for c in whole.clips if c.path.startswith(kind)][:3]
     ]
 
-    waves, asked = Waves(replace(whole, clips=tuple(clips)), tmp_path, codecs=False), Teacher(yamnet)
+    waves, asked = DecodedAudio(replace(whole, clips=tuple(clips)), tmp_path, codecs=False), Teacher(yamnet)
     told = {clip.path: asked.word(waves.read(clip.path)) for clip in clips}
     cries, talk = ([one for path, one in told.items() if path.startswith(kind)] for kind in ("esc10", "emodb"))
     assert all(one.shape == (CLASSES,) for one in told.values())
@@ -76,7 +76,7 @@ class Overhearing:
 
 def maker_of(folder: Path, cache: Path, strength: Strength, teacher: Overhearing) -> WindowMaker:
     data = split(load(folder), Division())
-    waves = Waves(data, cache, codecs=False)
+    waves = DecodedAudio(data, cache, codecs=False)
     front = FAMILIES["cnn_tiny"].front
     known = closed(data.side("train"), waves)
     return WindowMaker(known, waves, data.labels, front, strength, 1, teacher=teacher)  # type: ignore[arg-type]
