@@ -30,8 +30,8 @@ from trainer.data.readers import load
 from trainer.data.split import split
 from trainer.networks import FAMILIES
 from trainer.training.distributed import keep_memory
-from trainer.windows.pool import Drawer
-from trainer.windows.sampler import WindowMaker
+from trainer.windows.pool import WindowPrefetcher
+from trainer.windows.sampler import WindowSampler
 
 BATCH = 32
 ALTERED = 0.3
@@ -106,7 +106,9 @@ def main() -> None:
 
         def ours(strength: augment.Strength, half: bool) -> int:
             seen = 0
-            with closing(Drawer(WindowMaker(clips, waves, labels, family.front, strength, 1), windows, 1)) as drawer:
+            with closing(
+                WindowPrefetcher(WindowSampler(clips, waves, labels, family.front, strength, 1), windows, 1)
+            ) as drawer:
                 drawer.ahead(0)
                 for pool in range(POOLS):
                     drawn = drawer.take(pool)
@@ -116,7 +118,9 @@ def main() -> None:
                     seen += sum(epoch(features, targets, half) for _ in range(arguments.reuse))
             return seen
 
-        with closing(Drawer(WindowMaker(clips, waves, labels, family.front, light, 1), windows, 0)) as drawer:
+        with closing(
+            WindowPrefetcher(WindowSampler(clips, waves, labels, family.front, light, 1), windows, 0)
+        ) as drawer:
             pool = drawer.take(0)
         there = torch.from_numpy(pool.mels), torch.from_numpy(pool.targets).argmax(1)
         ways: dict[str, Callable[[], int]] = {

@@ -156,7 +156,7 @@ def make(
     from trainer.data.decoded_audio import DecodedAudio
     from trainer.evaluation.judgements import chosen
     from trainer.networks.registry import Front
-    from trainer.windows.sampler import WindowMaker
+    from trainer.windows.sampler import WindowSampler
 
     body = Body(model)
     if body.was_taught:
@@ -166,7 +166,7 @@ def make(
     waves = DecodedAudio(whole, cache, codecs=False)
     front = Front(card.features, card.window_frames, card.hop_frames)
     clips = chosen(whole, waves, "train", division)
-    maker = WindowMaker(clips, waves, card.labels, front, strength_of("night,warp=0.3"), seed=23)
+    maker = WindowSampler(clips, waves, card.labels, front, strength_of("night,warp=0.3"), seed=23)
     mels = maker.pool(0, FIT_WINDOWS).mels.astype(np.float32)
     given, embeddings = _asked(body, mels, threads)
     projection = projection_of(embeddings)

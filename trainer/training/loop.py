@@ -29,8 +29,8 @@ from trainer.networks.network import Network, Taught
 from trainer.training.batch_augment import in_noise, masked, mixed, overlaid
 from trainer.training.distributed import World
 from trainer.windows.grid import Windows
-from trainer.windows.pool import Drawer
-from trainer.windows.sampler import BALANCES, WindowMaker
+from trainer.windows.pool import WindowPrefetcher
+from trainer.windows.sampler import BALANCES, WindowSampler
 
 Event = Callable[[dict[str, Any]], None]
 
@@ -216,7 +216,7 @@ class Run:
 def fit(
     network: nn.Module,
     labels: tuple[str, ...],
-    maker: WindowMaker,
+    maker: WindowSampler,
     validation: Windows,
     recipe: Recipe,
     checkpoint: Path,
@@ -230,7 +230,7 @@ def fit(
 ) -> nn.Module:
     """Train and give back the averaged network. Killed at any moment and called again with `resume`, it ends with the
     very same weights (on a processor): the checkpoint holds all that the next epoch depends on, and windows depend on
-    the seed alone. kept: see `Drawer`; origin: see `Run`. elder: a model of the same labels and front end, whose
+    the seed alone. kept: see `WindowPrefetcher`; origin: see `Run`. elder: a model of the same labels and front end, whose
     answers are learnt beside them. begin_as: see `Run`.
     """
     world = world or World()
@@ -265,7 +265,7 @@ def fit(
     progress = Progress(recipe.epochs * steps, run.epoch * steps, shown=world.leads)
     size = steps * batch
     features, targets, lessons, drawn = torch.empty(0), torch.empty(0), torch.empty(0), -1
-    with closing(Drawer(maker, size, recipe.workers, world.rank * size, kept)) as drawer:
+    with closing(WindowPrefetcher(maker, size, recipe.workers, world.rank * size, kept)) as drawer:
         drawer.ahead(run.epoch // recipe.reuse)
         while not run.over:
             if drawn != run.epoch // recipe.reuse:

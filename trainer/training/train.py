@@ -35,7 +35,7 @@ from trainer.training.calibration import PRIOR, calibrate, group_weights, thresh
 from trainer.training.distributed import World, join, leave
 from trainer.training.loop import Event, Recipe, fit, logits_of, windows_of
 from trainer.windows.grid import Windows, fixed_windows
-from trainer.windows.sampler import WindowMaker
+from trainer.windows.sampler import WindowSampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Request:
     augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
     to start from, or a training's checkpoint; an estimator's body is taken from it as it is. weights: of a family that
     has pretrained ones, see `Family.network`. members: networks that answer together, see `Ensemble`. kept: where drawn
-    windows lie for other families, see `Drawer`. teacher: YAMNet's .tflite, whose word is learnt beside the labels.
+    windows lie for other families, see `WindowPrefetcher`. teacher: YAMNet's .tflite, whose word is learnt beside the labels.
     elder: a model file, larger or several in one, whose answers are learnt as well. licence: of the model; "": as its
     data, whose licences the card names.
     """
@@ -135,7 +135,7 @@ def joined(first: Windows, second: Windows) -> Windows:
     )
 
 
-def altered_windows(maker: WindowMaker, count: int) -> Windows:
+def altered_windows(maker: WindowSampler, count: int) -> Windows:
     """Windows drawn as in training (rooms, noise, devices), each its own group: to calibrate on the world as it is."""
     drawn = maker.pool(0, count)
     mels, labels = drawn.mels.astype(np.float32), drawn.targets.argmax(1)
@@ -175,7 +175,7 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
     ):
         raise DataError(f"The family {family.name} is fitted, not trained step by step: a teacher is for networks.")
     teacher = Teacher(request.teacher) if request.teacher else None
-    maker = WindowMaker(known, waves, labels, front, strength, recipe.seed, balance=recipe.balance, teacher=teacher)
+    maker = WindowSampler(known, waves, labels, front, strength, recipe.seed, balance=recipe.balance, teacher=teacher)
     plain = fixed_windows(data.side("validation"), waves, labels, front)
     members = [
         _trained(request.member(number), data, waves, maker, plain, world, _of_member(number, request.members, event))
@@ -189,7 +189,7 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
     if strength.bed or strength.noise > 0.4:
         # Calibrated for the world as it is: rooms, noise and devices of the validation groups too. But no made sounds:
         # their makers were learnt from.
-        held_out = WindowMaker(data.side("validation"), waves, labels, front, strength, recipe.seed + 1, {})
+        held_out = WindowSampler(data.side("validation"), waves, labels, front, strength, recipe.seed + 1, {})
         count = min(3072, recipe.epoch_windows or windows_of(maker.clips, front))
         judged = joined(plain, altered_windows(held_out, count))
     logits, truth = logits_of(trained, judged), torch.from_numpy(judged.labels)
@@ -223,7 +223,7 @@ def _trained(
     request: Request,
     data: DataSet,
     waves: DecodedAudio,
-    maker: WindowMaker,
+    maker: WindowSampler,
     plain: Windows,
     world: World,
     event: Event | None,
@@ -311,7 +311,7 @@ def _check_output(path: Path) -> None:
 
 
 def _fit_estimator(
-    estimator: Estimator, known: Windows, maker: WindowMaker, plain: Windows,
+    estimator: Estimator, known: Windows, maker: WindowSampler, plain: Windows,
     request: Request, world: World, event: Event | None,
 ) -> None:  # fmt: skip
     """Fit on the training side's plain windows and about as many altered ones; its body, if it needs one, first."""

@@ -16,10 +16,10 @@ from zipfile import BadZipFile
 import numpy as np
 
 from trainer.errors import DataError
-from trainer.windows.sampler import CHUNK, Batch, WindowMaker, gathered
+from trainer.windows.sampler import CHUNK, Batch, WindowSampler, gathered
 
 
-class Drawer:
+class WindowPrefetcher:
     """Draws pools of windows ahead of their use, in other processes where that is to be had; `first` is where this
     training process's part of a pool begins. With a folder `kept`, pools lie there and are drawn once for all families
     that hear alike.
@@ -28,7 +28,7 @@ class Drawer:
     elsewhere in this one, when they are asked for. Both give the same windows.
     """
 
-    def __init__(self, maker: WindowMaker, size: int, workers: int, first: int = 0, kept: Path | None = None) -> None:
+    def __init__(self, maker: WindowSampler, size: int, workers: int, first: int = 0, kept: Path | None = None) -> None:
         self._maker, self._size, self._first, self._kept = maker, size, first, kept
         self._ahead: dict[int, list[Future[Batch]]] = {}
         self._processes: ProcessPoolExecutor | None = None
@@ -85,10 +85,10 @@ class Drawer:
             self._processes.shutdown(wait=True, cancel_futures=True)
 
 
-_inherited: list[WindowMaker] = []
+_inherited: list[WindowSampler] = []
 
 
-def _inherit(maker: WindowMaker) -> None:
+def _inherit(maker: WindowSampler) -> None:
     _inherited[:] = [maker]
     # Ctrl-C is for the trainer to answer; it ends its helpers itself. Killed, it cannot: then the system does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -72,7 +72,7 @@ def stretches(clip: Clip) -> list[list[Span]]:
     return runs
 
 
-class WindowMaker:
+class WindowSampler:
     """Draws windows of sound with their labels from one side of a data set.
 
     shares: how much of what is drawn carries each label. synthetic_shares: how much of a label is made from nothing.

@@ -26,7 +26,7 @@ from trainer.networks.heads import TwoLevel
 from trainer.training.loop import Recipe, fit, lesson_loss
 from trainer.training.train import Request, prepared, train
 from trainer.windows.grid import fixed_windows
-from trainer.windows.sampler import ASKED_ALONE, WindowMaker
+from trainer.windows.sampler import ASKED_ALONE, WindowSampler
 
 SPEECH = 0
 
@@ -74,12 +74,12 @@ class Overhearing:
         return np.zeros(CLASSES, np.float16)
 
 
-def maker_of(folder: Path, cache: Path, strength: Strength, teacher: Overhearing) -> WindowMaker:
+def maker_of(folder: Path, cache: Path, strength: Strength, teacher: Overhearing) -> WindowSampler:
     data = split(load(folder), Division())
     waves = DecodedAudio(data, cache, codecs=False)
     front = FAMILIES["cnn_tiny"].front
     known = closed(data.side("train"), waves)
-    return WindowMaker(known, waves, data.labels, front, strength, 1, teacher=teacher)  # type: ignore[arg-type]
+    return WindowSampler(known, waves, data.labels, front, strength, 1, teacher=teacher)  # type: ignore[arg-type]
 
 
 def test_it_hears_the_sound_of_the_window_before_the_world_comes_over_it(data_set: Path, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_an_elder_is_learnt_from(data_set: Path, tmp_path: Path) -> None:
     # The elder is asked about the very windows that are learnt from.
     asked: list[int] = []
     data, waves = prepared(request)
-    maker = WindowMaker(data.side("train"), waves, data.labels, FAMILIES["cnn_tiny"].front, NIGHT, 1)
+    maker = WindowSampler(data.side("train"), waves, data.labels, FAMILIES["cnn_tiny"].front, NIGHT, 1)
 
     class Asked:
         def probabilities(self, mel: np.ndarray) -> np.ndarray:
