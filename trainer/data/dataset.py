@@ -110,6 +110,6 @@ SIDE_NAMES = {"train": "train", "training": "train", "val": "validation", "valid
 SIDE_NAMES |= {"validation": "validation", "dev": "validation", "test": "test", "testing": "test"}
 
 
-def draw(text: str, salt: str) -> int:
+def stable_random(text: str, salt: str) -> int:
     """A number that looks drawn at random, of 64 bits, the same on every machine."""
     return int.from_bytes(hashlib.sha256(f"{salt}/{text}".encode()).digest()[:8], "big")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from trainer.audio.phone_codecs import codec_copy, is_coded
-from trainer.data.dataset import Clip, DataSet, draw
+from trainer.data.dataset import Clip, DataSet, stable_random
 from trainer.data.readers import Notice
 
 
@@ -80,7 +80,7 @@ class DecodedAudio:
                     except AudioError as error:
                         wave, reason = np.zeros(0, np.float32), str(error)
                     for take in self.kinds[: 1 if is_coded(path) else None] if not reason else ():
-                        taken = wave if take == "plain" else codec_copy(wave, draw(path, "codec"))
+                        taken = wave if take == "plain" else codec_copy(wave, stable_random(path, "codec"))
                         samples = np.clip(np.round(taken * 32767.0), -32768, 32767).astype(np.int16)
                         file.write(samples.tobytes())
                         places.append((position, position + samples.size))

@@ -15,7 +15,7 @@ from babymonitor.core.group_split import covering, joined
 from babymonitor.core.labels import canonical
 from babymonitor.core.library.clip import UNLABELLED, read_clip
 from babymonitor.core.sound.files import sound_files
-from trainer.data.dataset import FEWEST_GROUPS, SIDE_NAMES, Clip, DataSet, Span, draw, folder_name
+from trainer.data.dataset import FEWEST_GROUPS, SIDE_NAMES, Clip, DataSet, Span, folder_name, stable_random
 from trainer.errors import DataError, counted, existing
 
 Notice = Callable[[str], None]
@@ -150,7 +150,7 @@ def _from_metadata(root: Path) -> list[Clip]:
         return clips
     label_of = {clip.group: clip.spans[0].label for clip in clips if clip.side == "validation"}
     held: dict[str, list[str]] = defaultdict(list)
-    for group in sorted(label_of, key=lambda group: draw(group, "metadata")):
+    for group in sorted(label_of, key=lambda group: stable_random(group, "metadata")):
         held[label_of[group]].append(group)
     test = {group for groups in held.values() for group in groups[1::2]}
     labels: dict[str, set[str]] = defaultdict(set)

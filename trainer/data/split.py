@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from babymonitor.core.group_split import covering
-from trainer.data.dataset import FEWEST_GROUPS, SIDE_NAMES, SIDES, Clip, DataSet, draw
+from trainer.data.dataset import FEWEST_GROUPS, SIDE_NAMES, SIDES, Clip, DataSet, stable_random
 from trainer.data.readers import read_rows
 from trainer.errors import DataError, counted
 
@@ -88,7 +88,7 @@ def split(data: DataSet, division: Division | None = None, whole: DataSet | None
     for (source, name), some in strata.items():
         pooled[source if len(some) >= 6 else "", name].extend(some)
     for some in pooled.values():
-        some.sort(key=lambda group: draw(group, division.salt))
+        some.sort(key=lambda group: stable_random(group, division.salt))
     side_of = dict(given)
     if division.folds:
         order = [group for some in pooled.values() for group in some]

@@ -24,7 +24,7 @@ from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.model.features import fit_frames, front_end
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
-from trainer.data.dataset import Clip, draw
+from trainer.data.dataset import Clip, stable_random
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division, group_hash
 from trainer.errors import DataError
@@ -244,9 +244,9 @@ def _drawn(clips: Sequence[Clip], waves: Any) -> list[tuple[Clip, bool]]:
     found: list[tuple[Clip, bool]] = []
     for cries, groups in kinds.items():
         turns = [
-            (turn, draw(clip.path, "rehearsal"), clip)
+            (turn, stable_random(clip.path, "rehearsal"), clip)
             for some in groups.values()
-            for turn, clip in enumerate(sorted(some, key=lambda clip: draw(clip.path, "rehearsal")))
+            for turn, clip in enumerate(sorted(some, key=lambda clip: stable_random(clip.path, "rehearsal")))
         ]
         found += [(clip, cries) for _, _, clip in sorted(turns, key=lambda one: one[:2])[:_MOST_CLIPS]]
     return found
@@ -262,7 +262,7 @@ def _row_of_windows(clip: Clip, waves: Any, body: Body) -> Floats:
         longest = max(cries, key=lambda span: span.end - span.start)
         start = int(longest.start * SAMPLE_RATE) - card.window_samples // 2
     else:
-        start = draw(clip.path, "row") % max(1, size - row)
+        start = stable_random(clip.path, "row") % max(1, size - row)
     start = min(max(0, start), max(0, size - row))
     wave = waves.read(clip.path, start, start + row)
     if wave.size < card.features.n_fft:
