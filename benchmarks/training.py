@@ -25,7 +25,7 @@ import torch
 from torch.nn import functional
 
 from trainer.audio import augment
-from trainer.data.decoded_audio import DecodedAudio, closed
+from trainer.data.decoded_audio import DecodedAudio, trim_to_audio
 from trainer.data.readers import load
 from trainer.data.split import split
 from trainer.networks import FAMILIES
@@ -73,7 +73,7 @@ def main() -> None:
         began = time.perf_counter()
         waves = DecodedAudio(whole, Path(cache), codecs=False)
         decoding = time.perf_counter() - began
-        data = split(replace(whole, clips=tuple(closed(whole.clips, waves))))
+        data = split(replace(whole, clips=tuple(trim_to_audio(whole.clips, waves))))
         labels = data.labels
         network = family.network(labels).to(memory_format=torch.channels_last).train()
         optimiser = torch.optim.AdamW(network.parameters(), 1e-4)

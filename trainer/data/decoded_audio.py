@@ -149,7 +149,7 @@ def _content(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def united(clips: Sequence[Clip], waves: DecodedAudio) -> list[Clip]:
+def merge_duplicate_groups(clips: Sequence[Clip], waves: DecodedAudio) -> list[Clip]:
     """The clips, groups that share a file of the same content made one: a copy must not stand on another side."""
     name: dict[str, str] = {}
 
@@ -165,7 +165,7 @@ def united(clips: Sequence[Clip], waves: DecodedAudio) -> list[Clip]:
     return [replace(clip, group=found(clip.group)) for clip in clips]
 
 
-def closed(clips: Iterable[Clip], waves: DecodedAudio) -> list[Clip]:
+def trim_to_audio(clips: Iterable[Clip], waves: DecodedAudio) -> list[Clip]:
     """The clips that could be decoded, their spans cut to the sound's true length and empty ones dropped."""
     kept = []
     for clip in clips:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from babymonitor.core.model.classifier import Classifier, ModelCard
 from trainer.data.dataset import Clip, DataSet
-from trainer.data.decoded_audio import DecodedAudio, closed, united
+from trainer.data.decoded_audio import DecodedAudio, merge_duplicate_groups, trim_to_audio
 from trainer.data.split import Division, group_hash, split
 from trainer.errors import DataError
 from trainer.evaluation.metrics import ROUNDS
@@ -45,7 +45,7 @@ class Judgements:
 
 def chosen(whole: DataSet, waves: DecodedAudio, side: str, division: Division | None = None) -> list[Clip]:
     """The clips of one side that could be decoded; DataError where there is none."""
-    decoded = united(closed(whole.clips, waves), waves)
+    decoded = merge_duplicate_groups(trim_to_audio(whole.clips, waves), waves)
     usable = tuple(clip for clip in decoded if clip.usable)
     if side == "evaluation-only":
         clips = [clip for clip in decoded if not clip.usable]

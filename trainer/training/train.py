@@ -20,7 +20,7 @@ from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import Classifier
 from trainer.audio import augment
 from trainer.data.dataset import SIDES, DataSet
-from trainer.data.decoded_audio import DecodedAudio, closed, united
+from trainer.data.decoded_audio import DecodedAudio, merge_duplicate_groups, trim_to_audio
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division, group_hash, split
 from trainer.errors import DataError
@@ -121,7 +121,7 @@ def prepared(request: Request) -> Prepared:
     # What cannot be divided is refused before hours of decoding.
     split(replace(whole, clips=known), request.division, whole)
     waves = DecodedAudio(whole, request.cache, request.codecs)
-    usable = tuple(clip for clip in united(closed(whole.clips, waves), waves) if clip.usable)
+    usable = tuple(clip for clip in merge_duplicate_groups(trim_to_audio(whole.clips, waves), waves) if clip.usable)
     return split(replace(whole, clips=usable), request.division, whole), waves
 
 

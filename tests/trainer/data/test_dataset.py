@@ -21,7 +21,7 @@ from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.audio.phone_codecs import available, codec_copy
 from trainer.data.dataset import SIDES, Span
-from trainer.data.decoded_audio import DecodedAudio, closed, united
+from trainer.data.decoded_audio import DecodedAudio, merge_duplicate_groups, trim_to_audio
 from trainer.data.readers import load, read_segments
 from trainer.data.split import Division, split
 from trainer.errors import DataError
@@ -135,7 +135,7 @@ def test_unreadable_files_are_listed_and_skipped(own_data_set: Path, tmp_path: P
     waves = DecodedAudio(data, tmp_path / "cache", codecs=False, notice=notices.append)
     assert {path for path, _ in waves.skipped} == {"crying/0-0.wav", "crying/0-1.wav"}
     assert len(notices) == 2
-    kept = closed(data.clips, waves)
+    kept = trim_to_audio(data.clips, waves)
     assert len(kept) == len(data.clips) - 2
     assert all(np.isfinite(span.end) for clip in kept for span in clip.spans)
 
@@ -306,7 +306,7 @@ def test_a_copy_in_another_data_set_is_of_the_same_group(two_sets: tuple[Path, P
     (other / "silence-0.wav").write_bytes((first / "background" / "0-0.wav").read_bytes())
     both = load(two_sets)
     waves = DecodedAudio(both, tmp_path / "cache", codecs=False)
-    group = {clip.path: clip.group for clip in united(closed(both.clips, waves), waves)}
+    group = {clip.path: clip.group for clip in merge_duplicate_groups(trim_to_audio(both.clips, waves), waves)}
     assert group["other/silence-0.wav"] == group[f"{first.name}/background/0-0.wav"]
     assert group["other/silence-1.wav"] == "other/silence-1"
 

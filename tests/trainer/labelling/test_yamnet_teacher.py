@@ -16,7 +16,7 @@ from babymonitor.core.sound.wave import Wave
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.audio.augment import NIGHT, PLAIN, Strength
-from trainer.data.decoded_audio import DecodedAudio, closed
+from trainer.data.decoded_audio import DecodedAudio, trim_to_audio
 from trainer.data.readers import load
 from trainer.data.split import Division, split
 from trainer.errors import DataError
@@ -78,7 +78,7 @@ def maker_of(folder: Path, cache: Path, strength: Strength, teacher: Overhearing
     data = split(load(folder), Division())
     waves = DecodedAudio(data, cache, codecs=False)
     front = FAMILIES["cnn_tiny"].front
-    known = closed(data.side("train"), waves)
+    known = trim_to_audio(data.side("train"), waves)
     return WindowSampler(known, waves, data.labels, front, strength, 1, teacher=teacher)  # type: ignore[arg-type]
 
 
