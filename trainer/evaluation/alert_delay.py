@@ -17,7 +17,7 @@ from trainer.audio import synthetic
 from trainer.audio.augment import add, rms
 from trainer.data.dataset import Clip
 from trainer.data.decoded_audio import DecodedAudio
-from trainer.windows.sampler import stretches
+from trainer.windows.sampler import contiguous_runs
 
 _LEAD_SECONDS = 6.0
 _SHORTEST_CRY = 1.5
@@ -51,7 +51,7 @@ def onset_delays(classifier: Classifier, clips: Sequence[Clip], waves: DecodedAu
         delays: list[float | None] = []
         early = 0
         for clip in clips:
-            for run in stretches(clip):
+            for run in contiguous_runs(clip):
                 cries = [span for span in run if label(span.label).crying]
                 if not cries or cries[0].end - cries[0].start < _SHORTEST_CRY:
                     continue

@@ -29,7 +29,7 @@ from trainer.audio.synthetic import Generator
 from trainer.data.dataset import Clip
 from trainer.data.decoded_audio import DecodedAudio
 from trainer.errors import DataError
-from trainer.windows.sampler import stretches
+from trainer.windows.sampler import contiguous_runs
 
 EPISODES_PER_HOUR = 12.0
 SNRS_DB = (20.0, 10.0, 0.0)
@@ -205,7 +205,7 @@ def gathered(clips: Sequence[Clip], waves: DecodedAudio, backgrounds: Sequence[B
     cries: dict[str, list[Piece]] = defaultdict(list)
     for clip in clips:
         text = f"{clip.path.removeprefix(clip.folder)} {clip.detail}".lower()
-        for run in stretches(clip):
+        for run in contiguous_runs(clip):
             for role, spans in groupby(run, lambda span: _role(span.label)):
                 some = list(spans)
                 start, stop = (round(at * SAMPLE_RATE) for at in (some[0].start, some[-1].end))

@@ -15,7 +15,7 @@ from trainer.data.dataset import Clip
 from trainer.data.decoded_audio import DecodedAudio
 from trainer.errors import DataError
 from trainer.networks import Front
-from trainer.windows.sampler import SHORTEST_EVENT, stretches
+from trainer.windows.sampler import SHORTEST_EVENT, contiguous_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def fixed_windows(
     window = samples / SAMPLE_RATE
     mels, targets, groups, names = [], [], [], []
     for clip in clips:
-        for run in stretches(clip):
+        for run in contiguous_runs(clip):
             for span in run:
                 if span.label not in labels or span.end - span.start < min(SHORTEST_EVENT, clip.seconds() - 0.01):
                     continue

@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from trainer.errors import DataError
-from trainer.windows.sampler import CHUNK, Batch, WindowSampler, gathered
+from trainer.windows.sampler import CHUNK, Batch, WindowSampler, concatenated
 
 
 class WindowPrefetcher:
@@ -73,7 +73,7 @@ class WindowPrefetcher:
 
     def _drawn(self, number: int) -> Batch:
         try:
-            return gathered([part.result() for part in self._ahead.pop(number)])
+            return concatenated([part.result() for part in self._ahead.pop(number)])
         except BrokenProcessPool as error:
             raise DataError(
                 "A process that draws windows was ended by the system, most likely for want of memory: fewer "

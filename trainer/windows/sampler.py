@@ -61,7 +61,7 @@ class Batch:
     lessons: npt.NDArray[np.float16]
 
 
-def stretches(clip: Clip) -> list[list[Span]]:
+def contiguous_runs(clip: Clip) -> list[list[Span]]:
     """The runs of spans that follow each other without a hole: within one, everything is known."""
     runs: list[list[Span]] = []
     for span in clip.spans:
@@ -100,9 +100,9 @@ class WindowSampler:
         self.cries = TwoLevel(labels).two_sided
         self.synthetic_shares = synthetic_shares if "background" in labels and strength != PLAIN else {}
         found: dict[str, dict[str, dict[str, list[tuple[Clip, list[Span], Span]]]]] = {}
-        kinds = kinds_of(clips)
+        kinds = sampling_strata(clips)
         for clip in clips:
-            for run in stretches(clip):
+            for run in contiguous_runs(clip):
                 for span in run:
                     if span.end - span.start >= SHORTEST_EVENT or span.end - span.start >= clip.seconds() - 0.01:
                         by_source = found.setdefault(span.label, {})
@@ -296,7 +296,7 @@ class WindowSampler:
 
     def pool(self, number: int, size: int, first: int = 0) -> Batch:
         """So many windows of one epoch number, drawn here and now; features in half precision to save memory."""
-        return gathered([self.chunk(number, first + at, min(CHUNK, size - at)) for at in range(0, size, CHUNK)])
+        return concatenated([self.chunk(number, first + at, min(CHUNK, size - at)) for at in range(0, size, CHUNK)])
 
     def chunk(self, number: int, first: int, count: int) -> Batch:
         """Windows `first` to `first + count` of one epoch number."""
@@ -305,7 +305,7 @@ class WindowSampler:
         return Batch(mels.astype(np.float16), targets, lessons)
 
 
-def kinds_of(clips: Sequence[Clip]) -> dict[str, str]:
+def sampling_strata(clips: Sequence[Clip]) -> dict[str, str]:
     """Of each clip's path what is drawn as often as the others: cats and rain of one corpus are two kinds of sound,
     however many clips each has. A folder of one group is no kind: twelve actors would outweigh all animals.
     """
@@ -335,5 +335,5 @@ def _label_shares(labels: tuple[str, ...]) -> npt.NDArray[np.float64]:
 CHUNK = 64
 
 
-def gathered(chunks: Sequence[Batch]) -> Batch:
+def concatenated(chunks: Sequence[Batch]) -> Batch:
     return Batch(*(np.concatenate([getattr(one, name) for one in chunks]) for name in Batch.__slots__))
