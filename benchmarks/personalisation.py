@@ -67,7 +67,7 @@ class Bench:
     threads: int
 
     def hear(self, waves: Sequence[tuple[Wave, str, str, str]], copies: int = 1) -> list[Heard]:
-        """DecodedAudio with path, group and label, as teaching would hear them."""
+        """Waves with path, group and label, as teaching would hear them."""
 
         def one(item: tuple[Wave, str, str, str]) -> Heard:
             wave, path, group, name = item

@@ -230,8 +230,8 @@ def fit(
 ) -> nn.Module:
     """Train and give back the averaged network. Killed at any moment and called again with `resume`, it ends with the
     very same weights (on a processor): the checkpoint holds all that the next epoch depends on, and windows depend on
-    the seed alone. kept: see `WindowPrefetcher`; origin: see `Run`. elder: a model of the same labels and front end, whose
-    answers are learnt beside them. begin_as: see `Run`.
+    the seed alone. kept: see `WindowPrefetcher`; origin: see `Run`. elder: a model of the same labels and front end,
+    whose answers are learnt beside them. begin_as: see `Run`.
     """
     world = world or World()
     # Channels last is about twice as quick for separable convolutions on a processor.

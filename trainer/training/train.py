@@ -45,9 +45,9 @@ class Request:
     augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
     to start from, or a training's checkpoint; an estimator's body is taken from it as it is. weights: of a family that
     has pretrained ones, see `Family.network`. members: networks that answer together, see `Ensemble`. kept: where drawn
-    windows lie for other families, see `WindowPrefetcher`. teacher: YAMNet's .tflite, whose word is learnt beside the labels.
-    elder: a model file, larger or several in one, whose answers are learnt as well. licence: of the model; "": as its
-    data, whose licences the card names.
+    windows lie for other families, see `WindowPrefetcher`. teacher: YAMNet's .tflite, whose word is learnt beside the
+    labels. elder: a model file, larger or several in one, whose answers are learnt as well. licence: of the model; "":
+    as its data, whose licences the card names.
     """
 
     data: Roots
