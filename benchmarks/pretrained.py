@@ -23,7 +23,7 @@ import torch
 from babymonitor.core.sound.wave import Wave
 from benchmarks.measurement import median, note, print_machine, print_table, take_turns
 from resources import synthesise
-from trainer.model_file.export import golden_wave, graph
+from trainer.model_file.export import calibrated_graph, golden_wave
 from trainer.model_file.quantise import quantised
 from trainer.networks import FAMILIES, Front
 from trainer.networks.heads import Calibration
@@ -94,7 +94,7 @@ def _exported(family: str) -> dict[float, bytes]:
     windows = {}
     for seconds in (2.0, 1.5, 1.25, 1.0):
         front = Front(known.front.features, int(seconds * _RATE_HZ), known.front.hop_frames)
-        windows[seconds] = graph(network, _LABELS, front, _PLAIN)
+        windows[seconds] = calibrated_graph(network, _LABELS, front, _PLAIN)
         note(f"Exported for windows of {seconds} s.")
     return windows
 

@@ -24,9 +24,9 @@ from onnx import compose, helper, numpy_helper
 from babymonitor.core.labels import sides_of, two_sided
 from babymonitor.core.model.classifier import Classifier, ModelCard
 from trainer.errors import DataError
-from trainer.model_file.graph_surgery import EMBEDDING, embeddings_told, heads_of
+from trainer.model_file.graph_surgery import EMBEDDING, cascade_embeddings, head_inputs
 from trainer.model_file.quantise import folded
-from trainer.model_file.sealed_file import golden_answer, graphs_of, publish
+from trainer.model_file.sealed_file import golden_answer, graphs_of, write_sealed
 from trainer.networks.graphs import IR_VERSION
 
 FAMILY = "combined"
@@ -88,7 +88,7 @@ def combine(
         licence="; ".join(dict.fromkeys(card.licence for card in cards)),
         golden={**golden, "tolerance": max(wider)} if wider else golden,
     )
-    publish(output, graph, whole)
+    write_sealed(output, graph, whole)
     return whole
 
 
@@ -103,7 +103,7 @@ def _averaged(parts: Sequence[onnx.ModelProto], card: ModelCard) -> onnx.ModelPr
     """One graph of several with the same input, their outputs averaged."""
     nodes = [node for part in parts for node in part.graph.node]
     nodes.append(helper.make_node("Mean", [part.graph.output[0].name for part in parts], ["probabilities"]))
-    told = [one for part in parts for one in embeddings_told(part.graph)]
+    told = [one for part in parts for one in cascade_embeddings(part.graph)]
     return _whole(parts, nodes, [one for part in parts for one in part.graph.initializer], card, told)
 
 
@@ -116,7 +116,7 @@ def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) 
     """
     first, *others = (part.graph for part in parts)
     alone, size = first.output[0].name, len(card.labels)
-    heads = {name: width for part in parts[1:] for name, width in heads_of(part, size).items()}
+    heads = {name: width for part in parts[1:] for name, width in head_inputs(part, size).items()}
     told = [_told(f"{EMBEDDING}{at}", width) for at, width in enumerate(heads.values())]
     weights = {
         "cascade/labels": np.array(sides_of(card.labels)[0]),
@@ -165,7 +165,7 @@ def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) 
         _node("Where", ["cascade/suspected", "cascade/either", alone], "probabilities"),
     ]
     constants = [numpy_helper.from_array(values, name) for name, values in weights.items()]
-    return _whole(parts, nodes, [*first.initializer, *constants], card, [*embeddings_told(first), *told])
+    return _whole(parts, nodes, [*first.initializer, *constants], card, [*cascade_embeddings(first), *told])
 
 
 def _node(kind: str, inputs: Sequence[str], *outputs: str, **attributes: Any) -> onnx.NodeProto:

@@ -15,12 +15,12 @@ from babymonitor.core.model.classifier import GOLDEN_TOLERANCE, ModelCard, encod
 from babymonitor.core.model.features import Mel, fit_frames, front_end
 from babymonitor.core.sound.wave import Wave
 from trainer.audio import synthetic
-from trainer.model_file.sealed_file import publish, rewrite_card
+from trainer.model_file.sealed_file import rewrite_card, write_sealed
 from trainer.networks import Front, graphs
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibrated, Calibration
 
-__all__ = ["golden_pair", "golden_wave", "graph", "publish", "rewrite_card", "write_model"]
+__all__ = ["calibrated_graph", "golden_pair", "golden_wave", "rewrite_card", "write_model", "write_sealed"]
 
 
 def golden_wave(samples: int, seed: int = 7) -> Wave:
@@ -54,7 +54,7 @@ def _ask(whole: nn.Module, mel: Mel) -> npt.NDArray[np.float32]:
     return answer
 
 
-def graph(network: nn.Module, labels: tuple[str, ...], front: Front, calibration: Calibration) -> bytes:
+def calibrated_graph(network: nn.Module, labels: tuple[str, ...], front: Front, calibration: Calibration) -> bytes:
     """The ONNX graph "features" (batch, rows, frames) → "probabilities" (batch, labels), calibrated."""
     if isinstance(network, Estimator):
         head = graphs.traced(
@@ -81,7 +81,7 @@ def write_model(
     training, metrics, licence, and calibration's description.
     """
     labels = tuple(card["labels"])
-    model = onnx.load_from_string(graph(network, labels, front, calibration))
+    model = onnx.load_from_string(calibrated_graph(network, labels, front, calibration))
     onnx.checker.check_model(model)
     calibrated = Calibrated(network, labels, calibration).eval()
     wave, answer = golden_pair(calibrated, front, cries=20 if isinstance(network, Estimator) else 1)
@@ -92,5 +92,5 @@ def write_model(
         golden={"wave": encode_golden(wave), "probabilities": answer},
         **{**card, "labels": labels, "calibration": {**card["calibration"], **calibration.to_dict()}},
     )
-    publish(path, model, whole)
+    write_sealed(path, model, whole)
     return whole

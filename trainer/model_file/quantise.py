@@ -20,7 +20,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from babymonitor.core.model.classifier import Classifier, ModelCard
 from trainer.errors import DataError
-from trainer.model_file.sealed_file import golden_answer, publish
+from trainer.model_file.sealed_file import golden_answer, write_sealed
 
 GOLDEN_TOLERANCE = 0.03
 """How far a quantised file's golden output may be off on another machine. A difference of rounding in the last bit can
@@ -46,7 +46,7 @@ def quantise_model(source: Path, output: Path) -> ModelCard:
         golden={**card.golden, "probabilities": golden_answer(model, card), "tolerance": GOLDEN_TOLERANCE},
         training={**card.training, "quantised": "matrix products and 1-D convolutions in 8 bits"},
     )
-    publish(output, model, told)
+    write_sealed(output, model, told)
     return told
 
 

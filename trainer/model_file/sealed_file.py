@@ -31,7 +31,7 @@ def golden_answer(model: onnx.ModelProto, card: ModelCard) -> list[float]:
     return [float(share) for share in answer[0]]
 
 
-def publish(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:
+def write_sealed(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:
     """Write a graph with its card, sealed: to a temporary that has to open and to reproduce its golden pair, then
     replace. A bad export never gets its name.
     """
@@ -50,5 +50,5 @@ def publish(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:
 def rewrite_card(path: Path, **changes: Any) -> ModelCard:
     """Put other words into a model's card (figures measured later, say), the network left as it is."""
     card = replace(Classifier(path).card, **changes)
-    publish(path, onnx.load_from_string(path.read_bytes()), card)
+    write_sealed(path, onnx.load_from_string(path.read_bytes()), card)
     return card

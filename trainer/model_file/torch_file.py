@@ -40,7 +40,7 @@ _MADE_BY_EXPORT = ("features", "window_frames", "hop_frames", "golden")
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedNetwork:
     """A network brought back, with what the file says of it."""
 
     network: Network
@@ -80,7 +80,7 @@ def save(path: Path, network: Network, family: str, card: ModelCard) -> None:
         partial.unlink(missing_ok=True)
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path) -> LoadedNetwork:
     """Read what `save` wrote; DataError in one sentence for anything else."""
     values = _read(path)
     if not isinstance(values, dict) or values.get("format") != FORMAT:
@@ -93,7 +93,7 @@ def load(path: Path) -> Loaded:
         front = Front(card.features, card.window_frames, card.hop_frames)
         network = _built(family, card.labels, front, json.loads(values["config"]))
         network.load_state_dict(values["state_dict"])
-        loaded = Loaded(network.eval(), family, card)
+        loaded = LoadedNetwork(network.eval(), family, card)
         loaded.calibration  # noqa: B018 # whether the card has one
     except (ModelError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{path} is not whole: its parts do not make a network of the family {family.name}.") from error
@@ -135,7 +135,7 @@ def export(source: Path, format: str, output: Path, int8: bool = False) -> None:
     if format == "pt":
         if int8:
             raise DataError("A .pt file is not quantised: --int8 is for --format onnx.")
-        loaded = load(source) if _is_torch(source) else beside(source)
+        loaded = load(source) if _is_torch(source) else load_beside(source)
         save(output, loaded.network, loaded.family.name, loaded.card)
         return
     if _is_torch(source):
@@ -162,7 +162,7 @@ def export(source: Path, format: str, output: Path, int8: bool = False) -> None:
         raise DataError(f"{source} is an .onnx file already; with --int8 it becomes a smaller and quicker one.")
 
 
-def beside(model: Path) -> Loaded:
+def load_beside(model: Path) -> LoadedNetwork:
     """The network that a model file was made of, from the .pt or the checkpoint that lies beside it."""
     card = Classifier(model).card
     if is_fitted(card.family, card.training):
@@ -180,13 +180,13 @@ def beside(model: Path) -> Loaded:
         )
     # The model file's card may have been told more since: figures on test groups, the operating curve.
     training = {name: value for name, value in card.training.items() if name != "quantised"}
-    loaded = Loaded(loaded.network, loaded.family, replace(card, training=training))
+    loaded = LoadedNetwork(loaded.network, loaded.family, replace(card, training=training))
     if not _reproduces_golden(loaded):
         raise DataError(f"What lies beside {model} is of another network: it does not reproduce its golden output.")
     return loaded
 
 
-def take_over(path: Path, network: nn.Module, labels: tuple[str, ...]) -> None:
+def initialise_weights(path: Path, network: nn.Module, labels: tuple[str, ...]) -> None:
     """Begin from a trained model of the same family, .pt or .onnx: its weights by name, the head too where the labels
     are the same. DataError where they do not fit, and for a graph that does not carry them by name (estimators,
     quantised files, some recurrent layers) and has no .pt beside it.
@@ -200,7 +200,7 @@ def take_over(path: Path, network: nn.Module, labels: tuple[str, ...]) -> None:
     }
     lacking = [name for name, tensor in wanted.items() if stored.get(name, tensor[None]).shape != tensor.shape]
     if lacking and path.suffix != ".pt" and path.with_suffix(".pt").is_file():
-        take_over(path.with_suffix(".pt"), network, labels)
+        initialise_weights(path.with_suffix(".pt"), network, labels)
         return
     if lacking and stored and all(name.startswith(_UNNAMED) for name in stored):
         twin = path.with_suffix(".pt").name
@@ -225,7 +225,7 @@ def _weights(path: Path) -> tuple[tuple[str, ...], dict[str, torch.Tensor]]:
     }
 
 
-def _of_checkpoint(path: Path, card: ModelCard) -> Loaded | None:
+def _of_checkpoint(path: Path, card: ModelCard) -> LoadedNetwork | None:
     family = FAMILIES.get(card.family)
     values = _read(path)
     if family is None or not isinstance(values, dict):
@@ -237,10 +237,10 @@ def _of_checkpoint(path: Path, card: ModelCard) -> Loaded | None:
         learner.load_state_dict(state)
     except (RuntimeError, TypeError):
         return None
-    return Loaded(network.eval(), family, card)
+    return LoadedNetwork(network.eval(), family, card)
 
 
-def _reproduces_golden(loaded: Loaded) -> bool:
+def _reproduces_golden(loaded: LoadedNetwork) -> bool:
     card = loaded.card
     if loaded.network.head.out_features != len(card.labels):
         return False

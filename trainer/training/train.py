@@ -237,7 +237,7 @@ def _trained(
         begun = network.body if isinstance(network, Estimator) else network
         if begun is None:
             raise DataError(f"The family {family.name} is fitted at once: there is nothing to begin from.")
-        torch_file.take_over(request.begin_from, begun, labels)
+        torch_file.initialise_weights(request.begin_from, begun, labels)
     if isinstance(network, Estimator):
         if whole is not None:
             raise DataError(f"The family {family.name} is fitted at once: no checkpoint is of it.")

@@ -143,7 +143,7 @@ def test_a_folded_model_file_says_why_it_is_no_beginning(tmp_path: Path, monkeyp
     monkeypatch.setattr(torch_file, "_weights", lambda path: (("rain", "wind"), folded))
     network = FAMILIES["cnn_tiny"].network(("rain", "wind"))
     with pytest.raises(DataError, match="does not carry its weights by name"):
-        torch_file.take_over(tmp_path / "old.onnx", network, ("rain", "wind"))
+        torch_file.initialise_weights(tmp_path / "old.onnx", network, ("rain", "wind"))
 
 
 def test_what_is_fitted_is_neither_quantised_nor_a_pt(

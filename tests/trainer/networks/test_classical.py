@@ -15,7 +15,7 @@ from babymonitor.core.model.classifier import GOLDEN_TOLERANCE, Classifier, deco
 from babymonitor.core.model.features import front_end
 from trainer.audio import synthetic
 from trainer.errors import DataError
-from trainer.model_file.export import golden_pair, golden_wave, graph, write_model
+from trainer.model_file.export import calibrated_graph, golden_pair, golden_wave, write_model
 from trainer.networks import FAMILIES
 from trainer.networks.classical import Estimator, Machine, XGBoost
 from trainer.networks.heads import Calibrated, Calibration
@@ -88,7 +88,7 @@ def test_graph_answers_as_the_estimator_does(fitted: dict[tuple[str, int], Estim
     assert np.allclose(expected.sum(1), 1, atol=1e-5)
     if name in STATISTICAL:
         assert (expected.argmax(1) == truth).mean() > 0.8
-    session = onnxruntime.InferenceSession(graph(estimator, estimator.labels, estimator.front, calibration))
+    session = onnxruntime.InferenceSession(calibrated_graph(estimator, estimator.labels, estimator.front, calibration))
     for size in (1, 3, len(windows)):
         (actual,) = session.run(None, {"features": windows[:size]})
         assert actual.shape == (size, count)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from babymonitor.core.model.features import fit_frames, front_end
 from trainer.audio import synthetic
-from trainer.model_file.export import graph
+from trainer.model_file.export import calibrated_graph
 from trainer.networks import FAMILIES, Family, classical
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel
 from trainer.networks.network import Network
@@ -172,7 +172,9 @@ def test_exported_it_answers_the_same_for_any_batch(learnt: Learnt) -> None:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(
-        graph(learnt.network, LABELS, learnt.family.front, Calibration()), options, providers=["CPUExecutionProvider"]
+        calibrated_graph(learnt.network, LABELS, learnt.family.front, Calibration()),
+        options,
+        providers=["CPUExecutionProvider"],
     )
     for count in (1, 4):
         (actual,) = session.run(["probabilities"], {"features": features[:count].numpy()})
