@@ -27,7 +27,7 @@ from trainer.model_file.quantise import quantise_model
 from trainer.networks import FAMILIES, Family, Front
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibrated, Calibration
-from trainer.networks.network import Network, Taught
+from trainer.networks.network import DistillationNetwork, Network
 
 FORMAT = "babymonitor-network-1"
 
@@ -232,7 +232,7 @@ def _of_checkpoint(path: Path, card: ModelCard) -> LoadedNetwork | None:
         return None
     state = values.get("best") or values.get("averaged") or {}
     network = _built(family, card.labels, Front(card.features, card.window_frames, card.hop_frames), {})
-    learner = Taught(network, CLASSES) if "lesson.weight" in state else network
+    learner = DistillationNetwork(network, CLASSES) if "lesson.weight" in state else network
     try:
         learner.load_state_dict(state)
     except (RuntimeError, TypeError):

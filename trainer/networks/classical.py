@@ -135,7 +135,7 @@ def _balanced(labels: Labels, weights: Weights | None) -> Weights:
     return given * len(labels) / (np.count_nonzero(sums) * sums[labels])
 
 
-class Machine(Estimator):
+class SupportVectorMachine(Estimator):
     """Support vector machine with a Gaussian kernel, one label against another, each label's margins averaged.
 
     The average margin is smooth where a count of won duels would jump. Once fitted it is two products of matrices, so
@@ -230,7 +230,7 @@ def _margins(machine: Any, labels: int) -> tuple[npt.NDArray[np.float64], npt.ND
     return coefficients / (labels - 1), intercepts / (labels - 1)
 
 
-class Trees(Estimator):
+class TreeEstimator(Estimator):
     """Anything of scikit-learn's kind that tells probabilities from vectors by trees."""
 
     model: Any
@@ -293,8 +293,8 @@ def _logarithm(probabilities: Tensor) -> Tensor:
     return probabilities.clamp(min=_FLOOR).log()
 
 
-class Forest(Trees):
-    """Random forest: Breiman, L. (2001), Machine Learning 45. Importance is impurity."""
+class Forest(TreeEstimator):
+    """Random forest: Breiman, L. (2001), SupportVectorMachine Learning 45. Importance is impurity."""
 
     def new(self, seed: int) -> Any:
         from sklearn.ensemble import RandomForestClassifier
@@ -306,7 +306,7 @@ class Forest(Trees):
         )
 
 
-class Boosting(Trees):
+class GradientBoosting(TreeEstimator):
     """Stochastic gradient boosting: Friedman, J. (2002), Computational Statistics 38. Importance is impurity.
 
     scikit-learn's older kind, not the one on histograms, which no converter writes exactly. Half of the vectors and a
@@ -323,7 +323,7 @@ class Boosting(Trees):
         )  # fmt: skip
 
 
-class XGBoost(Trees):
+class XGBoost(TreeEstimator):
     """Regularised boosting on histograms: Chen, T. and Guestrin, C. (2016), KDD. Importance is gain."""
 
     def new(self, seed: int) -> Any:
@@ -359,7 +359,7 @@ def _body(labels: tuple[str, ...], front: Front) -> Network:
 @family(STATISTICS, needs="scikit-learn")
 def svm(labels: tuple[str, ...], front: Front) -> nn.Module:
     """Support vector machine on mean and deviation of 44 spectral quantities over 3 s."""
-    return Machine(labels, front)
+    return SupportVectorMachine(labels, front)
 
 
 @family(STATISTICS, needs="scikit-learn, skl2onnx")
@@ -371,7 +371,7 @@ def random_forest(labels: tuple[str, ...], front: Front) -> nn.Module:
 @family(STATISTICS, needs="scikit-learn, skl2onnx")
 def gradient_boosting(labels: tuple[str, ...], front: Front) -> nn.Module:
     """Gradient-boosted trees on mean and deviation of 44 spectral quantities over 3 s."""
-    return Boosting(labels, front)
+    return GradientBoosting(labels, front)
 
 
 @family(STATISTICS, needs="xgboost, onnxmltools")
@@ -383,7 +383,7 @@ def xgboost(labels: tuple[str, ...], front: Front) -> nn.Module:
 @family(_EMBEDDED.front, needs=f"scikit-learn, {_EMBEDDED.needs}", recipe=_EMBEDDED.recipe)
 def svm_embeddings(labels: tuple[str, ...], front: Front) -> nn.Module:
     """Support vector machine on the embedding of a ResNet-18 that is trained first."""
-    return Machine(labels, front, _body(labels, front))
+    return SupportVectorMachine(labels, front, _body(labels, front))
 
 
 @family(_EMBEDDED.front, needs=f"xgboost, onnxmltools, {_EMBEDDED.needs}", recipe=_EMBEDDED.recipe)

@@ -9,7 +9,7 @@ from trainer.networks.network import LevelNormalised, Network
 from trainer.networks.registry import DEFAULT, SPEECH, Front, family
 
 
-class Separable(nn.Module):
+class SeparableBlock(nn.Module):
     """Depthwise 3 x 3, then pointwise, each with batch norm; a shortcut where the shape stays."""
 
     def __init__(self, inputs: int, outputs: int, stride: tuple[int, int] = (1, 1)) -> None:
@@ -42,13 +42,13 @@ class CnnTiny(Network):
         self.normalise = LevelNormalised()
         self.stem = nn.Sequential(nn.Conv2d(2, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
         self.blocks = nn.Sequential(
-            Separable(stem, first),
-            Separable(first, second, (2, 2)),
-            Separable(second, second),
-            Separable(second, third, (2, 2)),
-            Separable(third, third),
-            Separable(third, fourth, (2, 1)),
-            Separable(fourth, fourth),
+            SeparableBlock(stem, first),
+            SeparableBlock(first, second, (2, 2)),
+            SeparableBlock(second, second),
+            SeparableBlock(second, third, (2, 2)),
+            SeparableBlock(third, third),
+            SeparableBlock(third, fourth, (2, 1)),
+            SeparableBlock(fourth, fourth),
         )
         rows = front.features.n_mels
         for _ in range(4):

@@ -24,7 +24,7 @@ class SqueezeExcite(nn.Module):
         return out
 
 
-class Inverted(nn.Module):
+class InvertedResidual(nn.Module):
     """Widen, convolve each channel by itself, weigh, narrow; a shortcut between the narrow ends."""
 
     def __init__(
@@ -63,17 +63,17 @@ class MobileNetV3(Network):
         self.normalise = LevelNormalised()
         self.stem = nn.Sequential(nn.Conv2d(2, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.Hardswish())
         self.blocks = nn.Sequential(
-            Inverted(16, 16, 16, 3, 1, True, False),
-            Inverted(16, 72, 24, 3, 2, False, False),
-            Inverted(24, 88, 24, 3, 1, False, False),
-            Inverted(24, 96, 40, 5, 2, True, True),
-            Inverted(40, 240, 40, 5, 1, True, True),
-            Inverted(40, 240, 40, 5, 1, True, True),
-            Inverted(40, 120, 48, 5, 1, True, True),
-            Inverted(48, 144, 48, 5, 1, True, True),
-            Inverted(48, 288, 96, 5, 2, True, True),
-            Inverted(96, 576, 96, 5, 1, True, True),
-            Inverted(96, 576, 96, 5, 1, True, True),
+            InvertedResidual(16, 16, 16, 3, 1, True, False),
+            InvertedResidual(16, 72, 24, 3, 2, False, False),
+            InvertedResidual(24, 88, 24, 3, 1, False, False),
+            InvertedResidual(24, 96, 40, 5, 2, True, True),
+            InvertedResidual(40, 240, 40, 5, 1, True, True),
+            InvertedResidual(40, 240, 40, 5, 1, True, True),
+            InvertedResidual(40, 120, 48, 5, 1, True, True),
+            InvertedResidual(48, 144, 48, 5, 1, True, True),
+            InvertedResidual(48, 288, 96, 5, 2, True, True),
+            InvertedResidual(96, 576, 96, 5, 1, True, True),
+            InvertedResidual(96, 576, 96, 5, 1, True, True),
         )
         self.last = nn.Sequential(nn.Conv2d(96, 576, 1, bias=False), nn.BatchNorm2d(576), nn.Hardswish())
         self.widen = nn.Sequential(nn.Linear(576, 1024), nn.Hardswish())

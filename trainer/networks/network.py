@@ -40,7 +40,7 @@ class Network(nn.Module):
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": learning_rate}]
 
 
-class Taught(nn.Module):
+class DistillationNetwork(nn.Module):
     """A network for as long as it learns from a teacher: a second head on its embedding answers with the teacher's
     classes, (B, rows, frames) → logits (B, labels), (B, classes). The network alone is kept.
     """

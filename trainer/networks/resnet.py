@@ -1,4 +1,4 @@
-"""Residual networks on mel images: He, K. et al. (2016), "Deep residual learning for image recognition", CVPR."""
+"""ResidualBlock networks on mel images: He, K. et al. (2016), "Deep residual learning for image recognition", CVPR."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trainer.networks.network import LevelNormalised, Network
 from trainer.networks.registry import SPEECH, Front, family
 
 
-class Residual(nn.Module):
+class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions with batch norm and a shortcut, projected where the shape changes."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
@@ -42,12 +42,12 @@ class ResNetMel(Network):
         self.normalise = LevelNormalised()
         self.stem = nn.Sequential(nn.Conv2d(2, 16, 5, 2, 2, bias=False), nn.BatchNorm2d(16), nn.ReLU())
         self.blocks = nn.Sequential(
-            Residual(16, 16),
-            Residual(16, 16),
-            Residual(16, 32, 2),
-            Residual(32, 32),
-            Residual(32, 64, 2),
-            Residual(64, 64),
+            ResidualBlock(16, 16),
+            ResidualBlock(16, 16),
+            ResidualBlock(16, 32, 2),
+            ResidualBlock(32, 32),
+            ResidualBlock(32, 64, 2),
+            ResidualBlock(64, 64),
         )
         rows = (front.features.n_mels + 7) // 8
         self.over_frequency = nn.Sequential(

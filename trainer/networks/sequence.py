@@ -27,7 +27,7 @@ class Steps(nn.Module):
         return steps.transpose(1, 2)
 
 
-class SummedUp(nn.Module):
+class AttentivePooling(nn.Module):
     """(B, steps, width) → (B, 3 · width): the mean, the maximum, and a mean weighed by learned attention.
 
     Okabe, K. et al. (2018), "Attentive statistics pooling for deep speaker embedding", Interspeech. The state of the

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from trainer.networks.network import Network
 from trainer.networks.registry import SPEECH, Front, family
-from trainer.networks.sequence import Steps, SummedUp
+from trainer.networks.sequence import AttentivePooling, Steps
 
 
 class EncoderLayer(nn.Module):
@@ -52,7 +52,7 @@ class TransformerMel(Network):
         self.steps = Steps(front.features.n_mels, 64)
         self.position = nn.Parameter(torch.randn((front.window_frames + 1) // 2, 64) * 0.1)
         self.layers = nn.Sequential(EncoderLayer(64, 4, 0.1), EncoderLayer(64, 4, 0.1), nn.LayerNorm(64))
-        self.summed_up = SummedUp(64)
+        self.summed_up = AttentivePooling(64)
 
     def embed(self, features: Tensor) -> Tensor:
         embedding: Tensor = self.summed_up(self.layers(self.steps(features) + self.position))

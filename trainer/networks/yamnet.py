@@ -49,7 +49,7 @@ def _same(kernel: int, stride: int) -> nn.Module:
     return nn.ZeroPad2d((0, 1, 0, 1) if stride == 2 else 1)
 
 
-class Convolution(nn.Sequential):
+class ConvolutionBlock(nn.Sequential):
     """Padding, convolution, batch norm, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
@@ -73,7 +73,7 @@ class Convolution(nn.Sequential):
             norm.running_var.fill_(1.0 - _EPSILON)
 
 
-class Body(nn.Module):
+class YamnetBody(nn.Module):
     """(B, 1, 96 frames, 64 bands) → (B, 1024): a first convolution, 13 separable ones, the mean over the 3 × 2 left.
 
     depth: of so many layers; with fewer than 13 there are fewer channels, and more is left of frames and bands.
@@ -81,11 +81,11 @@ class Body(nn.Module):
 
     def __init__(self, depth: int = 14) -> None:
         super().__init__()
-        layers = {"layer1_conv": Convolution(1, 32, 3, 2)}
+        layers = {"layer1_conv": ConvolutionBlock(1, 32, 3, 2)}
         inputs = 32
         for number, (outputs, stride) in enumerate(_BLOCKS[: depth - 1], 2):
-            layers[f"layer{number}_depthwise_conv"] = Convolution(inputs, inputs, 3, stride, groups=inputs)
-            layers[f"layer{number}_pointwise_conv"] = Convolution(inputs, outputs, 1)
+            layers[f"layer{number}_depthwise_conv"] = ConvolutionBlock(inputs, inputs, 3, stride, groups=inputs)
+            layers[f"layer{number}_pointwise_conv"] = ConvolutionBlock(inputs, outputs, 1)
             inputs = outputs
         self.layers = nn.ModuleDict(layers)
         self.channels = inputs
@@ -101,13 +101,13 @@ class Body(nn.Module):
 
     def load(self, weights: Path) -> None:
         """Take published weights; DataError for a file that holds no YAMNet."""
-        found = published(weights)
+        found = published_weights(weights)
         for name, layer in self.layers.items():
-            assert isinstance(layer, Convolution)
+            assert isinstance(layer, ConvolutionBlock)
             layer.take(*found[name.replace("_", "/", 1)])
 
 
-def published(weights: Path) -> dict[str, tuple[Tensor, Tensor]]:
+def published_weights(weights: Path) -> dict[str, tuple[Tensor, Tensor]]:
     """The kernels and biases of a YAMNet in TensorFlow Lite, by layer, in torch's order of axes.
 
     Keys: ``"layer1/conv"``, ``"layer2/depthwise_conv"``, ``"layer2/pointwise_conv"`` … ``"layer14/pointwise_conv"``,
@@ -199,7 +199,7 @@ class Yamnet(Network):
 
     def __init__(self, labels: int, front: Front, weights: str) -> None:
         super().__init__(EMBEDDING, labels, dropout=0.2)
-        self.body = Body()
+        self.body = YamnetBody()
         self.frozen = weights != "random"
         if self.frozen:
             self.body.load(Path(weights))
@@ -246,7 +246,7 @@ _LEVEL = 1.5
 """Natural logarithm of YAMNet's mel magnitude, root mean square over a window, for white noise of -20 dB."""
 
 
-class Heard(nn.Module):
+class YamnetMel(nn.Module):
     """(B, 64 bands, frames) of the default front end → (B, 1, frames, 64 bands) much as YAMNet's front end would give
     it, but for its frames every 10 ms: its bands by interpolation between ours, magnitude in place of power, all sound
     brought to one volume.
@@ -287,9 +287,9 @@ class TunedYamnet(Network):
     """
 
     def __init__(self, labels: int, front: Front, weights: str) -> None:
-        body = Body(TUNED_DEPTH)
+        body = YamnetBody(TUNED_DEPTH)
         super().__init__(2 * body.channels, labels, dropout=0.2)
-        self.heard = Heard(front.features, FAMILIES["yamnet"].front.features)
+        self.heard = YamnetMel(front.features, FAMILIES["yamnet"].front.features)
         self.body = body
         self.learnt = weights != "random"
         if self.learnt:

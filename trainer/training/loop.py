@@ -25,7 +25,7 @@ from trainer.evaluation.metrics import roc_area
 from trainer.labelling.yamnet_teacher import CLASSES
 from trainer.networks import Front
 from trainer.networks.heads import Calibration, TwoLevel
-from trainer.networks.network import Network, Taught
+from trainer.networks.network import DistillationNetwork, Network
 from trainer.training.batch_augment import in_noise, masked, mixed, overlaid
 from trainer.training.distributed import World
 from trainer.windows.grid import Windows
@@ -131,7 +131,7 @@ class Run:
         self.network = network
         groups = (
             network.parameter_groups(recipe.learning_rate)
-            if isinstance(network, Network | Taught)
+            if isinstance(network, Network | DistillationNetwork)
             else [{"params": list(network.parameters()), "lr": recipe.learning_rate}]
         )
         self.optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
@@ -240,7 +240,7 @@ def fit(
     if maker.teacher:
         if not isinstance(network, Network):
             raise DataError("This family has no embedding that a teacher's word could be learnt on.")
-        learner = Taught(network, CLASSES).to(world.device)
+        learner = DistillationNetwork(network, CLASSES).to(world.device)
     two_level = TwoLevel(labels).to(world.device)
     spec = maker.front.features
     windows = recipe.epoch_windows or windows_of(maker.clips, maker.front)
@@ -327,7 +327,7 @@ def fit(
 
 def _kept(learner: nn.Module) -> nn.Module:
     """The network that is kept: what only listened to the teacher goes."""
-    return learner.network if isinstance(learner, Taught) else learner
+    return learner.network if isinstance(learner, DistillationNetwork) else learner
 
 
 def lesson_loss(logits: Tensor, lessons: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from trainer.audio import synthetic
 from trainer.errors import DataError
 from trainer.model_file.export import calibrated_graph, golden_pair, golden_wave, write_model
 from trainer.networks import FAMILIES
-from trainer.networks.classical import Estimator, Machine, XGBoost
+from trainer.networks.classical import Estimator, SupportVectorMachine, XGBoost
 from trainer.networks.heads import Calibrated, Calibration
 from trainer.networks.network import Network
 
@@ -39,7 +39,7 @@ def with_small_body(name: str, labels: tuple[str, ...]) -> Estimator:
     torch.manual_seed(0)
     front, body = FAMILIES[name].front, FAMILIES["resnet_mel"].network(labels)
     assert isinstance(body, Network)
-    return (Machine if name == "svm_embeddings" else XGBoost)(labels, front, body)
+    return (SupportVectorMachine if name == "svm_embeddings" else XGBoost)(labels, front, body)
 
 
 def windows_of(estimator: Estimator, count: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.intp]]:
@@ -173,7 +173,7 @@ def test_machine_in_torch_is_the_one_of_scikit_learn(labels: tuple[str, ...]) ->
     truth = np.arange(150) % len(labels)
     vectors = (rng.normal(0, 1, (150, 88)) + 0.3 * rng.normal(0, 1, (len(labels), 88))[truth]).astype(np.float32)
     estimator = fresh("svm", labels)
-    assert isinstance(estimator, Machine)
+    assert isinstance(estimator, SupportVectorMachine)
     estimator.fit(vectors, truth, None, seed=1)
     scaled = (torch.from_numpy(vectors) - estimator.centre) / estimator.spread
     own = SVC(C=4.0, gamma=estimator.width, class_weight="balanced", decision_function_shape="ovo")

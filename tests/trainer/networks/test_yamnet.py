@@ -22,7 +22,7 @@ from trainer.data.split import Division
 from trainer.errors import DataError
 from trainer.networks import FAMILIES
 from trainer.networks.heads import TwoLevel
-from trainer.networks.yamnet import TUNED_FRAMES, Convolution, TunedYamnet, Yamnet, published
+from trainer.networks.yamnet import TUNED_FRAMES, ConvolutionBlock, TunedYamnet, Yamnet, published_weights
 from trainer.training.loop import Recipe
 from trainer.training.train import Request, train
 
@@ -85,7 +85,7 @@ def test_as_many_numbers_as_published() -> None:
 
 def test_padding_is_tensorflows() -> None:
     """Stride 2 on an even size: the first output sees inputs 0 to 2, and the zero is behind the last."""
-    layer = Convolution(1, 1, 3, 2).eval()
+    layer = ConvolutionBlock(1, 1, 3, 2).eval()
     kernel = torch.zeros(1, 1, 3, 3)
     kernel[0, 0, 0, 0] = 1.0
     layer.take(kernel, torch.tensor([0.5]))
@@ -232,7 +232,7 @@ def test_body_says_what_the_published_file_says(weights: Path, measured: Callabl
         for tensor in interpreter.get_tensor_details()
     }
     network = fresh(str(weights)).eval()
-    kernel, bias = published(weights)["dense"]
+    kernel, bias = published_weights(weights)["dense"]
     exact, rounded, sounds = [], [], heard()
     assert len(sounds) >= 12
     for name, wave in sounds.items():
