@@ -27,7 +27,7 @@ _MARK = ".unfinished"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class FileNameFacts:
     """What the name of one file says.
 
     recording: two files of one corpus with the same value are copies of each other. licence: where it is not the
@@ -41,7 +41,7 @@ class Heard:
     licence: str = ""
 
 
-Parse = Callable[[Path], Heard | None]
+Parse = Callable[[Path], FileNameFacts | None]
 """Path within the corpus → what its name says, None where it is not a name of that corpus."""
 
 
@@ -56,7 +56,7 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ManifestRow:
     """A line of the manifest.
 
     use: all corpora here allow research, so all may be trained on. Whether the model may be passed on is for the
@@ -73,10 +73,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """What became of an import. copies: files that were there twice. misfits: files whose names say nothing."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ManifestRow, ...]
     copies: int
     misfits: tuple[str, ...]
 
@@ -94,7 +94,7 @@ class Imported:
         return dict(Counter(row.label for row in self.rows).most_common())
 
 
-def import_corpus(name: str, source: Path, target: Path, notice: Notice, keep_classes: bool = False) -> Imported:
+def import_corpus(name: str, source: Path, target: Path, notice: Notice, keep_classes: bool = False) -> ImportResult:
     """Make the data set `target` of the corpus under `source`: all of it, or nothing.
 
     It is built beside its place and moved there when it is whole. notice: told of each file that is left out, in a
@@ -121,10 +121,10 @@ def import_corpus(name: str, source: Path, target: Path, notice: Notice, keep_cl
     return found
 
 
-def _read_names(name: str, source: Path, keep_classes: bool) -> Imported:
+def _read_names(name: str, source: Path, keep_classes: bool) -> ImportResult:
     corpus = CORPORA[name]
     parse = corpus.parser(source, keep_classes)
-    rows: list[Row] = []
+    rows: list[ManifestRow] = []
     misfits: list[str] = []
     seen: set[str] = set()
     copies = 0
@@ -141,12 +141,12 @@ def _read_names(name: str, source: Path, keep_classes: bool) -> Imported:
         else:
             seen.add(heard.recording)
             licence = heard.licence or corpus.licence
-            rows.append(Row(path.as_posix(), canonical(heard.label), heard.group, name, heard.detail, licence))
+            rows.append(ManifestRow(path.as_posix(), canonical(heard.label), heard.group, name, heard.detail, licence))
     if not paths:
         raise DataError(f"{source} holds no sound file.")
     if not rows:
         raise DataError(f"No sound file in {source} is named as in {name}, such as {corpus.example}.")
-    return Imported(tuple(rows), copies, tuple(misfits))
+    return ImportResult(tuple(rows), copies, tuple(misfits))
 
 
 def _is_hidden(path: Path) -> bool:
@@ -154,7 +154,7 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
-def _build(rows: tuple[Row, ...], source: Path, target: Path) -> None:
+def _build(rows: tuple[ManifestRow, ...], source: Path, target: Path) -> None:
     from tqdm import tqdm
 
     target = Path(os.path.abspath(target))
@@ -171,7 +171,7 @@ def _build(rows: tuple[Row, ...], source: Path, target: Path) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             _link_or_copy(source / row.path, file)
         with (part / "manifest.csv").open("w", newline="", encoding="utf-8") as manifest:
-            writer = csv.DictWriter(manifest, [field.name for field in fields(Row)])
+            writer = csv.DictWriter(manifest, [field.name for field in fields(ManifestRow)])
             writer.writeheader()
             writer.writerows(asdict(row) for row in rows)
         (part / _MARK).unlink()
@@ -201,7 +201,7 @@ _RAVDESS = re.compile(r"0[13]-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1
 _RAVDESS_EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 
 
-def _ravdess(path: Path) -> Heard | None:
+def _ravdess(path: Path) -> FileNameFacts | None:
     """`modality-channel-emotion-intensity-statement-repetition-actor`, two digits each.
 
     Modality 02 is video without sound; 01 is the film of a take that 03 holds as sound alone, so both are one
@@ -219,7 +219,7 @@ def _ravdess(path: Path) -> Heard | None:
         "repetition": repetition,
         "sex": "m" if int(actor) % 2 else "f",
     }
-    return Heard(_RAVDESS_EMOTIONS[int(emotion) - 1], f"rav-{actor}", stem[3:], _written(detail))
+    return FileNameFacts(_RAVDESS_EMOTIONS[int(emotion) - 1], f"rav-{actor}", stem[3:], _written(detail))
 
 
 _CREMAD = re.compile(
@@ -236,7 +236,7 @@ _CREMAD_EMOTIONS = {
 }
 
 
-def _cremad(path: Path) -> Heard | None:
+def _cremad(path: Path) -> FileNameFacts | None:
     """`actor_sentence_emotion_level`, actors 1001 to 1091; one published file (1040_ITH_SAD_X) lacks an X."""
     stem = _stem(path)
     match = _CREMAD.fullmatch(stem)
@@ -244,14 +244,14 @@ def _cremad(path: Path) -> Heard | None:
         return None
     actor, sentence, emotion, level = match.groups()
     detail = {"sentence": sentence, "level": level.ljust(2, "X")}
-    return Heard(_CREMAD_EMOTIONS[emotion], f"cremad-{actor}", stem, _written(detail))
+    return FileNameFacts(_CREMAD_EMOTIONS[emotion], f"cremad-{actor}", stem, _written(detail))
 
 
 _TESS = re.compile(r"(OA|YA)F?_([a-z'-]+)_(angry|disgust|fear|happy|neutral|ps|pleasant_surprised?|sad)", re.IGNORECASE)
 _TESS_AGES = {"OA": 64, "YA": 26}
 
 
-def _tess(path: Path) -> Heard | None:
+def _tess(path: Path) -> FileNameFacts | None:
     """`speaker_word_emotion`: OAF is the older, YAF the younger actress; "ps" is pleasant surprise.
 
     One published file (OA_bite_neutral) lacks the F. The best-known archive holds everything twice.
@@ -262,7 +262,7 @@ def _tess(path: Path) -> Heard | None:
         return None
     speaker = match[1].upper()
     detail = {"word": match[2].lower(), "age_years": str(_TESS_AGES[speaker]), "sex": "f"}
-    return Heard(match[3], f"tess-{speaker}F", stem.lower(), _written(detail))
+    return FileNameFacts(match[3], f"tess-{speaker}F", stem.lower(), _written(detail))
 
 
 _EMODB = re.compile(r"(03|08|09|1[0-6])([ab]\d\d)([WLEAFTN])([a-z]?)")
@@ -278,7 +278,7 @@ _EMODB_EMOTIONS = {
 _EMODB_MEN = frozenset({"03", "10", "11", "12", "15"})
 
 
-def _emodb(path: Path) -> Heard | None:
+def _emodb(path: Path) -> FileNameFacts | None:
     """`SpeakerTextEmotionVersion`, as in 03a01Fa; the letter of the emotion is that of its German name."""
     stem = _stem(path)
     match = _EMODB.fullmatch(stem)
@@ -286,7 +286,7 @@ def _emodb(path: Path) -> Heard | None:
         return None
     speaker, text, emotion, version = match.groups()
     detail = {"text": text, "version": version, "sex": "m" if speaker in _EMODB_MEN else "f"}
-    return Heard(_EMODB_EMOTIONS[emotion], f"emo-{speaker}", stem, _written(detail))
+    return FileNameFacts(_EMODB_EMOTIONS[emotion], f"emo-{speaker}", stem, _written(detail))
 
 
 _UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -299,7 +299,7 @@ _DONATEACRY_FOLDERS = frozenset(
 )
 
 
-def _donateacry(path: Path) -> Heard | None:
+def _donateacry(path: Path) -> FileNameFacts | None:
     """`installation-timestamp-version-sex-age-reason`, as uploaded or in the cleaned layout of one folder per reason.
 
     There the folder decides: whoever cleaned the corpus sorted by it, and did not change the names. The reason is what
@@ -314,7 +314,7 @@ def _donateacry(path: Path) -> Heard | None:
     folder = path.parent.name.lower().replace(" ", "_")
     label = folder if folder in _DONATEACRY_FOLDERS else reason
     detail = {"reason": reason, "age": age, "sex": sex, "version": version}
-    return Heard(label, f"don-{installation.lower()}", stem.lower(), _written(detail))
+    return FileNameFacts(label, f"don-{installation.lower()}", stem.lower(), _written(detail))
 
 
 _ESC50 = re.compile(r"([1-5])-(\d+)-([A-Z])(?:-(\d{1,2}))?")
@@ -356,7 +356,7 @@ def _esc50(source: Path, keep_classes: bool) -> Parse:
     """
     classes = _esc50_meta(source)
 
-    def parse(path: Path) -> Heard | None:
+    def parse(path: Path) -> FileNameFacts | None:
         stem = _stem(path)
         match = _ESC50.fullmatch(stem)
         if match is None:
@@ -371,7 +371,7 @@ def _esc50(source: Path, keep_classes: bool) -> Parse:
             label = heard if heard == "crying_baby" else "background"
         detail = _written({"class": heard, "fold": fold, "take": take})
         licence = "CC BY 3.0 (ESC-10)" if heard in _ESC10_CLASSES else ""
-        return Heard(label, f"esc-{clip}", f"{fold}-{clip}-{take}", detail, licence)
+        return FileNameFacts(label, f"esc-{clip}", f"{fold}-{clip}-{take}", detail, licence)
 
     return parse
 
@@ -397,12 +397,12 @@ def _esc50_meta(source: Path) -> Mapping[str, str]:
         raise DataError(f"{path} is not the table of ESC-50: it needs the columns filename and category.") from error
 
 
-def _folders(path: Path) -> Heard | None:
+def _folders(path: Path) -> FileNameFacts | None:
     """`label/file` or `label/group/…/file`. One group may stand in several labels' folders: it is the same baby."""
     if len(path.parts) < 2:
         return None
     group = path.parts[1] if len(path.parts) > 2 else path.as_posix()
-    return Heard(path.parts[0], group, path.as_posix())
+    return FileNameFacts(path.parts[0], group, path.as_posix())
 
 
 def _written(detail: Mapping[str, str]) -> str:

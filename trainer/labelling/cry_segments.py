@@ -29,7 +29,7 @@ from trainer.data.readers import load
 from trainer.data.split import read_sides
 from trainer.errors import DataError
 from trainer.labelling.voice_pitch import held_voice
-from trainer.labelling.yamnet_teacher import SLOT, KeptTeacher, Scores, levelled
+from trainer.labelling.yamnet_teacher import SLOT, CachedTeacher, Scores, levelled
 
 # What a data set may promise: the vocabulary's words, and names that are none of its labels.
 CRY_PROMISES = {"baby_cry_candidate", *(name for name, known in LABELS.items() if known.crying)}
@@ -52,7 +52,7 @@ KEPT = [*range(82), 494]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SlotScores:
     """What the teacher says of each slot, every field (slots,). sounding: loud enough to be the event itself."""
 
     cry: Scores
@@ -71,7 +71,7 @@ class Heard:
         return (self.level_db > loud - 22) & ((self.level_db > floor + 4) | (loud - floor < 8))
 
 
-def heard(wave: Wave, views: list[Scores]) -> Heard:
+def slot_scores(wave: Wave, views: list[Scores]) -> SlotScores:
     """Lay the teacher's frames over the slots. views: scores of the same wave at several loudnesses, averaged."""
     count = min(len(view) for view in views)
     frames = np.mean([view[:count] for view in views], axis=0)
@@ -92,7 +92,7 @@ def heard(wave: Wave, views: list[Scores]) -> Heard:
     steady = np.array([np.median(_covering(cry, slot)) for slot in range(slots)], np.float32)
     padded = np.pad(wave, (0, slots * SLOT - wave.size)).reshape(slots, SLOT)
     level = 10 * np.log10((padded.astype(np.float64) ** 2).mean(axis=1) + 1e-10)
-    return Heard(cry_steady=steady, level_db=level.astype(np.float32), **over)
+    return SlotScores(cry_steady=steady, level_db=level.astype(np.float32), **over)
 
 
 def _covering(track: Scores, slot: int) -> Scores:
@@ -101,7 +101,7 @@ def _covering(track: Scores, slot: int) -> Scores:
     return track[first : max(first + 1, slot + 1)]
 
 
-def teach(sound: Heard, promised: str) -> list[str]:
+def labels_of_teacher(sound: SlotScores, promised: str) -> list[str]:
     """A label per slot ("" where it stays open) by the teacher and loudness. promised: the data set's label."""
     labels = [""] * len(sound.cry)
     sounding = sound.sounding
@@ -128,7 +128,7 @@ def teach(sound: Heard, promised: str) -> list[str]:
     return labels
 
 
-def consult(labels: list[str], sound: Heard, student: Scores) -> tuple[list[str], list[bool]]:
+def with_student(labels: list[str], sound: SlotScores, student: Scores) -> tuple[list[str], list[bool]]:
     """Settle open slots where the student is sure, and open those where teacher and student contradict each other.
 
     student: (slots, 4) of crying, happy, natural, background. → labels and whether each came from the student.
@@ -156,7 +156,7 @@ def consult(labels: list[str], sound: Heard, student: Scores) -> tuple[list[str]
     return settled, by_student
 
 
-def witness(labels: list[str], sound: Heard, held: Scores) -> tuple[list[str], list[bool]]:
+def with_pitch(labels: list[str], sound: SlotScores, held: Scores) -> tuple[list[str], list[bool]]:
     """Settle slots of a recording that promises crying by the pitch of its voice: a cry where a high voice is held and
     the teacher does not object, open where one sounds at all in what the teacher called background.
 
@@ -193,7 +193,7 @@ def student_track(classifier: Classifier, wave: Wave, slots: int) -> Scores:
     return np.stack([np.median(coarse[max(0, slot - 5) : max(1, slot - 1)], axis=0) for slot in range(slots)])
 
 
-def finer(sound: Heard, labels: list[str]) -> list[str]:
+def detailed_sounds(sound: SlotScores, labels: list[str]) -> list[str]:
     """What is heard in each labelled slot, in more words than there are labels: crying or whimper, laughing, babbling,
     and of the background speech, silence or noise.
     """
@@ -239,7 +239,7 @@ def spans(labels: list[str], sounds: list[str], length: float) -> Iterator[tuple
             yield start * SLOT / SAMPLE_RATE, end, name, sound, list(range(start, stop))
 
 
-def reason(detail: str, promised: str = "") -> str:
+def label_of_cry(detail: str, promised: str = "") -> str:
     """The label of a cry: the data set's, else what its uploader said; "sad" where that is none of ours or unknown."""
     if promised in LABELS:
         return promised
@@ -262,7 +262,7 @@ def label_corpus(
     """
     from tqdm import tqdm
 
-    teacher = KeptTeacher(yamnet, cache)
+    teacher = CachedTeacher(yamnet, cache)
     classifier = Classifier(student) if student else None
     if classifier is not None and (lacking := set(LABELS) - set(classifier.labels)):
         raise DataError(f"{student} cannot be a student: it does not know the label {min(lacking)}.")
@@ -283,16 +283,18 @@ def label_corpus(
             tqdm.write(f"Skipped {path}: {error}", file=sys.stderr)
             continue
         views = [teacher.scores(one).astype(np.float32)[:, KEPT] for one in (wave, levelled(wave))]
-        sound = heard(wave, views)
-        labels = teach(sound, promised)
+        sound = slot_scores(wave, views)
+        labels = labels_of_teacher(sound, promised)
         by_student = by_pitch = [False] * len(labels)
         if promised in CRY_PROMISES:
-            labels, by_pitch = witness(labels, sound, held_voice(wave))
+            labels, by_pitch = with_pitch(labels, sound, held_voice(wave))
             if classifier is not None and clip.group not in tested:
-                labels, by_student = consult(labels, sound, student_track(classifier, wave, len(labels)))
+                labels, by_student = with_student(labels, sound, student_track(classifier, wave, len(labels)))
         cries = "crying" in labels
-        for start, end, label, heard_as, slots in spans(labels, finer(sound, labels), wave.size / SAMPLE_RATE):
-            name = reason(clip.detail, promised) if label == "crying" else label
+        for start, end, label, heard_as, slots in spans(
+            labels, detailed_sounds(sound, labels), wave.size / SAMPLE_RATE
+        ):
+            name = label_of_cry(clip.detail, promised) if label == "crying" else label
             track = {"crying": sound.cry_steady, "happy": sound.laugh, "natural": sound.babble}.get(label)
             sure = 1.0 - float(sound.cry[slots].max()) if track is None else float(track[slots].mean())
             if promised in CRY_PROMISES and label in ("happy", "natural") and (cries or sure < LEAST_SURE):

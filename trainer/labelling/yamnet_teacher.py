@@ -50,7 +50,7 @@ class Teacher:
         self._output = self._interpreter.get_output_details()[0]["index"]
         self.identity = _identity(model)
 
-    def word(self, window: Wave) -> npt.NDArray[np.float16]:
+    def window_scores(self, window: Wave) -> npt.NDArray[np.float16]:
         """(samples,) → (521,): the highest score of each class in a window, brought to one loudness."""
         highest: npt.NDArray[np.float16] = self.scores(levelled(window), _WINDOW_HOP).max(0).astype(np.float16)
         return highest
@@ -76,7 +76,7 @@ def levelled(wave: Wave) -> Wave:
     return np.asarray(np.clip(wave * min(0.1 / (rms(wave) + 1e-6), 30.0), -1.0, 1.0), np.float32)
 
 
-class KeptTeacher:
+class CachedTeacher:
     """A teacher that is asked once about each wave: its scores, in half precision, lie in `cache` under the content of
     both. Without a cache it is asked every time. It is opened when it is first needed.
     """

@@ -149,7 +149,7 @@ class WindowSampler:
             else:
                 piece = self._piece(rng, name)
         sound, wave = self._through_the_world(rng, piece, "" if strange else name)
-        lesson = self.teacher.word(sound) if self.teacher else np.zeros(0, np.float16)
+        lesson = self.teacher.window_scores(sound) if self.teacher else np.zeros(0, np.float16)
         mel = front_end(wave, self.front.features)
         return fit_frames(mel, self.front.window_frames), target, lesson
 

@@ -18,7 +18,7 @@ from babymonitor.core.labels import LABELS, canonical
 from trainer.__main__ import main
 from trainer.data.dataset import SIDES
 from trainer.data.decoded_audio import DecodedAudio
-from trainer.data.published_corpora import CORPORA, Imported, import_corpus
+from trainer.data.published_corpora import CORPORA, ImportResult, import_corpus
 from trainer.data.readers import load
 from trainer.data.split import split
 from trainer.errors import DataError
@@ -392,7 +392,9 @@ def test_spellings_of_emotions_become_one_and_the_vocabulary_stays() -> None:
 
 
 def test_labels_of_an_import_are_read_back_as_they_were_written(tmp_path: Path) -> None:
-    done: Imported = import_corpus("esc50", make_esc50(tmp_path / "esc"), tmp_path / "set", print, keep_classes=True)
+    done: ImportResult = import_corpus(
+        "esc50", make_esc50(tmp_path / "esc"), tmp_path / "set", print, keep_classes=True
+    )
     assert {clip.path: clip.spans[0].label for clip in load(tmp_path / "set").clips} == {
         row.path: row.label for row in done.rows
     }

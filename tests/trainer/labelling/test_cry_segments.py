@@ -16,7 +16,15 @@ from trainer.data.readers import load
 from trainer.data.split import Division, split
 from trainer.labelling import cry_segments
 from trainer.labelling import yamnet_teacher as teacher_module
-from trainer.labelling.cry_segments import Heard, finer, label_corpus, reason, spans, teach, witness
+from trainer.labelling.cry_segments import (
+    SlotScores,
+    detailed_sounds,
+    label_corpus,
+    label_of_cry,
+    labels_of_teacher,
+    spans,
+    with_pitch,
+)
 from trainer.labelling.voice_pitch import held_voice
 from trainer.labelling.yamnet_teacher import CLASSES, SLOT, Scores
 
@@ -79,17 +87,17 @@ def test_a_plain_folder_of_cries_is_listened_to(tmp_path: Path, teacher: Path) -
 
 
 def test_the_data_sets_word_goes_before_the_uploaders() -> None:
-    assert reason("reason=hu", "baby_cry_candidate") == "hungry"
-    assert reason("reason=hu", "pain") == "pain"
-    assert reason("", "baby_cry_candidate") == "sad"
+    assert label_of_cry("reason=hu", "baby_cry_candidate") == "hungry"
+    assert label_of_cry("reason=hu", "pain") == "pain"
+    assert label_of_cry("", "baby_cry_candidate") == "sad"
 
 
-def said(**tracks: list[float]) -> Heard:
+def said(**tracks: list[float]) -> SlotScores:
     """What a teacher said, slot by slot; all of it equally loud."""
     length = len(next(iter(tracks.values())))
     names = ("cry", "cry_steady", "whimper", "laugh", "babble", "speech", "silence")
     given = {name: np.array(tracks.get(name, [0.0] * length), np.float32) for name in names}
-    return Heard(level_db=np.full(length, -20.0, np.float32), **given)
+    return SlotScores(level_db=np.full(length, -20.0, np.float32), **given)
 
 
 def test_what_is_heard_is_told_in_finer_words_than_the_labels() -> None:
@@ -100,7 +108,7 @@ def test_what_is_heard_is_told_in_finer_words_than_the_labels() -> None:
         silence=[0, 0, 0, 0, 0, 0.9, 0],
     )
     labels = ["crying", "crying", "happy", "natural", "background", "background", "background"]
-    assert finer(sound, labels) == ["crying", "whimper", "laughing", "babbling", "speech", "silence", "noise"]
+    assert detailed_sounds(sound, labels) == ["crying", "whimper", "laughing", "babbling", "speech", "silence", "noise"]
 
 
 def voice(hertz: float, seconds: float, sway: float = 0.02) -> np.ndarray:
@@ -148,22 +156,25 @@ def test_the_pitch_settles_what_the_teacher_has_no_word_for() -> None:
     slots = ["", "", "background", "background", "happy"]
     held = np.array([0.6, 0.2, 0.6, 0.1, 0.9], np.float32)
     suspected = said(cry=[0.1] * 5)
-    assert witness(slots, suspected, held) == (["crying", "", "crying", "", "happy"], [True, False, True, False, False])
+    assert with_pitch(slots, suspected, held) == (
+        ["crying", "", "crying", "", "happy"],
+        [True, False, True, False, False],
+    )
     # It is no cry against the teacher's word, but background it is not called either.
     for against in (said(cry=[0.01] * 5), said(cry=[0.2] * 5, speech=[0.9] * 5), said(cry=[0.5] * 5, laugh=[0.6] * 5)):
-        assert witness(slots, against, held) == (["", "", "", "", "happy"], [False] * 5)
+        assert with_pitch(slots, against, held) == (["", "", "", "", "happy"], [False] * 5)
 
 
 def test_beside_a_cry_that_the_teacher_knows_a_shorter_one_is_believed_unsuspected() -> None:
     nothing = said(cry=[0.0, 0.0, 0.0])
     held = np.array([0.0, 0.4, 0.3], np.float32)
-    assert witness(["crying", "", ""], nothing, held) == (["crying", "crying", ""], [False, True, False])
-    assert witness(["background", "", ""], nothing, held) == (["background", "", ""], [False] * 3)
+    assert with_pitch(["crying", "", ""], nothing, held) == (["crying", "crying", ""], [False, True, False])
+    assert with_pitch(["background", "", ""], nothing, held) == (["background", "", ""], [False] * 3)
 
 
 def test_babble_in_a_recording_of_laughter() -> None:
     sound = said(babble=[0.8, 0.8, 0.4, 0.8], laugh=[0.1, 0.7, 0.2, 0.1], cry=[0.0, 0.0, 0.0, 0.4])
-    assert teach(sound, "happy") == ["natural", "happy", "happy", ""]
+    assert labels_of_teacher(sound, "happy") == ["natural", "happy", "happy", ""]
 
 
 class Hears:

@@ -44,7 +44,7 @@ def test_it_knows_a_cry_from_speech(yamnet: Path, shared_data: Path, tmp_path: P
     ]
 
     waves, asked = DecodedAudio(replace(whole, clips=tuple(clips)), tmp_path, codecs=False), Teacher(yamnet)
-    told = {clip.path: asked.word(waves.read(clip.path)) for clip in clips}
+    told = {clip.path: asked.window_scores(waves.read(clip.path)) for clip in clips}
     cries, talk = ([one for path, one in told.items() if path.startswith(kind)] for kind in ("esc10", "emodb"))
     assert all(one.shape == (CLASSES,) for one in told.values())
     assert np.mean([one[BABY_CRY] for one in cries]) > 0.3 > np.mean([one[BABY_CRY] for one in talk])
@@ -54,11 +54,11 @@ def test_it_knows_a_cry_from_speech(yamnet: Path, shared_data: Path, tmp_path: P
 def test_all_of_a_window_is_heard(yamnet: Path) -> None:
     """A sound at the very beginning, in the middle or at the very end of two seconds."""
     asked = Teacher(yamnet)
-    nothing = asked.word(np.zeros(32000, np.float32))
+    nothing = asked.window_scores(np.zeros(32000, np.float32))
     for at in (0, 14000, 28000):
         window = np.zeros(32000, np.float32)
         window[at : at + 4000] = synthetic.cry(np.random.default_rng(0), 4000)
-        assert np.abs(asked.word(window) - nothing).max() > 0.1
+        assert np.abs(asked.window_scores(window) - nothing).max() > 0.1
 
 
 class Overhearing:
@@ -69,7 +69,7 @@ class Overhearing:
     def __init__(self) -> None:
         self.sounds: list[Wave] = []
 
-    def word(self, window: Wave) -> np.ndarray:
+    def window_scores(self, window: Wave) -> np.ndarray:
         self.sounds.append(window)
         return np.zeros(CLASSES, np.float16)
 
