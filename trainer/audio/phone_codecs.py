@@ -53,12 +53,12 @@ def codec_copy(wave: Wave, draw: int) -> Wave:
     if not codecs or wave.size == 0:
         return wave
     try:
-        return through(wave, *codecs[draw % len(codecs)])
+        return through_codec(wave, *codecs[draw % len(codecs)])
     except (av.FFmpegError, ValueError, OSError):
         return wave
 
 
-def through(wave: Wave, container: str, encoder: str, rate: int, bits_per_second: int) -> Wave:
+def through_codec(wave: Wave, container: str, encoder: str, rate: int, bits_per_second: int) -> Wave:
     """(samples,) at 16 kHz → encoded at `rate` → decoded → (samples,) at 16 kHz, silence where the codec cut it.
 
     ValueError where the decoder ran away.

@@ -193,7 +193,7 @@ NEGATIVES["dog"] = _made_by(synthesise.dog)
 # Four banks of them: there are more throats than machines, and it is they that are taken for children.
 NEGATIVES |= {f"animal {number}": _made_by(animals.animal) for number in range(1, 5)}
 
-OF_LABEL: dict[str, dict[str, Generator]] = {
+GENERATORS_BY_LABEL: dict[str, dict[str, Generator]] = {
     "background": NEGATIVES,
     "natural": {"babble": _made_by(synthesise.babble)},
     "happy": {"laughter": _made_by(synthesise.laughter)},

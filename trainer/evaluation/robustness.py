@@ -16,7 +16,7 @@ from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.audio.augment import add, rms
-from trainer.audio.phone_codecs import through
+from trainer.audio.phone_codecs import through_codec
 from trainer.data.dataset import Clip
 from trainer.data.decoded_audio import DecodedAudio
 from trainer.evaluation.judgements import Judgements, judge
@@ -162,7 +162,7 @@ def _fitted(wave: Wave) -> Wave:
 
 
 def _mp3(bits_per_second: int) -> Alteration:
-    return lambda rng, clip, wave: through(wave, "mp3", "libmp3lame", SAMPLE_RATE, bits_per_second)
+    return lambda rng, clip, wave: through_codec(wave, "mp3", "libmp3lame", SAMPLE_RATE, bits_per_second)
 
 
 def _at_8_khz(wave: Wave) -> Wave:

@@ -126,7 +126,7 @@ def projection_of(embeddings: Floats, directions: int = DIRECTIONS, whitened: fl
 def made(body: Body) -> Rehearsal:
     """A makeshift of made noises, tones and cries, for a model without a file."""
     rng = np.random.default_rng(11)
-    makers = [maker for kinds in synthetic.OF_LABEL.values() for maker in kinds.values()] + [synthetic.cry]
+    makers = [maker for kinds in synthetic.GENERATORS_BY_LABEL.values() for maker in kinds.values()] + [synthetic.cry]
     samples = body.card.window_samples
     waves = [makers[at % len(makers)](rng, samples) for at in range(_MADE_WINDOWS)]
     given, embeddings = body(np.stack([_window(wave, body) for wave in waves]))

@@ -145,7 +145,7 @@ class WindowSampler:
         else:
             target[self.labels.index(name)] = 1.0
             if rng.random() < self.synthetic_shares.get(name, 0.0):
-                piece = self._made(rng, list(synthetic.OF_LABEL[name]), name, self.strength.codec)
+                piece = self._made(rng, list(synthetic.GENERATORS_BY_LABEL[name]), name, self.strength.codec)
             else:
                 piece = self._piece(rng, name)
         sound, wave = self._through_the_world(rng, piece, "" if strange else name)
@@ -218,7 +218,7 @@ class WindowSampler:
         coded = len(self.waves.kinds) > 1 and rng.random() < codec
         if (kind, number, coded) not in self._bank:
             own = np.random.default_rng([self.seed, 1_000_000, *kind.encode(), number])
-            made = synthetic.OF_LABEL[of][kind](own, 2 * self.window)
+            made = synthetic.GENERATORS_BY_LABEL[of][kind](own, 2 * self.window)
             self._bank[kind, number, coded] = codec_copy(made, int(own.integers(2**31))) if coded else made
         start = int(rng.integers(self.window))
         return self._bank[kind, number, coded][start : start + self.window]
