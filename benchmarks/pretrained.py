@@ -24,7 +24,7 @@ from babymonitor.core.sound.wave import Wave
 from benchmarks.measurement import median, note, print_machine, print_table, take_turns
 from resources import synthesise
 from trainer.model_file.export import calibrated_graph, golden_wave
-from trainer.model_file.quantise import quantised
+from trainer.model_file.quantise import quantise_graph
 from trainer.networks import FAMILIES, Front
 from trainer.networks.heads import Calibration
 
@@ -101,8 +101,8 @@ def _exported(family: str) -> dict[float, bytes]:
 
 def _sides(windows: Mapping[float, bytes]) -> dict[str, Side]:
     whole = windows[2.0]
-    matrices = quantised(whole, convolutions=False).SerializeToString()
-    small = {seconds: quantised(model).SerializeToString() for seconds, model in windows.items()}
+    matrices = quantise_graph(whole, convolutions=False).SerializeToString()
+    small = {seconds: quantise_graph(model).SerializeToString() for seconds, model in windows.items()}
     return {
         "floating point, nothing fused": Side(whole, fused=False),
         "fused by the session (GELU, layer norm)": Side(whole),

@@ -17,7 +17,7 @@ from trainer.audio import synthetic
 from trainer.audio.augment import add, rms
 from trainer.data.dataset import Clip
 from trainer.data.decoded_audio import DecodedAudio
-from trainer.windows.sampler import contiguous_runs
+from trainer.windows.strata import contiguous_runs
 
 _LEAD_SECONDS = 6.0
 _SHORTEST_CRY = 1.5

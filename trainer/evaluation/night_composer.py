@@ -29,7 +29,7 @@ from trainer.audio.synthetic import Generator
 from trainer.data.dataset import Clip
 from trainer.data.decoded_audio import DecodedAudio
 from trainer.errors import DataError
-from trainer.windows.sampler import contiguous_runs
+from trainer.windows.strata import contiguous_runs
 
 EPISODES_PER_HOUR = 12.0
 SNRS_DB = (20.0, 10.0, 0.0)

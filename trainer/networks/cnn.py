@@ -10,7 +10,10 @@ from trainer.networks.registry import DEFAULT, SPEECH, Front, family
 
 
 class SeparableBlock(nn.Module):
-    """Depthwise 3 x 3, then pointwise, each with batch norm; a shortcut where the shape stays."""
+    """Depthwise 3 x 3, then pointwise convolution, each with batch norm; a shortcut if the shape does not change.
+
+    Chollet, F. (2017), "Xception: deep learning with depthwise separable convolutions", CVPR.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: tuple[int, int] = (1, 1)) -> None:
         super().__init__()
@@ -31,7 +34,7 @@ class SeparableBlock(nn.Module):
 
 
 class CnnTiny(Network):
-    """Stem, separable blocks, one filter over all of the frequency axis, then mean and maximum over time.
+    """Stem, separable blocks, one filter over the full frequency axis, then mean and maximum over time.
 
     widths: channels of the stem, of the four resolutions and of the last layer.
     """
@@ -53,7 +56,7 @@ class CnnTiny(Network):
         rows = front.features.n_mels
         for _ in range(4):
             rows = (rows + 1) // 2
-        # Where on the frequency axis something is matters: a cry's pitch is not a whistle's.
+        # The position on the frequency axis matters: a cry's pitch differs from a whistle's.
         self.over_frequency = nn.Sequential(
             nn.Conv2d(fourth, fourth, (rows, 1), groups=fourth, bias=False),
             nn.BatchNorm2d(fourth),
@@ -74,7 +77,7 @@ def cnn_tiny(labels: tuple[str, ...], front: Front) -> nn.Module:
 
 
 class BaseCnn(Network):
-    """Four times convolution, batch norm, pooling and dropout: 32, 64, 128, 256; mean and maximum of the last map."""
+    """Four blocks of convolution, batch norm, pooling and dropout (32, 64, 128, 256); mean and maximum of the last."""
 
     def __init__(self, labels: int) -> None:
         super().__init__(512, labels, dropout=0.3)

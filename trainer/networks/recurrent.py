@@ -10,7 +10,7 @@ from trainer.networks.sequence import AttentivePooling, Steps
 
 
 class LstmMel(Network):
-    """Convolved steps, two bidirectional LSTM layers of 64, all of their states summed up.
+    """Convolved steps, two bidirectional LSTM layers of 64, attentive pooling of their states.
 
     Hochreiter, S. and Schmidhuber, J. (1997), "Long short-term memory", Neural Computation 9.
     """

@@ -26,7 +26,7 @@ from trainer.networks.heads import TwoLevel
 from trainer.training.loop import Recipe, fit, lesson_loss
 from trainer.training.train import Request, prepared, train
 from trainer.windows.grid import fixed_windows
-from trainer.windows.sampler import ASKED_ALONE, WindowSampler
+from trainer.windows.sampler import UNLABELLED_SHARE, WindowSampler
 
 SPEECH = 0
 
@@ -99,7 +99,7 @@ def test_it_hears_the_sound_of_the_window_before_the_world_comes_over_it(data_se
 def test_of_some_sound_the_teacher_alone_says_what_it_is(data_set: Path, tmp_path: Path) -> None:
     drawn = maker_of(data_set, tmp_path, NIGHT, Overhearing()).pool(0, 200)
     alone = (drawn.targets == 0).all(1)
-    assert alone.mean() == pytest.approx(ASKED_ALONE, abs=0.05)
+    assert alone.mean() == pytest.approx(UNLABELLED_SHARE, abs=0.05)
     assert np.allclose(drawn.targets[~alone].sum(1), 1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainer.data.dataset import Clip
-from trainer.windows.sampler import sampling_strata
+from trainer.windows.strata import sampling_strata
 
 
 def test_a_folder_of_one_speaker_is_no_kind_of_sound() -> None:
