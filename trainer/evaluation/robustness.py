@@ -44,7 +44,7 @@ class _Altered(DecodedAudio):
     """The same clips at the same places, as they sound under one condition."""
 
     def __init__(self, waves: DecodedAudio, clips: Sequence[Clip], condition: Condition, seed: int) -> None:
-        self._at = waves._at
+        self._takes = waves._takes
         self._waves, self._condition, self._seed = waves, condition, seed
         self._clips = {clip.path: clip for clip in clips}
         self._last: tuple[str, Wave] = ("", np.zeros(0, np.float32))

@@ -101,9 +101,7 @@ def load(path: Path) -> LoadedNetwork:
         loaded = LoadedNetwork(network.eval(), family, card)
         loaded.calibration  # noqa: B018 # raises if the card has none
     except (ModelError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise DataError(
-            f"{path} is incomplete: its parts do not make a network of the family {family.name}."
-        ) from error
+        raise DataError(f"{path} is not whole: its parts do not make a network of the family {family.name}.") from error
     return loaded
 
 

@@ -16,9 +16,10 @@ from made_data import SHARED_DATA, read_manifest
 
 from babymonitor.core.labels import LABELS, canonical
 from trainer.__main__ import main
+from trainer.data.corpus_import import ImportResult, import_corpus
 from trainer.data.dataset import SIDES
 from trainer.data.decoded_audio import DecodedAudio
-from trainer.data.published_corpora import CORPORA, ImportResult, import_corpus
+from trainer.data.published_corpora import CORPORA
 from trainer.data.readers import load
 from trainer.data.split import split
 from trainer.errors import DataError

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from trainer.__main__ import main
-from trainer.data.published_corpora import import_corpus
+from trainer.data.corpus_import import import_corpus
 from trainer.data.readers import load
 from trainer.data.split import Division, split
 from trainer.labelling import cry_segments
@@ -21,9 +21,9 @@ from trainer.labelling.cry_segments import (
     detailed_sounds,
     label_corpus,
     label_of_cry,
-    labels_of_teacher,
+    settle_by_pitch,
     spans,
-    with_pitch,
+    teacher_labels,
 )
 from trainer.labelling.voice_pitch import held_voice
 from trainer.labelling.yamnet_teacher import CLASSES, SLOT, Scores
@@ -156,25 +156,25 @@ def test_the_pitch_settles_what_the_teacher_has_no_word_for() -> None:
     slots = ["", "", "background", "background", "happy"]
     held = np.array([0.6, 0.2, 0.6, 0.1, 0.9], np.float32)
     suspected = said(cry=[0.1] * 5)
-    assert with_pitch(slots, suspected, held) == (
+    assert settle_by_pitch(slots, suspected, held) == (
         ["crying", "", "crying", "", "happy"],
         [True, False, True, False, False],
     )
     # It is no cry against the teacher's word, but background it is not called either.
     for against in (said(cry=[0.01] * 5), said(cry=[0.2] * 5, speech=[0.9] * 5), said(cry=[0.5] * 5, laugh=[0.6] * 5)):
-        assert with_pitch(slots, against, held) == (["", "", "", "", "happy"], [False] * 5)
+        assert settle_by_pitch(slots, against, held) == (["", "", "", "", "happy"], [False] * 5)
 
 
 def test_beside_a_cry_that_the_teacher_knows_a_shorter_one_is_believed_unsuspected() -> None:
     nothing = said(cry=[0.0, 0.0, 0.0])
     held = np.array([0.0, 0.4, 0.3], np.float32)
-    assert with_pitch(["crying", "", ""], nothing, held) == (["crying", "crying", ""], [False, True, False])
-    assert with_pitch(["background", "", ""], nothing, held) == (["background", "", ""], [False] * 3)
+    assert settle_by_pitch(["crying", "", ""], nothing, held) == (["crying", "crying", ""], [False, True, False])
+    assert settle_by_pitch(["background", "", ""], nothing, held) == (["background", "", ""], [False] * 3)
 
 
 def test_babble_in_a_recording_of_laughter() -> None:
     sound = said(babble=[0.8, 0.8, 0.4, 0.8], laugh=[0.1, 0.7, 0.2, 0.1], cry=[0.0, 0.0, 0.0, 0.4])
-    assert labels_of_teacher(sound, "happy") == ["natural", "happy", "happy", ""]
+    assert teacher_labels(sound, "happy") == ["natural", "happy", "happy", ""]
 
 
 class Hears:
