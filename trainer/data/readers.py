@@ -136,7 +136,7 @@ _METADATA = {"train": "train_metadata.json", "validation": "val_metadata.json", 
 def _from_metadata(root: Path) -> list[Clip]:
     """Read the clips that metadata files name, on the sides that the files stand for.
 
-    The files do not say who is heard: a clip is its own group unless its entry gives a `group`. Without a test file,
+    The files do not name the speakers: a clip is its own group unless its entry gives a `group`. Without a test file,
     every second group of each label moves from validation to test. None moves from training, because whoever made the
     files may have separated the speakers of training and validation, while within a file a speaker has many clips.
     Training or validation alone is not a split; `split` then makes one.

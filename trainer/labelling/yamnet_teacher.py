@@ -78,10 +78,10 @@ def levelled(wave: Wave) -> Wave:
 
 
 class CachedTeacher:
-    """A teacher that is asked only once about each wave.
+    """A teacher that scores each wave only once.
 
     Its scores are stored in `cache`, in half precision, under the content of teacher and wave. Without a cache the
-    teacher is asked every time. It is opened when it is first needed.
+    teacher scores it every time. It is opened when it is first needed.
     """
 
     def __init__(self, model: Path, cache: Path | None) -> None:

@@ -57,13 +57,11 @@ def combine(
             if getattr(card, field) != getattr(first, field):
                 raise DataError(f"{path.name} cannot be combined with {models[0].name}: their {field} differ.")
     if any(card.golden["wave"] != first.golden["wave"] for card in cards):
-        raise DataError("These model files were checked with different sounds: train or export them again.")
+        raise DataError("These model files have different golden sounds: train or export them again.")
     if suspect is not None and not two_sided(first.labels):
-        raise DataError("Only models of labels of crying, and of background, can tell when to ask another.")
+        raise DataError("Only models with labels of crying and labels of other sound can begin a cascade.")
     if suspect is not None and classifiers[0].crying(np.array(first.golden["probabilities"], np.float32)) < suspect:
-        raise DataError(
-            f"{models[0].name} does not suspect the cry by which model files are checked: name another first."
-        )
+        raise DataError(f"{models[0].name} does not suspect crying in the golden sound: name another first.")
     if bits == 8 and _any_fitted(cards):
         raise DataError("8 bits are too few for SVMs and trees: keep these in 16.")
     parts = [_prefixed(path, number, bits is not None) for number, path in enumerate(models)]
@@ -128,7 +126,7 @@ def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) 
         "cascade/last": np.array([1]),
         "cascade/zero": np.array(0, np.float32),
     }
-    asked = helper.make_graph(
+    then_branch = helper.make_graph(
         [
             *(node for part in branch for node in part.node),
             _node("Mean", [first_output, *(part.output[0].name for part in branch)], "cascade/mean"),
@@ -142,7 +140,7 @@ def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) 
         numpy_helper.from_array(np.zeros((1, width), np.float32), f"cascade/none_{index}")
         for index, width in enumerate(heads.values())
     ]
-    unasked = helper.make_graph(
+    else_branch = helper.make_graph(
         [
             _node("Identity", [first_output], "cascade/alone"),
             *(_node("Constant", [], zero.name, value=zero) for zero in zeros),
@@ -161,7 +159,7 @@ def _cascade(parts: Sequence[onnx.ModelProto], card: ModelCard, suspect: float) 
         _node("Cast", ["cascade/suspected"], "cascade/each", to=onnx.TensorProto.FLOAT),
         _node("ReduceMax", ["cascade/each"], "cascade/one", keepdims=0),
         _node("Cast", ["cascade/one"], "cascade/any", to=onnx.TensorProto.BOOL),
-        _node("If", ["cascade/any"], *either, then_branch=asked, else_branch=unasked),
+        _node("If", ["cascade/any"], *either, then_branch=then_branch, else_branch=else_branch),
         *(
             _node("Where", ["cascade/suspected", head_input, "cascade/zero"], info.name)
             for head_input, info in zip(either[1:], embeddings, strict=True)
@@ -204,7 +202,7 @@ def _checked_model(
     """Build and check a model "features" → "probabilities". Raises DataError if the parts' operator sets differ."""
     opsets = {(opset.domain, opset.version) for part in parts for opset in part.opset_import}
     if len({domain for domain, _ in opsets}) < len(opsets):
-        raise DataError("These model files were written with different versions of their operators.")
+        raise DataError("These model files use different versions of the ONNX operators.")
     features = _float_info("features", card.features.rows, card.window_frames)
     probabilities = _float_info("probabilities", len(card.labels))
     graph = helper.make_graph(nodes, "combined", [features], [probabilities], weights, value_info=embeddings)

@@ -190,7 +190,7 @@ def load_beside(model: Path) -> LoadedNetwork:
     training = {name: value for name, value in card.training.items() if name != "quantised"}
     loaded = LoadedNetwork(loaded.network, loaded.family, replace(card, training=training))
     if not _reproduces_golden(loaded):
-        raise DataError(f"What lies beside {model} is of another network: it does not reproduce its golden output.")
+        raise DataError(f"The file beside {model} is of another network: it does not reproduce its golden output.")
     return loaded
 
 

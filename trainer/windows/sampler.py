@@ -28,7 +28,7 @@ from trainer.windows.synthetic_bank import SyntheticBank
 
 BALANCES = ("sampling", "weights", "none")
 _VERSION = 4
-"""To be raised whenever the same seed comes to give other windows: stored pools are then drawn anew."""
+"""Raise this whenever the same seed gives different windows than before, so that stored pools are drawn anew."""
 SYNTHETIC_SHARES = {"background": 0.2, "natural": 0.85, "happy": 0.3}
 """How much of each label is synthetic."""
 UNLABELLED_SHARE = 0.2
@@ -38,7 +38,7 @@ _DISTORTION, _OVERLAY_SHARE = np.log((0.45, 2.6)), 0.4
 _CODED_BEDS = 0.5
 """Factor on the share of codecs for background under another sound. At 1, all background would have been coded."""
 _SPEED, _SPEED_OF_CRIES = np.log((0.9, 1.1)), np.log((0.85, 1.2))
-"""Range of the change of speed (logarithms); wider where crying is told from the rest: babies' voices differ."""
+"""Range of the change of speed (logarithms); wider if the labels include crying: babies' voices differ."""
 _WARP = np.log((0.55, 2.4))
 """The same for what is not crying: at the fastest, an adult's voice is as high as a baby's."""
 _FADE = np.linspace(0, 1, 80, dtype=np.float32)
