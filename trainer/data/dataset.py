@@ -95,10 +95,12 @@ class DataSet:
         return (*known, *sorted(names - set(known)))
 
     def side(self, side: str) -> tuple[Clip, ...]:
+        """Return the clips of one of `SIDES`."""
         return tuple(clip for clip in self.clips if clip.side == side)
 
 
 def folder_name(root: Path) -> str:
+    """Return the name by which groups and paths of a folder are prefixed."""
     return Path(os.path.abspath(root)).name  # not resolved: the person may have named a link
 
 

@@ -25,6 +25,7 @@ Roots = Path | Sequence[Path]
 
 
 def roots_of(data: Roots) -> tuple[Path, ...]:
+    """Return the folders as a tuple, also for a single one."""
     return (data,) if isinstance(data, Path) else tuple(data)
 
 

@@ -22,6 +22,7 @@ class Front:
 
     @property
     def seconds(self) -> float:
+        """Length of a window."""
         return self.features.samples(self.window_frames) / self.features.sample_rate
 
 
@@ -54,6 +55,7 @@ class Family:
 
     @property
     def about(self) -> str:
+        """First line of the builder's docstring, which `trainer families` prints."""
         return (self.build.__doc__ or "").strip().splitlines()[0]
 
     def network(self, labels: tuple[str, ...], weights: str | None = None) -> nn.Module:

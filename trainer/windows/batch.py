@@ -26,4 +26,5 @@ class Batch:
 
 
 def concatenated(batches: Sequence[Batch]) -> Batch:
+    """Join batches in order."""
     return Batch(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in Batch.__slots__))

@@ -86,6 +86,7 @@ class WindowPrefetcher:
             ) from error
 
     def close(self) -> None:
+        """End the worker processes; windows that are still being drawn are discarded."""
         if self._processes is not None:
             self._processes.shutdown(wait=True, cancel_futures=True)
 

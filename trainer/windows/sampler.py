@@ -49,7 +49,7 @@ class WindowSampler:
 
     shares: (labels,), how often each label is drawn, see `label_shares`. synthetic_shares: how much of a label is
     synthetic. strength: how often sound is altered, and how. balance: ``sampling`` draws labels by tuned shares,
-    ``weights`` draws clips as they are and weights the errors, ``none`` does neither.
+    ``weights`` draws them in their natural proportions and weights the errors instead, ``none`` does neither.
     """
 
     def __init__(
