@@ -7,10 +7,10 @@
     python3 run.py test …             set up everything, check lint, types and imports, run the tests
     python3 run.py setup [app|trainer|test]     set up only
 
-Only the standard library is used, because nothing else is there yet. Everything is installed into `.venv` beside this
-file (another place: the environment variable BABYMONITOR_VENV), from the pinned lists in requirements/. A stamp in that
-folder, written last, remembers what was installed: a second start compares it, installs nothing and hands over to the
-app at once. On Windows write `py run.py` for `python3 run.py`.
+Only the standard library is used, because nothing else is installed yet. Everything is installed into `.venv` beside
+this file (or the folder named by the environment variable BABYMONITOR_VENV), from the pinned lists in requirements/.
+A stamp in that folder, written last, records what was installed: a second start compares it, installs nothing and
+starts the app at once. On Windows write `py run.py` for `python3 run.py`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from __future__ import annotations
 import os
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 — this is for whoever has an older one
+if sys.version_info < (3, 11):  # noqa: UP036 — for people with an older Python
     sys.exit(f"Baby Monitor needs Python 3.11 or newer; this is {sys.version.split()[0]}. Nothing was changed.")
 
-# Whatever only set-up needs is imported where set-up uses it: a second start is to cost next to nothing.
+# Modules that only set-up needs are imported there, so that a second start is as fast as possible.
 import json
 from hashlib import sha256
 from pathlib import Path
@@ -38,14 +38,14 @@ PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 STAMP = VENV / "babymonitor-setup.json"
 LOG = VENV / "babymonitor-setup.log"
 
-# What each profile installs, in this order. Each list is complete in itself (it pins everything below it too) and the
-# three were resolved together, so installing a larger one after a smaller one changes no version.
+# The lists that each profile installs, in this order. Each list is complete (it pins everything below it too), and all
+# were resolved together, so that installing a larger one after a smaller one changes no version.
 PROFILES: dict[str, tuple[str, ...]] = {
     "app": ("app.txt",),
     "trainer": ("app.txt", "torch.txt", "trainer.txt"),
     "test": ("app.txt", "torch.txt", "trainer.txt", "test.txt"),
 }
-# Told to the person before each step: what it is and roughly what will be fetched.
+# Said to the person before each step: what it is, and roughly how much is downloaded.
 STEPS: dict[str, str] = {
     "app.txt": "the app's parts (about 200 MB, once)",
     "torch.txt": "PyTorch for training, the CPU build (about 200 MB, once)",
@@ -53,7 +53,7 @@ STEPS: dict[str, str] = {
     "test.txt": "what the tests need (about 50 MB, once)",
 }
 
-# Debian and Ubuntu packages by the library each one brings: whether a library loads is asked of the loader itself,
+# Debian and Ubuntu packages by the library that each one brings. Whether a library loads is asked of the loader itself,
 # which is right on every distribution and needs no package database.
 APP_LIBRARIES: dict[str, str] = {
     "libportaudio.so.2": "libportaudio2",
@@ -83,25 +83,25 @@ TEST_PROGRAMS: dict[str, str] = {
     "xdotool": "xdotool",
     "chromium": "chromium",
 }
-FONT = "fonts-dejavu-core"  # any font will do; this one is small
-# The package that lets a program which knows only ALSA (PortAudio) reach PulseAudio, and the file that proves it.
+FONT = "fonts-dejavu-core"  # any font would do; this one is small
+# The package through which a program that only knows ALSA (PortAudio) reaches PulseAudio, and the file that proves it.
 ALSA_PLUGIN = ("libasound2-plugins", "*/alsa-lib/libasound_module_pcm_pulse.so")
 
 
 class SetupError(Exception):
-    """Set-up cannot go on; the text is one or two sentences for the person."""
+    """Set-up cannot continue; the text is one or two sentences for the person."""
 
 
 # --------------------------------------------------------------------------------------------------- what is set up now
 
 
 def digest(name: str) -> str:
-    """The fingerprint of requirements/`name`, by which a changed list is noticed."""
+    """Return the hash of requirements/`name`, which shows whether the list has changed."""
     return sha256((ROOT / "requirements" / name).read_bytes()).hexdigest()
 
 
 def read_stamp() -> dict[str, Any]:
-    """What was installed completely, as `set_up` writes it; empty when nothing was.
+    """Return what `set_up` has installed completely; empty if nothing.
 
     {"installed": {list name: digest}, "system": {profile: {"needed": [packages], "missing": [packages]}}}
     """
@@ -113,15 +113,15 @@ def read_stamp() -> dict[str, Any]:
 
 
 def write_stamp(stamp: dict[str, Any]) -> None:
-    """Replace the stamp in one step, so that a kill leaves the old one or the new one."""
+    """Replace the stamp in one step, so that a kill leaves either the old or the new one."""
     part = STAMP.with_suffix(".part")
     part.write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
     os.replace(part, STAMP)
 
 
 def outdated_lists(profile: str, stamp: dict[str, Any]) -> list[str]:
-    """The requirement lists of `profile` that are not installed as they stand."""
-    if not PYTHON.exists():  # also when the Python it was made with has gone: the link points nowhere
+    """Return the requirement lists of `profile` that are not installed in their present form."""
+    if not PYTHON.exists():  # also if the Python that it was made with is gone and the link points nowhere
         return list(PROFILES[profile])
     installed = stamp.get("installed")
     if not isinstance(installed, dict):
@@ -133,12 +133,12 @@ def outdated_lists(profile: str, stamp: dict[str, Any]) -> list[str]:
 
 
 def say(text: str) -> None:
-    """One line for the person. On standard error: `watch --json` is read from standard output."""
+    """Print a line for the person, on standard error, because standard output carries `watch --json`."""
     print(text, file=sys.stderr, flush=True)
 
 
 class Step:
-    """Announces a step before it starts and its duration after it ends."""
+    """Announces a step before it starts, and its duration after it ends."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -157,7 +157,7 @@ class Step:
 
 
 def run_logged(command: list[str], **more: Any) -> bool:
-    """Run `command` with everything it prints going to the log file; whether it succeeded."""
+    """Run `command` and log everything it prints. Returns whether it succeeded."""
     import subprocess
 
     with LOG.open("a", encoding="utf-8", errors="replace") as log:
@@ -171,7 +171,7 @@ def run_logged(command: list[str], **more: Any) -> bool:
 
 
 def run_quiet(command: list[str]) -> bool:
-    """Run `command` unseen; whether it succeeded."""
+    """Run `command` without showing its output. Returns whether it succeeded."""
     import subprocess
 
     null = subprocess.DEVNULL
@@ -179,7 +179,7 @@ def run_quiet(command: list[str]) -> bool:
 
 
 def log_tail(lines: int = 12) -> str:
-    """The end of the log, indented, for an error message."""
+    """Return the end of the log, indented, for an error message."""
     try:
         text = LOG.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -191,7 +191,7 @@ def log_tail(lines: int = 12) -> str:
 
 
 def needed_system_packages(profile: str) -> list[str]:
-    """The Debian packages that `profile` asks for on Linux; by this list a new one is noticed."""
+    """Return the Debian packages that `profile` needs on Linux. The list shows whether a package has been added."""
     if not LINUX:
         return []
     tests = [*TEST_PROGRAMS.values(), ALSA_PLUGIN[0]] if profile == "test" else []
@@ -199,7 +199,7 @@ def needed_system_packages(profile: str) -> list[str]:
 
 
 def missing_system_packages(profile: str) -> list[str]:
-    """Names of the Debian packages whose library or program is not found here. Empty on macOS and Windows."""
+    """Return the Debian packages whose library or program is not found here. Empty on macOS and Windows."""
     if not LINUX:
         return []
     import ctypes
@@ -223,7 +223,7 @@ def missing_system_packages(profile: str) -> list[str]:
 
 
 def apt_prefix() -> list[str] | None:
-    """The words before `apt-get` with which it may install here without asking, or None."""
+    """Return the words before `apt-get` that let it install without a password; None if there are none."""
     import shutil
 
     if not shutil.which("apt-get"):
@@ -236,7 +236,7 @@ def apt_prefix() -> list[str] | None:
 
 
 def install_system_packages(packages: list[str]) -> bool:
-    """Install Debian packages where that may be done without a password; otherwise say how. Whether it was done."""
+    """Install Debian packages if that needs no password; otherwise say how. Returns whether it was done."""
     import shutil
 
     if not packages:
@@ -252,10 +252,10 @@ def install_system_packages(packages: list[str]) -> bool:
                 f"Qt's xcb libraries (on Debian and Ubuntu they are called: {names})."
             )
         return False
-    # `env` carries the setting through sudo, which drops the environment.
+    # `env` passes the setting through sudo, which drops the environment.
     apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]
     with Step(f"system packages: {names}"):
-        run_logged([*apt, "update"])  # when it fails, the lists at hand may still do
+        run_logged([*apt, "update"])  # if it fails, the present lists may still do
         done = run_logged([*apt, "install", "--no-install-recommends", *packages])
     if not done:
         say(f"The system packages could not be installed (log: {LOG}). To try it yourself:  apt-get install {names}")
@@ -266,7 +266,7 @@ def install_system_packages(packages: list[str]) -> bool:
 
 
 def make_venv(profile: str) -> None:
-    """Make the virtual environment for `profile`, or mend one whose making was interrupted."""
+    """Make the virtual environment for `profile`, or repair an incomplete one. Raises SetupError."""
     import importlib.util
     import subprocess
 
@@ -278,17 +278,17 @@ def make_venv(profile: str) -> None:
     if VENV.exists() and any(VENV.iterdir()) and not (VENV / "pyvenv.cfg").exists() and not is_ours(VENV):
         raise SetupError(f"{VENV} exists and is not a virtual environment of Python's. Please move it away first.")
     if importlib.util.find_spec("ensurepip") is None:
-        # Debian keeps the part of Python that makes environments in a package of its own.
+        # Debian keeps the part of Python that makes environments in a separate package.
         VENV.mkdir(parents=True, exist_ok=True)
         package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
-        # All that is missing at once, so that nobody has to type a password twice.
+        # Everything that is missing at once, so that nobody has to type a password twice.
         if not LINUX or not install_system_packages([package, *missing_system_packages(profile)]):
             raise SetupError(
                 f"Without {package} Python cannot make the folder for the app's parts. Then start this again."
             )
     say(f"Making the environment {VENV} …")
-    # A child makes it: ensurepip may have been installed a moment ago.
-    made = subprocess.run(
+    # In a child process, because ensurepip may only just have been installed.
+    process = subprocess.run(
         [sys.executable, "-m", "venv", "--clear", str(VENV)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -297,46 +297,46 @@ def make_venv(profile: str) -> None:
         errors="replace",
         check=False,
     )
-    if made.returncode != 0 or not has_pip():
-        raise SetupError(f"The environment could not be made:\n{made.stdout.strip()}")
+    if process.returncode != 0 or not has_pip():
+        raise SetupError(f"The environment could not be made:\n{process.stdout.strip()}")
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether `folder` holds nothing but files of this script (a set-up that ended before the environment was made)."""
+    """Whether `folder` holds only files of this script, as after a set-up that ended before it made the environment."""
     return all(path.name.startswith("babymonitor-setup") for path in folder.iterdir())
 
 
 def remove_half_installed() -> None:
-    """Remove packages whose installation was cut short.
+    """Remove packages whose installation was interrupted.
 
-    pip writes a package's RECORD last. A `*.dist-info` without one is of an installation that was killed; pip would
-    take it for complete and leave the package broken.
+    pip writes a package's RECORD last. A `*.dist-info` without it is left by an installation that was killed; pip would
+    consider it complete, and the package would stay broken.
     """
     import shutil
 
     for information in VENV.glob("[Ll]ib*/**/site-packages/*.dist-info"):
         if not (information / "RECORD").is_file():
             shutil.rmtree(information, ignore_errors=True)
-    for leftover in VENV.glob("[Ll]ib*/**/site-packages/~*"):  # where pip parks what it is replacing
+    for leftover in VENV.glob("[Ll]ib*/**/site-packages/~*"):  # where pip moves what it replaces
         shutil.rmtree(leftover, ignore_errors=True)
 
 
 def pip_install(*arguments: str) -> bool:
-    """`pip install` into the environment, quietly; whether it succeeded."""
+    """Run `pip install` in the environment. Returns whether it succeeded."""
     flags = ["--disable-pip-version-check", "--no-input", "--no-warn-script-location", "--progress-bar=off"]
-    # PYTHONPATH would let packages from elsewhere pass for installed.
+    # Packages in PYTHONPATH would be taken for installed ones.
     clean = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
     return run_logged([str(PYTHON), "-m", "pip", "install", *flags, *arguments], env=clean)
 
 
 def install_list(name: str) -> None:
-    """Install requirements/`name`."""
+    """Install requirements/`name`. Raises SetupError."""
     path = ROOT / "requirements" / name
     if name != "torch.txt":
         done = pip_install("-r", str(path))
     else:
-        # On Linux the ordinary index has a build with several GB of graphics-card libraries; pip finds the CPU build
-        # ("+cpu") where an index or a folder that has it is configured. Elsewhere the ordinary build is the CPU one.
+        # On Linux the default index has a build with several GB of graphics-card libraries; pip finds the CPU build
+        # ("+cpu") if an index or folder that has it is configured. Elsewhere the default build is the CPU one.
         wanted = next(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("torch=="))
         pins = ["-c", str(ROOT / "requirements" / "trainer.txt")]
         done = LINUX and pip_install(wanted, *pins)
@@ -351,8 +351,8 @@ def install_list(name: str) -> None:
         )
 
 
-class OneAtATime:
-    """Lets one set-up work on the environment while a second one waits. The system frees it should we die."""
+class SetupLock:
+    """Lets only one set-up work on the environment while another one waits. The system frees it if the process dies."""
 
     def __enter__(self) -> None:
         VENV.parent.mkdir(parents=True, exist_ok=True)
@@ -375,7 +375,7 @@ class OneAtATime:
 
 
 def write_command() -> None:
-    """Leave a `babymonitor` beside the environment's Python: the same program as `python -m babymonitor`."""
+    """Write a `babymonitor` command beside the environment's Python, the same as `python -m babymonitor`."""
     import shlex
 
     if WINDOWS:
@@ -389,15 +389,15 @@ def write_command() -> None:
 
 
 def system_is_settled(profile: str, stamp: dict[str, Any]) -> bool:
-    """Whether the system packages of `profile` were seen to, with success or without."""
-    seen = stamp.get("system", {}).get(profile)
-    return isinstance(seen, dict) and seen.get("needed") == needed_system_packages(profile)
+    """Whether the system packages of `profile` have been taken care of, successfully or not."""
+    settled = stamp.get("system", {}).get(profile)
+    return isinstance(settled, dict) and settled.get("needed") == needed_system_packages(profile)
 
 
 def set_up(profile: str) -> dict[str, Any]:
-    """Install what `profile` still lacks; the new stamp."""
-    with OneAtATime():
-        stamp = read_stamp()  # again: another set-up may just have ended
+    """Install what `profile` still lacks. Returns the new stamp."""
+    with SetupLock():
+        stamp = read_stamp()  # again, because another set-up may just have ended
         lists = outdated_lists(profile, stamp)
         if lists:
             make_venv(profile)
@@ -410,7 +410,7 @@ def set_up(profile: str) -> dict[str, Any]:
             missing = missing_system_packages(profile)
         installed = dict(stamp.get("installed", {}))
         if lists:
-            STAMP.unlink(missing_ok=True)  # while anything is being changed it is not to claim that all is whole
+            STAMP.unlink(missing_ok=True)  # while something changes, the stamp must not claim that all is installed
         for name in lists:
             with Step(STEPS[name]):
                 install_list(name)
@@ -428,11 +428,11 @@ def set_up(profile: str) -> dict[str, Any]:
 
 
 def hand_over(arguments: list[str]) -> int:
-    """Become the environment's Python running `arguments`; on Windows, wait for it and return its exit status."""
+    """Become the environment's Python running `arguments`; on Windows, wait for it. Returns the exit status."""
     environment = dict(os.environ)
-    # So that the app is found from whatever folder the person is in, and by the trainer it starts.
+    # So that the app, and the trainer that it starts, is found from any folder.
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
-    # -P keeps the person's own folder out of the import path: a file random.py there is not to break the monitor.
+    # -P keeps the current folder out of the import path: a file random.py there must not break the monitor.
     command = [str(PYTHON), "-P", *arguments]
     sys.stdout.flush()
     if not WINDOWS:
@@ -440,13 +440,13 @@ def hand_over(arguments: list[str]) -> int:
     import subprocess
 
     try:
-        return subprocess.call(command, env=environment)  # Windows' exec would give the prompt back at once
+        return subprocess.call(command, env=environment)  # Windows' exec would return to the prompt at once
     except KeyboardInterrupt:
         return 130
 
 
 def check_commands() -> Iterator[tuple[str, list[str]]]:
-    """What `run.py test` runs before pytest: a title and the words after `python`."""
+    """Yield the checks that `run.py test` runs before pytest: a title and the words after `python`."""
     yield "lint", ["-m", "ruff", "check", "."]
     yield "format", ["-m", "ruff", "format", "--check", "."]
     yield "types", ["-m", "mypy"]
@@ -454,18 +454,18 @@ def check_commands() -> Iterator[tuple[str, list[str]]]:
 
 
 def in_parallel() -> list[str]:
-    """The words with which pytest runs everything in several processes; whoever asks for less has it sooner in one."""
+    """Return pytest's options for several processes. A part of the tests is faster in a single one."""
     cores = os.cpu_count() or 1
     if cores == 1:
         return []
-    # One process more than cores: tests that listen mostly wait. The files stay in their order, because those that take
-    # longest come early in it. A process that dies ends the run: pytest-xdist would wait for its tests for ever.
+    # One process more than cores, because tests that listen mostly wait. Files keep their order: long ones come early.
+    # A process that dies ends the run, because pytest-xdist would wait for its tests forever.
     words = f"-n {min(cores, 3) + 1} --dist loadfile --no-loadscope-reorder --max-worker-restart 0"
     return words.split()
 
 
 def run_tests(arguments: list[str]) -> int:
-    """Lint, format, types and import rules, then pytest with `arguments`; non-zero when any of them failed."""
+    """Run lint, format, type and import checks, then pytest with `arguments`. Returns non-zero if anything failed."""
     import subprocess
 
     environment = dict(os.environ)
@@ -477,7 +477,7 @@ def run_tests(arguments: list[str]) -> int:
         if subprocess.call([str(PYTHON), *words], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL) != 0:
             failed.append(title)
     say("— tests")
-    # Told by pytest, right above its closing line, which others read: that one is the last.
+    # pytest prints this above its closing line, which others read and which must be the last.
     environment["BABYMONITOR_CHECKS_FAILED"] = ", ".join(failed)
     pytest = [str(PYTHON), "-m", "pytest", *(arguments or in_parallel())]
     status = subprocess.call(pytest, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
@@ -485,7 +485,7 @@ def run_tests(arguments: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Set up what the command in `arguments` needs, then run it; the exit status."""
+    """Set up what the command in `arguments` needs, then run it. Returns the exit status."""
     verb = arguments[0] if arguments else ""
     if verb in {"-h", "--help", "help"}:
         print((__doc__ or "").strip())
@@ -524,7 +524,7 @@ def main(arguments: list[str]) -> int:
 
 
 def window_libraries_load() -> bool:
-    """Whether every library that a window needs is there (PortAudio aside: without it there is still the demo)."""
+    """Whether all libraries that a window needs are installed. PortAudio does not count: without it the demo works."""
     return not set(missing_system_packages("app")) - {"libportaudio2", FONT}
 
 

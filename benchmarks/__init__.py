@@ -1,1 +1,1 @@
-"""What the project claims about speed, as commands; see README.md here."""
+"""Commands that measure what the project claims about speed; see README.md here."""

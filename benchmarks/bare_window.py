@@ -1,6 +1,6 @@
-"""The least that a window in Python can cost, as a peer of ours: `python -m benchmarks.bare_window [--plot]`.
+"""The smallest window that Python can show, for comparison: `python -m benchmarks.bare_window [--plot]`.
 
-It stays until it is ended. With --plot an empty pyqtgraph plot is in it.
+It stays open until it is ended. With --plot it contains an empty pyqtgraph plot.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m benchmarks.hour [--file FILE] [--rounds 3]
 
-Without a file an hour is composed of our own synthesised sounds: quiet, crying, speech, a dog, a white-noise machine.
-Both sides are whole processes, from the start of Python to the last line; the same FLAC is decoded by both, both print
-a JSON line a judgement. Ours also keeps the alerts, the watchdogs and the level; it judges more often than YAMNet does.
+Without a file, an hour is composed of synthesised sounds: quiet, crying, speech, a dog, white noise. Both sides
+are complete processes, from the start of Python to the last line. Both decode the same FLAC and print a JSON line per
+judgement. Ours also maintains the alerts, the watchdogs and the level, and judges more often than YAMNet does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PIECE_SECONDS = 300.0
 
 
 def compose(seconds: float, seed: int = 1) -> synthesise.Wave:
-    """A night in small, (samples,) at 16 kHz: five minutes with everything in them, as often as there is time for."""
+    """Compose a night in brief, (samples,) at 16 kHz: five minutes with every kind of sound, repeated to the length."""
     rng = np.random.default_rng(seed)
     piece = synthesise.room_tone(_PIECE_SECONDS, rng).astype(np.float32)
     parts = (
@@ -49,8 +49,8 @@ def compose(seconds: float, seed: int = 1) -> synthesise.Wave:
         (180.0, synthesise.white_noise_machine(120.0, rng)),
         (220.0, synthesise.cry(20.0, rng, arousal=0.9)),
     )
-    for at, wave in parts:
-        start = round(at * synthesise.RATE_HZ)
+    for start_seconds, wave in parts:
+        start = round(start_seconds * synthesise.RATE_HZ)
         piece[start : start + len(wave)] += wave
     return np.resize(np.clip(piece, -1.0, 1.0), round(seconds * synthesise.RATE_HZ))
 

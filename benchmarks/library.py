@@ -2,8 +2,8 @@
 
     python -m benchmarks.library [--clips 10000] [--changed 500] [--rounds 5] [--folder DIR]
 
-The clips are real FLACs of half a second, with all that is known of a clip in them. Beside each stands what the same
-would cost without a library: to walk the folders, to fetch the rows with sqlite3 alone, to move or copy the files.
+The clips are real FLACs of half a second with all their metadata. Each operation is compared with the same work without
+a library: walking the folders, fetching the rows with sqlite3 alone, moving or copying the files.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def make_files(folder: Path, count: int) -> None:
-    """The files of so many clips, and no rows."""
+    """Write the files of `count` clips, without rows."""
     rng = np.random.default_rng(1)
     for number in range(count):
         samples = rng.integers(-2000, 2000, 8000).astype(np.int16)
@@ -72,7 +72,7 @@ def _milliseconds(action: Callable[[], object], clock: Callable[[], float] = tim
 
 
 def _of_cpu(action: Callable[[], object]) -> Callable[[], float]:
-    """Of what waits for no disk: a busy machine does not make it slower."""
+    """Time the CPU of an action that does not wait for a disk, so that a busy machine does not slow it down."""
     return partial(_milliseconds, action, time.process_time)
 
 
@@ -98,22 +98,22 @@ def _measure(home: Path, count: int, changed: int, rounds: int) -> None:
     make_files(folder, count)
     rows: list[list[str]] = []
 
-    def told(name: str, ours: list[float], bare: list[float], what: str, aim: float | None = None) -> None:
-        ratio = median([one / other for one, other in zip(ours, bare, strict=True)])
+    def report(name: str, ours: list[float], bare: list[float], bare_work: str, aim: float | None = None) -> None:
+        ratio = median([own / bare_time for own, bare_time in zip(ours, bare, strict=True)])
         met = verdict(median(ours), aim) if aim else ""
-        rows.append([name, spread(ours, 1), f"{ratio:.1f} × {what} ({median(bare):.1f})", met])
+        rows.append([name, spread(ours, 1), f"{ratio:.1f} × {bare_work} ({median(bare):.1f})", met])
 
-    made = _milliseconds(partial(_open, folder))
-    rows.append([f"first opening: {count} rows made of the files", f"{made:.0f}", "", ""])
+    first_ms = _milliseconds(partial(_open, folder))
+    rows.append([f"first opening: {count} rows made of the files", f"{first_ms:.0f}", "", ""])
 
     def side(action: Callable[[], object]) -> Callable[[], float]:
         return partial(_milliseconds, action)
 
     turns = take_turns({"ours": side(partial(_open, folder)), "bare": side(partial(_walk, folder))}, rounds)
-    told("open", turns["ours"], turns["bare"], "walking the folders")
+    report("open", turns["ours"], turns["bare"], "walking the folders")
     library = Library(folder)
     turns = take_turns({"ours": _of_cpu(library.clips), "bare": _of_cpu(partial(_fetch, database))}, rounds)
-    told(f"list all {count} (CPU)", turns["ours"], turns["bare"], "fetching the rows", 300)
+    report(f"list all {count} (CPU)", turns["ours"], turns["bare"], "fetching the rows", 300)
     turns = take_turns(
         {
             "ours": _of_cpu(partial(library.clips, label="pain")),
@@ -121,13 +121,13 @@ def _measure(home: Path, count: int, changed: int, rounds: int) -> None:
         },
         rounds,
     )
-    told("one label (CPU)", turns["ours"], turns["bare"], "fetching the rows")
+    report("one label (CPU)", turns["ours"], turns["bare"], "fetching the rows")
     turns = take_turns({"ours": _of_cpu(partial(library.clips, text="note 77"))}, rounds)
     rows.append(["search in the notes (CPU)", spread(turns["ours"], 1), "", ""])
     turns = take_turns({"ours": _of_cpu(library.health)}, rounds)
     rows.append(["what there is of each label (CPU)", spread(turns["ours"], 1), "", ""])
     note("Changing …")
-    _changes(library, home, changed, rounds, told)
+    _changes(library, home, changed, rounds, report)
     note("Exporting …")
     turns = take_turns(
         {
@@ -136,7 +136,7 @@ def _measure(home: Path, count: int, changed: int, rounds: int) -> None:
         },
         max(1, rounds // 2),
     )
-    told(f"export {count} (with taking it away)", turns["ours"], turns["bare"], "copying the folder")
+    report(f"export {count} (with taking it away)", turns["ours"], turns["bare"], "copying the folder")
     rng = np.random.default_rng(2)
     added = [
         _milliseconds(partial(library.add, rng.uniform(-0.2, 0.2, 160_000).astype(np.float32), "pain", group="new"))
@@ -147,15 +147,19 @@ def _measure(home: Path, count: int, changed: int, rounds: int) -> None:
     print_table([f"{count} clips", "ms: median (least–greatest)", "beside the bare work (ms)", "aim (ms)"], rows)
 
 
-def _once(action: Callable[[], object], made: Path) -> None:
+def _once(action: Callable[[], object], output: Path) -> None:
     action()
-    shutil.rmtree(made)
+    shutil.rmtree(output)
 
 
 def _changes(
-    library: Library, home: Path, changed: int, rounds: int, told: Callable[[str, list[float], list[float], str], None]
+    library: Library,
+    home: Path,
+    changed: int,
+    rounds: int,
+    report: Callable[[str, list[float], list[float], str], None],
 ) -> None:
-    """Another label, another note, and the trash, for so many clips, each undone again; and files alike moved bare."""
+    """Relabel, annotate and delete clips, each undone again; beside moving and rewriting similar files."""
     ids = [clip.id for clip in library.clips()[:changed]]
     bare = home / "bare"
     for number in range(changed):
@@ -164,17 +168,17 @@ def _changes(
         (bare / "a" / f"{number}.flac").write_bytes(bytes(12_000))
 
     def moved() -> float:
-        def there() -> None:
+        def move() -> None:
             for number in range(changed):
                 (bare / "a" / f"{number}.flac").replace(bare / "b" / f"{number}.flac")
 
-        spent = _milliseconds(there)
+        spent = _milliseconds(move)
         for number in range(changed):
             (bare / "b" / f"{number}.flac").replace(bare / "a" / f"{number}.flac")
         return spent
 
     def rewritten() -> float:
-        def again() -> None:
+        def rewrite() -> None:
             for number in range(changed):
                 path = bare / "a" / f"{number}.flac"
                 with (bare / "new").open("wb") as file:
@@ -183,11 +187,11 @@ def _changes(
                     os.fsync(file.fileno())
                 (bare / "new").replace(path)
 
-        return _milliseconds(again)
+        return _milliseconds(rewrite)
 
-    def change(**what: str) -> float:
+    def change(**fields: str) -> float:
         before: list[LibraryClip] = []
-        spent = _milliseconds(lambda: before.extend(library.change(ids, **what)))
+        spent = _milliseconds(lambda: before.extend(library.change(ids, **fields)))
         library.restore_rows(before)
         return spent
 
@@ -201,9 +205,9 @@ def _changes(
          "moved": moved, "rewritten": rewritten},
         rounds,
     )  # fmt: skip
-    told(f"{changed} other labels", turns["label"], turns["moved"], "moving the files")
-    told(f"{changed} to the trash", turns["delete"], turns["moved"], "moving the files")
-    told(f"{changed} other notes", turns["note"], turns["rewritten"], "writing the files anew, waiting for the disk")
+    report(f"{changed} other labels", turns["label"], turns["moved"], "moving the files")
+    report(f"{changed} to the trash", turns["delete"], turns["moved"], "moving the files")
+    report(f"{changed} other notes", turns["note"], turns["rewritten"], "writing the files anew, waiting for the disk")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""The library's page with 10,000 clips: how long until it is on the screen, filtered, scrolled, labelled.
+"""The library's page with 10,000 clips: how long until it is shown, filtered, scrolled, labelled.
 
     python -m benchmarks.library_view [--clips 10000] [--rounds 5]
 
-The real window on a virtual screen (Xvfb); the clips are real FLACs. What is timed ends when the pixels on the screen
-have changed (asked of the X server), or, for scrolling, when a frame has been painted and handed to it. Wall time, and
-the CPU time of the process beside it: on a busy machine only the latter says what the work itself is.
+The real window on a virtual screen (Xvfb), with real FLACs. An operation ends when the pixels on the screen have
+changed (according to the X server) or, for scrolling, when a frame has been painted and handed to it. Wall time and the
+CPU time of the process are both measured; on a busy machine only the latter reflects the work itself.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _WHEEL_STEPS = 300
 
 @dataclass
 class Times:
-    """Of one thing, each time it was done, in milliseconds."""
+    """The times of one operation, in milliseconds, for each time it was performed."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -97,7 +97,7 @@ def _measure(rounds: int) -> None:
             app.processEvents()
 
     def timed(name: str, act: Callable[[], object]) -> None:
-        """Do it and wait until it can be seen."""
+        """Perform an operation and wait until its effect is visible."""
         settle()
         before = screen.look()
         wall, cpu = time.perf_counter(), time.process_time()
@@ -109,7 +109,7 @@ def _measure(rounds: int) -> None:
         _keep(table, name, wall, cpu)
 
     def labelled(name: str, count: int, label: str) -> None:
-        """Too little of the picture changes to be found on the screen: until it is painted."""
+        """Label clips and wait until that is painted: too few pixels change to be noticed on the screen."""
         view.table.choose([clip.id for clip in view.model.shown[:count]])
         settle()
         wall, cpu = time.perf_counter(), time.process_time()
@@ -146,7 +146,7 @@ def _measure(rounds: int) -> None:
 
 
 def _search(view: object, text: str) -> None:
-    """As typed, without the wait for the next letter."""
+    """Search for a text as if typed, without the wait for the next letter."""
     from babymonitor.ui.pages.label.library_view import LibraryView
 
     assert isinstance(view, LibraryView)
@@ -155,14 +155,14 @@ def _search(view: object, text: str) -> None:
 
 
 def _scroll(view: object, table: dict[str, Times]) -> None:
-    """By the wheel's three rows, each step painted before the next."""
+    """Scroll by the wheel's three rows; each step is painted before the next."""
     from babymonitor.ui.pages.label.library_view import LibraryView
 
     assert isinstance(view, LibraryView)
     bar, viewport = view.table.verticalScrollBar(), view.table.viewport()
     step = 3 * view.table.verticalHeader().defaultSectionSize()
     for number in range(_WHEEL_STEPS):
-        # Every few steps far away: also where nobody has been yet.
+        # Every few steps jump far away, to rows that have not been painted yet.
         bar.setValue(bar.value() + step if number % 10 else bar.maximum() * number // _WHEEL_STEPS)
         wall, cpu = time.perf_counter(), time.process_time()
         viewport.repaint()

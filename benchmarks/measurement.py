@@ -1,4 +1,4 @@
-"""Taking turns, summing up and telling: what every benchmark here does the same way."""
+"""What every benchmark does the same way: taking turns, summarising and reporting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def take_turns(sides: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Every side once a round, A B A B …: what the machine does meanwhile falls on all of them alike."""
+    """Run every side once per round, A B A B …, so that other load on the machine affects all of them equally."""
     results: dict[str, list[T]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
@@ -31,14 +31,14 @@ def take_turns(sides: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, l
 
 @dataclass(frozen=True, slots=True)
 class ChildCost:
-    """What one finished process cost: seconds of CPU (user and system), and seconds of time."""
+    """The cost of a finished process: seconds of CPU (user and system), and seconds of wall time."""
 
     cpu_seconds: float
     wall_seconds: float
 
 
 def child_cost(command: Sequence[str]) -> ChildCost:
-    """Run a command to its end, its output thrown away; RuntimeError when it fails."""
+    """Run a command to its end and discard its output. Raises RuntimeError if it fails."""
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
@@ -52,13 +52,13 @@ def child_cost(command: Sequence[str]) -> ChildCost:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a window that may want to ask first whether it is to be closed."""
+    """Kill a window, which might otherwise ask before it closes."""
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=10)
 
 
 def memory_mb(pid: int | str) -> tuple[float, float]:
-    """(RSS, PSS) of a process in MB, as the kernel counts them; PSS shares out what several processes map."""
+    """Return (RSS, PSS) of a process in MB, as the kernel counts them; PSS divides shared memory among processes."""
     sizes = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
         name, _, rest = line.partition(":")
@@ -75,17 +75,17 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
-    """The median, and the least and greatest in brackets."""
+    """Format the median, with the minimum and maximum in brackets."""
     return f"{median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
 
 
 def verdict(value: float, aim: float) -> str:
-    """Whether an aim of "at most" is met."""
+    """Format whether an upper limit is met."""
     return f"≤ {aim:g}: {'met' if value <= aim else 'MISSED'}"
 
 
 def print_machine() -> None:
-    """The first lines of every benchmark: on what, and how busy it was."""
+    """Print the first lines of every benchmark: the machine, and how busy it is."""
     model = platform.processor()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -100,7 +100,7 @@ def print_machine() -> None:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A Markdown table whose columns also line up for the eye."""
+    """Print a Markdown table with aligned columns."""
     lines = [list(header), *[list(row) for row in rows]]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     lines.insert(1, ["-" * width for width in widths])
@@ -110,5 +110,5 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def note(sentence: str) -> None:
-    """Progress and what is missing: to standard error, so that the tables can be kept."""
+    """Print progress to standard error, so that standard output holds only the tables."""
     print(sentence, file=sys.stderr, flush=True)

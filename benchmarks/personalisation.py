@@ -36,7 +36,7 @@ from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from benchmarks.measurement import ROOT
 from trainer.audio import augment, synthetic
-from trainer.data.dataset import Clip, draw
+from trainer.data.dataset import Clip, stable_random
 from trainer.data.readers import load
 from trainer.data.split import Division, group_hash, split
 from trainer.evaluation.metrics import Rounds, rounded
@@ -71,7 +71,9 @@ class Bench:
 
         def one(item: tuple[Wave, str, str, str]) -> Heard:
             wave, path, group, name = item
-            return listen(self.body, self.rehearsal.projection, wave, path, group, name, copies, (draw(path, "bench"),))
+            return listen(
+                self.body, self.rehearsal.projection, wave, path, group, name, copies, (stable_random(path, "bench"),)
+            )
 
         return list(in_threads(one, waves, self.threads))
 
@@ -207,7 +209,7 @@ def _candidates(bench: Bench, data: Path) -> Iterator[tuple[str, Wave]]:
     whole = load([data])
     loud = ("animal", "deeply", "snap", "scary", "octavia")
     unused = [clip for clip in whole.clips if not clip.usable and clip.source.startswith(loud)]
-    for clip in sorted(unused, key=lambda clip: draw(clip.path, "candidate"))[:_CANDIDATES]:
+    for clip in sorted(unused, key=lambda clip: stable_random(clip.path, "candidate"))[:_CANDIDATES]:
         try:
             wave = read_wave(whole.file(clip.path))[: int(_SECONDS * SAMPLE_RATE)]
         except AudioError:

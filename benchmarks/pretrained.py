@@ -1,10 +1,11 @@
-"""Milliseconds a judgement of a network of HuBERT's size, and what each step towards the quickest gives.
+"""Milliseconds per judgement for a network of HuBERT's size, and the effect of each step that makes it faster.
 
     python -m benchmarks.pretrained [--rounds 15] [--family hubert]
 
-The network has the published one's shape (base: 94 M parameters) and random weights: what it hears is nonsense, what it
-costs is not. All sides take turns in one process; the session is the app's, but for what a step is about. Each step is
-told with those before it. Beside the time: the file, and how far probabilities and logits are from those of the first.
+The network has the shape of the published one (base: 94 M parameters) with random weights: its results mean nothing,
+but its cost is the same. All sides take turns in one process, in the app's session except for what a step changes. Each
+step includes those before it. Beside the time: the file size, and the deviation of probabilities and logits from the
+first.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ import torch
 from babymonitor.core.sound.wave import Wave
 from benchmarks.measurement import median, note, print_machine, print_table, take_turns
 from resources import synthesise
-from trainer.model_file.export import golden_wave, graph
-from trainer.model_file.quantise import quantised
+from trainer.model_file.export import calibrated_graph, golden_wave
+from trainer.model_file.quantise import quantise_graph
 from trainer.networks import FAMILIES, Front
 from trainer.networks.heads import Calibration
 
@@ -36,7 +37,7 @@ _PLAIN = Calibration()
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One way to run the network. seconds: of the window."""
+    """A way to run the network. seconds: length of the window."""
 
     model: bytes
     seconds: float = 2.0
@@ -45,7 +46,7 @@ class Side:
     fused: bool = True
 
     def session(self) -> Any:
-        """As `Classifier` opens it."""
+        """Open a session as `Classifier` does."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
@@ -72,17 +73,17 @@ def main() -> None:
     first, app, *_ = sides
     rows = []
     for name, side in sides.items():
-        # Ratios of turns that follow each other: a machine that is busy for a while slows both alike.
+        # Ratios of consecutive turns: a machine that is busy for a while slows both down.
         ratio = median([ours / theirs for ours, theirs in zip(turns[name], turns[app], strict=True)])
         off, logits = _distance(sessions[first], sessions[name], sounds) if side.seconds == 2.0 else ("", "")
-        told = [name, f"{median(turns[name]):.0f}", f"{min(turns[name]):.0f}", f"{ratio:.2f}"]
-        rows.append([*told, f"{len(side.model) / 1e6:.0f}", off, logits])
+        times = [name, f"{median(turns[name]):.0f}", f"{min(turns[name]):.0f}", f"{ratio:.2f}"]
+        rows.append([*times, f"{len(side.model) / 1e6:.0f}", off, logits])
     print(f"{arguments.family}, {arguments.rounds} judgements each, aim at most {_AIM_MS:.0f} ms on one core\n")
     print_table(["step", "median ms", "least ms", "of the time", "MB", "probabilities off by", "logits"], rows)
 
 
 def _exported(family: str) -> dict[float, bytes]:
-    """The graph for windows of so many seconds."""
+    """Export the network's graph for several lengths of window, by seconds."""
     from transformers import AutoConfig
 
     torch.set_num_threads(1)
@@ -94,18 +95,18 @@ def _exported(family: str) -> dict[float, bytes]:
     windows = {}
     for seconds in (2.0, 1.5, 1.25, 1.0):
         front = Front(known.front.features, int(seconds * _RATE_HZ), known.front.hop_frames)
-        windows[seconds] = graph(network, _LABELS, front, _PLAIN)
+        windows[seconds] = calibrated_graph(network, _LABELS, front, _PLAIN)
         note(f"Exported for windows of {seconds} s.")
     return windows
 
 
 def _sides(windows: Mapping[float, bytes]) -> dict[str, Side]:
-    whole = windows[2.0]
-    matrices = quantised(whole, convolutions=False).SerializeToString()
-    small = {seconds: quantised(model).SerializeToString() for seconds, model in windows.items()}
+    full = windows[2.0]
+    matrices = quantise_graph(full, convolutions=False).SerializeToString()
+    small = {seconds: quantise_graph(model).SerializeToString() for seconds, model in windows.items()}
     return {
-        "floating point, nothing fused": Side(whole, fused=False),
-        "fused by the session (GELU, layer norm)": Side(whole),
+        "floating point, nothing fused": Side(full, fused=False),
+        "fused by the session (GELU, layer norm)": Side(full),
         "matrices in 8 bits": Side(matrices),
         "1-D convolutions in twice 8 bits": Side(small[2.0]),
         "buffers kept (arena): as the app runs it": Side(small[2.0], arena=True),
@@ -113,22 +114,22 @@ def _sides(windows: Mapping[float, bytes]) -> dict[str, Side]:
         "window of 1.25 s": Side(small[1.25], 1.25, arena=True),
         "window of 1 s": Side(small[1.0], 1.0, arena=True),
         "2 s again, two threads": Side(small[2.0], threads=2, arena=True),
-        "floating point, arena, two threads": Side(whole, threads=2, arena=True),
+        "floating point, arena, two threads": Side(full, threads=2, arena=True),
     }
 
 
 def _sounds() -> dict[str, Wave]:
-    """Two seconds of what it may hear, by name."""
+    """Return two seconds each of various sounds, by name."""
     rng = np.random.default_rng(3)
     count = 2 * _RATE_HZ
-    made = {
+    sounds = {
         "golden": golden_wave(count),
         "cry": synthesise.cry(2.0, rng),
         "room": synthesise.room_tone(2.0, rng),
         "speech": synthesise.speech_like(2.0, rng),
         "white noise": synthesise.white_noise_machine(2.0, rng),
     }
-    return {name: np.resize(np.asarray(wave, np.float32), count) for name, wave in made.items()}
+    return {name: np.resize(np.asarray(wave, np.float32), count) for name, wave in sounds.items()}
 
 
 def _cut(wave: Wave, seconds: float) -> Wave:
@@ -149,10 +150,12 @@ def _ask(session: Any, wave: Wave) -> npt.NDArray[np.float64]:
     return np.asarray(row[0], np.float64)
 
 
-def _distance(first: Any, other: Any, sounds: Mapping[str, Wave]) -> tuple[str, str]:
-    """The greatest differences over all sounds. Random weights judge all labels nearly alike, so that probabilities are
-    pressed together; logarithms are not."""
-    pairs = [(_ask(first, wave), _ask(other, wave)) for wave in sounds.values()]
+def _distance(first: Any, second: Any, sounds: Mapping[str, Wave]) -> tuple[str, str]:
+    """Return the largest differences in probabilities and in logits over all sounds.
+
+    With random weights all labels get nearly the same probability, which hides differences; logarithms show them.
+    """
+    pairs = [(_ask(first, wave), _ask(second, wave)) for wave in sounds.values()]
     probabilities = max(float(np.abs(a - b).max()) for a, b in pairs)
     logits = max(float(np.abs(np.log(a) - np.log(b)).max()) for a, b in pairs)
     return f"{probabilities:.5f}", f"{logits:.4f}"

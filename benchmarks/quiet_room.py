@@ -1,4 +1,4 @@
-"""A quiet room on a machine without one: a virtual screen, and a virtual microphone that hears nothing but the room."""
+"""A quiet room on a machine without one: a virtual screen, and a virtual microphone that only hears the room."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.virtual_hardware import VirtualScreen, VirtualSoundCard, missing_prog
 
 @contextmanager
 def quiet_room(seconds: float) -> Iterator[None]:
-    """The room for so long; ends the program with a sentence where Xvfb or PulseAudio is missing.
+    """Provide the room for `seconds`. Exits with a message if Xvfb or PulseAudio is missing.
 
-    The sound is handed over in short blocks, as a real microphone does. Left to itself the virtual card moves up to two
-    seconds of sound at once, and a stream that is opened in between waits for the next block.
+    The sound is delivered in short blocks, as by a real microphone. Left to itself, the virtual card delivers up to two
+    seconds at once, and a stream that is opened in between waits for the next block.
     """
     if missing := missing_programs():
         sys.exit(f"These programs are needed and not here: {', '.join(missing)}.")

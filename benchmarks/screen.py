@@ -1,4 +1,4 @@
-"""What an X server shows, asked of the server itself: when a window's pixels are there, whoever drew them."""
+"""What an X server shows, read from the server itself: when a window's pixels appear, whoever drew them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ALL_PLANES = 0xFFFFFFFF
 
 
 class _Image(ctypes.Structure):
-    """The head of Xlib's XImage."""
+    """The beginning of Xlib's XImage."""
 
     _fields_ = [
         ("width", ctypes.c_int),
@@ -23,7 +23,7 @@ class _Image(ctypes.Structure):
 
 
 class Screen:
-    """The screen that DISPLAY names; OSError where there is no Xlib or no screen."""
+    """The screen named by DISPLAY. Raises OSError if there is no Xlib or no screen."""
 
     def __init__(self) -> None:
         self._x = ctypes.CDLL(ctypes.util.find_library("X11") or "libX11.so.6")
@@ -41,7 +41,7 @@ class Screen:
         self._root = self._x.XDefaultRootWindow(self._display)
 
     def look(self) -> bytes:
-        """The pixels of a few lines across the upper left of the screen: enough to see that a window came."""
+        """Return the pixels of a few lines across the upper left of the screen, enough to notice a window."""
         return b"".join(self._line(y) for y in range(40, 600, 80))
 
     def _line(self, y: int) -> bytes:

@@ -1,11 +1,11 @@
-"""From the start of the process to a visible window and to the first score, and the memory of listening.
+"""Time from the start of the process to a visible window and to the first score, and the memory of listening.
 
     python -m benchmarks.startup [--rounds 7] [--listen 30]
 
-The real window on a virtual screen (Xvfb), hearing a quiet room through a virtual microphone (PulseAudio). Beside it,
-in turns: the barest window that PySide6 can show, the same with an empty pyqtgraph plot, and `import torch`.
-A window is there when its pixels are on the screen, whatever the program says; the score is that of the app's own log.
-Every start is a warm one: the files are in the system's cache.
+The real window on a virtual screen (Xvfb), hearing a quiet room through a virtual microphone (PulseAudio). For
+comparison, in turns: the barest window of PySide6, the same with an empty pyqtgraph plot, and `import torch`. A window
+is visible when its pixels are on the screen, whatever the program says; the first score is taken from the app's log.
+Every start is a warm one, with the files in the system's cache.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _LOOK_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Seconds from the start of the process, and memory in MB at the end of the look at it.
+    """Seconds from the start of the process, and memory in MB at the end of the observation.
 
-    visible: the window's pixels are on the screen (or the import is done). logged: what the app's log says of it.
+    visible: the window's pixels are on the screen, or the import is done. logged: the same according to the app's log.
     """
 
     visible: float
@@ -62,26 +62,26 @@ class Start:
 
 
 def start_app(screen: Screen, listen_seconds: float = 0.0) -> Start:
-    """Start the monitor with nothing remembered, wait for its first score, let it listen on, end it."""
+    """Start the monitor with no settings or history, wait for its first score, let it listen on, and end it."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        nothing = _nothing_on(screen)
+        empty_screen = _empty_screen(screen)
         environment = {**os.environ, "BABYMONITOR_HOME": home}
         began = time.time()
         process = subprocess.Popen([sys.executable, "-m", "babymonitor"], cwd=ROOT, env=environment)
         try:
-            visible = _await_pixels(screen, nothing, process) - began
+            visible = _await_pixels(screen, empty_screen, process) - began
             moments = _moments(Path(home) / "babymonitor.log", began)
             time.sleep(listen_seconds)
             rss, pss = memory_mb(process.pid)
         finally:
             end(process)
-    started = next(at for text, at in moments.items() if text.startswith("started"))
+    started = next(seconds for text, seconds in moments.items() if text.startswith("started"))
     return Start(visible, rss, pss, started, moments["window visible"], moments["first score"])
 
 
 def start_peer(screen: Screen, command: list[str]) -> Start:
-    """Start a peer and end it when it is up: its window is on the screen, or it has printed a line."""
-    nothing = _nothing_on(screen)
+    """Start a peer and end it when its window is on the screen, or when it has printed a line."""
+    empty_screen = _empty_screen(screen)
     began = time.time()
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
@@ -90,7 +90,7 @@ def start_peer(screen: Screen, command: list[str]) -> Start:
             process.stdout.readline()
             visible = time.time() - began
         else:
-            visible = _await_pixels(screen, nothing, process) - began
+            visible = _await_pixels(screen, empty_screen, process) - began
         time.sleep(0.5)
         rss, pss = memory_mb(process.pid)
     finally:
@@ -98,8 +98,8 @@ def start_peer(screen: Screen, command: list[str]) -> Start:
     return Start(visible, rss, pss)
 
 
-def _nothing_on(screen: Screen) -> bytes:
-    """The empty screen, once the window before has gone from it."""
+def _empty_screen(screen: Screen) -> bytes:
+    """Return the pixels of the empty screen, once the previous window has disappeared."""
     while True:
         before = screen.look()
         time.sleep(0.3)
@@ -107,10 +107,10 @@ def _nothing_on(screen: Screen) -> bytes:
             return before
 
 
-def _await_pixels(screen: Screen, nothing: bytes, process: subprocess.Popen[bytes]) -> float:
-    """The Unix time at which something is on the screen."""
+def _await_pixels(screen: Screen, empty_screen: bytes, process: subprocess.Popen[bytes]) -> float:
+    """Return the Unix time at which something appears on the screen. Raises RuntimeError if nothing does."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while screen.look() == nothing:
+    while screen.look() == empty_screen:
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError("No window came.")
         time.sleep(_LOOK_SECONDS)
@@ -118,7 +118,7 @@ def _await_pixels(screen: Screen, nothing: bytes, process: subprocess.Popen[byte
 
 
 def _moments(log: Path, began: float) -> dict[str, float]:
-    """What the log says and when, in seconds from the start, as soon as it tells of the first score."""
+    """Return the log's messages with their seconds from the start, once the first score is among them."""
     while time.time() - began < _PATIENCE_SECONDS:
         lines = log.read_text().splitlines() if log.exists() else []
         # 1700000000.123 2026-01-01 00:00:00,123 INFO window visible
@@ -166,10 +166,10 @@ def _measure(screen: Screen, rounds: int, listen_seconds: float) -> None:
     ]
     print_table(["Baby Monitor", "s", "aim"], rows)
     rows = []
-    for name, of_side in starts.items():
-        up = [start.visible for start in of_side]
-        ratios = [one.visible / other.visible for one, other in zip(ours, of_side, strict=True)]
-        rss, pss = (median([getattr(start, field) for start in of_side]) for field in ("rss", "pss"))
+    for name, side_starts in starts.items():
+        up = [start.visible for start in side_starts]
+        ratios = [own.visible / peer.visible for own, peer in zip(ours, side_starts, strict=True)]
+        rss, pss = (median([getattr(start, field) for start in side_starts]) for field in ("rss", "pss"))
         row = [name, spread(up), f"{median(ratios):.2f}", f"{rss:.0f}", f"{pss:.0f}"]
         rows.append([*row, f"{median([start.rss for start in ours]) / rss:.2f}"])
     print_table(["up after", "s", "ours / this", "RSS MB", "PSS MB", "our RSS / this"], rows)

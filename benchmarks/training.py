@@ -1,11 +1,11 @@
-"""How quickly `resnet_mel` is trained, beside the loop that most published notebooks have, and beside its arithmetic.
+"""How fast `resnet_mel` is trained, beside the loop of most published notebooks, and beside its arithmetic alone.
 
     python -m benchmarks.training DATA [--clips 192] [--threads 1] [--rounds 3]
 
-The plain loop: for each batch, each clip is decoded and resampled by librosa, altered (librosa's own time stretch and
-pitch shift, and noise), turned into a log-mel by librosa, then one step of the network. Ours: `trainer.training.loop`'s
-way, with the same kinds of alteration as often. Both train the same network on the same clips, in turns in one run, so
-that their ratio says something whatever the machine does. The limit: steps alone, on features that are there already.
+The plain loop: for each batch, librosa decodes and resamples each clip, alters it (its own time stretch and pitch
+shift, and noise) and computes a log-mel; then the network takes a step. Ours: the way of `trainer.training.loop`, with
+the same alterations, equally often. Both train the same network on the same clips, in turns in a single run, so that
+the ratio holds whatever else the machine does. The limit: steps alone, on features that are already in memory.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ import torch
 from torch.nn import functional
 
 from trainer.audio import augment
-from trainer.data.decoded_audio import Waves, closed
+from trainer.data.decoded_audio import DecodedAudio, trim_to_audio
 from trainer.data.readers import load
 from trainer.data.split import split
 from trainer.networks import FAMILIES
 from trainer.training.distributed import keep_memory
-from trainer.windows.pool import Drawer
-from trainer.windows.sampler import WindowMaker
+from trainer.windows.pool import WindowPrefetcher
+from trainer.windows.sampler import WindowSampler
 
 BATCH = 32
 ALTERED = 0.3
-"""How often each of stretch, pitch and noise happens, in both."""
+"""How often each of stretch, pitch and noise is applied, on both sides."""
 POOLS = 4
-"""Of windows drawn in one training; while one is learnt from, the next is drawn by the other core."""
+"""Pools of windows in a training; while the network learns from one, the other core draws the next."""
 
 
 def plain_clip(path: Path, samples: int, rng: np.random.Generator, altered: float) -> np.ndarray:
-    """One clip as a notebook does it: (64, frames)."""
+    """Load and alter a clip as a notebook does: (64, frames)."""
     import librosa
 
     wave, rate = librosa.load(path, sr=16000)
@@ -68,12 +68,12 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     family = FAMILIES["resnet_mel"]
-    whole = load(arguments.data)
+    complete = load(arguments.data)
     with tempfile.TemporaryDirectory() as cache:
         began = time.perf_counter()
-        waves = Waves(whole, Path(cache), codecs=False)
+        audio = DecodedAudio(complete, Path(cache), codecs=False)
         decoding = time.perf_counter() - began
-        data = split(replace(whole, clips=tuple(closed(whole.clips, waves))))
+        data = split(replace(complete, clips=tuple(trim_to_audio(complete.clips, audio))))
         labels = data.labels
         network = family.network(labels).to(memory_format=torch.channels_last).train()
         optimiser = torch.optim.AdamW(network.parameters(), 1e-4)
@@ -94,9 +94,10 @@ def main() -> None:
 
         def plain(altered: float) -> int:
             rng = np.random.default_rng(1)
-            for at in range(0, len(clips), BATCH):
-                rows = [plain_clip(data.file(clip.path), samples, rng, altered) for clip in clips[at : at + BATCH]]
-                step(torch.from_numpy(np.stack(rows)), truth[at : at + BATCH])
+            for start in range(0, len(clips), BATCH):
+                batch = clips[start : start + BATCH]
+                rows = [plain_clip(data.file(clip.path), samples, rng, altered) for clip in batch]
+                step(torch.from_numpy(np.stack(rows)), truth[start : start + BATCH])
             return len(clips)
 
         def epoch(features: torch.Tensor, targets: torch.Tensor, half: bool) -> int:
@@ -106,45 +107,49 @@ def main() -> None:
 
         def ours(strength: augment.Strength, half: bool) -> int:
             seen = 0
-            with closing(Drawer(WindowMaker(clips, waves, labels, family.front, strength, 1), windows, 1)) as drawer:
-                drawer.ahead(0)
+            with closing(
+                WindowPrefetcher(WindowSampler(clips, audio, labels, family.front, strength, 1), windows, 1)
+            ) as prefetcher:
+                prefetcher.ahead(0)
                 for pool in range(POOLS):
-                    drawn = drawer.take(pool)
+                    drawn = prefetcher.take(pool)
                     if pool + 1 < POOLS:
-                        drawer.ahead(pool + 1)
+                        prefetcher.ahead(pool + 1)
                     features, targets = torch.from_numpy(drawn.mels), torch.from_numpy(drawn.targets).argmax(1)
                     seen += sum(epoch(features, targets, half) for _ in range(arguments.reuse))
             return seen
 
-        with closing(Drawer(WindowMaker(clips, waves, labels, family.front, light, 1), windows, 0)) as drawer:
-            pool = drawer.take(0)
-        there = torch.from_numpy(pool.mels), torch.from_numpy(pool.targets).argmax(1)
+        with closing(
+            WindowPrefetcher(WindowSampler(clips, audio, labels, family.front, light, 1), windows, 0)
+        ) as prefetcher:
+            pool = prefetcher.take(0)
+        in_memory = torch.from_numpy(pool.mels), torch.from_numpy(pool.targets).argmax(1)
         ways: dict[str, Callable[[], int]] = {
             "plain loop, as recorded": lambda: plain(0.0),
             "plain loop, altered": lambda: plain(ALTERED),
             "ours, as recorded": lambda: ours(augment.PLAIN, False),
             "ours, altered": lambda: ours(light, False),
             "ours, altered, bfloat16": lambda: ours(light, True),
-            "arithmetic alone": lambda: epoch(*there, False),
-            "arithmetic alone, bfloat16": lambda: epoch(*there, True),
+            "arithmetic alone": lambda: epoch(*in_memory, False),
+            "arithmetic alone, bfloat16": lambda: epoch(*in_memory, True),
         }
         plain(1.0)  # librosa and numba compile at first use, torch chooses its kernels
         for half in (False, True):
-            epoch(*there, half)
+            epoch(*in_memory, half)
         rates: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(arguments.rounds):
             for name, way in ways.items():
                 began = time.perf_counter()
                 seen = way()
                 rates[name].append(seen / (time.perf_counter() - began))
-    print(f"decoding all {len(whole.clips)} clips, once: {decoding:.1f} s; load {os.getloadavg()[0]:.1f}")
-    for name, of_rounds in rates.items():
+    print(f"decoding all {len(complete.clips)} clips, once: {decoding:.1f} s; load {os.getloadavg()[0]:.1f}")
+    for name, round_rates in rates.items():
         over = {
-            which: statistics.median(a / b for a, b in zip(of_rounds, rates[f"plain loop, {which}"], strict=True))
-            for which in ("altered", "as recorded")
+            kind: statistics.median(a / b for a, b in zip(round_rates, rates[f"plain loop, {kind}"], strict=True))
+            for kind in ("altered", "as recorded")
         }
         print(
-            f"{name:28} {statistics.median(of_rounds):7.1f} clips/s  {over['altered']:6.1f} × plain, altered"
+            f"{name:28} {statistics.median(round_rates):7.1f} clips/s  {over['altered']:6.1f} × plain, altered"
             f"  {over['as recorded']:6.1f} × plain, as recorded"
         )
 

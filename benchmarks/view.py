@@ -1,9 +1,10 @@
-"""What the live view costs: CPU share with the window visible and hidden, in turns, and its frames a second.
+"""What the live view costs: the CPU share with the window visible and hidden, in turns, and its frames per second.
 
     python -m benchmarks.view [--rounds 3] [--seconds 20]
 
 The real program in this process, on a virtual screen (Xvfb), hearing a quiet room through a virtual microphone
-(PulseAudio). 100 % is one core. The X server's share is told apart: on a real screen it is the graphics card's work.
+(PulseAudio). 100 % is one core. The X server's share is listed separately: on a real screen the graphics card does that
+work.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ _SETTLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """Shares of one core, and frames a second, over some seconds."""
+class CpuShares:
+    """Shares of one core, and frames per second, over some seconds. rest: other threads than main and detector."""
 
     cpu: float
     main: float
     detector: float
-    others: float
+    rest: float
     screen: float
     frames: float
 
@@ -58,41 +59,41 @@ def _measure(rounds: int, seconds: float) -> None:
 
     qt = QApplication(sys.argv[:1])
     application = Application(qt)
-    heard: list[object] = []
-    application.monitor.scored.connect(heard.append)
+    scores: list[object] = []
+    application.monitor.scored.connect(scores.append)
     application.show()
     _run(_SETTLE_SECONDS)
 
-    def visible() -> Stretch:
+    def visible() -> CpuShares:
         application.window.show()
-        return _stretch(application, seconds)
+        return _cpu_shares(application, seconds)
 
-    def hidden() -> Stretch:
+    def hidden() -> CpuShares:
         application.window.hide()
-        return _stretch(application, seconds)
+        return _cpu_shares(application, seconds)
 
     qt.setQuitOnLastWindowClosed(False)
-    stretches = take_turns({"visible": visible, "hidden": hidden}, rounds)
+    turns = take_turns({"visible": visible, "hidden": hidden}, rounds)
     rss, pss = memory_mb("self")
     size = application.window.size()
     application.shut_down()
-    if not heard:
+    if not scores:
         raise RuntimeError("The monitor gave no score: these figures would be of a monitor that does not listen.")
     rows = []
-    for name, of_side in stretches.items():
-        cpu = [100 * stretch.cpu for stretch in of_side]
-        fields = ("main", "detector", "others", "screen")
-        shares = [median([getattr(stretch, field) for stretch in of_side]) for field in fields]
-        frames = median([stretch.frames for stretch in of_side])
+    for name, side_turns in turns.items():
+        cpu = [100 * turn.cpu for turn in side_turns]
+        fields = ("main", "detector", "rest", "screen")
+        shares = [median([getattr(turn, field) for turn in side_turns]) for field in fields]
+        frames = median([turn.frames for turn in side_turns])
         rows.append([name, spread(cpu, 1), *[f"{100 * share:.1f}" for share in shares], f"{frames:.1f}"])
     print(f"window {size.width()} × {size.height()}, % of one core, median of {rounds} turns of {seconds:.0f} s\n")
     header = ["window", "CPU %", "main thread %", "detector thread %", "sound's threads %", "X server %", "frames/s"]
     print_table(header, rows)
-    ratio = median([s.cpu for s in stretches["visible"]]) / median([s.cpu for s in stretches["hidden"]])
+    ratio = median([s.cpu for s in turns["visible"]]) / median([s.cpu for s in turns["hidden"]])
     print(f"visible / hidden: {ratio:.1f}; memory at the end: RSS {rss:.0f} MB, PSS {pss:.0f} MB")
 
 
-def _stretch(application: Application, seconds: float) -> Stretch:
+def _cpu_shares(application: Application, seconds: float) -> CpuShares:
     _run(_SETTLE_SECONDS)
     view = application.window.monitor_view
     screens = _screen_processes()
@@ -106,11 +107,11 @@ def _stretch(application: Application, seconds: float) -> Stretch:
     detector = (_thread_seconds("detector") - detector) / elapsed
     screen = (sum(map(_cpu_seconds, screens)) - screen) / elapsed
     frames_per_second = (view.frames_drawn - frames) / elapsed
-    return Stretch(cpu, main_thread, detector, max(0.0, cpu - main_thread - detector), screen, frames_per_second)
+    return CpuShares(cpu, main_thread, detector, max(0.0, cpu - main_thread - detector), screen, frames_per_second)
 
 
 def _run(seconds: float) -> None:
-    """Let the program run as it always does."""
+    """Let the program's event loop run."""
     from PySide6.QtCore import QEventLoop, QTimer
 
     loop = QEventLoop()
@@ -119,7 +120,7 @@ def _run(seconds: float) -> None:
 
 
 def _thread_seconds(name: str) -> float:
-    """CPU seconds of this process's threads of one name; the first one is called "main"."""
+    """Return the CPU seconds of this process's threads with a name; the first thread is called "main"."""
     tasks = Path("/proc/self/task").iterdir()
     names = {task: "main" if int(task.name) == os.getpid() else (task / "comm").read_text().strip() for task in tasks}
     return sum(_cpu_seconds(task) for task, named in names.items() if named == name)
@@ -131,7 +132,7 @@ def _cpu_seconds(folder: Path) -> float:
 
 
 def _screen_processes() -> list[Path]:
-    """Our own X server: the child of this process that is named so."""
+    """Return our own X server: the child of this process with that name."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return [Path("/proc", pid) for pid in children if Path("/proc", pid, "comm").read_text().strip() == "Xvfb"]
 

@@ -1,10 +1,10 @@
-"""What a training beside it costs the listening: scores missed, sound lost and how late scores come, in turns.
+"""What a training at the same time costs the listening: missed scores, lost sound and late scores, in turns.
 
     python -m benchmarks.while_training [--rounds 3] [--seconds 40]
 
-The real program in this process, its window on a virtual screen (Xvfb), hearing a quiet room by a virtual microphone
-(PulseAudio). In every second turn the app's own `TrainerProcess` runs a full training, and one process for each core
-that does nothing but count, as low in priority as the training: a machine without an idle moment.
+The real program in this process, its window on a virtual screen (Xvfb), hearing a quiet room through a virtual
+microphone (PulseAudio). In every second turn the app's own `TrainerProcess` runs a full training, with one process per
+core that only counts, at the same low priority, so that the machine is never idle.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _GROUPS = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One turn. late: seconds from the end of each window to its score. missed: windows of the grid without a score.
+class ListeningTurn:
+    """A turn of listening. late: seconds from the end of each window to its score. missed: windows without a score.
 
-    gaps: how often sound was lost, or the history says that nobody listened. trained: epochs that ended meanwhile.
+    gaps: how often sound was lost, or the history recorded a gap. trained: epochs that ended during the turn.
     """
 
     scores: int
@@ -50,9 +50,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=40.0, help="length of each turn")
     arguments = parser.parse_args()
     print_machine()
-    # And what the trainer takes until its first epoch.
-    whole = 2 * arguments.rounds * (arguments.seconds + 2 * _SETTLE_SECONDS + _LONGEST_START_SECONDS) + 60
-    with quiet_room(whole), tempfile.TemporaryDirectory() as home:
+    # Includes the trainer's time until its first epoch.
+    seconds = 2 * arguments.rounds * (arguments.seconds + 2 * _SETTLE_SECONDS + _LONGEST_START_SECONDS) + 60
+    with quiet_room(seconds), tempfile.TemporaryDirectory() as home:
         os.environ["BABYMONITOR_HOME"] = home
         _measure(arguments.rounds, arguments.seconds, Path(home))
 
@@ -76,7 +76,7 @@ def _measure(rounds: int, seconds: float, home: Path) -> None:
     )
     print_table(
         ("", "scores", "missed", "overflows", "gaps", "late: median", "95 %", "worst", "epochs trained"),
-        [_row(name, of_side) for name, of_side in turns.items()],
+        [_row(name, side_turns) for name, side_turns in turns.items()],
     )
     idle, busy = ([late for turn in turns[name] for late in turn.late] for name in ("idle", "training"))
     print(f"\nScores come {np.median(busy) / np.median(idle):.2f} times as late as without a training (median).")
@@ -84,9 +84,9 @@ def _measure(rounds: int, seconds: float, home: Path) -> None:
     application.shut_down()
 
 
-def _row(name: str, turns: list[Turn]) -> tuple[str, ...]:
-    late = [1000 * one for turn in turns for one in turn.late]
-    sums = (sum(getattr(turn, what) for turn in turns) for what in ("scores", "missed", "overflows", "gaps"))
+def _row(name: str, turns: list[ListeningTurn]) -> tuple[str, ...]:
+    late = [1000 * seconds for turn in turns for seconds in turn.late]
+    sums = (sum(getattr(turn, field) for turn in turns) for field in ("scores", "missed", "overflows", "gaps"))
     p95 = float(np.percentile(late, 95))
     return (
         name, *map(str, sums), f"{median(late):.0f} ms", f"{p95:.0f} ms", f"{max(late):.0f} ms",
@@ -94,8 +94,8 @@ def _row(name: str, turns: list[Turn]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _listen(monitor: Any, seconds: float, epochs: list[int] | None = None) -> Turn:
-    """Everything the monitor's scores tell of so many seconds."""
+def _listen(monitor: Any, seconds: float, epochs: list[int] | None = None) -> ListeningTurn:
+    """Collect what the monitor's scores show during `seconds`. epochs: appended to by a training."""
     ends: list[int] = []
     late: list[float] = []
 
@@ -103,7 +103,7 @@ def _listen(monitor: Any, seconds: float, epochs: list[int] | None = None) -> Tu
         ends.append(score.end_sample)
         late.append((monitor.ring.written - score.end_sample) / monitor.ring.sample_rate)
 
-    microphone = monitor._room.listening.source  # no part of the app asks for its counters
+    microphone = monitor._room.listening.source  # the app itself does not need its counters
     overflows, gaps, cut_at = microphone.overflows, len(monitor.history.gaps()), monitor.ring.cut_at
     trained = len(epochs or ())
     monitor.scored.connect(on_scored)
@@ -113,10 +113,10 @@ def _listen(monitor: Any, seconds: float, epochs: list[int] | None = None) -> Tu
     missed = sum(int(after - before) // hop - 1 for before, after in itertools.pairwise(ends))
     lost = microphone.overflows - overflows
     silent = len(monitor.history.gaps()) - gaps + (monitor.ring.cut_at > cut_at)
-    return Turn(len(ends), missed, late, lost, silent, len(epochs or ()) - trained)
+    return ListeningTurn(len(ends), missed, late, lost, silent, len(epochs or ()) - trained)
 
 
-def _beside_a_training(monitor: Any, data: Path, seconds: float) -> Turn:
+def _beside_a_training(monitor: Any, data: Path, seconds: float) -> ListeningTurn:
     from babymonitor.core import paths, training_runs
     from babymonitor.live.trainer_process import NICE, TrainerProcess
 
@@ -157,7 +157,7 @@ def _beside_a_training(monitor: Any, data: Path, seconds: float) -> Turn:
 
 
 def _run(seconds: float) -> None:
-    """Let the program run as it always does."""
+    """Let the program's event loop run."""
     from PySide6.QtCore import QEventLoop, QTimer
 
     loop = QEventLoop()
@@ -166,7 +166,7 @@ def _run(seconds: float) -> None:
 
 
 def _home_of_sounds(folder: Path) -> Path:
-    """A small data set of made sounds: crying and the room, in as many groups as a split needs."""
+    """Write a small data set of synthetic sounds: crying and the room, in as many groups as a split needs."""
     import soundfile
 
     from resources import synthesise

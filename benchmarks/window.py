@@ -1,9 +1,9 @@
-"""Milliseconds a window: what one judgement costs us, whole and in parts, beside one frame of YAMNet.
+"""Milliseconds per window: what a judgement costs us, in total and in parts, beside a frame of YAMNet.
 
     python -m benchmarks.window [--rounds 40] [--calls 25]
 
-All sides take turns in one process and on one thread, so that a busy machine slows them alike. A judgement of ours is
-`Detector.poll` as the app calls it: the new sound out of the ring, its log-mel, the network, the level.
+All sides take turns in one process and on one thread, so that a busy machine slows all of them down. A judgement of
+ours is `Detector.poll` as the app calls it: the new sound from the ring, its log-mel, the network, the level.
 """
 
 from __future__ import annotations

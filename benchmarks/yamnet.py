@@ -1,9 +1,9 @@
-"""The peer: Google's YAMNet through LiteRT on one thread, as small a listener as can be honestly written.
+"""The peer: Google's YAMNet in LiteRT on one thread, in the smallest listener that is a fair comparison.
 
-    python -m benchmarks.yamnet FILE.flac      one JSON line a frame: seconds, and how sure it is of a baby's cry
+    python -m benchmarks.yamnet FILE.flac      one JSON line per frame: seconds, and its score for a baby's cry
 
-0.975 s of 16 kHz sound a frame, a frame every 0.48 s, which is what its authors use. The network computes its own
-features, so one `judge` is to be compared with our log-mel and our network together.
+A frame is 0.975 s of sound at 16 kHz, and frames come every 0.48 s, as its authors use it. The network computes its own
+features, so `judge` compares with our log-mel and our network together.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BABY_CRY = 20
 
 
 class Yamnet:
-    """The network, opened."""
+    """YAMNet, opened."""
 
     def __init__(self, path: Path = DEFAULT_FILE) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -34,7 +34,7 @@ class Yamnet:
         self._output = self._interpreter.get_output_details()[0]["index"]
 
     def judge(self, frame: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """(15600,) → (521,): how sure it is of each class."""
+        """(15600,) at 16 kHz → (521,): the score of each class."""
         self._interpreter.set_tensor(self._input, frame)
         self._interpreter.invoke()
         scores: npt.NDArray[np.float32] = self._interpreter.get_tensor(self._output).reshape(-1)
@@ -42,7 +42,7 @@ class Yamnet:
 
 
 def missing(path: Path) -> str:
-    """Why the peer cannot be measured here, in one sentence; empty when it can."""
+    """Return why the peer cannot be measured here, in a sentence; empty if it can."""
     if not path.is_file():
         return f"{path} is not here: YAMNet is left out."
     try:

@@ -1,4 +1,4 @@
-"""Animals of many throats, to tell children from: made from nothing, by the voice of `resources.synthesise`."""
+"""Calls of animals of many sizes, to distinguish from children, with the voice of `resources.synthesise`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from resources.synthesise import RATE_HZ, Array, Wave, _at_level, _curve, _place
 
 
 def animal(seconds: float, rng: np.random.Generator, *, level_db: float = -26.0) -> Wave:
-    """Some animal's voice: meows, bleats, squawks or howls, of any size of throat, alone and with long pauses.
+    """A random animal's voice: meows, bleats, squawks or howls of any size of throat, with long pauses in between.
 
-    What tells them from a child: the mouth moves within the call, or the voice trembles or tears throughout, and the
-    next call does not follow with the next breath.
+    Unlike a child's, the mouth moves within a call, or the voice trembles or breaks throughout, and the next call does
+    not follow with the next breath.
     """
     call = (_meow, _bleat, _squawk, _howl)[rng.choice(4, p=(0.55, 0.15, 0.15, 0.15))]
     base, size = np.exp(rng.uniform(np.log(0.7), np.log(1.5))), rng.uniform(0.75, 1.3)
     track = np.zeros(_samples(seconds))
-    at = rng.uniform(0.0, 0.8)
-    while at < seconds - 0.3:
+    start = rng.uniform(0.0, 0.8)
+    while start < seconds - 0.3:
         wave = call(rng, base * rng.uniform(0.9, 1.1), size)
-        _place(track, wave, at)
-        at += len(wave) / RATE_HZ + rng.uniform(0.6, 3.0)
+        _place(track, wave, start)
+        start += len(wave) / RATE_HZ + rng.uniform(0.6, 3.0)
     return _at_level(track, level_db)
 
 

@@ -1,14 +1,14 @@
-"""Synthesises every sound that the project ships or tests with. numpy only; the same seed gives the same sound.
+"""Synthesise every sound that the project ships or tests with. numpy only; the same seed gives the same sound.
 
     python resources/synthesise.py            writes demo.flac, demo.json, sounds/alarm.wav and sounds/health.wav
     python resources/synthesise.py FOLDER     the same, into another folder
 
-Nothing here is cut out of a recording. A voice is built the way a throat builds it: a pulse train (here as its
-harmonics, so that nothing folds back at the Nyquist frequency), a breath noise, both through the resonances of the
-mouth, with the irregularities that make it sound alive: jitter, shimmer, vibrato, breaks, breathy beginnings.
+No part of any recording is used. A voice is built as a throat produces it: a pulse train (as a sum of harmonics, to
+avoid aliasing) and breath noise pass through the resonances of the mouth, with the irregularities of a living voice:
+jitter, shimmer, vibrato, breaks, breathy onsets.
 
-Every generator takes the wanted length in seconds and a `numpy.random.Generator`, and returns mono float32 at 16 kHz,
-shape (samples,), with its sounding parts at about `level_db` dBFS (RMS). Mix them by adding.
+Every generator takes a length in seconds and a `numpy.random.Generator`, and returns mono float32 at 16 kHz, shape
+(samples,), whose sounding parts have about `level_db` dBFS (RMS). Mix sounds by adding them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Wave = NDArray[np.float32]
 Array = NDArray[np.float64]
 
 RATE_HZ = 16_000
-CONTROL_HZ = 200  # pitch, loudness and mouth shape move at this rate and are interpolated between
+CONTROL_HZ = 200  # rate of the curves for pitch, loudness and mouth shape, which are interpolated
 HERE = Path(__file__).resolve().parent
 
 # ------------------------------------------------------------------------------------------------------------- building
@@ -41,12 +41,12 @@ def _points(seconds: float) -> int:
 
 
 def _up(control: Array, samples: int) -> Array:
-    """A curve of any number of points, stretched over `samples` samples by straight lines."""
+    """Interpolate a curve of any number of points to `samples` samples."""
     return np.interp(np.linspace(0.0, len(control) - 1.0, samples), np.arange(len(control)), control)
 
 
 def _smooth(control: Array, points: int) -> Array:
-    """Moving average over `points` points with the ends held."""
+    """Moving average over `points` points; both ends are held."""
     points = max(1, min(points, len(control)))
     padded = np.concatenate([np.full(points, control[0]), control, np.full(points, control[-1])])
     return np.convolve(padded, np.ones(points) / points, mode="same")[points : points + len(control)]
@@ -59,13 +59,13 @@ def _curve(points: int, *knots: tuple[float, float]) -> Array:
 
 
 def _wander(points: int, rng: np.random.Generator, slowness: int) -> Array:
-    """Smooth noise of unit deviation: the larger `slowness` (points), the slower."""
+    """Smooth noise of unit deviation, slower for larger `slowness` (points); shape (points,)."""
     noise = _smooth(_smooth(rng.standard_normal(points + 4 * slowness), slowness), slowness)[2 * slowness :][:points]
     return noise / float(noise.std() + 1e-12)
 
 
 def _at_level(wave: Array, level_db: float) -> Wave:
-    """`wave` scaled so that its sounding parts have `level_db` dBFS RMS (pauses do not count)."""
+    """Scale `wave` so that its sounding parts, without the pauses, have `level_db` dBFS RMS."""
     power = np.convolve(wave**2, np.ones(400) / 400, mode="same")
     sounding = power > 0.05 * power.max()
     rms = float(np.sqrt(power[sounding].mean())) if power.max() > 0 else 1.0
@@ -73,7 +73,7 @@ def _at_level(wave: Array, level_db: float) -> Wave:
 
 
 def _place(track: Array, wave: Array | Wave, at_seconds: float) -> None:
-    """Add `wave` to `track` in place from `at_seconds` on; what sticks out is dropped."""
+    """Add `wave` to `track`, in place, from `at_seconds` on; whatever exceeds the track is dropped."""
     start = round(at_seconds * RATE_HZ)
     length = min(len(wave), len(track) - start)
     if length > 0:
@@ -81,10 +81,9 @@ def _place(track: Array, wave: Array | Wave, at_seconds: float) -> None:
 
 
 def _resonances(frequencies_hz: Array, formants_hz: Array, widths_hz: Array) -> Array:
-    """Gain of a mouth with these resonances.
+    """Gain of a mouth with these resonances, shape (points, bins).
 
-    frequencies_hz (bins,), or (points, 1) where it moves; formants_hz (points, resonances); widths_hz (resonances,)
-    → gain (points, bins).
+    frequencies_hz: (bins,), or (points, 1) if it changes. formants_hz: (points, resonances). widths_hz: (resonances,).
     """
     gain = np.ones((len(formants_hz), frequencies_hz.shape[-1]))
     for centre, width in zip(formants_hz.T[:, :, None], widths_hz, strict=True):
@@ -93,7 +92,7 @@ def _resonances(frequencies_hz: Array, formants_hz: Array, widths_hz: Array) -> 
 
 
 def _shaped_noise(gains: Array, samples: int, rng: np.random.Generator) -> Array:
-    """White noise whose spectrum follows `gains` (points, 129 frequencies from 0 to 8 kHz), shape (samples,)."""
+    """White noise shaped by `gains` (points, 129 frequencies from 0 to 8 kHz), shape (samples,)."""
     size, hop = 256, 64
     window = np.sqrt(np.hanning(size + 1)[:size])
     frames = samples // hop + 1 + size // hop
@@ -111,7 +110,7 @@ _NOISE_HZ = np.linspace(0, RATE_HZ / 2, 129)
 
 
 def _coloured(samples: int, rng: np.random.Generator, gain: Callable[[Array], Array]) -> Array:
-    """Steady noise with the spectrum `gain(frequencies_hz)`, unit RMS, shape (samples,)."""
+    """Steady noise with the spectrum `gain(frequencies_hz)` and unit RMS, shape (samples,)."""
     spectrum = np.fft.rfft(rng.standard_normal(samples))
     frequencies_hz: Array = np.fft.rfftfreq(samples, 1 / RATE_HZ).astype(np.float64)
     wave: Array = np.fft.irfft(spectrum * gain(frequencies_hz), samples)
@@ -131,11 +130,11 @@ def _voice(
     jitter: float = 0.006,
     shimmer: float = 0.06,
 ) -> Array:
-    """One breath of voice.
+    """Synthesise a single breath of voice, (samples,), with about unit RMS where loudness is 1.
 
-    pitch_hz, loudness, breath (0 all voice … 1 all noise), roughness (0 … 1: every second pulse weaker, the growl of
-    a hoarse cry): shape (points,) at CONTROL_HZ. formants_hz (points, resonances), widths_hz (resonances,).
-    tilt_db: how fast the source falls per octave. Returns (samples,), about unit RMS where loudness is 1.
+    pitch_hz, loudness, breath (0 only voice … 1 only noise), roughness (0 … 1: weakens every second pulse, the growl of
+    a hoarse cry): shape (points,) at CONTROL_HZ. formants_hz: (points, resonances). widths_hz: (resonances,). tilt_db:
+    slope of the source's spectrum, per octave.
     """
     points = len(pitch_hz)
     samples = round(points / CONTROL_HZ * RATE_HZ)
@@ -144,7 +143,7 @@ def _voice(
     pitch = _up(pitch_hz, samples)
     phase = 2 * np.pi * np.cumsum(pitch) / RATE_HZ
     voiced = np.zeros(samples)
-    steps = 2 if roughness is not None else 1  # half-pitch partials only where there is roughness
+    steps = 2 if roughness is not None else 1  # partials at half the pitch only if the voice is rough
     for number in range(1, int(7_800 * steps / pitch_hz.min()) + 1):
         order = number / steps
         frequency = order * pitch_hz
@@ -154,7 +153,7 @@ def _voice(
             gain = gain * roughness
         if gain.max() > 1e-6:
             voiced += _up(gain * (1 - breath), samples) * np.sin(order * phase)
-    # Breath passes the same mouth, is brighter, and comes in puffs with the pulses.
+    # Breath passes through the same mouth, is brighter, and pulses with the voice.
     hiss = _resonances(_NOISE_HZ, formants_hz, widths_hz) * np.clip(_NOISE_HZ / 2_500, 0.03, 1.2)
     noise = _shaped_noise(hiss * breath[:, None], samples, rng) * (0.6 + 0.4 * np.cos(phase))
     scale = float(np.sqrt(np.mean(voiced**2))) + 1e-9
@@ -163,7 +162,7 @@ def _voice(
 
 
 def room(wave: Wave, rng: np.random.Generator, *, decay_seconds: float = 0.35, wet: float = 0.3) -> Wave:
-    """`wave` as a microphone across a room hears it: some early reflections and a decaying tail. Same length."""
+    """Add the reverberation of a room: a few early reflections and a decaying tail. Same length as `wave`."""
     times = np.arange(_samples(decay_seconds * 1.2)) / RATE_HZ
     tail = rng.standard_normal(len(times)) * 10 ** (-3 * times / decay_seconds)
     tail[: _samples(0.004)] = 0
@@ -182,7 +181,7 @@ _INFANT_WIDTHS = np.array([220.0, 300.0, 450.0, 600.0])
 
 
 def _infant_mouth(points: int, rng: np.random.Generator, openness: Array) -> Array:
-    """Resonances of an infant's short throat (points, 4), in Hz; an open mouth raises the first two."""
+    """Resonances of an infant's short throat, (points, 4), in Hz; opening the mouth raises the first two."""
     base = np.array([920.0, 2_700.0, 4_700.0, 6_900.0]) * rng.uniform(0.93, 1.07) * rng.uniform(0.96, 1.04, 4)
     swing = np.array([420.0, 500.0, 200.0, 100.0])
     formants = base + swing * openness[:, None]
@@ -190,7 +189,7 @@ def _infant_mouth(points: int, rng: np.random.Generator, openness: Array) -> Arr
 
 
 def _expiration(seconds: float, rng: np.random.Generator, arousal: float) -> Array:
-    """One wail, shape (samples,): rises, holds, falls; breathy at both ends; hoarse in part when aroused."""
+    """A single wail, shape (samples,): rises, holds, falls; breathy at both ends, and partly hoarse if aroused."""
     points = _points(seconds)
     low = rng.uniform(310, 370) * (1 + 0.12 * arousal)
     peak = min(low * rng.uniform(1.2, 1.42), 590.0)
@@ -207,17 +206,17 @@ def _expiration(seconds: float, rng: np.random.Generator, arousal: float) -> Arr
     edges = np.exp(-times / 0.04) + np.exp(-(seconds - times) / 0.07)
     breath = np.clip(0.08 + 0.05 * arousal + 0.5 * edges, 0, 0.8)
     roughness = np.zeros(points)
-    if rng.random() < 0.25 + 0.4 * arousal:  # a hoarse stretch: turbulence and every second pulse weaker
+    if rng.random() < 0.25 + 0.4 * arousal:  # a hoarse part: turbulence, and every second pulse weaker
         centre, width = rng.uniform(0.3, 0.75), rng.uniform(0.12, 0.3)
         stretch = np.exp(-(((np.linspace(0, 1, points) - centre) / width) ** 4))
         roughness = stretch * rng.uniform(0.25, 0.6)
         breath = np.clip(breath + stretch * rng.uniform(0.08, 0.2), 0, 0.85)
-    if seconds > 0.7 and rng.random() < 0.3:  # the voice breaks: a moment of breath, and it goes on at another pitch
-        at, length = rng.uniform(0.45, 0.8), rng.uniform(0.03, 0.06)
-        gap = np.exp(-(((times - at * seconds) / length) ** 4))
+    if seconds > 0.7 and rng.random() < 0.3:  # the voice breaks: a moment of breath, then another pitch
+        start, length = rng.uniform(0.45, 0.8), rng.uniform(0.03, 0.06)
+        gap = np.exp(-(((times - start * seconds) / length) ** 4))
         loudness *= 1 - 0.85 * gap
         breath = np.clip(breath + 0.5 * gap, 0, 0.9)
-        pitch = np.where(times > at * seconds, pitch * rng.uniform(0.86, 0.95), pitch)
+        pitch = np.where(times > start * seconds, pitch * rng.uniform(0.86, 0.95), pitch)
     openness = _curve(points, (0, 0.1), (rise, 0.9), (hold, 0.8), (1, 0.1)) * rng.uniform(0.6, 1.1)
     return _voice(
         np.clip(pitch, 285, 620),
@@ -233,7 +232,7 @@ def _expiration(seconds: float, rng: np.random.Generator, arousal: float) -> Arr
 
 
 def _inspiration(seconds: float, rng: np.random.Generator) -> Array:
-    """The quick breath in between two wails: mostly noise, sometimes with a thin high voice in it."""
+    """The quick breath between two wails: mostly noise, sometimes with a thin, high voice in it."""
     points = _points(seconds)
     times = np.linspace(0, 1, points)
     pitch = rng.uniform(450, 580) * (1 + 0.15 * times)
@@ -245,37 +244,37 @@ def _inspiration(seconds: float, rng: np.random.Generator) -> Array:
 def cry(
     seconds: float, rng: np.random.Generator, *, arousal: float = 0.6, swell_db: float = 0.0, level_db: float = -20.0
 ) -> Wave:
-    """An infant crying: wails of 0.5–1.5 s, a breath in between, now and then a longer pause.
+    """An infant crying: wails of 0.5–1.5 s with a breath in between, and now and then a longer pause.
 
-    arousal: 0 a fuss … 1 a scream (higher, harsher, quicker to start again). swell_db: how much louder the end is
-    than the beginning. level_db: of the whole. The first wail starts at once.
+    arousal: 0 for fussing … 1 for screaming (higher, harsher, shorter pauses). swell_db: how much louder the end is
+    than the beginning. level_db: of the full cry. The first wail starts at once.
     """
     track = np.zeros(_samples(seconds))
-    at, wails = 0.0, 0
-    while at < seconds - 0.3:
-        length = min(float(np.clip(rng.normal(0.95 + 0.15 * arousal, 0.25), 0.5, 1.5)), seconds - at)
+    start, wails = 0.0, 0
+    while start < seconds - 0.3:
+        length = min(float(np.clip(rng.normal(0.95 + 0.15 * arousal, 0.25), 0.5, 1.5)), seconds - start)
         wail = _expiration(length, rng, arousal) * rng.uniform(0.75, 1.1)
-        _place(track, wail * 10 ** (swell_db * (at / seconds - 0.5) / 20), at)
-        at += length + rng.uniform(0.03, 0.12)
+        _place(track, wail * 10 ** (swell_db * (start / seconds - 0.5) / 20), start)
+        start += length + rng.uniform(0.03, 0.12)
         breath_in = rng.uniform(0.14, 0.26)
-        if at + breath_in < seconds:
-            _place(track, _inspiration(breath_in, rng) * rng.uniform(0.12, 0.3), at)
-        at += breath_in + rng.uniform(0.02, 0.12 + 0.2 * (1 - arousal))
+        if start + breath_in < seconds:
+            _place(track, _inspiration(breath_in, rng) * rng.uniform(0.12, 0.3), start)
+        start += breath_in + rng.uniform(0.02, 0.12 + 0.2 * (1 - arousal))
         wails += 1
         if wails % 7 == 6:
-            at += rng.uniform(0.5, 1.1)  # it pauses to swallow, and goes on
+            start += rng.uniform(0.5, 1.1)  # a pause to swallow
     return _at_level(track, level_db)
 
 
 def babble(seconds: float, rng: np.random.Generator, *, level_db: float = -28.0) -> Wave:
-    """A contented baby: "ba-ba-ba", "da", long vowels; soft, low in effort, with pauses."""
+    """A contented baby: "ba-ba-ba", "da", long vowels; soft, with little effort, and with pauses."""
     track = np.zeros(_samples(seconds))
-    at = 0.0
-    while at < seconds - 0.4:
+    start = 0.0
+    while start < seconds - 0.4:
         pitch_hz = rng.uniform(270, 340)
         for _ in range(int(rng.integers(2, 6))):
             length = rng.uniform(0.16, 0.34)
-            if at + length > seconds:
+            if start + length > seconds:
                 break
             points = _points(length)
             times = np.linspace(0, 1, points)
@@ -288,23 +287,23 @@ def babble(seconds: float, rng: np.random.Generator, *, level_db: float = -28.0)
                 pitch, opening, 0.04 + 0.06 * (1 - opening), formants, np.array([120.0, 180.0, 300.0, 400.0]), rng,
                 tilt_db=-12.0,
             )  # fmt: skip
-            _place(track, syllable * rng.uniform(0.6, 1.0), at)
-            at += length + rng.uniform(0.02, 0.08)
+            _place(track, syllable * rng.uniform(0.6, 1.0), start)
+            start += length + rng.uniform(0.02, 0.08)
             pitch_hz *= rng.uniform(0.94, 1.05)
-        at += rng.uniform(0.4, 1.1)
+        start += rng.uniform(0.4, 1.1)
     return _at_level(track, level_db)
 
 
 def laughter(seconds: float, rng: np.random.Generator, *, level_db: float = -24.0) -> Wave:
-    """A baby laughing: runs of short "ha" at four to five a second, falling, with a breath in after each run."""
+    """A baby laughing: runs of short "ha", four to five per second and falling, with a breath after each run."""
     track = np.zeros(_samples(seconds))
-    at = 0.0
-    while at < seconds - 0.4:
+    start = 0.0
+    while start < seconds - 0.4:
         pitch_hz = rng.uniform(380, 480)
         period = rng.uniform(0.19, 0.25)
         for number in range(int(rng.integers(4, 9))):
             length = period * rng.uniform(0.55, 0.7)
-            if at + length > seconds:
+            if start + length > seconds:
                 break
             points = _points(length)
             times = np.linspace(0, 1, points)
@@ -315,17 +314,17 @@ def laughter(seconds: float, rng: np.random.Generator, *, level_db: float = -24.
                 pitch, openness, np.clip(breath, 0, 0.95), _infant_mouth(points, rng, openness), _INFANT_WIDTHS, rng,
                 tilt_db=-8.0,
             )  # fmt: skip
-            _place(track, ha * 0.93**number, at)
-            at += period
-        at += 0.1
-        _place(track, _inspiration(0.25, rng) * 0.25, at)
-        at += rng.uniform(0.4, 0.9)
+            _place(track, ha * 0.93**number, start)
+            start += period
+        start += 0.1
+        _place(track, _inspiration(0.25, rng) * 0.25, start)
+        start += rng.uniform(0.4, 0.9)
     return _at_level(track, level_db)
 
 
 # ------------------------------------------------------------------------------------------------- people and animals
 
-_VOWELS = np.array(  # first three resonances of an adult's a, e, i, o, u, ə in Hz
+_VOWELS = np.array(  # the first three resonances of an adult's a, e, i, o, u, ə in Hz
     [[730, 1090, 2440], [530, 1840, 2480], [270, 2290, 3010], [570, 840, 2410], [300, 870, 2240], [500, 1500, 2500]]
 )
 
@@ -335,50 +334,50 @@ def _hiss_above(edge_hz: float) -> Callable[[Array], Array]:
 
 
 def speech_like(seconds: float, rng: np.random.Generator, *, high: bool = False, level_db: float = -28.0) -> Wave:
-    """An adult talking, without words: syllables and hisses in phrases. high: a woman's voice, otherwise a man's."""
+    """An adult talking without words: syllables and hisses in phrases. high: a woman's voice, otherwise a man's."""
     track = np.zeros(_samples(seconds))
     widths = np.array([80.0, 110.0, 170.0, 250.0])
     stretch = 1.16 if high else 1.0
-    at = 0.0
-    while at < seconds - 0.3:
-        phrase_end = min(at + rng.uniform(1.2, 2.8), seconds)
-        began = at
+    start = 0.0
+    while start < seconds - 0.3:
+        phrase_end = min(start + rng.uniform(1.2, 2.8), seconds)
+        began = start
         centre_hz = rng.uniform(185, 220) if high else rng.uniform(100, 130)
         mouth = _VOWELS[rng.integers(6)]
-        while at < phrase_end - 0.12:
-            length = min(rng.uniform(0.12, 0.26), phrase_end - at)
+        while start < phrase_end - 0.12:
+            length = min(rng.uniform(0.12, 0.26), phrase_end - start)
             points = _points(length)
             times = np.linspace(0, 1, points)
             target = _VOWELS[rng.integers(6)]
             glide = np.clip(times / 0.4, 0, 1)[:, None]
             formants = np.column_stack([(mouth + (target - mouth) * glide) * stretch, np.full(points, 3_600 * stretch)])
             mouth = target
-            fall = 1.08 - 0.2 * (at - began) / 3
+            fall = 1.08 - 0.2 * (start - began) / 3
             pitch = centre_hz * fall * _curve(points, (0, 1.0), (0.4, rng.uniform(1.0, 1.12)), (1, 0.96))
             loud = np.clip(np.minimum(times / 0.2, (1 - times) / 0.25), 0, 1) ** 0.7 * rng.uniform(0.5, 1.0)
             syllable = _voice(pitch, loud, np.full(points, 0.04), formants, widths, rng, tilt_db=-11.0)
-            _place(track, syllable, at)
-            at += length
+            _place(track, syllable, start)
+            start += length
             if rng.random() < 0.35:  # s, f, sh, t
                 length = rng.uniform(0.04, 0.11)
                 edge_hz = rng.uniform(2_500, 4_500)
                 samples = _samples(length)
                 hiss = _coloured(samples, rng, _hiss_above(edge_hz))
-                _place(track, hiss * np.hanning(samples) * rng.uniform(0.1, 0.3), at - 0.02)
-                at += length * 0.8
-        at += rng.uniform(0.25, 0.7)
+                _place(track, hiss * np.hanning(samples) * rng.uniform(0.1, 0.3), start - 0.02)
+                start += length * 0.8
+        start += rng.uniform(0.25, 0.7)
     return _at_level(track, level_db)
 
 
 def dog(seconds: float, rng: np.random.Generator, *, level_db: float = -22.0) -> Wave:
-    """A dog barking: series of short rough barks with a steep fall in pitch."""
+    """A dog barking: series of short, rough barks with a steep fall in pitch."""
     track = np.zeros(_samples(seconds))
     size = rng.uniform(0.85, 1.15)
-    at = 0.05
-    while at < seconds - 0.25:
+    start = 0.05
+    while start < seconds - 0.25:
         for _ in range(int(rng.integers(1, 4))):
             length = rng.uniform(0.13, 0.2)
-            if at + length > seconds:
+            if start + length > seconds:
                 break
             points = _points(length)
             times = np.linspace(0, 1, points)
@@ -390,26 +389,26 @@ def dog(seconds: float, rng: np.random.Generator, *, level_db: float = -22.0) ->
                 pitch, loud, np.full(points, 0.42), formants, np.array([220.0, 300.0, 420.0, 600.0]), rng,
                 tilt_db=-8.0, roughness=np.full(points, 0.7), jitter=0.04, shimmer=0.25,
             )  # fmt: skip
-            _place(track, bark * rng.uniform(0.7, 1.0), at)
-            at += length + rng.uniform(0.16, 0.35)
-        at += rng.uniform(0.4, 0.9)
+            _place(track, bark * rng.uniform(0.7, 1.0), start)
+            start += length + rng.uniform(0.16, 0.35)
+        start += rng.uniform(0.4, 0.9)
     return _at_level(track, level_db)
 
 
 def cat(seconds: float, rng: np.random.Generator, *, level_db: float = -26.0) -> Wave:
-    """A cat: single drawn-out meows, the mouth opening and closing over a nearly steady voice."""
+    """A cat: single, drawn-out meows; the mouth opens and closes over a nearly steady voice."""
     track = np.zeros(_samples(seconds))
-    at = 0.1
-    while at < seconds - 0.5:
-        length = min(rng.uniform(0.5, 0.9), seconds - at)
+    start = 0.1
+    while start < seconds - 0.5:
+        length = min(rng.uniform(0.5, 0.9), seconds - start)
         points = _points(length)
         times = np.linspace(0, 1, points)
         pitch = rng.uniform(560, 680) * _curve(points, (0, 0.85), (0.3, 1.08), (0.7, 1.0), (1, 0.75))
         opening = np.sin(np.pi * np.clip(times * 1.1, 0, 1))[:, None]
         formants = np.array([600.0, 1_500.0, 3_200.0]) + opening * np.array([700.0, 900.0, 300.0])
         loud = np.clip(np.minimum(times / 0.15, (1 - times) / 0.3), 0, 1)
-        _place(track, _voice(pitch, loud, np.full(points, 0.05), formants, np.array([160.0, 220, 350]), rng), at)
-        at += length + rng.uniform(0.8, 2.0)
+        _place(track, _voice(pitch, loud, np.full(points, 0.05), formants, np.array([160.0, 220, 350]), rng), start)
+        start += length + rng.uniform(0.8, 2.0)
     return _at_level(track, level_db)
 
 
@@ -417,7 +416,7 @@ def cat(seconds: float, rng: np.random.Generator, *, level_db: float = -26.0) ->
 
 
 def room_tone(seconds: float, rng: np.random.Generator, *, level_db: float = -62.0) -> Wave:
-    """A quiet room as a laptop's microphone has it: soft low rumble, mains hum, the microphone's own hiss."""
+    """A quiet room as a laptop's microphone records it: soft rumble, mains hum, the microphone's own hiss."""
     samples = _samples(seconds)
     rumble = _coloured(samples, rng, lambda hz: 1 / (1 + (hz / 120) ** 1.4) * (hz > 25))
     hiss = _coloured(samples, rng, lambda hz: np.full_like(hz, 1.0))
@@ -427,7 +426,7 @@ def room_tone(seconds: float, rng: np.random.Generator, *, level_db: float = -62
 
 
 def white_noise_machine(seconds: float, rng: np.random.Generator, *, level_db: float = -30.0) -> Wave:
-    """A white-noise machine: steady, a little darker than white, with the ring of its small loudspeaker."""
+    """A white-noise machine: steady, slightly darker than white, with the resonance of its small loudspeaker."""
     samples = _samples(seconds)
 
     def colour(hz: Array) -> Array:
@@ -437,7 +436,7 @@ def white_noise_machine(seconds: float, rng: np.random.Generator, *, level_db: f
 
 
 def fan(seconds: float, rng: np.random.Generator, *, level_db: float = -34.0) -> Wave:
-    """A fan: falling noise with the beat of its blades and a faint motor tone."""
+    """A fan: noise that falls with frequency, the beat of its blades, and a faint motor tone."""
     samples = _samples(seconds)
     times = np.arange(samples) / RATE_HZ
     wind = _coloured(samples, rng, lambda hz: 1 / (1 + (hz / 250) ** 1.1) * (hz > 30))
@@ -447,59 +446,59 @@ def fan(seconds: float, rng: np.random.Generator, *, level_db: float = -34.0) ->
 
 
 def rain(seconds: float, rng: np.random.Generator, *, level_db: float = -36.0) -> Wave:
-    """Rain on a window: a hiss that breathes, with single drops."""
+    """Rain on a window: a swelling hiss with single drops."""
     samples = _samples(seconds)
     hiss = _coloured(samples, rng, lambda hz: (hz / (hz + 900)) / (1 + (hz / 6_000) ** 2))
     hiss *= 1 + 0.15 * _up(_wander(max(8, round(seconds * 4)), rng, 2), samples)
-    for at in rng.uniform(0, seconds, round(seconds * 12)):
+    for start in rng.uniform(0, seconds, round(seconds * 12)):
         length = _samples(rng.uniform(0.004, 0.015))
         drop = rng.standard_normal(length) * np.exp(-np.linspace(0, 5, length)) * rng.uniform(0.5, 3)
-        _place(hiss, drop, at)
+        _place(hiss, drop, start)
     return _at_level(hiss, level_db)
 
 
 def music_box(seconds: float, rng: np.random.Generator, *, level_db: float = -30.0) -> Wave:
-    """A lullaby from a music box: plucked tones that ring, a tune of our own making on five notes."""
+    """A lullaby from a music box: plucked tones that ring, and a random tune on five notes."""
     track = np.zeros(_samples(seconds))
     scale_hz = 523.25 * 2 ** (np.array([0, 2, 4, 7, 9, 12]) / 12)
-    note, at = 2, 0.0
-    while at < seconds:
+    note, start = 2, 0.0
+    while start < seconds:
         note = int(np.clip(note + rng.choice([-2, -1, -1, 1, 1, 2]), 0, 5))
         times = np.arange(_samples(1.4)) / RATE_HZ
         tone = sum(
             amplitude * np.sin(2 * np.pi * scale_hz[note] * ratio * times) * np.exp(-times * decay)
             for ratio, amplitude, decay in ((1.0, 1.0, 3.0), (2.76, 0.35, 7.0), (5.4, 0.15, 14.0))
         )
-        _place(track, np.asarray(tone), at)
-        at += float(rng.choice([0.35, 0.35, 0.7]))
+        _place(track, np.asarray(tone), start)
+        start += float(rng.choice([0.35, 0.35, 0.7]))
     return _at_level(track, level_db)
 
 
 def household(seconds: float, rng: np.random.Generator, *, level_db: float = -28.0) -> Wave:
-    """A home in the next room: thuds, a door, dishes, footsteps; each a burst of damped resonances."""
+    """A household in the next room: thuds, a door, dishes, footsteps; each a burst of damped resonances."""
     track = np.zeros(_samples(seconds))
-    # Thud, door, dish, step: resonances from–to in Hz, how many, how fast they die (1/s).
+    # Thud, door, dish, step: lowest and highest resonance in Hz, their number, their decay (1/s).
     kinds = ((60.0, 300.0, 6, 28.0), (90.0, 1_200.0, 12, 20.0), (1_800.0, 6_500.0, 8, 16.0), (70.0, 600.0, 6, 45.0))
-    at = rng.uniform(0, 0.5)
-    while at < seconds:
+    start = rng.uniform(0, 0.5)
+    while start < seconds:
         low, high, count, decay = kinds[rng.integers(4)]
         for _ in range(int(rng.integers(1, 5))):
             times = np.arange(_samples(0.4)) / RATE_HZ
             hit = rng.standard_normal(len(times)) * np.exp(-times * 220)
             for frequency in rng.uniform(low, high, count):
                 hit += np.sin(2 * np.pi * frequency * times) * np.exp(-times * decay * rng.uniform(0.6, 1.8)) / 2
-            _place(track, hit * rng.uniform(0.3, 1.0), at)
-            at += rng.uniform(0.25, 0.6)
-        at += rng.uniform(0.5, 1.8)
+            _place(track, hit * rng.uniform(0.3, 1.0), start)
+            start += rng.uniform(0.25, 0.6)
+        start += rng.uniform(0.5, 1.8)
     return _at_level(track, level_db)
 
 
 # ----------------------------------------------------------------------------------------------- what the app ships
 
-SOUND_HZ = 48_000  # of the alarm sounds: every sound card plays it as it is
+SOUND_HZ = 48_000  # of the alarm sounds: every sound card plays it without resampling
 
 DEMO_SECTIONS: tuple[tuple[str, str, float, float], ...] = (
-    # what, label, start and end in seconds
+    # sound, label, start and end in seconds
     ("quiet room", "background", 0.0, 12.0),
     ("babbling", "natural", 12.0, 19.0),
     ("quiet room", "background", 19.0, 24.0),
@@ -512,34 +511,34 @@ DEMO_SEED = 2026
 
 
 def demo() -> Wave:
-    """The demo recording: a short night by the crib, 75 s, see DEMO_SECTIONS; the crying grows louder by 10 dB."""
+    """The demo recording: a short night by the crib, 75 s, see DEMO_SECTIONS. The crying grows louder by 10 dB."""
     rng = np.random.default_rng(DEMO_SEED)
     track = np.zeros(_samples(DEMO_SECTIONS[-1][3]))
-    for what, _label, start, end in DEMO_SECTIONS:
-        if what == "babbling":
+    for sound, _label, start, end in DEMO_SECTIONS:
+        if sound == "babbling":
             _place(track, room(babble(end - start, rng, level_db=-36.0), rng), start)
-        elif what == "crying":
+        elif sound == "crying":
             calm, upset = 9.0, end - start - 9.0
             _place(track, room(cry(calm - 0.4, rng, arousal=0.3, swell_db=3.0, level_db=-30.0), rng), start)
             _place(track, room(cry(upset, rng, arousal=0.8, swell_db=5.0, level_db=-23.0), rng), start + calm)
-        elif what == "dog barking":
+        elif sound == "dog barking":
             _place(track, room(dog(end - start, rng, level_db=-28.0), rng, decay_seconds=0.5, wet=0.4), start)
     return (track + room_tone(DEMO_SECTIONS[-1][3], rng)).astype(np.float32)
 
 
 def demo_truth() -> dict[str, Any]:
-    """What `demo` holds and when, as written to demo.json."""
+    """The sections of `demo`, as written to demo.json."""
     return {
         "sample_rate_hz": RATE_HZ,
         "sections": [
-            {"what": what, "label": label, "start_seconds": start, "end_seconds": end}
-            for what, label, start, end in DEMO_SECTIONS
+            {"what": sound, "label": label, "start_seconds": start, "end_seconds": end}
+            for sound, label, start, end in DEMO_SECTIONS
         ],
     }
 
 
 def _tone(frequency_hz: float, seconds: float, partials: tuple[float, ...], attack: float, decay: float) -> Array:
-    """A tone with the given partials, soft at the start, dying away; shape (samples,) at SOUND_HZ."""
+    """A tone with these partials, a soft start and a decay; shape (samples,) at SOUND_HZ."""
     times = np.arange(round(seconds * SOUND_HZ)) / SOUND_HZ
     tone = np.zeros(len(times))
     for number, amplitude in enumerate(partials, start=1):
@@ -552,8 +551,8 @@ def _tone(frequency_hz: float, seconds: float, partials: tuple[float, ...], atta
 def alarm() -> Wave:
     """The alarm for crying, 3 s, loopable, at SOUND_HZ, shape (samples,).
 
-    Two tones, a fifth apart, the lower at 520 Hz: strong partials over a low fundamental wake sleepers better than a
-    high beep does. A bell's attack and decay keep it from being a shock.
+    Two tones, a fifth apart, the lower at 520 Hz: strong partials over a low fundamental wake sleepers better than high
+    beeps do. The attack and decay of a bell make it less of a shock.
     """
     track = np.zeros(3 * SOUND_HZ)
     bell = (1.0, 0.55, 0.4, 0.28, 0.2, 0.12)
@@ -565,7 +564,7 @@ def alarm() -> Wave:
 
 
 def health() -> Wave:
-    """The sound for "I am not listening", 4 s, loopable, at SOUND_HZ: three low wooden knocks, falling, twice."""
+    """The sound for "not listening", 4 s, loopable, at SOUND_HZ: three low, falling wooden knocks, twice."""
     track = np.zeros(4 * SOUND_HZ)
     for round_number in (0, 1):
         for number, frequency in enumerate((392.0, 311.1, 233.1)):
@@ -576,7 +575,7 @@ def health() -> Wave:
 
 
 def write(folder: Path) -> None:
-    """Write demo.flac, demo.json, sounds/alarm.wav and sounds/health.wav into `folder`, all 16 bit."""
+    """Write demo.flac, demo.json, sounds/alarm.wav and sounds/health.wav into `folder`, all in 16 bits."""
     import soundfile
 
     (folder / "sounds").mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A clean Debian in a folder, with an ordinary user, a screen and a sound card: where the package is tried."""
+"""A clean Debian in a folder, with an ordinary user, a screen and a sound card, to try the package in."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ HOME = f"/home/{USER}"
 DATA = f"{HOME}/.local/share/babymonitor"
 DISPLAY = ":77"
 RATE = 16000
-# What stands in for a room and a desk. Not what the app needs: that has to come with the package.
+# They stand in for a room and a desk. What the app itself needs must come with the package.
 STAND_INS = ["xvfb", "pulseaudio", "pulseaudio-utils", "desktop-file-utils", "shared-mime-info"]
 ALSA = "pcm.!default { type pulse }\nctl.!default { type pulse }\npcm.pulse { type pulse }\n"
 CHROOT = "/usr/sbin/chroot"
 
 
 class TrialError(Exception):
-    """What was expected and did not happen."""
+    """Something that was expected did not happen."""
 
 
 class Trial:
-    """A Debian in a folder, with the package's deb at hand, and a log of what happens there."""
+    """A Debian in a folder, the .deb to try there, and a log of what happens."""
 
     def __init__(self, root: Path, deb: Path, log: TextIO | None) -> None:
         self.root = root
@@ -49,13 +49,13 @@ class Trial:
                 print(line, file=stream, flush=True)
 
     def expect(self, condition: object, text: str) -> None:
-        """Say what was seen, or end the trial."""
+        """Log an expectation that is met; otherwise end the trial. Raises TrialError."""
         if not condition:
             raise TrialError(f"NOT SEEN: {text}")
         self.say(f"ok    {text}")
 
     def as_root(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run in the folder's Debian as root; what went wrong ends the trial."""
+        """Run a command as root in the folder's Debian. Raises TrialError if it fails."""
         environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "DEBIAN_FRONTEND": "noninteractive",
@@ -71,7 +71,7 @@ class Trial:
         return done
 
     def command(self, *words: str) -> tuple[list[str], dict[str, str]]:
-        """The words and the environment with which the user runs something there."""
+        """Return the command line and environment that run a command there as the user."""
         environment = {
             "PATH": "/usr/bin:/bin",
             "HOME": HOME,
@@ -86,7 +86,7 @@ class Trial:
         return [CHROOT, f"--userspec={USER}:{USER}", str(self.root), *words], environment
 
     def as_user(self, *words: str, seconds: float = 1800.0) -> subprocess.CompletedProcess[str]:
-        """Run as the ordinary user and wait for it."""
+        """Run a command as the ordinary user, and wait for it."""
         command, environment = self.command(*words)
         return subprocess.run(
             command,
@@ -100,7 +100,7 @@ class Trial:
         )
 
     def begin(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start something as the ordinary user; it is ended with the trial at the latest."""
+        """Start a program as the ordinary user. It ends with the trial at the latest."""
         command, environment = self.command(*words)
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._running.append(process)
@@ -114,36 +114,36 @@ class Trial:
                     process.wait(10)
 
     def path(self, inside: str) -> Path:
-        """A path of the folder's Debian, seen from outside."""
+        """Return a path of the folder's Debian as seen from outside."""
         return self.root / inside.lstrip("/")
 
     def give(self, path: Path) -> None:
-        """Make the user the owner of what was laid there from outside."""
+        """Make the user the owner of files that were created from outside."""
         self.as_root("chown", "-R", f"{USER}:{USER}", "/" + path.relative_to(self.root).as_posix())
 
-    def wait_for(self, seen: Callable[[], Any], what: str, seconds: float = 180.0) -> Any:
-        """The first true answer of `seen`."""
+    def wait_for(self, seen: Callable[[], Any], event: str, seconds: float = 180.0) -> Any:
+        """Return the first true result of `seen`. Raises TrialError after `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError, sqlite3.Error):
                 if answer := seen():
                     return answer
             time.sleep(0.2)
-        raise TrialError(f"NOT SEEN within {seconds:.0f} s: {what}")
+        raise TrialError(f"NOT SEEN within {seconds:.0f} s: {event}")
 
-    def asked(self, query: str) -> list[tuple[Any, ...]]:
-        """Rows of the history in the user's folder."""
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return rows of the history in the user's folder."""
         with contextlib.closing(
             sqlite3.connect(f"file:{self.path(DATA)}/history.sqlite?mode=ro", uri=True)
         ) as database:
-            return database.execute(query).fetchall()
+            return database.execute(sql).fetchall()
 
 
 # ----------------------------------------------------------------------------------------------------- the clean Debian
 
 
 def lay_out(root: Path, base: Path | None) -> None:
-    """A clean Debian in a new folder, with this machine's package sources and an ordinary user."""
+    """Install a clean Debian in a new folder, with this machine's package sources."""
     if base is not None:
         subprocess.run(["cp", "-a", f"{base}/.", str(root)], check=True)
     else:
@@ -155,7 +155,7 @@ def lay_out(root: Path, base: Path | None) -> None:
         for path in Path("/", folder).iterdir():
             if path.suffix in {".sources", ".list"} or "registry" in path.name:
                 shutil.copy(path, root / folder)
-    # This machine's way to the package index, if it has one of its own, for the training pack.
+    # This machine's access to a package index of its own, if it has one, for the training pack.
     for name in ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt"):
         if Path("/", name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -164,12 +164,12 @@ def lay_out(root: Path, base: Path | None) -> None:
         subprocess.run(["mount", "--rbind", f"/{folder}", str(root / folder)], check=True)
     for folder in filter(None, os.environ.get("PIP_FIND_LINKS", "").split()):
         if Path(folder).is_dir():
-            # A copy, no mount: what is mounted there would go with the folder when it is removed.
+            # Copied rather than mounted: a mounted folder would be removed together with the trial's.
             shutil.copytree(folder, root / folder.lstrip("/"), dirs_exist_ok=True)
 
 
 def set_up_room(trial: Trial) -> None:
-    """A screen and a sound card, as the user."""
+    """Start a screen and a sound card as the user."""
     trial.path(f"{HOME}/run").mkdir(exist_ok=True, mode=0o700)
     trial.path(f"{HOME}/alsa.conf").write_text(ALSA)
     trial.give(trial.path(HOME))
@@ -188,32 +188,32 @@ def set_up_room(trial: Trial) -> None:
 
 
 def play_night(trial: Trial) -> subprocess.Popen[bytes]:
-    """Let the microphone hear the demo's night: half a minute of cries after quiet and babbling."""
+    """Play the demo's night into the microphone: half a minute of crying after quiet and babbling."""
     demo = "/usr/lib/babymonitor/app/resources/demo.flac"
     return trial.begin("paplay", "--device=crib", "--latency-msec=20", demo)
 
 
 @contextlib.contextmanager
 def window(trial: Trial) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, float]]]:
-    """The installed window, running, with seconds from its start to its picture and its first score; ended by TERM."""
+    """Run the installed window, and end it with TERM. Yields it with the seconds to its picture and first score."""
     log = trial.path(f"{DATA}/babymonitor.log")
     known = log.stat().st_size if log.exists() else 0
     began = time.time()
     process = trial.begin("babymonitor")
 
-    def since(what: str) -> float:
+    def since(event: str) -> float:
         for line in log.read_text(errors="replace")[known:].splitlines():
-            if what in line:
+            if event in line:
                 return float(line.split()[0]) - began
         return 0.0
 
-    seconds = {what: trial.wait_for(partial(since, what), what) for what in ("window visible", "first score")}
+    seconds = {event: trial.wait_for(partial(since, event), event) for event in ("window visible", "first score")}
     try:
         yield process, seconds
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-    # What goes wrong while it is closing is told; what goes wrong while it listens ends the trial.
+    # Errors while it closes are noted; errors while it listens end the trial.
     running, _, closing = log.read_text(errors="replace")[known:].partition(" INFO ended")
     if " ERROR " in running:
         raise TrialError(f"SEEN in the log: {running[running.index(' ERROR ') :][:600]}")
@@ -222,9 +222,9 @@ def window(trial: Trial) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, fl
 
 
 def memory_of(process: subprocess.Popen[bytes]) -> tuple[float, float]:
-    """MB that the process holds, with its libraries' (RSS), and without them (anonymous memory).
+    """Return the MB that a process holds with shared libraries (RSS), and without them (anonymous memory).
 
-    Not PSS: that depends on who else has the same libraries open.
+    PSS would depend on which other processes have the same libraries open.
     """
     lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
     kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines[1:]}
@@ -232,7 +232,7 @@ def memory_of(process: subprocess.Popen[bytes]) -> tuple[float, float]:
 
 
 def photograph(trial: Trial, target: Path) -> None:
-    """The screen, as a PNG."""
+    """Save the screen as a PNG."""
     program = (
         "import sys; from PySide6.QtGui import QGuiApplication; a = QGuiApplication(sys.argv[:1]);"
         "sys.exit(not a.primaryScreen().grabWindow(0).save(sys.argv[1]))"

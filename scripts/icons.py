@@ -1,8 +1,8 @@
-"""Draw the installers' icons from resources/icons/app.svg, in every size and format that a system asks for.
+"""Render the installers' icons from resources/icons/app.svg, in every size and format that a system needs.
 
     .venv/bin/python scripts/icons.py      writes installers/icons/app-<size>.png, app.ico and app.icns
 
-Windows' and macOS' formats are a table of contents and PNG files one after the other; so no further program is needed.
+Windows' and macOS' formats are a table of contents followed by PNG files, so that no other program is needed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TARGET = ROOT / "installers" / "icons"
 
 LINUX_SIZES = (16, 32, 64, 128, 256, 512)
 WINDOWS_SIZES = (16, 32, 48, 64, 256)
-# macOS names each size by four letters; those for twice the density are the same pictures under another name.
+# macOS names each size by four letters; those for double density are the same pictures under another name.
 MACOS_SIZES = {
     b"ic04": 16,
     b"ic11": 32,
@@ -38,11 +38,11 @@ MACOS_SIZES = {
     b"ic10": 1024,
 }
 _MACOS_MARGIN = 0.085
-"""macOS' own icons leave about this share of the side empty all round."""
+"""Share of the side that macOS' own icons leave empty on each side."""
 
 
 def draw(size: int, margin: float = 0.0) -> bytes:
-    """The drawing as a PNG of `size` pixels a side, with an empty margin of that share of the side."""
+    """Render the drawing as a PNG of `size` × `size` pixels. margin: empty share of the side, on each side."""
     image = QImage(size, size, QImage.Format.Format_ARGB32)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
@@ -51,12 +51,12 @@ def draw(size: int, margin: float = 0.0) -> bytes:
     painter.end()
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG", 0)  # type: ignore[call-overload]  # 0: as small as it gets
+    image.save(buffer, "PNG", 0)  # type: ignore[call-overload]  # 0: the strongest compression
     return bytes(buffer.data().data())
 
 
 def ico(pictures: dict[int, bytes]) -> bytes:
-    """Windows' format: a directory of {pixels a side: PNG}, then the pictures."""
+    """Encode an icon for Windows: a directory of {side in pixels: PNG}, then the pictures."""
     parts, entries, offset = [], [], 6 + 16 * len(pictures)
     for size, picture in pictures.items():
         side = size % 256  # 256 is written as 0
@@ -67,7 +67,7 @@ def ico(pictures: dict[int, bytes]) -> bytes:
 
 
 def icns(pictures: dict[bytes, bytes]) -> bytes:
-    """macOS' format: each picture under its four letters."""
+    """Encode an icon for macOS: each picture under its four letters."""
     body = b"".join(name + struct.pack(">I", 8 + len(picture)) + picture for name, picture in pictures.items())
     return b"icns" + struct.pack(">I", 8 + len(body)) + body
 

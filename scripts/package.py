@@ -1,14 +1,14 @@
-"""Build the installer for the system this runs on: stage a folder, have Briefcase build there, measure what came of it.
+"""Build the installer for this system: stage a folder, have Briefcase build in it, measure the result.
 
     python scripts/package.py build [--template FOLDER]     the package, into dist/
     python scripts/package.py stage                         only the folder that Briefcase would build in
-    python scripts/package.py contents FOLDER               a table of what is in an unpacked package, by part
+    python scripts/package.py contents FOLDER               a table of an unpacked package's content, by part
 
-Run it with a Python that has Briefcase (requirements/test.txt pins it). On Linux that Python has to be of the system's
-own version, because the package uses the system's.
+Run it with a Python that has Briefcase (pinned in requirements/test.txt). On Linux that Python must have the system's
+version, because the package uses the system's Python.
 
-Briefcase reads its tables from pyproject.toml only. The staged one is made of [project] in pyproject.toml, the tables
-in briefcase.toml, and the pinned versions in requirements/; nothing is written twice. Only what runs is staged.
+Briefcase reads its tables from pyproject.toml only. The staged pyproject.toml is put together from [project] in ours,
+the tables in briefcase.toml, and the pinned versions in requirements/. Only files that run are staged.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 APP = "babymonitor"
 
-# Of [project] only this is about the package: what the app needs at run time is pinned, and its options are ours alone.
+# The fields of [project] that concern the package. Dependencies are pinned instead, and the extras are for development.
 PROJECT_KEYS = ("name", "version", "description", "readme", "requires-python", "license", "license-files", "authors")
-# The training pack is installed by pip inside the app's own process: in a bundle there is no other Python.
+# pip installs the training pack inside the app's own process, because a bundle contains no other Python.
 INSTALLER = "pip"
 PACK_LIST = "training-pack.txt"
 
-# The parts of the table of contents, by what a path below the package begins with; the first that fits counts.
+# The parts of the table of contents, by the beginning of a path below the package; the first match counts.
 PARTS = {
     "Qt (PySide6, shiboken6)": ("PySide6", "pyside6", "shiboken6"),
     "ONNX Runtime": ("onnxruntime",),
@@ -64,28 +64,29 @@ OURS = {
 
 
 def pins(name: str) -> dict[str, str]:
-    """The lines of requirements/`name`, by package name in lower case."""
+    """Return the lines of requirements/`name`, by package name in lower case."""
     lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
-    kept = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return {line.partition("==")[0].lower(): line for line in kept}
+    pinned = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return {line.partition("==")[0].lower(): line for line in pinned}
 
 
 def requires() -> list[str]:
-    """What travels in the package, pinned: the app's list, and what installs the training pack. PyTorch does not:
-    `babymonitor training-pack install` fetches it for who trains from scratch.
+    """Return the packages in the bundle, pinned: the app's list, and pip for the training pack.
+
+    PyTorch is not included; `babymonitor training-pack install` fetches it for those who train from scratch.
     """
     return [*pins("app.txt").values(), pins("test.txt")[INSTALLER]]
 
 
 def pack_list() -> list[str]:
-    """What the training pack installs, pinned: the trainer's list without what travels in the package."""
+    """Return the packages of the training pack, pinned: the trainer's list without what the bundle contains."""
     carried = {line.partition("==")[0].lower() for line in requires()}
     lists = {**pins("torch.txt"), **pins("trainer.txt")}
     return [line for name, line in lists.items() if name not in carried]
 
 
 def configuration() -> dict[str, Any]:
-    """The staged pyproject.toml, as a dictionary."""
+    """Return the staged pyproject.toml as a dictionary."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     tables = tomllib.loads((ROOT / "briefcase.toml").read_text(encoding="utf-8"))
     tables["tool"]["briefcase"]["app"][APP]["requires"] = requires()
@@ -93,7 +94,7 @@ def configuration() -> dict[str, Any]:
 
 
 def tracked(folder: str) -> list[Path]:
-    """The files below `folder` that are in version control, relative to the root; all of them where there is none."""
+    """Return the files below `folder` that are under version control, else all of them; relative to the root."""
     listed = subprocess.run(["git", "ls-files", "-z", folder], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode == 0 and listed.stdout:
         return [Path(name) for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
@@ -101,7 +102,7 @@ def tracked(folder: str) -> list[Path]:
 
 
 def stage(folder: Path) -> Path:
-    """Write the build folder anew (what Briefcase made in it before goes too); → the folder."""
+    """Write the build folder anew, without anything that Briefcase built there before. Returns the folder."""
     import tomli_w
 
     shutil.rmtree(folder, ignore_errors=True)
@@ -125,7 +126,7 @@ def stage(folder: Path) -> Path:
 
 
 def briefcase(folder: Path, *words: str) -> None:
-    """Run Briefcase in the staged folder; it says itself what went wrong."""
+    """Run Briefcase in the staged folder; on failure, exit with its status."""
     command = [sys.executable, "-m", "briefcase", *words, "--no-input"]
     done = subprocess.run(command, cwd=folder, check=False)
     if done.returncode:
@@ -133,26 +134,26 @@ def briefcase(folder: Path, *words: str) -> None:
 
 
 def system_words() -> list[str]:
-    """Platform and format, as Briefcase calls this system's."""
+    """Return Briefcase's words for this system's platform and format."""
     return {"linux": ["linux", "system"], "darwin": ["macOS", "app"], "win32": ["windows", "app"]}[sys.platform]
 
 
 def build(folder: Path, template: str, dist: Path) -> Path:
-    """Stage, create, build and package; → the package, in `dist`."""
+    """Stage, create, build and package. Returns the package in `dist`."""
     stage(folder)
     system = system_words()
-    given = ["--config", f'template="{Path(template).resolve().as_posix()}"'] if template else []
-    briefcase(folder, "create", *system, *given)
+    template_options = ["--config", f'template="{Path(template).resolve().as_posix()}"'] if template else []
+    briefcase(folder, "create", *system, *template_options)
     strip_debugging(folder)
     compile_all(folder)
-    briefcase(folder, "build", *system, *given)
+    briefcase(folder, "build", *system, *template_options)
     if system[0] == "linux":
         lay_over(folder)
     signing = ["--adhoc-sign"] if system[0] != "linux" or _knows_signing(folder) else []
-    briefcase(folder, "package", *system, *given, *signing)
-    made = sorted((folder / "dist").iterdir(), key=lambda path: path.stat().st_mtime)[-1]
+    briefcase(folder, "package", *system, *template_options, *signing)
+    built = sorted((folder / "dist").iterdir(), key=lambda path: path.stat().st_mtime)[-1]
     dist.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copy2(made, dist / made.name))
+    return Path(shutil.copy2(built, dist / built.name))
 
 
 def _knows_signing(folder: Path) -> bool:
@@ -161,12 +162,12 @@ def _knows_signing(folder: Path) -> bool:
 
 
 def compile_all(folder: Path) -> None:
-    """Compile all of Python in the bundle: a bundle never writes bytecode, so that else each start would do it anew.
+    """Compile all Python in the bundle, which never writes bytecode itself, so that each start would compile it anew.
 
-    The bytecode is marked as unchecked: it holds for the source beside it, whatever dates a package manager gives.
+    The bytecode is marked as unchecked: it is valid for the source beside it, whatever time a package manager sets.
     """
     if sys.platform == "darwin":
-        # There the bundle has a Python of its own, and its signature is over what Briefcase itself put in.
+        # The bundle there has its own Python, and its signature covers only what Briefcase itself put in.
         return
     for name in ("app", "app_packages"):
         for path in sorted((folder / "build").rglob(name)):
@@ -182,21 +183,21 @@ def compile_all(folder: Path) -> None:
 
 
 def strip_debugging(folder: Path) -> None:
-    """Take PyAV's debugging symbols out, three quarters of its 214 modules; others' come without."""
+    """Strip the debugging symbols of PyAV: three quarters of its 214 modules. Other packages come without any."""
     if sys.platform.startswith("linux"):
         modules = [str(path) for path in (folder / "build").rglob("app_packages/av/**/*.so")]
         subprocess.run(["strip", "--strip-unneeded", *modules], check=True)
 
 
 def lay_over(folder: Path) -> None:
-    """Put the desktop's own files into the Linux package: entry, metadata, file type, drawing."""
+    """Add the desktop's files to the Linux package: entry, metadata, file type, icon."""
     version = configuration()["project"]["version"]
     package = next(path.parent for path in (folder / "build").glob(f"*/*/*/{APP}-*/usr"))
     share = package / "usr" / "share"
     source = folder / "installers" / "linux"
     for entry in (share / "applications").glob("*.desktop"):
         entry.unlink()
-    # Qt tells a Wayland desktop the name "babymonitor", and by it the desktop finds the entry and its icon.
+    # Qt gives a Wayland desktop the name "babymonitor", by which the desktop finds the entry and its icon.
     places = {
         f"{APP}.desktop": share / "applications",
         "local.babymonitor.xml": share / "mime" / "packages",
@@ -216,26 +217,26 @@ def lay_over(folder: Path) -> None:
 
 
 def contents(folder: Path, place: str = "") -> list[tuple[str, int, int]]:
-    """(part, bytes, files) of an unpacked package, largest first; `place`: what the folder is called in it."""
-    found: dict[str, list[int]] = {}
+    """Return (part, bytes, files) of an unpacked package, largest first. place: the folder's path in the package."""
+    sizes: dict[str, list[int]] = {}
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
-            entry = found.setdefault(part_of(place + path.relative_to(folder).as_posix()), [0, 0])
+            entry = sizes.setdefault(part_of(place + path.relative_to(folder).as_posix()), [0, 0])
             entry[0] += path.stat().st_size
             entry[1] += 1
-    return sorted(((part, size, files) for part, (size, files) in found.items()), key=lambda row: -row[1])
+    return sorted(((part, size, files) for part, (size, files) in sizes.items()), key=lambda row: -row[1])
 
 
 def part_of(path: str) -> str:
-    """Which row of the table a file belongs to."""
+    """Return the row of the table to which a file belongs."""
     for place, part in OURS.items():
         if f"/{place}/" in f"/{path}":
             return part
     for place in ("app_packages/", "site-packages/", "training-pack/"):
-        _, found, below = path.partition(place)
-        if found:
+        _, separator, below = path.partition(place)
+        if separator:
             name = below.partition("/")[0].replace("-", "_")
-            # Longest first, or "onnx" would take "onnxruntime".
+            # Names must match up to a separator, or "onnx" would also match "onnxruntime".
             for part, beginnings in PARTS.items():
                 if any(name == word or name.startswith((f"{word}.", f"{word}_")) for word in beginnings):
                     return part
@@ -244,7 +245,7 @@ def part_of(path: str) -> str:
 
 
 def table(rows: list[tuple[str, int, int]]) -> str:
-    """The table as Markdown."""
+    """Format the table as Markdown."""
     lines = ["| part | MB | files |", "|---|---:|---:|"]
     lines += [f"| {part} | {size / 1e6:.1f} | {files:,} |" for part, size, files in rows]
     total = sum(size for _, size, _ in rows), sum(files for _, _, files in rows)

@@ -1,6 +1,6 @@
-"""Photographs every page in every theme and size, with sound and a synthetic night: `scripts/screenshots.py FOLDER`.
+"""Photograph every page in every theme and size, with sound and a synthetic night: `scripts/screenshots.py FOLDER`.
 
-For looking at. Run it under a screen or Xvfb for true fonts (`xvfb-run -s "-screen 0 1600x1000x24"`).
+The pictures are for looking at. Use a screen or Xvfb for real fonts (`xvfb-run -s "-screen 0 1600x1000x24"`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CRYING = {"hungry": 0.55, "pain": 0.09, "tired": 0.21, "sad": 0.11, "happy": 0.0
 
 
 def demo_sound() -> npt.NDArray[np.float32]:
-    """Twelve seconds: a quiet room, babble, and crying."""
+    """Twelve seconds, (samples,) at 16 kHz: a quiet room, babble, and crying."""
     from resources import synthesise
 
     random = np.random.default_rng(7)
@@ -36,18 +36,18 @@ def demo_sound() -> npt.NDArray[np.float32]:
         (2.2, synthesise.babble(2.6, random)),
         (5.6, synthesise.cry(6.2, random)),
     ):
-        at = int(begin * RATE)
-        wave[at : at + sound.size] += sound[: wave.size - at]
+        start = int(begin * RATE)
+        wave[start : start + sound.size] += sound[: wave.size - start]
     return np.clip(wave, -1, 1)
 
 
 def fill_history(history: object, clips: Path) -> None:
-    """A night with babble, three wakings, a lost microphone; and some nights before it."""
+    """Write a night with babble, three wakings and a lost microphone, and some nights before it."""
     from babymonitor.core.history.history import History, Minute
 
     assert isinstance(history, History)
     random = np.random.default_rng(3)
-    # The last night that is over.
+    # Noon before the last complete night.
     noon = time.mktime((*time.localtime(time.time() - 36 * 3600)[:3], 12, 0, 0, 0, 0, -1))
     for night in range(9):
         start = noon - night * 86400 + 7.2 * 3600 + random.uniform(0, 2400)
@@ -80,7 +80,7 @@ def fill_history(history: object, clips: Path) -> None:
 
 
 def fill_library(library: object) -> None:
-    """Some of every label from several nights, one of the person's own, and a few that wait for theirs."""
+    """Add clips of every label from several nights, one label of the person's own, and clips without a label."""
     from babymonitor.core.library.library import Library
     from resources import synthesise
 
@@ -153,7 +153,7 @@ def main() -> int:
     window.complaint_view.setVisible(False)
     sound = demo_sound()
 
-    def be(activity: Activity, probabilities: dict[str, float], **more: object) -> None:
+    def set_state(activity: Activity, probabilities: dict[str, float], **more: object) -> None:
         crying = sum(probabilities[name] for name in ("hungry", "pain", "tired", "sad"))
         reasons = {name: probabilities[name] / max(crying, 1e-9) for name in ("hungry", "pain", "tired", "sad")}
         monitor.state = MonitorState(activity, "Built-in microphone", **more)  # type: ignore[arg-type]
@@ -175,7 +175,7 @@ def main() -> int:
         (widget or window).grab().save(str(arguments.folder / f"{name}.png"))  # type: ignore[attr-defined]
 
     def photograph_label(end: str) -> None:
-        """Record & label: a clip with a part of it chosen, then the library with several clips chosen."""
+        """Photograph Record & label: a clip with a selected region, then the library with several selected clips."""
         window.show_label()
         page = window.pages.currentWidget()
         assert isinstance(page, LabelView)
@@ -198,27 +198,27 @@ def main() -> int:
             window.show_monitor()
             end = f"{theme}-{size}"
             monitor.ring.write(sound[: 7 * RATE] if theme == "light" else sound)
-            be(Activity.LISTENING, BABBLE)
+            set_state(Activity.LISTENING, BABBLE)
             photograph(f"monitor-babbling-{end}")
             monitor.ring.write(sound)
-            be(Activity.CRYING, CRYING, since=time.time() - 24, alarm_sounding=True)
+            set_state(Activity.CRYING, CRYING, since=time.time() - 24, alarm_sounding=True)
             photograph(f"monitor-crying-{end}")
-            be(Activity.DEAF, SILENCE, detail="microphone unplugged, trying again", since=time.time() - 5)
+            set_state(Activity.DEAF, SILENCE, detail="microphone unplugged, trying again", since=time.time() - 5)
             photograph(f"monitor-deaf-{end}")
-            be(Activity.LISTENING, SILENCE, snoozed_until=time.time() + 600)
+            set_state(Activity.LISTENING, SILENCE, snoozed_until=time.time() + 600)
             photograph(f"monitor-snoozed-{end}")
-            be(Activity.LISTENING, SILENCE)
+            set_state(Activity.LISTENING, SILENCE)
             window.show_nights()
             nights = window.pages.currentWidget()
             nights.night_list.setCurrentRow(1)  # type: ignore[union-attr]
             photograph(f"nights-{end}")
             nights.night_list.setCurrentRow(0)  # type: ignore[union-attr]
             photograph(f"nights-all-{end}")
-            be(Activity.CRYING, CRYING, since=time.time() - 24, alarm_sounding=True)
+            set_state(Activity.CRYING, CRYING, since=time.time() - 24, alarm_sounding=True)
             photograph(f"nights-crying-{end}")
-            be(Activity.LISTENING, SILENCE)
+            set_state(Activity.LISTENING, SILENCE)
             photograph_label(end)
-            be(Activity.STOPPED, SILENCE)
+            set_state(Activity.STOPPED, SILENCE)
             window.show_monitor()
             photograph(f"monitor-stopped-{end}")
             window.show_settings()

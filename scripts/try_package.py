@@ -1,11 +1,11 @@
-"""Try a .deb as a caregiver would meet it: in a clean Debian, as an ordinary user, from installing to removing.
+"""Try a .deb as a caregiver would: in a clean Debian, as an ordinary user, from installation to removal.
 
     sudo .venv/bin/python scripts/try_package.py dist/babymonitor_….deb [--log docs/reports/installer.log]
 
-Needs root and debootstrap, for a folder with a Debian of its own; packages come from where this machine's come from.
-Everything that the program does there it does as the user `carer`, who may do nothing. The sound card is a private
-PulseAudio whose microphone hears what is played into it, the screen is Xvfb, and the baby is resources/demo.flac.
-Each step says what it saw; the first that fails ends the trial with status 1.
+Needs root and debootstrap, to install a Debian of its own in a folder, from the package sources of this machine. There
+the program runs as the user `carer`, who has no privileges. The sound card is a private PulseAudio whose microphone
+hears what is played into it, the screen is Xvfb, and the baby is resources/demo.flac. Each step logs what it saw; the
+first failure ends the trial with status 1.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ OLDER = "0.0.1"
 # ----------------------------------------------------------------------------------------------------------- the trial
 
 
-def older(deb: Path, folder: Path) -> Path:
-    """The same package under a lower number, with one file more: what is upgraded over."""
+def build_older(deb: Path, folder: Path) -> Path:
+    """Repack the package under a lower version, with an additional file. The upgrade starts from this package."""
     tree = folder / "older"
     subprocess.run(["dpkg-deb", "--raw-extract", str(deb), str(tree)], check=True)
     control = tree / "DEBIAN" / "control"
@@ -64,32 +64,32 @@ def older(deb: Path, folder: Path) -> Path:
     lines = [f"Version: {OLDER}" if line.startswith("Version:") else line for line in lines]
     control.write_text("\n".join(lines) + "\n", encoding="utf-8")
     (tree / "usr/lib/babymonitor/app/babymonitor/only_in_the_older.py").write_text("")
-    made = folder / f"babymonitor_{OLDER}.deb"
+    target = folder / f"babymonitor_{OLDER}.deb"
     subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(tree), str(made)],
+        ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(tree), str(target)],
         check=True,
         stdout=subprocess.DEVNULL,
     )
     shutil.rmtree(tree)
-    return made
+    return target
 
 
 def installs(trial: Trial) -> None:
     """The older version, with apt, into a Debian that has nothing for it."""
-    made = older(trial.deb, trial.root / "srv")
+    older = build_older(trial.deb, trial.root / "srv")
     trial.as_root("apt-get", "update", "-q")
     trial.as_root("useradd", "--create-home", USER)
     before = set(trial.as_root("dpkg-query", "-W", "-f", "${Package}\n").stdout.split())
     began = time.monotonic()
-    trial.as_root("apt-get", "install", "-y", "--no-install-recommends", f"/srv/{made.name}")
+    trial.as_root("apt-get", "install", "-y", "--no-install-recommends", f"/srv/{older.name}")
     after = set(trial.as_root("dpkg-query", "-W", "-f", "${Package}\n").stdout.split())
     trial.expect(
         "babymonitor" in after,
         f"apt install ./babymonitor_{OLDER}.deb: {len(after - before)} packages, "
         f"{time.monotonic() - began:.0f} s; python3 itself is {'' if 'python3' in after else 'not '}there",
     )
-    told = trial.as_user("babymonitor", "--version")
-    trial.expect(told.returncode == 0, f"as {USER}: babymonitor --version says {told.stdout.strip()!r}")
+    result = trial.as_user("babymonitor", "--version")
+    trial.expect(result.returncode == 0, f"as {USER}: babymonitor --version says {result.stdout.strip()!r}")
     missing = [
         line
         for path in trial.path("/usr/lib/babymonitor").rglob("libq*.so")
@@ -106,13 +106,13 @@ def installs(trial: Trial) -> None:
 
 def hears(trial: Trial) -> None:
     """The window hears a cry, raises the alarm, and writes it down in the user's folders."""
-    told = trial.as_user("babymonitor", "autostart", "on")
-    trial.expect(trial.path(f"{HOME}/.config/autostart").is_dir(), f"autostart on: {told.stdout.strip()}")
+    result = trial.as_user("babymonitor", "autostart", "on")
+    trial.expect(trial.path(f"{HOME}/.config/autostart").is_dir(), f"autostart on: {result.stdout.strip()}")
     with window(trial) as (process, seconds):
-        figures = ", ".join(f"{what} after {value:.1f} s" for what, value in seconds.items())
+        figures = ", ".join(f"{event} after {value:.1f} s" for event, value in seconds.items())
         trial.say(f"ok    the window on Xvfb: {figures}")
         play_night(trial)
-        rows = trial.wait_for(lambda: trial.asked("SELECT kind, began, raised FROM alerts"), "an alert in the history")
+        rows = trial.wait_for(lambda: trial.query("SELECT kind, began, raised FROM alerts"), "an alert in the history")
         trial.expect(
             rows[0][0] == "crying",
             f"a cry through the microphone: alert {rows[0][0]!r}, {rows[0][2] - rows[0][1]:.1f} s after it began",
@@ -136,19 +136,19 @@ def hears(trial: Trial) -> None:
 
 
 def fingerprint(trial: Trial) -> dict[str, str]:
-    """Every file of the user's, by its content."""
-    found = {}
+    """Return the hash of every file of the user, by path."""
+    hashes = {}
     for folder in (DATA, f"{HOME}/.config"):
         for path in sorted(trial.path(folder).rglob("*")):
-            # Whoever reads the history, as this trial does, leaves SQLite's notes to itself beside it.
+            # Reading the history, as this trial does, leaves SQLite's own files beside it.
             if path.is_file() and not path.name.endswith(("-shm", "-wal")) and "training-pack" not in path.parts:
-                found[str(path.relative_to(trial.root))] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+                hashes[str(path.relative_to(trial.root))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashes
 
 
 def upgrades(trial: Trial) -> None:
     """The new version over the older one; what the user has stays as it is."""
-    mine, alerts = fingerprint(trial), trial.asked("SELECT * FROM alerts")
+    mine, alerts = fingerprint(trial), trial.query("SELECT * FROM alerts")
     shutil.copy(trial.deb, trial.root / "srv" / "new.deb")
     trial.as_root("apt-get", "install", "-y", "--no-install-recommends", "/srv/new.deb")
     version = trial.as_root("dpkg-query", "-W", "-f", "${Version}", "babymonitor").stdout
@@ -157,29 +157,30 @@ def upgrades(trial: Trial) -> None:
     trial.expect(fingerprint(trial) == mine, f"{len(mine)} files of the user's are as they were")
     with window(trial):
         trial.expect(
-            trial.asked("SELECT * FROM alerts")[: len(alerts)] == alerts, "the window opens on the same history"
+            trial.query("SELECT * FROM alerts")[: len(alerts)] == alerts, "the window opens on the same history"
         )
     trial.as_root("desktop-file-validate", "/usr/share/applications/babymonitor.desktop")
     kind = trial.as_user("sh", "-c", "grep -c onnx /usr/share/mime/globs2 /usr/share/applications/mimeinfo.cache")
     trial.expect(kind.returncode == 0, "the desktop entry is valid, and model files belong to it")
-    told = trial.as_user("babymonitor", "selftest", "--quick")
-    for line in told.stdout.splitlines():
+    result = trial.as_user("babymonitor", "selftest", "--quick")
+    for line in result.stdout.splitlines():
         trial.say(f"      selftest  {line}")
-    trial.expect(told.returncode == 0, "selftest")
+    trial.expect(result.returncode == 0, "selftest")
 
 
 def write_library(trial: Trial) -> str:
-    """Clips of one home, as `Record & label` keeps them: two reasons and an owl, three recordings of each."""
-    draw = np.random.default_rng(3)
+    """Write clips of a home as `Record & label` stores them: two reasons and an owl, in three recordings each."""
+    rng = np.random.default_rng(3)
     folder = trial.path(f"{DATA}/library")
     for group in range(3):
         for take in range(2):
             for name, speed in (("hungry", 0.81), ("pain", 1.31)):
-                wave = synthetic.cry(draw, 3 * RATE)
-                at = np.arange(0, wave.size - 1, speed)
-                _write(folder / name / f"recording-{group}" / f"{take}.flac", np.interp(at, range(wave.size), wave))
+                wave = synthetic.cry(rng, 3 * RATE)
+                positions = np.arange(0, wave.size - 1, speed)
+                faster = np.interp(positions, range(wave.size), wave)
+                _write(folder / name / f"recording-{group}" / f"{take}.flac", faster)
             times = np.arange(2 * RATE) / RATE
-            hoot = 0.3 * np.sin(2 * np.pi * draw.uniform(420, 430) * times) * (np.sin(2 * np.pi * times) > 0)
+            hoot = 0.3 * np.sin(2 * np.pi * rng.uniform(420, 430) * times) * (np.sin(2 * np.pi * times) > 0)
             _write(folder / "owl" / f"night-2026-11-{group + 10}" / f"{take}.flac", hoot)
     trial.give(folder)
     return f"{DATA}/library"
@@ -190,15 +191,15 @@ def _write(path: Path, wave: Any) -> None:
     soundfile.write(path, np.asarray(wave, np.float32), RATE)
 
 
-def uses(trial: Trial, model: str, what: str) -> None:
-    """Take a model file into use as a double click does, and hear the demo with it."""
-    told = trial.as_user("timeout", "10", "babymonitor", "open", model)
-    trial.expect("in use" in told.stdout, f"babymonitor open: {told.stdout.strip() or told.stderr.strip()}")
-    kept = f"{DATA}/models/{Path(model).name}"
+def uses(trial: Trial, model: str, title: str) -> None:
+    """Take a model file into use as a double click does, and run the demo with it."""
+    result = trial.as_user("timeout", "10", "babymonitor", "open", model)
+    trial.expect("in use" in result.stdout, f"babymonitor open: {result.stdout.strip() or result.stderr.strip()}")
+    installed = f"{DATA}/models/{Path(model).name}"
     with window(trial):
         name = json.loads(trial.path(f"{HOME}/.config/babymonitor/settings.json").read_text())["model"]
-        trial.expect(name == kept, f"the window listens with {what} ({Path(kept).name})")
-    lines = trial.as_user("babymonitor", "watch", "demo", "--fast", "--json", "--model", kept).stdout.splitlines()
+        trial.expect(name == installed, f"the window listens with {title} ({Path(installed).name})")
+    lines = trial.as_user("babymonitor", "watch", "demo", "--fast", "--json", "--model", installed).stdout.splitlines()
     events = [json.loads(line) for line in lines]
     scores = sum(event["event"] == "score" for event in events)
     alerts = sum(event["event"] == "alert" for event in events)
@@ -209,9 +210,9 @@ def teaches(trial: Trial) -> None:
     """The bundled trainer teaches the model this home, without the training pack; the new model is used."""
     library = write_library(trial)
     model = "/usr/lib/babymonitor/app/models/default.onnx"
-    made = f"{DATA}/runs/taught.onnx"
+    output = f"{DATA}/runs/taught.onnx"
     began = time.monotonic()
-    told = trial.as_user(
+    result = trial.as_user(
         "babymonitor",
         "trainer",
         "teach",
@@ -220,41 +221,41 @@ def teaches(trial: Trial) -> None:
         "--data",
         library,
         "--output",
-        made,
+        output,
         "--comparison",
         f"{DATA}/runs/comparison.json",
         "--json",
     )
     trial.expect(
-        told.returncode == 0,
+        result.returncode == 0,
         f"babymonitor trainer teach: {time.monotonic() - began:.0f} s, no training pack "
-        f"{told.stderr.strip()[-300:] if told.returncode else ''}",
+        f"{result.stderr.strip()[-300:] if result.returncode else ''}",
     )
-    uses(trial, made, "the taught model")
+    uses(trial, output, "the taught model")
 
 
 def trains(trial: Trial) -> None:
     """Without the pack one sentence says how to get it; with it the bundle trains from scratch."""
-    told = trial.as_user("babymonitor", "trainer", "families")
+    result = trial.as_user("babymonitor", "trainer", "families")
     trial.expect(
-        told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1, f"without it: {told.stderr.strip()}"
+        result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1, f"without it: {result.stderr.strip()}"
     )
     began = time.monotonic()
-    told = trial.as_user("babymonitor", "training-pack", "install", "--yes")
+    result = trial.as_user("babymonitor", "training-pack", "install", "--yes")
     trial.expect(
-        told.returncode == 0,
+        result.returncode == 0,
         f"babymonitor training-pack install: {time.monotonic() - began:.0f} s"
-        f"{(told.stdout + told.stderr)[-1500:] if told.returncode else ''}",
+        f"{(result.stdout + result.stderr)[-1500:] if result.returncode else ''}",
     )
     for line in package.table(package.contents(trial.path(f"{DATA}/training-pack"), "training-pack/")).splitlines():
         trial.say(f"      {line}")
-    told = trial.as_user("babymonitor", "selftest")
-    for line in told.stdout.splitlines():
+    result = trial.as_user("babymonitor", "selftest")
+    for line in result.stdout.splitlines():
         trial.say(f"      selftest  {line}")
-    trial.expect(told.returncode == 0, "selftest, with a tiny epoch of training")
-    library, made = f"{DATA}/library", f"{DATA}/runs/trained.onnx"
+    trial.expect(result.returncode == 0, "selftest, with a tiny epoch of training")
+    library, output = f"{DATA}/library", f"{DATA}/runs/trained.onnx"
     began = time.monotonic()
-    told = trial.as_user(
+    result = trial.as_user(
         "babymonitor",
         "trainer",
         "train",
@@ -271,19 +272,19 @@ def trains(trial: Trial) -> None:
         "--threads",
         "1",
         "--output",
-        made,
+        output,
         "--json",
     )
     trial.expect(
-        told.returncode == 0,
+        result.returncode == 0,
         f"babymonitor trainer train: {time.monotonic() - began:.0f} s "
-        f"{told.stderr.strip()[-300:] if told.returncode else ''}",
+        f"{result.stderr.strip()[-300:] if result.returncode else ''}",
     )
-    uses(trial, made, "the trained model")
+    uses(trial, output, "the trained model")
 
 
 def measures(trial: Trial, source: Path | None) -> None:
-    """Size of what is installed, by part, and start-up and memory beside a source checkout's."""
+    """The size of what is installed, by part; its start-up and memory beside a source checkout's."""
     size = sum(path.stat().st_size for path in trial.path("/usr/lib/babymonitor").rglob("*") if path.is_file())
     trial.say(f"      the .deb: {trial.deb.stat().st_size / 1e6:.0f} MB; installed: {size / 1e6:.0f} MB")
     rows = package.table(package.contents(trial.path("/usr/lib/babymonitor")))
@@ -295,17 +296,16 @@ def measures(trial: Trial, source: Path | None) -> None:
     ):
         home = trial.root / "tmp" / f"measured-{name}"
         runs = [start_once(trial, command, dict(prefix), home, name == "installed") for _ in range(4)][1:]
-        for what in ("window visible", "first score", "MB", "MB of its own"):
-            values = sorted(run[what] for run in runs)
-            trial.say(
-                f"      {name:9} {what}: {values[0]:.1f} / {values[1]:.1f} / {values[2]:.1f} (three starts, after one)"
-            )
+        for quantity in ("window visible", "first score", "MB", "MB of its own"):
+            values = sorted(run[quantity] for run in runs)
+            figures = f"{values[0]:.1f} / {values[1]:.1f} / {values[2]:.1f}"
+            trial.say(f"      {name:9} {quantity}: {figures} (three starts, after one)")
 
 
 def start_once(
     trial: Trial, command: list[str], environment: dict[str, str], home: Path, inside: bool
 ) -> dict[str, float]:
-    """One start of the window with a folder of its own: seconds to its picture and first score, and MB."""
+    """Start the window once with a folder of its own. Returns the seconds to its picture and first score, and MB."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(mode=0o777)
     home.chmod(0o777)
@@ -318,14 +318,14 @@ def start_once(
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
     log = home / "babymonitor.log"
 
-    def since(what: str) -> float:
-        return next((float(line.split()[0]) - began for line in log.read_text().splitlines() if what in line), 0.0)
+    def since(event: str) -> float:
+        return next((float(line.split()[0]) - began for line in log.read_text().splitlines() if event in line), 0.0)
 
     try:
-        found = {what: trial.wait_for(partial(since, what), what) for what in ("window visible", "first score")}
+        moments = {event: trial.wait_for(partial(since, event), event) for event in ("window visible", "first score")}
         time.sleep(10)
-        everything, own = memory_of(process)
-        return {**found, "MB": everything, "MB of its own": own}
+        total, own = memory_of(process)
+        return {**moments, "MB": total, "MB of its own": own}
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
@@ -360,7 +360,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the folder there")
     arguments = parser.parse_args()
     if "BABYMONITOR_TRIAL" not in os.environ:
-        # Mounts of its own, which go with this process, however it ends.
+        # A mount namespace of its own, whose mounts vanish with this process, however it ends.
         words = ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv]
         return subprocess.call(words, env={**os.environ, "BABYMONITOR_TRIAL": "1"})
     if arguments.root.exists():

@@ -1,4 +1,4 @@
-"""The installers' configuration and what they bring: read by Briefcase itself, staged, and started as a bundle is."""
+"""The installers' configuration and content: read by Briefcase itself, staged, and started like a bundle."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read_by_briefcase(staged: Path, system: str) -> Any:
-    """The app's configuration on one system, as Briefcase reads and checks it."""
+    """Return the app's configuration for a system, as Briefcase reads and checks it."""
     from briefcase.config import DraftAppConfig, GlobalConfig, parse_config
     from briefcase.console import Console
 
@@ -58,30 +58,30 @@ def test_briefcase_reads_it(staged: Path, system: str) -> None:
     assert app.document_types["model"]["extension"] == "onnx"
 
 
-def test_macos_may_listen_and_does_not_nap(staged: Path) -> None:
+def test_macos_permits_the_microphone_and_no_app_nap(staged: Path) -> None:
     app = read_by_briefcase(staged, "macOS")
     assert not app.universal_build
     assert "microphone" in app.permission["microphone"]
     assert app.info["NSAppSleepDisabled"] is True
 
 
-def test_windows_leaves_the_recordings_unless_it_is_asked(staged: Path) -> None:
+def test_windows_keeps_the_recordings_unless_asked(staged: Path) -> None:
     app = read_by_briefcase(staged, "windows")
     assert not app.system_installer
-    (name, option), *others = app.uninstall_options.items()
-    assert not others
+    (name, option), *more = app.uninstall_options.items()
+    assert not more
     assert not option["default"]
     script = (staged / app.pre_uninstall_script).read_text()
     assert f'if not "%OPTION_{name.upper()}%"=="1" exit /b 0' in script.splitlines()
 
 
-def test_the_debian_package_asks_for_what_the_start_from_source_asks_for(staged: Path) -> None:
+def test_the_debian_package_depends_on_what_the_source_start_needs(staged: Path) -> None:
     tables = tomllib.loads((staged / "pyproject.toml").read_text())["tool"]["briefcase"]["app"]["babymonitor"]
-    asked = set(tables["linux"]["system"]["debian"]["system_runtime_requires"])
-    assert {*run.APP_LIBRARIES.values(), run.FONT, run.ALSA_PLUGIN[0]} <= asked
+    required = set(tables["linux"]["system"]["debian"]["system_runtime_requires"])
+    assert {*run.APP_LIBRARIES.values(), run.FONT, run.ALSA_PLUGIN[0]} <= required
 
 
-_ALL_THAT_IS_DRAWN_WITH = """
+_LOAD_EVERYTHING = """
 import importlib, pathlib, sys
 import babymonitor.app, pyqtgraph
 from PySide6.QtGui import QIcon
@@ -100,10 +100,10 @@ print(*sorted(files), sep="\\n")
 
 
 def test_nothing_that_the_program_loads_is_pruned(staged: Path, tmp_path: Path) -> None:
-    """As far as importing everything and drawing a plot tells; the trial in a clean Debian looks at the whole."""
+    """Imports everything and draws a plot; the trial in a clean Debian tests the complete program."""
     drawing = str(ROOT / "resources" / "icons" / "app.svg")
     modules = ["onnx", "onnxruntime", "scipy.signal", "scipy.optimize", "scipy.stats", "av", "soxr", "soundfile"]
-    command = [sys.executable, "-c", _ALL_THAT_IS_DRAWN_WITH, drawing, str(tmp_path / "icon.png"), *modules]
+    command = [sys.executable, "-c", _LOAD_EVERYTHING, drawing, str(tmp_path / "icon.png"), *modules]
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "BABYMONITOR_HOME": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -114,11 +114,11 @@ def test_nothing_that_the_program_loads_is_pruned(staged: Path, tmp_path: Path) 
     patterns = read_by_briefcase(staged, "linux").cleanup_paths
     expressions = [re.compile(_as_expression(pattern)) for pattern in patterns]
     pruned = [name for name in loaded if any(expression.match(name) for expression in expressions)]
-    assert not [name for name in pruned if "Test" not in name], "pyqtgraph asks for QtTest and goes on without it"
+    assert not [name for name in pruned if "Test" not in name], "pyqtgraph tries to import QtTest, and works without it"
 
 
 def _as_expression(pattern: str) -> str:
-    """Briefcase's globs, where two stars are any folders and one stays within a name; a folder's files go with it."""
+    """Convert a Briefcase glob to a regular expression: ** is any folders, * stays within a name."""
     parts = [re.escape(part).replace(r"\*", "[^/]*") for part in pattern.split("/")]
     return "/".join(parts).replace("[^/]*[^/]*/", "(?:.*/)?") + "(?:/.*)?$"
 
@@ -129,9 +129,9 @@ def test_no_table_is_written_twice() -> None:
 
 
 def test_only_what_runs_is_staged(staged: Path) -> None:
-    found = {path.name for path in staged.iterdir()}
+    names_at_top = {path.name for path in staged.iterdir()}
     wanted = {"babymonitor", "trainer", "models", "resources", "installers", "pyproject.toml"}
-    assert found == wanted | {"README.md", "LICENSE", "CHANGELOG.md"}
+    assert names_at_top == wanted | {"README.md", "LICENSE", "CHANGELOG.md"}
     names = [path.relative_to(staged).as_posix() for path in staged.rglob("*") if path.is_file()]
     assert not [name for name in names if name.endswith(".pyc") or "test" in Path(name).stem.split("_")]
     assert "models/default.onnx" in names
@@ -145,8 +145,8 @@ def test_the_training_pack_holds_what_the_package_does_not() -> None:
 
 # ---------------------------------------------------------------------------------------------------- one entry point
 
-# What Briefcase's launchers do: the module as __main__, the folder on the path, no site, no bytecode. `hidden` stands
-# for what is not in the package.
+# What Briefcase's launchers do: run the module as __main__, with the folder on the path, without site and bytecode.
+# `hidden` are modules that the package lacks.
 _LAUNCHER = """
 import runpy, sys
 sys.path.insert(0, sys.argv[1])
@@ -184,7 +184,7 @@ def test_without_the_training_pack_one_sentence_says_how_to_get_it(staged: Path,
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_teaching_needs_no_training_pack(staged: Path, tmp_path: Path) -> None:
+def test_teaching_does_not_need_the_training_pack(staged: Path, tmp_path: Path) -> None:
     hidden = ",".join(line.partition("==")[0] for line in package.pack_list()) + ",sklearn"
     done = started(staged, tmp_path, "trainer", "teach", "--help", hidden=hidden)
     assert done.returncode == 0, done.stderr
@@ -205,7 +205,7 @@ def test_teaching_needs_no_training_pack(staged: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """This process as an installed program's; → its list of the training pack."""
+    """Make this process look like an installed program; returns the file that lists its training pack."""
     pins = tmp_path / "resources" / "training-pack.txt"
     pins.parent.mkdir()
     pins.write_text("torch==2.13.0\n")
@@ -214,35 +214,35 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return pins
 
 
-def a_pack() -> None:
+def write_pack() -> None:
     part = training_pack.folder().with_suffix(".part")
     part.mkdir()
     (part / "in_the_training_pack.py").write_text("")
     training_pack.seal(part)
 
 
-def test_a_pack_is_found_once_it_is_whole(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pack_is_found_once_it_is_complete(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", sys.dont_write_bytecode)
-    training_pack.folder().mkdir(parents=True)  # as an interrupted installation of long ago
+    training_pack.folder().mkdir(parents=True)  # as left by an interrupted installation
     training_pack.activate()
     assert not training_pack.is_installed()
     assert str(training_pack.folder()) not in sys.path
-    a_pack()
+    write_pack()
     training_pack.activate()
     assert training_pack.is_installed()
     assert sys.path[-1] == str(training_pack.folder())
 
 
-def test_a_pack_of_another_list_does_not_count(bundle: Path) -> None:
-    a_pack()
+def test_a_pack_for_another_list_does_not_count(bundle: Path) -> None:
+    write_pack()
     bundle.write_text("torch==2.14.0\n")
     assert not training_pack.is_installed()
     training_pack.remove()
     assert not training_pack.folder().exists()
 
 
-def test_from_source_no_pack_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_from_source_offers_no_pack(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not training_pack.is_offered()
     assert "run.py trainer" in training_pack.sentence("torch")
 
@@ -250,7 +250,7 @@ def test_from_source_no_pack_is_offered(monkeypatch: pytest.MonkeyPatch) -> None
 # ------------------------------------------------------------------------------------------------------ on the desktop
 
 
-def test_it_is_opened_at_login_when_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_starts_at_login_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "with a space"))
     monkeypatch.setattr(paths, "program", lambda: (["/usr/bin/babymonitor"], {}))
     assert not autostart.is_on()
@@ -264,26 +264,26 @@ def test_it_is_opened_at_login_when_that_is_asked_for(tmp_path: Path, monkeypatc
     assert not autostart.is_on()
 
 
-def test_a_model_file_is_checked_kept_and_taken_into_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_file_is_checked_copied_and_taken_into_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BABYMONITOR_HOME", str(tmp_path / "home"))
     model = tiny_model.write(tmp_path / "ours.onnx")
     assert open_model.take_into_use(model)
-    kept = paths.models_folder() / "ours.onnx"
-    assert Settings(paths.settings_file())[MODEL] == str(kept)
-    assert kept.read_bytes() == model.read_bytes()
+    installed = paths.models_folder() / "ours.onnx"
+    assert Settings(paths.settings_file())[MODEL] == str(installed)
+    assert installed.read_bytes() == model.read_bytes()
     (tmp_path / "downloads").mkdir()
-    other = tiny_model.write(tmp_path / "downloads" / "ours.onnx", name="another")
-    open_model.take_into_use(other)
-    assert kept.read_bytes() == model.read_bytes(), "another model of the same name takes nobody's place"
-    assert Path(Settings(paths.settings_file())[MODEL]).read_bytes() == other.read_bytes()
-    for again in (model, kept):
-        open_model.take_into_use(again)
-        assert Settings(paths.settings_file())[MODEL] == str(kept)
+    namesake = tiny_model.write(tmp_path / "downloads" / "ours.onnx", name="another")
+    open_model.take_into_use(namesake)
+    assert installed.read_bytes() == model.read_bytes(), "another model of the same name replaces nothing"
+    assert Path(Settings(paths.settings_file())[MODEL]).read_bytes() == namesake.read_bytes()
+    for file in (model, installed):
+        open_model.take_into_use(file)
+        assert Settings(paths.settings_file())[MODEL] == str(installed)
     broken = tmp_path / "theirs.onnx"
     broken.write_bytes(b"not ours")
     with pytest.raises(ModelError):
         open_model.take_into_use(broken)
-    assert Settings(paths.settings_file())[MODEL] == str(kept)
+    assert Settings(paths.settings_file())[MODEL] == str(installed)
 
 
 def test_an_open_window_keeps_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,13 +300,13 @@ def test_the_desktop_files_agree() -> None:
     folder = ROOT / "installers" / "linux"
     entry = configparser.ConfigParser(interpolation=None)
     entry.read(folder / "babymonitor.desktop")
-    kinds = ElementTree.parse(folder / "local.babymonitor.xml").getroot()
-    told = ElementTree.parse(folder / "local.babymonitor.metainfo.xml").getroot()
-    mime = kinds[0].get("type")
+    mime_types = ElementTree.parse(folder / "local.babymonitor.xml").getroot()
+    metadata = ElementTree.parse(folder / "local.babymonitor.metainfo.xml").getroot()
+    mime = mime_types[0].get("type")
     assert entry["Desktop Entry"]["MimeType"] == f"{mime};"
-    assert told.findtext("provides/mediatype") == mime
-    assert told.findtext("launchable") == "babymonitor.desktop"
-    assert told.findtext("id") == entry["Desktop Entry"]["Icon"] == "local.babymonitor"
+    assert metadata.findtext("provides/mediatype") == mime
+    assert metadata.findtext("launchable") == "babymonitor.desktop"
+    assert metadata.findtext("id") == entry["Desktop Entry"]["Icon"] == "local.babymonitor"
 
 
 def test_icons_are_there_in_every_size() -> None:
@@ -321,7 +321,7 @@ def test_icons_are_there_in_every_size() -> None:
     assert struct.unpack(">I", macos[4:8])[0] == len(macos)
 
 
-def test_what_is_in_a_package_is_told_by_part() -> None:
+def test_the_content_of_a_package_is_listed_by_part() -> None:
     assert package.part_of("usr/lib/babymonitor/app_packages/onnxruntime/capi/a.so") == "ONNX Runtime"
     assert package.part_of("usr/lib/babymonitor/app_packages/onnx/a.py") == "ONNX (for teaching)"
     assert package.part_of("usr/lib/babymonitor/app_packages/av.libs/a.so") == "FFmpeg (PyAV)"

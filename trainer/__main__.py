@@ -278,7 +278,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from trainer.data.published_corpora import CORPORA, import_corpus
+    from trainer.data.corpus_import import import_corpus
+    from trainer.data.published_corpora import CORPORA
     from trainer.errors import counted
 
     def notice(sentence: str) -> None:

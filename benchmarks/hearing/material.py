@@ -28,8 +28,8 @@ from trainer.audio import synthetic
 from trainer.audio.augment import add
 from trainer.audio.phone_codecs import codec_copy
 from trainer.audio.synthetic import Generator
-from trainer.data.dataset import Clip, draw
-from trainer.data.decoded_audio import Waves
+from trainer.data.dataset import Clip, stable_random
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division
 from trainer.errors import DataError
@@ -104,7 +104,7 @@ class Material:
     """
 
     title: str
-    waves: Waves
+    waves: DecodedAudio
     cries: list[Item]
     others: list[Item]
     human: list[Item]
@@ -223,7 +223,7 @@ def gather(
     """
     whole = load(data, segments)
     promised = {clip.path: clip for clip in load(data).clips}
-    waves = Waves(whole, cache, codecs=False)
+    waves = DecodedAudio(whole, cache, codecs=False)
     sides = {side: chosen(whole, waves, side, division) for side in ("train", "validation", "test")}
     try:
         foreign = chosen(whole, waves, "evaluation-only", division)
@@ -245,7 +245,9 @@ def gather(
         return [Item(clip.path, clip.group, "crying", True) for clip in named]
 
     def some(found: Iterable[Item]) -> list[Item]:
-        return sorted(sorted(found, key=lambda one: draw(one.path, "hearing"))[:most], key=lambda one: one.path)
+        return sorted(
+            sorted(found, key=lambda one: stable_random(one.path, "hearing"))[:most], key=lambda one: one.path
+        )
 
     test = list(items(sides["test"]))
     told = None if segments is None else labelled_by(segments, sides["test"])
@@ -311,4 +313,4 @@ def made_items(count: int) -> list[Item]:
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:
     """At most so many, drawn by their names."""
-    return sorted(items, key=lambda one: draw(one.path, "spread"))[:most]
+    return sorted(items, key=lambda one: stable_random(one.path, "spread"))[:most]

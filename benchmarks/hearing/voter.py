@@ -27,8 +27,8 @@ from babymonitor.core.labels import label
 from babymonitor.core.sound.levels import level_db
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from benchmarks.hearing.listeners import Session, key_of
-from trainer.data.dataset import Clip, draw
-from trainer.data.decoded_audio import Waves
+from trainer.data.dataset import Clip, stable_random
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.evaluation.nights import Heard, heard_of
 
 Rows = npt.NDArray[np.float64]
@@ -203,7 +203,7 @@ def _windows(clip: Clip, samples: int) -> list[tuple[int, bool]]:
     return found
 
 
-def trained(clips: Sequence[Clip], waves: Waves, folder: Path) -> Path:
+def trained(clips: Sequence[Clip], waves: DecodedAudio, folder: Path) -> Path:
     """Fit the voter to the training side's clips, as many other windows as crying ones → its file, kept in the folder.
 
     Deterministic: which windows are taken is decided by their names, C and gamma by balanced accuracy over folds of
@@ -217,7 +217,7 @@ def trained(clips: Sequence[Clip], waves: Waves, folder: Path) -> Path:
     if count < 10:
         raise ValueError("there are too few windows of crying or of anything else to train a voter by")
     for some in picked.values():
-        some.sort(key=lambda one: draw(one[0], "voter"))
+        some.sort(key=lambda one: stable_random(one[0], "voter"))
         del some[count:]
     names = [[_VERSION, waves.content(clip.path), start] for some in picked.values() for _, clip, start in some]
     path = folder / f"voter-{hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]}.npz"

@@ -1,4 +1,4 @@
-"""The synthesised sounds: the committed files are what the script makes, and a cry is built like a cry."""
+"""The synthesised sounds: the committed files are what the script writes, and a cry has the properties of a cry."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def level_db(wave: NDArray[np.floating]) -> float:
 
 
 def pitch_hz(window: NDArray[np.floating]) -> float | None:
-    """Fundamental of a window (samples,) by normalised autocorrelation between 260 and 700 Hz; None where unvoiced.
+    """Fundamental of a window (samples,) by normalised autocorrelation between 260 and 700 Hz; None if unvoiced.
 
-    No lower, because every second pulse of a hoarse voice is weaker, which is a true tone at half the pitch.
+    Lower pitches are excluded: every second pulse of a hoarse voice is weaker, which is a real tone at half the pitch.
     """
     window = np.asarray(window, np.float64) - window.mean()
     spectrum = np.fft.rfft(window, 2 * len(window))
@@ -50,7 +50,7 @@ def pitch_hz(window: NDArray[np.floating]) -> float | None:
     best = correlation[low:high].max()
     if best < 0.6:
         return None
-    # The first peak that is nearly as high as the highest: the highest may be at twice the period.
+    # The first peak that is nearly as high as the highest, which may be at twice the period.
     for lag in range(low, high):
         around = correlation[lag - 1 : lag + 2]
         if around[1] == around.max() and around[1] > 0.85 * best:
@@ -59,7 +59,7 @@ def pitch_hz(window: NDArray[np.floating]) -> float | None:
 
 
 def wails(wave: NDArray[np.floating]) -> list[tuple[float, float]]:
-    """Where it is loud, as (start, end) in seconds, from the level of 10 ms blocks, 12 dB under the loud ones."""
+    """Return the loud parts as (start, end) in seconds: 10 ms blocks at most 12 dB below the loudest ones."""
     blocks = wave[: len(wave) // 160 * 160].reshape(-1, 160)
     levels = np.convolve(np.sqrt(np.mean(blocks.astype(np.float64) ** 2, axis=1)), np.ones(5) / 5, mode="same")
     loud = np.concatenate([[False], levels > np.percentile(levels, 90) / 4, [False]])
@@ -78,16 +78,16 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["demo.flac", "sounds/alarm.wav", "sounds/health.wav"])
-def test_committed_sounds_are_what_the_script_makes(rebuilt: Path, name: str) -> None:
-    made, made_hz = soundfile.read(rebuilt / name, dtype="int16")
+def test_committed_sounds_are_what_the_script_writes(rebuilt: Path, name: str) -> None:
+    rebuilt_sound, rebuilt_hz = soundfile.read(rebuilt / name, dtype="int16")
     committed, committed_hz = soundfile.read(RESOURCES / name, dtype="int16")
-    assert made_hz == committed_hz
-    assert made.shape == committed.shape
-    # Processors round the last bit of a sine differently; more than one step of 16 bit would be another sound.
-    assert np.abs(made.astype(int) - committed.astype(int)).max() <= 1
+    assert rebuilt_hz == committed_hz
+    assert rebuilt_sound.shape == committed.shape
+    # Processors round the last bit of a sine differently; more than one 16-bit step would be a different sound.
+    assert np.abs(rebuilt_sound.astype(int) - committed.astype(int)).max() <= 1
 
 
-def test_committed_truth_is_what_the_script_says(rebuilt: Path) -> None:
+def test_the_committed_description_is_what_the_script_writes(rebuilt: Path) -> None:
     assert (rebuilt / "demo.json").read_text() == (RESOURCES / "demo.json").read_text()
 
 
@@ -123,7 +123,7 @@ def test_alarm_sounds_loop_without_a_click(name: str) -> None:
     assert abs(wave[-1]) < 1e-3
 
 
-def test_the_two_alarm_sounds_cannot_be_taken_for_each_other() -> None:
+def test_the_two_alarm_sounds_are_easy_to_distinguish() -> None:
     def centroid_hz(wave: NDArray[np.float32]) -> float:
         power = np.abs(np.fft.rfft(wave)) ** 2
         return float(np.sum(np.fft.rfftfreq(len(wave), 1 / synthesise.SOUND_HZ) * power) / power.sum())
@@ -135,13 +135,13 @@ def test_the_two_alarm_sounds_cannot_be_taken_for_each_other() -> None:
 
 
 @pytest.mark.parametrize("generate", GENERATORS, ids=lambda generate: generate.__name__)
-def test_generators_keep_their_word(generate: Callable[..., NDArray[np.float32]]) -> None:
+def test_generators_meet_their_contract(generate: Callable[..., NDArray[np.float32]]) -> None:
     wave = generate(6.0, np.random.default_rng(5), level_db=-25.0)
     assert wave.dtype == np.float32
     assert wave.shape == (6 * RATE_HZ,)
     assert np.isfinite(wave).all()
     assert np.abs(wave).max() <= 1.0
-    assert -40 < level_db(wave) < -24, "pauses lower it, nothing raises it"
+    assert -40 < level_db(wave) < -24, "pauses lower the level, and nothing raises it"
     assert np.array_equal(wave, generate(6.0, np.random.default_rng(5), level_db=-25.0)), "same seed, same sound"
     assert not np.array_equal(wave, generate(6.0, np.random.default_rng(6), level_db=-25.0))
 
@@ -199,26 +199,26 @@ def test_babble_is_softer_than_a_cry_and_ends_lower() -> None:
     assert share_above(cry, 2_500) > 4 * share_above(babble, 2_500)
 
 
-# ------------------------------------------------------------------------------------ what the field's detector hears
+# ---------------------------------------------------------------------------------------------- as YAMNet classifies it
 
 
-def test_yamnet_hears_a_baby_crying_there_and_nowhere_else() -> None:
-    """With YAMNet from ../shared/peers, which is not shipped: it runs where that folder is."""
+def test_yamnet_detects_the_crying_of_the_demo_and_only_that() -> None:
+    """Needs YAMNet from ../shared/peers, which is not shipped."""
     model = RESOURCES.parents[1] / "shared" / "peers" / "yamnet" / "yamnet.tflite"
     if not model.exists():
         pytest.skip("../shared/peers is not here: the demo was not played to YAMNet.")
     interpreter_module = pytest.importorskip("ai_edge_litert.interpreter")
     interpreter = interpreter_module.Interpreter(str(model), num_threads=1)
     interpreter.allocate_tensors()
-    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    size = int(np.prod(taken["shape"]))
+    input_details, output_details = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    size = int(np.prod(input_details["shape"]))
     wave, _ = soundfile.read(RESOURCES / "demo.flac", dtype="float32")
     times, scores = [], []
     for start in range(0, len(wave) - size + 1, size // 2):
-        interpreter.set_tensor(taken["index"], wave[start : start + size].reshape(taken["shape"]))
+        interpreter.set_tensor(input_details["index"], wave[start : start + size].reshape(input_details["shape"]))
         interpreter.invoke()
         times.append((start + size / 2) / RATE_HZ)
-        scores.append(float(interpreter.get_tensor(given["index"])[0][19:21].max()))
+        scores.append(float(interpreter.get_tensor(output_details["index"])[0][19:21].max()))
     crying = next(section for section in synthesise.DEMO_SECTIONS if section[1] == "crying")
     inside = np.array([crying[2] <= time <= crying[3] for time in times])
     assert np.mean(np.array(scores)[inside] >= 0.5) > 0.75

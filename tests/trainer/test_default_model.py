@@ -1,4 +1,4 @@
-"""The model that is shipped: what must never be a cry, what must be one, and the same answer at any volume."""
+"""The shipped model: what must never be a cry, what must be one, and the same probabilities at any volume."""
 
 from __future__ import annotations
 
@@ -54,22 +54,22 @@ def test_probabilities_sum_to_one_for_any_input(classifier: Classifier) -> None:
 @pytest.mark.parametrize("kind", NEVER_A_CRY)
 def test_what_is_no_cry_stays_below_the_threshold(classifier: Classifier, kind: str) -> None:
     rng = np.random.default_rng(11)
-    heard = [crying(classifier, NEVER_A_CRY[kind](rng, 32000)) for _ in range(20)]
-    above = sum(value >= classifier.card.thresholds["start"] for value in heard)
-    assert above <= 1, f"{kind}: {above} of 20, highest {max(heard):.2f}"
+    values = [crying(classifier, NEVER_A_CRY[kind](rng, 32000)) for _ in range(20)]
+    above = sum(value >= classifier.card.thresholds["start"] for value in values)
+    assert above <= 1, f"{kind}: {above} of 20, highest {max(values):.2f}"
 
 
-def test_made_cry_is_a_cry(classifier: Classifier) -> None:
+def test_a_synthetic_cry_is_a_cry(classifier: Classifier) -> None:
     golden = decode_golden(classifier.card.golden["wave"])
     assert crying(classifier, golden) >= classifier.card.thresholds["start"]
     rng = np.random.default_rng(12)
-    heard = [crying(classifier, synthetic.cry(rng, 32000)) for _ in range(20)]
-    assert sum(value >= classifier.card.thresholds["start"] for value in heard) >= 16, np.round(heard, 2)
+    values = [crying(classifier, synthetic.cry(rng, 32000)) for _ in range(20)]
+    assert sum(value >= classifier.card.thresholds["start"] for value in values) >= 16, np.round(values, 2)
 
 
 @pytest.mark.parametrize("gain_db", [-20, -10, 10])
 def test_volume_changes_nothing(classifier: Classifier, gain_db: float) -> None:
-    """Exact but for the features' absolute floor: half a percentage point."""
+    """Exact except for the features' absolute floor: half a percentage point."""
     rng = np.random.default_rng(13)
     factor = np.float32(10 ** (gain_db / 20))
     for wave in (
@@ -83,7 +83,7 @@ def test_volume_changes_nothing(classifier: Classifier, gain_db: float) -> None:
 
 
 def test_short_sound_is_judged(classifier: Classifier) -> None:
-    """The start of a stream is mirrored, and a cry is a cry there too."""
+    """The start of a stream is mirrored, and a cry is recognised there too."""
     wave = synthetic.cry(np.random.default_rng(14), 16000)
     assert classifier.probabilities_of_wave(wave).sum() == pytest.approx(1, abs=1e-4)
     assert crying(classifier, wave) > 0.3
@@ -91,7 +91,7 @@ def test_short_sound_is_judged(classifier: Classifier) -> None:
 
 
 def test_reasons_are_never_confident(classifier: Classifier) -> None:
-    """Why a child cries is hardly in the sound: whoever shows a reason must not be given a certainty."""
+    """The sound hardly reveals why a child cries, so whoever shows a reason must not be given a certainty."""
     rng = np.random.default_rng(15)
     for _ in range(10):
         reasons = classifier.reasons(classifier.probabilities_of_wave(synthetic.cry(rng, 32000)))

@@ -1,1 +1,1 @@
-"""What happens to sound on its way to a microphone, and sounds made from nothing."""
+"""Transforming sound for training: augmentation, codecs and synthesis."""

@@ -1,7 +1,7 @@
-"""What rooms, distances, devices and noise do to sound; the same for every label, so that none is given away by it.
+"""Changes to sound by rooms, distances, devices and noise; the same for every label, so that none reveals the label.
 
-All functions take and give waves (samples,) float32 at 16 kHz. The linear ones (room, tone control, band limits) are
-gathered into one `Channel`, so that a window needs one transform there and one back.
+All functions take and return waves, (samples,) float32 at 16 kHz. The linear changes (room, tone, band limits) are
+combined in a `Channel`, so that a window needs only one Fourier transform and its inverse.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """How often each thing happens to a window, in [0, 1]; 0 everywhere leaves the sound as it is.
+    """How often each change is applied to a window, in [0, 1]; 0 everywhere leaves the sound unaltered.
 
-    codec: a copy that went through a phone's codec, of sound that did not come through one. speed: faster and
-    higher, or slower and lower. stretch: slower or faster at the same pitch. pitch: higher or lower at the same
-    pace. room, tone, band_limit: see `Channel`. bed: other sound of the data set underneath. noise: made noise
-    underneath. mulaw: telephone coding. volume: any loudness, and 16 bit. shift: a piece shorter than the window
-    begins or ends up to a fifth later or earlier; a longer one begins anywhere as it is. onset: the sound has only
-    just begun. mirror: the stream has only just begun. laid: a piece shorter than the window is laid on a quiet
-    bed; else it is mirrored, as the app does it with the start of a stream. warp: what is no crying is made faster
-    or slower by far: another animal, another voice.
+    codec: a copy that went through a phone's codec, for sound that was recorded without. speed: faster and higher, or
+    slower and lower. stretch: slower or faster at the same pitch. pitch: higher or lower at the same pace. room, tone,
+    band_limit: see `Channel`. bed: other sound of the data set underneath. noise: synthetic noise underneath. mulaw:
+    telephone coding. volume: any loudness, and 16 bits. shift: a piece shorter than the window loses up to a fifth at
+    its beginning or end. onset: the sound has only just begun. mirror: the stream has only just begun. laid: a piece
+    shorter than the window is laid on a quiet bed; otherwise it is mirrored, as the app does with the start of a
+    stream. warp: sound other than crying is made much faster or slower, as if by another animal or voice.
     """
 
     codec: float = 0.80
@@ -48,18 +47,21 @@ class Strength:
 
 
 NIGHT = Strength()
-"""A phone or laptop in a nursery: whatever may lie between the child and the model."""
+"""A phone or laptop in a nursery: everything that may lie between the child and the model."""
 SPEECH = Strength(
     codec=0.1, speed=0.35, stretch=0.15, pitch=0.15, room=0.25, bed=0.0, noise=0.35, tone=0.45, band_limit=0.15,
     mulaw=0.0, volume=0.5, shift=0.5, onset=0.0, mirror=0.0, laid=0.0,
 )  # fmt: skip
-"""Clips recorded in studios and judged whole: other voices and other rooms, but nobody talks over them."""
+"""Clips that were recorded in studios and are judged in full: other voices and rooms, but no second voice."""
 PLAIN = Strength(*([0.0] * 16))
 PRESETS = {"night": NIGHT, "speech": SPEECH, "none": PLAIN}
 
 
 def strength_of(text: str) -> Strength:
-    """``night``, ``speech``, ``none``, or one of these with changes: ``speech,room=0,pitch=0.5``; else ValueError."""
+    """Parse ``night``, ``speech``, ``none``, or one of these with changes, such as ``speech,room=0,pitch=0.5``.
+
+    Raises ValueError for anything else.
+    """
     first, *rest = text.split(",")
     if first not in PRESETS:
         raise ValueError(f"there is no augmentation '{first}'; there is {', '.join(PRESETS)}")
@@ -71,19 +73,19 @@ def strength_of(text: str) -> Strength:
         try:
             changes[name] = float(share)
         except ValueError:
-            changes[name] = float("nan")  # between nothing
+            changes[name] = float("nan")  # outside of any range
         if not 0 <= changes[name] <= 1:
             raise ValueError(f"the share of '{name}' must be between 0 and 1, as in {name}=0.5")
     return replace(PRESETS[first], **changes)
 
 
 def rms(wave: Wave) -> float:
-    """Root mean square; 0 of nothing."""
+    """Root mean square; 0 for an empty wave."""
     return float(np.sqrt(np.dot(wave, wave) / wave.size)) if wave.size else 0.0
 
 
 def active_rms(wave: Wave) -> float:
-    """Root mean square of the louder half of 32 ms blocks: of the event, not of the pauses in it."""
+    """Root mean square of the louder half of 32 ms blocks: the level of the event without its pauses."""
     if wave.size < 1024:
         return rms(wave)
     blocks = wave[: wave.size // 512 * 512].reshape(-1, 512)
@@ -92,7 +94,7 @@ def active_rms(wave: Wave) -> float:
 
 
 def change_speed(wave: Wave, factor: float) -> Wave:
-    """Faster and higher (factor > 1) or slower and lower; linear interpolation, the tone control hides its dullness."""
+    """Faster and higher (factor > 1) or slower and lower. Linear interpolation dulls; the tone control hides that."""
     size = int(wave.size / factor)
     return np.asarray(np.interp(np.arange(size) * factor, np.arange(wave.size), wave), np.float32)
 
@@ -103,7 +105,7 @@ def _hann(size: int) -> Wave:
 
 
 def stretch(wave: Wave, factor: float, size: int = 1024) -> Wave:
-    """Longer (factor > 1) or shorter at the same pitch: the phase vocoder.
+    """Longer (factor > 1) or shorter at the same pitch, by a phase vocoder.
 
     Flanagan, J. L. and Golden, R. M. (1966), "Phase vocoder", Bell System Technical Journal 45.
     """
@@ -113,14 +115,14 @@ def stretch(wave: Wave, factor: float, size: int = 1024) -> Wave:
     padded = np.pad(wave, size // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
     spectra = fft.rfft(frames * _hann(size), axis=1)
-    at = np.arange(0, len(spectra) - 1, 1 / factor)
-    # A step that is no binary fraction may carry the last place a rounding beyond the last pair.
-    left = np.minimum(at.astype(int), len(spectra) - 2)
-    part = np.asarray(at - left, np.float32)[:, None]
+    positions = np.arange(0, len(spectra) - 1, 1 / factor)
+    # A step that is not a binary fraction may round the last position up, beyond the last pair.
+    left = np.minimum(positions.astype(int), len(spectra) - 2)
+    part = np.asarray(positions - left, np.float32)[:, None]
     magnitude = np.sqrt(spectra.real**2 + spectra.imag**2)
     turn = spectra[1:] * np.conj(spectra[:-1])
-    # Only where each bin's phase ends after a hop matters, not by how many whole turns it came there: phases are unit
-    # numbers, multiplied up, and neither angles nor exponentials are needed.
+    # Only the phase of each bin after a hop matters, not the number of full turns. Phases are multiplied as complex
+    # numbers of length 1, which needs neither angles nor exponentials.
     units = np.concatenate((spectra[:1], turn[left[:-1]]))
     power = units.real**2 + units.imag**2
     silent = power < 1e-30
@@ -142,18 +144,18 @@ def shift_pitch(wave: Wave, semitones: float) -> Wave:
     return change_speed(stretch(wave, factor), factor)
 
 
-def add(wave: Wave, other: Wave, snr_db: float) -> Wave:
-    """`other` laid under the wave so that the wave's loud parts are `snr_db` above it."""
-    signal, under = active_rms(wave), rms(other)
-    if signal <= 0 or under <= 0:
+def add(wave: Wave, background: Wave, snr_db: float) -> Wave:
+    """Add a background so that the wave's loud parts are `snr_db` above it."""
+    signal, noise = active_rms(wave), rms(background)
+    if signal <= 0 or noise <= 0:
         return wave
-    return wave + other * np.float32(signal / under * 10 ** (-snr_db / 20))
+    return wave + background * np.float32(signal / noise * 10 ** (-snr_db / 20))
 
 
 def room_response(rng: np.random.Generator, tail_db: tuple[float, float] = (-15.0, 6.0)) -> Wave:
-    """A made-up room: the direct sound, then noise that dies away in 0.1 to 0.8 s.
+    """Synthesise a room's impulse response: the direct sound, then noise that decays within 0.1 to 0.8 s.
 
-    tail_db: energy of the tail relative to the direct sound, within these: near (negative) or far.
+    tail_db: range for the energy of the tail relative to the direct sound: low for near sources, high for distant ones.
     """
     decay = rng.uniform(0.1, 0.8)
     size = int(min(decay, 0.6) * SAMPLE_RATE)
@@ -165,22 +167,22 @@ def room_response(rng: np.random.Generator, tail_db: tuple[float, float] = (-15.
     return tail
 
 
-# Gains are thought out on this coarse grid and interpolated: raising to powers is dear on a whole spectrum.
+# Gains are computed on this coarse grid and interpolated, because powers of a full spectrum are expensive.
 _GRID_HZ = np.linspace(0, SAMPLE_RATE / 2, 513, dtype=np.float32)
-# Lengths of transform: a fixed few, for a new length costs more to prepare than to use.
+# Lengths of transforms: a few fixed ones, because preparing a new length takes longer than using it.
 _WITHOUT_ROOM = 32000
 _WITH_ROOM = 43200
 
 
 def tone_gain(rng: np.random.Generator) -> Wave:
-    """A device's tone: up to ±10 dB at random points of the (logarithmic) frequency axis; on the grid."""
+    """Return a device's random tone, on the grid: up to ±10 dB at points of the logarithmic frequency axis."""
     points = np.linspace(np.log(60), np.log(8000), 6)
     gains = rng.uniform(-1, 1, 6) * rng.uniform(2, 10)
     return np.asarray(10 ** (np.interp(np.log(np.maximum(_GRID_HZ, 20)), points, gains) / 20), np.float32)
 
 
 def band_gain(rng: np.random.Generator) -> Wave:
-    """Nothing above a telephone's, a voice memo's or a cheap microphone's limit, perhaps little below another."""
+    """Return a random band limit, on the grid: as of telephones, voice memos and cheap microphones."""
     high = float(rng.choice([3400.0, 3900.0, 4000.0, 5500.0, 7000.0, rng.uniform(3000, 7800)]))
     steep = float(rng.choice([8.0, 30.0, 80.0]))
     gain = 1 / (1 + (_GRID_HZ.astype(np.float64) / high) ** steep)
@@ -191,7 +193,7 @@ def band_gain(rng: np.random.Generator) -> Wave:
 
 
 class Channel:
-    """Room, tone and band limit of one window."""
+    """A random room, tone and band limit for one window."""
 
     def __init__(self, rng: np.random.Generator, strength: Strength) -> None:
         self._response = room_response(rng) if rng.random() < strength.room else None
@@ -217,7 +219,7 @@ class Channel:
 
 
 def mulaw(wave: Wave) -> Wave:
-    """Through 8-bit logarithmic telephone coding and back."""
+    """Encode with the telephone's 8-bit logarithmic coding (ITU-T G.711, μ-law), and decode."""
     wave = np.clip(wave, -1, 1)
     coded = np.sign(wave) * np.log1p(255 * np.abs(wave)) / np.log(256)
     coded = np.round(coded * 127) / 127
@@ -225,7 +227,7 @@ def mulaw(wave: Wave) -> Wave:
 
 
 def set_volume(wave: Wave, rng: np.random.Generator) -> Wave:
-    """Any volume from a whisper (-50 dB at the peak) to overdriven by 6 dB, then 16-bit like any sound card."""
+    """Set a random volume from a whisper (-50 dB at the peak) to 6 dB overdriven, and quantise to 16 bits."""
     peak = float(np.abs(wave).max())
     if peak > 0:
         wave = wave * np.float32(10 ** (rng.uniform(-50, 6) / 20) / peak)

@@ -1,4 +1,4 @@
-"""What phones and recorders do to sound: a wave through a real encoder and back."""
+"""What phones and recorders do to sound: encode a wave with a real codec, and decode it again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import soxr
 
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 
-# container, encoder, sampling rate, bits per second. Phones' voice memos in most places: the cries to learn from come
-# through them, and if other sounds did so more rarely, a network would take the codec for the cry.
+# Container, encoder, sampling rate, bits per second. Mostly phones' voice memos, because the cries in the corpora were
+# recorded that way. If other sounds came through them less often, a network would take the codec for the cry.
 _CODECS: tuple[tuple[str, str, int, int], ...] = (
     *(("3gp", "libopencore_amrnb", 8000, 12200),) * 4,
     ("3gp", "libopencore_amrnb", 8000, 7950),
@@ -25,48 +25,48 @@ _CODECS: tuple[tuple[str, str, int, int], ...] = (
     ("adts", "aac", 16000, 24000),
 )
 _LOUDEST = 4.0
-"""A decoder that filters its own past (AMR) may run away: of one siren FFmpeg's makes 10^11 times full scale."""
+"""Limit of a decoded amplitude. Recursive decoders (AMR) can diverge: one siren became 10^11 times full scale."""
 _CODED = {".3gp", ".3gpp", ".amr", ".caf", ".m4a", ".mp4", ".aac", ".opus", ".webm"}
 
 
 def is_coded(path: str) -> bool:
-    """Whether a file has been through a phone's or recorder's codec already, by its ending."""
+    """Whether a file has been through a phone's or recorder's codec already, by its suffix."""
     return Path(path).suffix.lower() in _CODED
 
 
 @lru_cache(maxsize=1)
 def available() -> tuple[tuple[str, str, int, int], ...]:
-    """The codecs that this machine's FFmpeg can encode."""
-    found = []
+    """Return the codecs that this machine's FFmpeg can encode."""
+    codecs = []
     for codec in _CODECS:
         try:
             av.codec.Codec(codec[1], "w")
         except (av.FFmpegError, ValueError):
             continue
-        found.append(codec)
-    return tuple(found)
+        codecs.append(codec)
+    return tuple(codecs)
 
 
-def codec_copy(wave: Wave, draw: int) -> Wave:
-    """The wave through one codec (chosen by `draw`) and back, same length; as it was where that fails."""
+def codec_copy(wave: Wave, number: int) -> Wave:
+    """Encode and decode a wave with the codec chosen by `number`. Same length; returned unaltered if that fails."""
     codecs = available()
     if not codecs or wave.size == 0:
         return wave
     try:
-        return through(wave, *codecs[draw % len(codecs)])
+        return through_codec(wave, *codecs[number % len(codecs)])
     except (av.FFmpegError, ValueError, OSError):
         return wave
 
 
-def through(wave: Wave, container: str, encoder: str, rate: int, bits_per_second: int) -> Wave:
-    """(samples,) at 16 kHz → encoded at `rate` → decoded → (samples,) at 16 kHz, silence where the codec cut it.
+def through_codec(wave: Wave, container: str, encoder: str, rate: int, bits_per_second: int) -> Wave:
+    """Encode a wave, (samples,) at 16 kHz, at `rate`, and decode it to (samples,) at 16 kHz.
 
-    ValueError where the decoder ran away.
+    Sound that the codec cuts off is replaced by silence. Raises ValueError if the decoder diverges.
     """
     at_rate = soxr.resample(wave, SAMPLE_RATE, rate) if rate != SAMPLE_RATE else wave
     memory = io.BytesIO()
     with av.open(memory, "w", format=container) as sink:
-        stream: Any = sink.add_stream(encoder, rate=rate)  # its annotation allows pictures too
+        stream: Any = sink.add_stream(encoder, rate=rate)  # the annotation includes video streams
         stream.layout = "mono"
         if bits_per_second:
             stream.bit_rate = bits_per_second
@@ -86,7 +86,7 @@ def through(wave: Wave, container: str, encoder: str, rate: int, bits_per_second
         blocks += [piece.to_ndarray().reshape(-1) for piece in to_float.resample(None)]
     back = np.concatenate(blocks).astype(np.float32)
     if not np.abs(back).max(initial=0) < _LOUDEST:
-        raise ValueError("the decoder ran away")
+        raise ValueError("the decoder diverged")
     if rate != SAMPLE_RATE:
         back = soxr.resample(back, rate, SAMPLE_RATE)
     out = np.zeros_like(wave)

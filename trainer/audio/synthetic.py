@@ -1,7 +1,6 @@
-"""Sounds made from nothing: the noises, alarms and tones that must never be a cry, and a cry of our own for the golden
-pair.
+"""Synthetic sounds: noises, alarms and tones that must never be taken for a cry, and a cry for the golden pair.
 
-Every generator takes a random generator and a number of samples at 16 kHz and gives (samples,) float32 around ±0.5.
+Every generator takes a random generator and a number of samples at 16 kHz and returns (samples,) float32 within ±0.5.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ def _level(wave: np.ndarray) -> Wave:
 
 
 def coloured(rng: np.random.Generator, samples: int, slope: float) -> Wave:
-    """Noise whose power falls with frequency to the power of `slope`: 0 white, 1 pink, 2 brown, -1 blue."""
+    """Noise whose power is proportional to frequency ** -slope: 0 is white, 1 pink, 2 brown, -1 blue."""
     white = rng.standard_normal(samples, dtype=np.float32)
     if slope == 0.0:
         return _level(white)
@@ -32,12 +31,12 @@ def coloured(rng: np.random.Generator, samples: int, slope: float) -> Wave:
 
 
 def noise(rng: np.random.Generator, samples: int) -> Wave:
-    """White as often as pink and brown together: what a white-noise machine plays, and what hides a cry best."""
+    """Noise that is white in two cases of five: it is what white-noise machines play, and it masks a cry best."""
     return coloured(rng, samples, float(rng.choice([0.0, 0.0, 1.0, 2.0, rng.uniform(-0.7, 2.5)])))
 
 
 def hum(rng: np.random.Generator, samples: int) -> Wave:
-    """Mains or a motor: harmonics of a low tone."""
+    """Mains hum or a motor: harmonics of a low tone."""
     base = float(rng.choice([50.0, 60.0, 100.0, 120.0, rng.uniform(30, 250)]))
     time = np.arange(samples) / SAMPLE_RATE
     wave = np.zeros(samples)
@@ -49,7 +48,7 @@ def hum(rng: np.random.Generator, samples: int) -> Wave:
 
 
 def fan(rng: np.random.Generator, samples: int) -> Wave:
-    """Noise through blades: band-limited, with a slow beat and a faint tone."""
+    """A fan: coloured noise with a slow beat and a faint tone."""
     time = np.arange(samples) / SAMPLE_RATE
     beat = 1 + rng.uniform(0, 0.6) * np.sin(2 * np.pi * rng.uniform(0.5, 30) * time + rng.uniform(0, 6.3))
     tone = rng.uniform(0, 0.2) * np.sin(2 * np.pi * rng.uniform(60, 900) * time)
@@ -57,7 +56,7 @@ def fan(rng: np.random.Generator, samples: int) -> Wave:
 
 
 def shush(rng: np.random.Generator, samples: int) -> Wave:
-    """Sh-sh-sh: high noise, in strokes."""
+    """Sh-sh-sh: strokes of high-pitched noise."""
     time = np.arange(samples) / SAMPLE_RATE
     stroke = np.clip(
         np.sin(2 * np.pi * rng.uniform(0.5, 2.5) * time + rng.uniform(0, 6.3)) + rng.uniform(-0.3, 0.8), 0, 1
@@ -66,7 +65,7 @@ def shush(rng: np.random.Generator, samples: int) -> Wave:
 
 
 def band(wave: Wave, low_hz: float, high_hz: float) -> Wave:
-    """What lies between two frequencies, with soft edges."""
+    """Band-pass filter with soft edges."""
     spectrum = np.fft.rfft(wave)
     hz = np.fft.rfftfreq(wave.size, 1 / SAMPLE_RATE)
     gain = 1 / (1 + (low_hz / np.maximum(hz, 1)) ** 8) / (1 + (hz / high_hz) ** 16)
@@ -74,7 +73,7 @@ def band(wave: Wave, low_hz: float, high_hz: float) -> Wave:
 
 
 def beeps(rng: np.random.Generator, samples: int) -> Wave:
-    """Alarms and appliances: a tone (or two), switched on and off or not."""
+    """Alarms and appliances: one or two tones, continuous or switched on and off."""
     time = np.arange(samples) / SAMPLE_RATE
     pitch = np.full(samples, rng.uniform(250, 4000))
     if rng.random() < 0.4:  # two tones in turn
@@ -89,7 +88,7 @@ def beeps(rng: np.random.Generator, samples: int) -> Wave:
 
 
 def siren(rng: np.random.Generator, samples: int) -> Wave:
-    """A pitch that sweeps up and down, or once through."""
+    """A pitch that sweeps up and down, or only once."""
     time = np.arange(samples) / SAMPLE_RATE
     low, high = sorted(rng.uniform(200, 3500, 2))
     rate = rng.uniform(0.1, 8)
@@ -111,36 +110,36 @@ def clicks(rng: np.random.Generator, samples: int) -> Wave:
     wave = np.zeros(samples + 2000)
     gap = rng.uniform(0.06, 1.2) * SAMPLE_RATE
     jitter = rng.choice([0.0, 0.5])
-    at = rng.uniform(0, gap)
+    start = rng.uniform(0, gap)
     burst = np.exp(-np.arange(2000) / rng.uniform(10, 400)) * np.sin(np.arange(2000) * rng.uniform(0.05, 3.0))
-    while at < samples:
-        wave[int(at) : int(at) + 2000] += burst * rng.uniform(0.5, 1)
-        at += gap * (1 + jitter * rng.uniform(-1, 1)) + 1
+    while start < samples:
+        wave[int(start) : int(start) + 2000] += burst * rng.uniform(0.5, 1)
+        start += gap * (1 + jitter * rng.uniform(-1, 1)) + 1
     return _level(wave[:samples] + 0.001 * rng.standard_normal(samples))
 
 
 def tones(rng: np.random.Generator, samples: int) -> Wave:
-    """An instrument or a hummed tune: notes of a scale with harmonics, attack, decay and perhaps vibrato."""
+    """An instrument or a hummed tune: notes of a scale with harmonics, attack, decay and sometimes vibrato."""
     wave = np.zeros(samples)
     base = rng.uniform(110, 700)
     vibrato, rate = rng.choice([0.0, 0.005, 0.02]), rng.uniform(4, 7)
     strengths = rng.uniform(0, 1, 8) * np.arange(1, 9) ** -rng.uniform(0.5, 2)
-    at = 0
-    while at < samples:
+    start = 0
+    while start < samples:
         length = int(rng.uniform(0.15, 1.2) * SAMPLE_RATE)
         for _ in range(int(rng.choice([1, 1, 2, 3]))):
             pitch = base * 2 ** (rng.choice([0, 2, 4, 5, 7, 9, 11, 12]) / 12)
-            time = np.arange(min(length, samples - at)) / SAMPLE_RATE
+            time = np.arange(min(length, samples - start)) / SAMPLE_RATE
             phase = 2 * np.pi * pitch * (time + vibrato / rate * np.sin(2 * np.pi * rate * time))
             note = sum(strengths[k] * np.sin((k + 1) * phase) for k in range(8) if pitch * (k + 1) < 7800)
             note = note * np.minimum(1, time / 0.02) * np.exp(-time * rng.choice([0.2, 2.0, 6.0]))
-            wave[at : at + time.size] += note
-        at += length
+            wave[start : start + time.size] += note
+        start += length
     return _level(wave)
 
 
 def voice_like(rng: np.random.Generator, samples: int) -> Wave:
-    """Syllables of a synthetic adult: low pitch that wanders, three formants, pauses."""
+    """Syllables of a synthetic adult: a low, wandering pitch, three formants, and pauses."""
     time = np.arange(samples) / SAMPLE_RATE
     pitch = rng.uniform(80, 230) * 2 ** (0.25 * np.sin(2 * np.pi * rng.uniform(0.3, 1.5) * time + rng.uniform(0, 6.3)))
     source = 2 * ((np.cumsum(pitch) / SAMPLE_RATE) % 1) - 1 + 0.1 * rng.standard_normal(samples)
@@ -160,7 +159,7 @@ def voice_like(rng: np.random.Generator, samples: int) -> Wave:
 
 
 def near_silence(rng: np.random.Generator, samples: int) -> Wave:
-    """Digital silence, a constant, or the last bits of a converter."""
+    """Digital silence, a constant offset, or noise in a converter's lowest bits."""
     kind = rng.integers(3)
     if kind == 0:
         return np.zeros(samples, np.float32)
@@ -183,30 +182,30 @@ NEGATIVES: dict[str, Generator] = {
 }
 
 
-def _made_by(make: Callable[[float, np.random.Generator], Wave]) -> Generator:
-    """One of the project's own voices as a generator of this module."""
-    return lambda rng, samples: _level(np.resize(make(samples / SAMPLE_RATE, rng), samples))
+def _generator(synthesise_voice: Callable[[float, np.random.Generator], Wave]) -> Generator:
+    """Adapt a voice of `resources`, which takes seconds, to a generator of this module."""
+    return lambda rng, samples: _level(np.resize(synthesise_voice(samples / SAMPLE_RATE, rng), samples))
 
 
-NEGATIVES["cat"] = _made_by(synthesise.cat)
-NEGATIVES["dog"] = _made_by(synthesise.dog)
-# Four banks of them: there are more throats than machines, and it is they that are taken for children.
-NEGATIVES |= {f"animal {number}": _made_by(animals.animal) for number in range(1, 5)}
+NEGATIVES["cat"] = _generator(synthesise.cat)
+NEGATIVES["dog"] = _generator(synthesise.dog)
+# Four of them, so that they are drawn more often: animals, rather than machines, are mistaken for children.
+NEGATIVES |= {f"animal {number}": _generator(animals.animal) for number in range(1, 5)}
 
-OF_LABEL: dict[str, dict[str, Generator]] = {
+GENERATORS_BY_LABEL: dict[str, dict[str, Generator]] = {
     "background": NEGATIVES,
-    "natural": {"babble": _made_by(synthesise.babble)},
-    "happy": {"laughter": _made_by(synthesise.laughter)},
+    "natural": {"babble": _generator(synthesise.babble)},
+    "happy": {"laughter": _generator(synthesise.laughter)},
 }
-"""What is made from nothing, by label. Of real babble there is less than a minute, of laughter four recordings."""
+"""Generators by label. Of real babble the corpora hold less than a minute, of laughter four recordings."""
 
 
 def cry(rng: np.random.Generator, samples: int) -> Wave:
-    """A stylised cry: bursts of about 1 s at 350 to 550 Hz that rise and fall, rich harmonics, breath in between."""
+    """A stylised cry: bursts of about 1 s at 350 to 550 Hz that rise and fall, rich harmonics, pauses to breathe."""
     wave = np.zeros(samples)
-    at = int(rng.uniform(0, 0.1) * SAMPLE_RATE)
-    while at < samples - SAMPLE_RATE // 5:
-        length = min(int(rng.uniform(0.7, 1.2) * SAMPLE_RATE), samples - at)
+    start = int(rng.uniform(0, 0.1) * SAMPLE_RATE)
+    while start < samples - SAMPLE_RATE // 5:
+        length = min(int(rng.uniform(0.7, 1.2) * SAMPLE_RATE), samples - start)
         time = np.linspace(0, 1, length)
         arch = np.sin(np.pi * np.clip(time, 0, 1) ** 0.7)
         pitch = (
@@ -225,6 +224,6 @@ def cry(rng: np.random.Generator, samples: int) -> Wave:
             burst += formants * np.sin(harmonic * phase)
         burst += 0.15 * rng.standard_normal(length)
         envelope = np.minimum(1, time * 12) * np.minimum(1, (1 - time) * 6) * (0.7 + 0.3 * arch)
-        wave[at : at + length] += burst * envelope
-        at += length + int(rng.uniform(0.15, 0.35) * SAMPLE_RATE)
+        wave[start : start + length] += burst * envelope
+        start += length + int(rng.uniform(0.15, 0.35) * SAMPLE_RATE)
     return _level(wave + 0.002 * rng.standard_normal(samples))

@@ -1,1 +1,1 @@
-"""Data sets on disk: clips, labels, groups, sides and decoded sound."""
+"""Data sets on disk: clips, labels, groups, sides and decoded audio."""

@@ -1,4 +1,4 @@
-"""The sound of data sets, decoded once; and what only the sound tells of clips: how long they are, which are copies."""
+"""The sound of data sets, decoded once; and what only the sound tells about clips: their lengths, and copies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from trainer.audio.phone_codecs import codec_copy, is_coded
-from trainer.data.dataset import Clip, DataSet, draw
+from trainer.data.dataset import Clip, DataSet, stable_random
 from trainer.data.readers import Notice
 
 
@@ -24,18 +24,18 @@ def _to_stderr(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-class Waves:
-    """The decoded sound of a data set: 16-bit at 16 kHz, mapped from one file on disk for each folder, so that epochs
-    cost no decoding.
+class DecodedAudio:
+    """The decoded sound of a data set: 16-bit at 16 kHz, memory-mapped from one file per folder.
 
-    Beside each clip that a phone has not coded already lies a copy that went through a phone's or recorder's codec, so
-    that a codec never gives a label away. `skipped` lists the files that could not be decoded, with the reason.
+    Each clip that has not been through a phone already also has a copy that went through a phone's or recorder's codec,
+    so that a codec never reveals a label. `kinds` names these takes. `skipped` lists the files that could not be
+    decoded, with the reason.
     """
 
     def __init__(self, data: DataSet, cache: Path, codecs: bool = True, notice: Notice = _to_stderr) -> None:
         self.kinds = ("plain", "phone") if codecs else ("plain",)
         cache.mkdir(parents=True, exist_ok=True)
-        self._at: dict[str, list[npt.NDArray[np.int16]]] = {}
+        self._takes: dict[str, list[npt.NDArray[np.int16]]] = {}
         self._contents: dict[str, str] = {}
         self.skipped: list[tuple[str, str]] = []
         for root in data.roots:
@@ -45,16 +45,18 @@ class Waves:
             notice(f"Skipped {path}: {reason}")
 
     def _decode(self, root: Path, clips: Mapping[str, Clip], store: Path, index: Path) -> None:
-        """Append what is not in the store yet. What a file is called by is its content: a copy under another name, or
-        the same file touched, costs nothing. The index is written last: it alone counts. clips: by path in the folder.
+        """Append the sounds that the store lacks, and index all clips. clips: by path in the folder.
+
+        Sounds are stored under the hash of the file, so a copy with another name, or a file that was merely touched,
+        costs nothing. The index is written last, and only what it lists counts.
         """
         from filelock import FileLock
         from tqdm import tqdm
 
-        with FileLock(index.with_suffix(".lock")):  # several trainings may begin at once
+        with FileLock(index.with_suffix(".lock")):  # several trainings may start at once
             known = _index(index, store)
-            seen: dict[str, list[Any]] = known["seen"]  # path → size, time of change, content
-            sounds: dict[str, list[Any]] = known["sounds"]  # content → places in the store, why it has none
+            seen: dict[str, list[Any]] = known["seen"]  # path → size, modification time, content
+            sounds: dict[str, list[Any]] = known["sounds"]  # content → places in the store, reason if it has none
             changed = False
             unread: dict[str, str] = {}
             for path in clips:
@@ -80,7 +82,7 @@ class Waves:
                     except AudioError as error:
                         wave, reason = np.zeros(0, np.float32), str(error)
                     for take in self.kinds[: 1 if is_coded(path) else None] if not reason else ():
-                        taken = wave if take == "plain" else codec_copy(wave, draw(path, "codec"))
+                        taken = wave if take == "plain" else codec_copy(wave, stable_random(path, "codec"))
                         samples = np.clip(np.round(taken * 32767.0), -32768, 32767).astype(np.int16)
                         file.write(samples.tobytes())
                         places.append((position, position + samples.size))
@@ -91,38 +93,42 @@ class Waves:
                 partial.write_text(json.dumps(known), encoding="utf-8")
                 partial.replace(index)
         self.skipped += [(clips[path].path, reason) for path, reason in unread.items()]
-        # Views of the mapped file, as plain arrays: a slice of a memmap costs ten times as long.
-        whole = np.asarray(np.memmap(store, np.int16, "r")) if store.stat().st_size else np.zeros(0, np.int16)
+        # Plain views of the mapped file, because slicing a memmap takes ten times as long.
+        samples = np.asarray(np.memmap(store, np.int16, "r")) if store.stat().st_size else np.zeros(0, np.int16)
         for path in readable:
             content = seen[path][2]
             places, reason = sounds[content]
             if reason:
                 self.skipped.append((clips[path].path, reason))
             else:
-                self._at[clips[path].path] = [whole[start:stop] for start, stop in places]
+                self._takes[clips[path].path] = [samples[start:stop] for start, stop in places]
                 self._contents[clips[path].path] = content
 
     def __contains__(self, path: object) -> bool:
-        return path in self._at
+        return path in self._takes
 
     def content(self, path: str) -> str:
-        """The hash of the file's bytes."""
+        """Return the hash of the file's bytes."""
         return self._contents[path]
 
     def samples(self, path: str) -> int:
-        return self._at[path][0].size
+        """Return the length of a clip in samples."""
+        return self._takes[path][0].size
 
     def takes(self, path: str) -> int:
-        return len(self._at[path])
+        """Return the number of takes of a clip: 1, or 2 with a phone's copy."""
+        return len(self._takes[path])
 
     def read(self, path: str, start: int = 0, stop: int | None = None, take: int = 0) -> Wave:
-        """Samples [start, stop) of a clip, (samples,) float32 in [-1, 1]; fewer where the clip ends."""
-        return self._at[path][take][start:stop].astype(np.float32) / np.float32(32767.0)
+        """Return samples [start, stop) of a clip, (samples,) float32 in [-1, 1]; fewer at the end of the clip."""
+        return self._takes[path][take][start:stop].astype(np.float32) / np.float32(32767.0)
 
 
 def _index(index: Path, store: Path) -> dict[str, Any]:
-    """What the store holds; nothing, where the index is damaged or the store is shorter than it says: a store that
-    somebody's clean-up took away would else be filled up with silence.
+    """Return what the store holds.
+
+    An index that is damaged, or whose store is missing or too short, counts as empty. The store would otherwise be
+    filled up with silence.
     """
     try:
         known: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))
@@ -134,12 +140,12 @@ def _index(index: Path, store: Path) -> dict[str, Any]:
 
 
 def _end(sounds: Mapping[str, list[Any]]) -> int:
-    """Where the last sound in the store ends, in samples."""
+    """Return where the last sound in the store ends, in samples."""
     return max((stop for places, _ in sounds.values() for _, stop in places), default=0)
 
 
 def _stamp(path: Path) -> list[int]:
-    """Size and time of change: while they stay, the content is not read again."""
+    """Return size and modification time. While they do not change, the file is not read again."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]
 
@@ -149,31 +155,31 @@ def _content(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def united(clips: Sequence[Clip], waves: Waves) -> list[Clip]:
-    """The clips, groups that share a file of the same content made one: a copy must not stand on another side."""
-    name: dict[str, str] = {}
+def merge_duplicate_groups(clips: Sequence[Clip], audio: DecodedAudio) -> list[Clip]:
+    """Merge groups that share a file of the same content, so that a copy cannot be on another side of the split."""
+    parent: dict[str, str] = {}
 
-    def found(group: str) -> str:
-        while name.get(group, group) != group:
-            group = name[group]
+    def root(group: str) -> str:
+        while parent.get(group, group) != group:
+            group = parent[group]
         return group
 
     first: dict[str, str] = {}
     for clip in clips:
-        one, other = found(clip.group), found(first.setdefault(waves.content(clip.path), clip.group))
-        name[max(one, other)] = min(one, other)
-    return [replace(clip, group=found(clip.group)) for clip in clips]
+        group, twin = root(clip.group), root(first.setdefault(audio.content(clip.path), clip.group))
+        parent[max(group, twin)] = min(group, twin)
+    return [replace(clip, group=root(clip.group)) for clip in clips]
 
 
-def closed(clips: Iterable[Clip], waves: Waves) -> list[Clip]:
-    """The clips that could be decoded, their spans cut to the sound's true length and empty ones dropped."""
-    kept = []
+def trim_to_audio(clips: Iterable[Clip], audio: DecodedAudio) -> list[Clip]:
+    """Return the clips that were decoded, with their spans cut to the length of the sound, and without empty spans."""
+    trimmed = []
     for clip in clips:
-        if clip.path not in waves:
+        if clip.path not in audio:
             continue
-        length = waves.samples(clip.path) / SAMPLE_RATE
+        length = audio.samples(clip.path) / SAMPLE_RATE
         cut = (replace(span, end=min(span.end, length)) for span in clip.spans)
         spans = tuple(span for span in cut if span.end > span.start)
         if spans:
-            kept.append(replace(clip, spans=spans))
-    return kept
+            trimmed.append(replace(clip, spans=spans))
+    return trimmed

@@ -1,4 +1,4 @@
-"""Reading a data set from disk: a manifest, metadata files, or one folder for each label."""
+"""Reading a data set from disk: a manifest, metadata files, or one folder per label."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from babymonitor.core.group_split import covering, joined
 from babymonitor.core.labels import canonical
 from babymonitor.core.library.clip import UNLABELLED, read_clip
 from babymonitor.core.sound.files import sound_files
-from trainer.data.dataset import FEWEST_GROUPS, SIDE_NAMES, Clip, DataSet, Span, draw, folder_name
+from trainer.data.dataset import FEWEST_GROUPS, SIDE_NAMES, Clip, DataSet, Span, folder_name, stable_random
 from trainer.errors import DataError, counted, existing
 
 Notice = Callable[[str], None]
-"""Told in a sentence what was left out."""
+"""Called with a sentence for each thing that is left out."""
 Roots = Path | Sequence[Path]
-"""A data set's folder, or those of several that are to be one."""
+"""A data set's folder, or several folders that form one data set."""
 
 
 def roots_of(data: Roots) -> tuple[Path, ...]:
+    """Return the folders as a tuple, also for a single one."""
     return (data,) if isinstance(data, Path) else tuple(data)
 
 
@@ -38,33 +39,33 @@ def load(
     merged: Mapping[str, str] | None = None,
     notice: Notice = _to_stderr,
 ) -> DataSet:
-    """Read a data set (no sound yet); DataError with one sentence for one that cannot be used.
+    """Read a data set, not yet its sound. Raises DataError, in one sentence, for one that cannot be used.
 
-    A folder `unlabelled` among those of labels is left out, with a notice: a person has yet to say what is heard there.
-    segments: of several folders it decides about those of whose files it names any; the others keep their labels.
-    merged: labels that are to count as another, as in ``{"hungry": "sad", "tired": "sad"}``; in any word for them.
+    A folder `unlabelled` among those of the labels is left out, with a notice, until a person has labelled its clips.
+    segments: replaces the labels of those folders that have a file named in it; other folders keep their labels.
+    merged: labels that count as another, such as ``{"hungry": "sad", "tired": "sad"}``; synonyms are accepted.
     """
     roots = roots_of(data)
     folders = [folder_name(root) for root in roots]
     for root, folder in zip(roots, folders, strict=True):
         if folders.count(folder) > 1:
             raise DataError(
-                f"Two data sets are called {folder}, by which they are told apart: rename the folder {root}."
+                f"Two data sets are called {folder}, and names must tell them apart: rename the folder {root}."
             )
     parts = {root: _clips_of(root, notice) for root in roots}
     if segments is not None:
         parts = _with_segments(parts, segments)
     if merged:
         parts = _with_merged(parts, merged)
-    whole: list[Clip] = []
+    united: list[Clip] = []
     for root, clips in parts.items():
         if not any(clip.spans for clip in clips):
             raise DataError(f"{root} holds no labelled sound: it needs a manifest.csv or one subfolder per label.")
-        whole += clips if len(roots) == 1 else [_told_apart(clip, folder_name(root)) for clip in clips]
-    return DataSet(roots, tuple(whole))
+        united += clips if len(roots) == 1 else [_in_folder(clip, folder_name(root)) for clip in clips]
+    return DataSet(roots, tuple(united))
 
 
-def _told_apart(clip: Clip, folder: str) -> Clip:
+def _in_folder(clip: Clip, folder: str) -> Clip:
     path, group = f"{folder}/{clip.path}", f"{folder}/{clip.group}"
     return replace(clip, path=path, group=group, source=clip.source or folder, folder=folder)
 
@@ -81,6 +82,7 @@ def _clips_of(root: Path, notice: Notice) -> list[Clip]:
 
 
 def read_rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
+    """Read a CSV file with a header. Raises DataError if a needed column or a field is missing."""
     try:
         with existing(path).open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -98,20 +100,20 @@ def read_rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
 
 
 def _from_manifest(root: Path, manifest: Path) -> list[Clip]:
-    return _fromread_rows(root, manifest, read_rows(manifest, ("path", "label")))
+    return _clips_from_rows(root, manifest, read_rows(manifest, ("path", "label")))
 
 
-def _fromread_rows(root: Path, manifest: Path, rows: Sequence[Mapping[str, str]]) -> list[Clip]:
+def _clips_from_rows(root: Path, manifest: Path, rows: Sequence[Mapping[str, str]]) -> list[Clip]:
     missing = [row["path"] for row in rows if not (root / row["path"]).is_file()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DataError(f"{manifest} names files that are not there: {missing[0]}{more}.")
     clips = []
     for row in rows:
-        given = (row.get("split") or "").strip().lower()
-        if given and given not in SIDE_NAMES:
-            raise DataError(f"{manifest} names an unknown split '{given}' for {row['path']}.")
-        # Known to be whole: its length is only known once it is decoded, hence the open end.
+        side = (row.get("split") or "").strip().lower()
+        if side and side not in SIDE_NAMES:
+            raise DataError(f"{manifest} names an unknown split '{side}' for {row['path']}.")
+        # The label holds for the full clip, whose length is not known before it is decoded.
         span = Span(0.0, float("inf"), canonical(row["label"]))
         clips.append(
             Clip(
@@ -119,7 +121,7 @@ def _fromread_rows(root: Path, manifest: Path, rows: Sequence[Mapping[str, str]]
                 group=row.get("group") or row["path"],
                 source=row.get("source") or "",
                 detail=row.get("detail") or "",
-                side=SIDE_NAMES.get(given, ""),
+                side=SIDE_NAMES.get(side, ""),
                 spans=(span,),
                 usable=(row.get("use") or "train") == "train",
                 licence=(row.get("licence") or "").strip(),
@@ -133,26 +135,26 @@ _METADATA = {"train": "train_metadata.json", "validation": "val_metadata.json", 
 
 
 def _from_metadata(root: Path) -> list[Clip]:
-    """The clips that metadata files name, on the sides that the files stand for.
+    """Read the clips that metadata files name, on the sides that the files stand for.
 
-    Nothing in such files says who is heard: a clip is its own group unless its entry gives a `group`. Without a test
-    file every second group of each label is taken from validation for it, not from training: whoever made the files
-    may have kept the speakers of those two apart, but within a file one speaker has many clips. Training or validation
-    alone is no split; then `split` makes one.
+    The files do not name the speakers: a clip is its own group unless its entry gives a `group`. Without a test file,
+    every second group of each label moves from validation to test. None moves from training, because whoever made the
+    files may have separated the speakers of training and validation, while within a file a speaker has many clips.
+    Training or validation alone is not a split; `split` then makes one.
     """
     files = {side: root / name for side, name in _METADATA.items() if (root / name).is_file()}
     clips = []
     for side, file in files.items():
-        clips += [replace(clip, side=side) for clip in _fromread_rows(root, file, _metadataread_rows(root, file))]
+        clips += [replace(clip, side=side) for clip in _clips_from_rows(root, file, _metadata_rows(root, file))]
     if not {"train", "validation"} <= files.keys():
         return [replace(clip, side="") for clip in clips]
     if "test" in files:
         return clips
     label_of = {clip.group: clip.spans[0].label for clip in clips if clip.side == "validation"}
-    held: dict[str, list[str]] = defaultdict(list)
-    for group in sorted(label_of, key=lambda group: draw(group, "metadata")):
-        held[label_of[group]].append(group)
-    test = {group for groups in held.values() for group in groups[1::2]}
+    by_label: dict[str, list[str]] = defaultdict(list)
+    for group in sorted(label_of, key=lambda group: stable_random(group, "metadata")):
+        by_label[label_of[group]].append(group)
+    test = {group for groups in by_label.values() for group in groups[1::2]}
     labels: dict[str, set[str]] = defaultdict(set)
     for clip in clips:
         if clip.side == "validation":
@@ -163,8 +165,8 @@ def _from_metadata(root: Path) -> list[Clip]:
     return [replace(clip, side="test") if clip.side == "validation" and clip.group in test else clip for clip in clips]
 
 
-def _metadataread_rows(root: Path, file: Path) -> list[dict[str, str]]:
-    """What a metadata file says, as the rows of a manifest would."""
+def _metadata_rows(root: Path, file: Path) -> list[dict[str, str]]:
+    """Read a metadata file as the rows of a manifest."""
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
         named = [(str(entry["path"]), str(entry["emotion"]), entry.get("group")) for entry in entries.values()]
@@ -173,21 +175,22 @@ def _metadataread_rows(root: Path, file: Path) -> list[dict[str, str]]:
     rows = []
     top = Path(os.path.abspath(root))  # not resolved: sound files may be links to elsewhere
     for path, emotion, group in named:
-        whole = Path(os.path.normpath(top / path))
-        if not whole.is_relative_to(top):
+        absolute = Path(os.path.normpath(top / path))
+        if not absolute.is_relative_to(top):
             raise DataError(f"{file} names {path}, which lies outside {root}.")
-        rows.append({"path": whole.relative_to(top).as_posix(), "label": emotion, "group": str(group or "")})
+        rows.append({"path": absolute.relative_to(top).as_posix(), "label": emotion, "group": str(group or "")})
     return rows
 
 
 def _from_folders(root: Path, notice: Notice) -> list[Clip]:
-    """One subfolder per label; the group is the folder between, if there is one, else the file."""
+    """Read one subfolder per label. The group is the folder in between, if there is one, else the file."""
     clips = []
     folders = sorted(path for path in root.iterdir() if path.is_dir())
-    # Their names would else be taken for labels.
-    own = [one.name for one in folders if any((one / name).is_file() for name in (_MANIFEST, *_METADATA.values()))]
-    if own:
-        raise DataError(f"{root} is no data set but holds some ({', '.join(own)}): give --data for each.")
+    # A data set within this folder would have its name taken for a label.
+    metadata = (_MANIFEST, *_METADATA.values())
+    data_sets = [folder.name for folder in folders if any((folder / name).is_file() for name in metadata)]
+    if data_sets:
+        raise DataError(f"{root} is no data set but holds some ({', '.join(data_sets)}): give --data for each.")
     for folder in folders:
         if folder.name == UNLABELLED:
             if waiting := len(sound_files(folder)):
@@ -202,27 +205,29 @@ def _from_folders(root: Path, notice: Notice) -> list[Clip]:
 
 
 def with_joined_groups(clips: Sequence[Clip], files: Mapping[str, Path]) -> list[Clip]:
-    """The clips of a library, with one group for groups that were heard at the same time. files: by path."""
-    said = [(clip, read_clip(files[clip.path])) for clip in clips if clip.path.endswith(".flac")]
-    of = joined(
-        (clip.group, one.recorded, one.recorded + one.seconds) for clip, one in said if one and one.source != "import"
+    """Merge groups of a library that were recorded at the same time. files: by the clips' paths."""
+    recorded = [(clip, read_clip(files[clip.path])) for clip in clips if clip.path.endswith(".flac")]
+    group_of = joined(
+        (clip.group, entry.recorded, entry.recorded + entry.seconds)
+        for clip, entry in recorded
+        if entry and entry.source != "import"
     )
-    return [replace(clip, group=of.get(clip.group, clip.group)) for clip in clips]
+    return [replace(clip, group=group_of.get(clip.group, clip.group)) for clip in clips]
 
 
 def _joined_if_enough(clips: list[Clip], files: Mapping[str, Path]) -> list[Clip]:
-    """As `with_joined_groups`, but where it would leave a label too few groups for a split: there it stays as it is."""
+    """Apply `with_joined_groups`, unless that would leave a label too few groups for a split."""
     joint = with_joined_groups(clips, files)
     before, after = ({clip.spans[0].label: set[str]() for clip in clips} for _ in range(2))
-    for groups, some in ((before, clips), (after, joint)):
-        for clip in some:
+    for groups, members in ((before, clips), (after, joint)):
+        for clip in members:
             groups[clip.spans[0].label].add(clip.group)
     enough = all(len(after[label]) >= min(FEWEST_GROUPS, len(groups)) for label, groups in before.items())
     return joint if enough else clips
 
 
 def read_segments(path: Path) -> dict[str, list[Span]]:
-    """The spans of a segments file, by clip."""
+    """Read the spans of a segments file, by clip path. Raises DataError for times that are not valid."""
     spans: dict[str, list[Span]] = defaultdict(list)
     for row in read_rows(path, ("path", "start_seconds", "end_seconds", "label")):
         try:
@@ -242,26 +247,27 @@ def _with_segments(parts: Mapping[Path, list[Clip]], path: Path) -> dict[Path, l
         raise DataError(f"{path} labels none of the data set's files.")
 
     def labelled(clip: Clip) -> Clip:
-        told: list[Span] = []
+        merged: list[Span] = []
         for span in sorted(spans.get(clip.path, []), key=lambda span: span.start):
-            if told and told[-1].label == span.label and span.start - told[-1].end < 0.01:
-                # Segments tell more sounds apart than there are labels: speech, then silence, is one background.
-                told[-1] = replace(told[-1], end=max(told[-1].end, span.end))
+            if merged and merged[-1].label == span.label and span.start - merged[-1].end < 0.01:
+                # Segments distinguish more sounds than there are labels: speech, then silence, is one background.
+                merged[-1] = replace(merged[-1], end=max(merged[-1].end, span.end))
             else:
-                told.append(span)
-        return replace(clip, spans=tuple(told))
+                merged.append(span)
+        return replace(clip, spans=tuple(merged))
 
     return {root: [labelled(clip) for clip in clips] if root in named else clips for root, clips in parts.items()}
 
 
 def _with_merged(parts: Mapping[Path, list[Clip]], merged: Mapping[str, str]) -> dict[Path, list[Clip]]:
-    there = {span.label for clips in parts.values() for clip in clips for span in clip.spans}
+    present = {span.label for clips in parts.values() for clip in clips for span in clip.spans}
     for name in merged:
-        if there and canonical(name) not in there:
-            raise DataError(f"There is no label '{name}' to merge; there is {', '.join(sorted(there))}.")
-    other = {canonical(name): canonical(into) for name, into in merged.items()}
+        if present and canonical(name) not in present:
+            raise DataError(f"There is no label '{name}' to merge; there is {', '.join(sorted(present))}.")
+    new_name = {canonical(name): canonical(into) for name, into in merged.items()}
 
     def labelled(clip: Clip) -> Clip:
-        return replace(clip, spans=tuple(replace(one, label=other.get(one.label, one.label)) for one in clip.spans))
+        spans = (replace(span, label=new_name.get(span.label, span.label)) for span in clip.spans)
+        return replace(clip, spans=tuple(spans))
 
     return {root: [labelled(clip) for clip in clips] for root, clips in parts.items()}

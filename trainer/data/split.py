@@ -1,4 +1,4 @@
-"""Dividing a data set into sides, whole groups at a time, the same on every machine."""
+"""Splitting a data set into training, validation and test, by whole groups and the same on every machine."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from babymonitor.core.group_split import covering
-from trainer.data.dataset import FEWEST_GROUPS, SIDE_NAMES, SIDES, Clip, DataSet, draw
+from trainer.data.dataset import FEWEST_GROUPS, SIDE_NAMES, SIDES, Clip, DataSet, stable_random
 from trainer.data.readers import read_rows
 from trainer.errors import DataError, counted
 
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """How a data set is divided into sides, whole groups at a time.
+    """How a data set is split into sides.
 
-    shares: of training, validation and test. sides: a file ``group,split`` that says where groups stand; those it does
-    not name are divided by the rest. folds, fold: of so many parts with no group in common, this one is the test side.
-    by_clip: every clip is its own group: one speaker then stands on all sides, and the figures are too good. It is
-    there to show by how much.
+    shares: of training, validation and test. sides: a file ``group,split`` that assigns groups; groups it does not name
+    are split as usual. folds, fold: the number of folds without a common group, and the one that is the test side.
+    by_clip: treat every clip as a group of its own. The same speakers are then on all sides, and the figures are too
+    good; the option exists to show by how much. salt: varies the random order of groups.
     """
 
     shares: tuple[float, float, float] = (0.70, 0.15, 0.15)
@@ -32,12 +32,13 @@ class Division:
     salt: str = "split-1"
 
 
-def split(data: DataSet, division: Division | None = None, whole: DataSet | None = None) -> DataSet:
-    """Give every clip a side, whole groups at a time, the same on every machine.
+def split(data: DataSet, division: Division | None = None, complete: DataSet | None = None) -> DataSet:
+    """Assign every clip to a side, by whole groups and the same on every machine.
 
-    Groups are dealt out within strata of one source and one rarest label, so that each side gets some of everything.
-    Sides that the data set gives itself are kept, except where folds are wanted. DataError when a label cannot stand
-    on every side. whole: what `data` is a part of; sides may be given for groups of which nothing is left.
+    Groups are dealt out within strata of the same source and rarest label, so that each side gets some of everything.
+    Sides that the data set assigns itself are kept, unless folds are requested. complete: the data set of which `data`
+    is a part, for files that assign groups which are missing from `data`. Raises DataError if a label cannot be on
+    every side.
     """
     division = division or Division()
     if division.folds and not (division.folds >= 2 and 0 <= division.fold < division.folds):
@@ -49,7 +50,7 @@ def split(data: DataSet, division: Division | None = None, whole: DataSet | None
     if division.folds or division.by_clip:
         data = replace(data, clips=tuple(replace(clip, side="") for clip in data.clips))
     if division.sides is not None:
-        data = _with_sides(data, division.sides, whole or data)
+        data = _with_sides(data, division.sides, complete or data)
     groups: dict[str, list[Clip]] = defaultdict(list)
     for clip in data.clips:
         groups[clip.group].append(clip)
@@ -72,34 +73,34 @@ def split(data: DataSet, division: Division | None = None, whole: DataSet | None
                 f"fewer --folds, more groups, or let it count as another label (--merge {label}=OTHER)."
             )
 
-    given: dict[str, str] = {}
+    assigned: dict[str, str] = {}
     strata: dict[tuple[str, str], list[str]] = defaultdict(list)
     for group, clips in groups.items():
         sides = {clip.side for clip in clips} - {""}
         if len(sides) > 1:
             raise DataError(f"The group '{group}' is on both sides of the given split ({', '.join(sorted(sides))}).")
         if sides:
-            given[group] = sides.pop()
+            assigned[group] = sides.pop()
             continue
         rarest = min(_labels_of(clips), key=lambda name: (len(of_label[name]), name))
         strata[clips[0].source, rarest].append(group)
-    # Strata too small to be dealt out are pooled by label, else all of a small source would land on one side.
+    # Strata too small to be dealt out are pooled by label. Otherwise all of a small source would be on one side.
     pooled: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for (source, name), some in strata.items():
-        pooled[source if len(some) >= 6 else "", name].extend(some)
-    for some in pooled.values():
-        some.sort(key=lambda group: draw(group, division.salt))
-    side_of = dict(given)
+    for (source, name), stratum in strata.items():
+        pooled[source if len(stratum) >= 6 else "", name].extend(stratum)
+    for stratum in pooled.values():
+        stratum.sort(key=lambda group: stable_random(group, division.salt))
+    side_of = dict(assigned)
     if division.folds:
-        order = [group for some in pooled.values() for group in some]
+        order = [group for stratum in pooled.values() for group in stratum]
         side_of.update(_fold(order, {group: _labels_of(groups[group]) for group in order}, division))
     else:
-        for some in pooled.values():
-            side_of.update(zip(some, _deal(len(some), division), strict=True))
+        for stratum in pooled.values():
+            side_of.update(zip(stratum, _deal(len(stratum), division), strict=True))
     lacking = [name for name, members in of_label.items() if {side_of[group] for group in members} != set(SIDES)]
     if lacking and not division.folds:
-        # A night with several labels was dealt out by one of them. What can be dealt out by that alone stays as it is.
-        side_of.update(covering({group: _labels_of(some) for group, some in groups.items()}, SIDES, given))
+        # A night with several labels was dealt out by only one of them. Nights with a single label stay as they are.
+        side_of.update(covering({group: _labels_of(clips) for group, clips in groups.items()}, SIDES, assigned))
     placed = tuple(replace(clip, side=side_of[clip.group]) for clip in data.clips)
     for side in SIDES:
         for label in of_label:
@@ -112,7 +113,7 @@ def split(data: DataSet, division: Division | None = None, whole: DataSet | None
 
 
 def _deal(count: int, division: Division) -> list[str]:
-    """Sides for `count` groups in order: one for validation and test first if there are three, then by share."""
+    """Return sides for `count` groups in order: at least one each for test and validation if there are three groups."""
     held, out = (
         max(1, round(count * share)) if count >= FEWEST_GROUPS else 0 for share in reversed(division.shares[1:])
     )
@@ -124,11 +125,12 @@ def _labels_of(clips: Sequence[Clip]) -> set[str]:
 
 
 def _fold(order: Sequence[str], labels: Mapping[str, set[str]], division: Division) -> dict[str, str]:
-    """Sides for groups in the order of their strata: dealt round and round, so that each fold gets its part of every
-    stratum and all have as many groups. Of the others, validation gets what it needs to hold every label, then its
-    share; in each fold others.
+    """Assign groups to sides, in the order of their strata.
+
+    Test groups are dealt out in turn, so that each fold has its part of every stratum and all folds have the same size.
+    Of the rest, validation gets what it needs to hold every label, then its share; different groups in each fold.
     """
-    sides = {group: "test" if at % division.folds == division.fold else "train" for at, group in enumerate(order)}
+    sides = {group: "test" if index % division.folds == division.fold else "train" for index, group in enumerate(order)}
     rest = [group for group in order if sides[group] == "train"]
     turn = len(rest) * division.fold // division.folds
     rest = rest[turn:] + rest[:turn]
@@ -137,34 +139,34 @@ def _fold(order: Sequence[str], labels: Mapping[str, set[str]], division: Divisi
         if not any(label in labels[group] for group in held):
             held += [group for group in rest if label in labels[group] and group not in held][:1]
     wanted = round(len(rest) * division.shares[1])
-    others = [group for group in rest if group not in held]
+    remaining = [group for group in rest if group not in held]
     # Spread over the strata.
-    held += [others[place * len(others) // (wanted - len(held))] for place in range(wanted - len(held))]
+    held += [remaining[place * len(remaining) // (wanted - len(held))] for place in range(wanted - len(held))]
     return {**sides, **dict.fromkeys(held, "validation")}
 
 
 def read_sides(path: Path) -> dict[str, str]:
-    """The side of each group that a file ``group,split`` names."""
-    given: dict[str, str] = {}
+    """Read the side of each group from a file ``group,split``. Raises DataError for unknown or contradictory sides."""
+    sides: dict[str, str] = {}
     for row in read_rows(path, ("group", "split")):
         side = row["split"].strip().lower()
         if side not in SIDE_NAMES:
             raise DataError(f"{path} names an unknown split '{side}' for the group {row['group']}.")
-        if given.setdefault(row["group"], SIDE_NAMES[side]) != SIDE_NAMES[side]:
+        if sides.setdefault(row["group"], SIDE_NAMES[side]) != SIDE_NAMES[side]:
             raise DataError(f"{path} puts the group '{row['group']}' on both sides of the split.")
-    return given
+    return sides
 
 
-def _with_sides(data: DataSet, path: Path, whole: DataSet) -> DataSet:
-    """The sides that a file ``group,split`` gives; DataError for a group that the whole data set does not have."""
-    given = read_sides(path)
-    unknown = given.keys() - {clip.group for clip in (*whole.clips, *data.clips)}
+def _with_sides(data: DataSet, path: Path, complete: DataSet) -> DataSet:
+    """Assign the sides in a file ``group,split``. Raises DataError for a group that the complete data set lacks."""
+    sides = read_sides(path)
+    unknown = sides.keys() - {clip.group for clip in (*complete.clips, *data.clips)}
     if unknown:
         form = "" if len(data.roots) == 1 else "; of several data sets a group is called FOLDER/GROUP"
         raise DataError(f"{path} names a group that {data} does not have: {min(unknown)}{form}.")
-    return replace(data, clips=tuple(replace(clip, side=given.get(clip.group, clip.side)) for clip in data.clips))
+    return replace(data, clips=tuple(replace(clip, side=sides.get(clip.group, clip.side)) for clip in data.clips))
 
 
 def group_hash(group: str) -> str:
-    """A group as a model's card names it: whether it was learnt from can be asked, who it is cannot be read."""
+    """Return a group's name in a model's card: it shows whether a known group was trained on, but not who it is."""
     return hashlib.sha256(group.encode()).hexdigest()[:10]

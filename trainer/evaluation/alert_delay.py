@@ -16,8 +16,8 @@ from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.audio.augment import add, rms
 from trainer.data.dataset import Clip
-from trainer.data.decoded_audio import Waves
-from trainer.windows.sampler import stretches
+from trainer.data.decoded_audio import DecodedAudio
+from trainer.windows.strata import contiguous_runs
 
 _LEAD_SECONDS = 6.0
 _SHORTEST_CRY = 1.5
@@ -38,7 +38,7 @@ def alert_after(classifier: Classifier, wave: Wave, rules: AlertRules) -> float 
     return None
 
 
-def onset_delays(classifier: Classifier, clips: Sequence[Clip], waves: Waves, seed: int = 1) -> dict[str, Any]:
+def onset_delays(classifier: Classifier, clips: Sequence[Clip], waves: DecodedAudio, seed: int = 1) -> dict[str, Any]:
     """Delays of all cries of at least 1.5 s, one per clip, in rooms that differ by what was there before.
 
     A span begins on a grid of 0.256 s, so that a delay is 0.13 s too long on average.
@@ -51,7 +51,7 @@ def onset_delays(classifier: Classifier, clips: Sequence[Clip], waves: Waves, se
         delays: list[float | None] = []
         early = 0
         for clip in clips:
-            for run in stretches(clip):
+            for run in contiguous_runs(clip):
                 cries = [span for span in run if label(span.label).crying]
                 if not cries or cries[0].end - cries[0].start < _SHORTEST_CRY:
                     continue

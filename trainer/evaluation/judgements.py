@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from babymonitor.core.model.classifier import Classifier, ModelCard
 from trainer.data.dataset import Clip, DataSet
-from trainer.data.decoded_audio import Waves, closed, united
+from trainer.data.decoded_audio import DecodedAudio, merge_duplicate_groups, trim_to_audio
 from trainer.data.split import Division, group_hash, split
 from trainer.errors import DataError
 from trainer.evaluation.metrics import ROUNDS
@@ -43,9 +43,9 @@ class Judgements:
         return figures_of(rows, truth, groups, self.labels, rounds) if len(rows) else None
 
 
-def chosen(whole: DataSet, waves: Waves, side: str, division: Division | None = None) -> list[Clip]:
+def chosen(whole: DataSet, waves: DecodedAudio, side: str, division: Division | None = None) -> list[Clip]:
     """The clips of one side that could be decoded; DataError where there is none."""
-    decoded = united(closed(whole.clips, waves), waves)
+    decoded = merge_duplicate_groups(trim_to_audio(whole.clips, waves), waves)
     usable = tuple(clip for clip in decoded if clip.usable)
     if side == "evaluation-only":
         clips = [clip for clip in decoded if not clip.usable]
@@ -72,7 +72,7 @@ def met(card: ModelCard, clips: Sequence[Clip]) -> dict[str, int] | None:
 
 
 def judge(
-    classifier: Classifier, clips: Sequence[Clip], waves: Waves, labels: Sequence[str] = (), per_span: int = 6
+    classifier: Classifier, clips: Sequence[Clip], waves: DecodedAudio, labels: Sequence[str] = (), per_span: int = 6
 ) -> Judgements:
     """Ask a model about windows on a grid over the clips' spans, see `fixed_windows`.
 

@@ -27,9 +27,9 @@ from trainer.audio import synthetic
 from trainer.audio.augment import room_response
 from trainer.audio.synthetic import Generator
 from trainer.data.dataset import Clip
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.errors import DataError
-from trainer.windows.sampler import stretches
+from trainer.windows.strata import contiguous_runs
 
 EPISODES_PER_HOUR = 12.0
 SNRS_DB = (20.0, 10.0, 0.0)
@@ -194,18 +194,18 @@ class Piece:
 class Stock:
     """What nights are made of. beds: by background, cries: by baby; each a list of groups' pieces."""
 
-    waves: Waves
+    waves: DecodedAudio
     beds: Mapping[str, list[list[Piece]]]
     cries: list[list[Piece]]
 
 
-def gathered(clips: Sequence[Clip], waves: Waves, backgrounds: Sequence[Background] = BACKGROUNDS) -> Stock:
+def gathered(clips: Sequence[Clip], waves: DecodedAudio, backgrounds: Sequence[Background] = BACKGROUNDS) -> Stock:
     """Sort what is heard in clips into beds and cries; sound that no label covers is left out."""
     beds: dict[str, dict[str, list[Piece]]] = defaultdict(lambda: defaultdict(list))
     cries: dict[str, list[Piece]] = defaultdict(list)
     for clip in clips:
         text = f"{clip.path.removeprefix(clip.folder)} {clip.detail}".lower()
-        for run in stretches(clip):
+        for run in contiguous_runs(clip):
             for role, spans in groupby(run, lambda span: _role(span.label)):
                 some = list(spans)
                 start, stop = (round(at * SAMPLE_RATE) for at in (some[0].start, some[-1].end))
@@ -243,7 +243,7 @@ def loudness(wave: Wave) -> float:
     return float(np.sqrt(powers[powers >= 0.01 * powers.max()].mean()))
 
 
-def _sounding(waves: Waves, piece: Piece) -> Wave:
+def _sounding(waves: DecodedAudio, piece: Piece) -> Wave:
     """A cry from its first to its last 10 ms within 25 dB of its loudness: its onset is where it can be heard."""
     wave = waves.read(piece.path, piece.start, min(piece.stop, piece.start + int(_LONGEST_CRY * SAMPLE_RATE)))
     blocks = wave[: wave.size // 160 * 160].reshape(-1, 160)

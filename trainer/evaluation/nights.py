@@ -23,7 +23,7 @@ from babymonitor.core.model.classifier import Classifier, ModelError
 from babymonitor.core.model.detector import Detector, Score
 from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division
 from trainer.errors import DataError
@@ -246,7 +246,7 @@ def nights(
     whole = load(data, segments, merged)
     if not any(label(name).crying for name in whole.labels):
         raise DataError(f"{whole} has no label that means crying ({', '.join(whole.labels)}): nights need cries.")
-    waves = Waves(whole, cache or model.parent, codecs=False)
+    waves = DecodedAudio(whole, cache or model.parent, codecs=False)
     clips = chosen(whole, waves, wish.split_name, division)  # without cries, false alarms alone are told
     has_met = met(classifier.card, clips)
     if for_the_card and has_met and has_met["train"]:

@@ -16,9 +16,9 @@ from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.audio.augment import add, rms
-from trainer.audio.phone_codecs import through
+from trainer.audio.phone_codecs import through_codec
 from trainer.data.dataset import Clip
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.evaluation.judgements import Judgements, judge
 
 SNRS_DB = (20.0, 10.0, 0.0)
@@ -40,11 +40,11 @@ class Condition:
     alter: Alteration
 
 
-class _Altered(Waves):
+class _Altered(DecodedAudio):
     """The same clips at the same places, as they sound under one condition."""
 
-    def __init__(self, waves: Waves, clips: Sequence[Clip], condition: Condition, seed: int) -> None:
-        self._at = waves._at
+    def __init__(self, waves: DecodedAudio, clips: Sequence[Clip], condition: Condition, seed: int) -> None:
+        self._takes = waves._takes
         self._waves, self._condition, self._seed = waves, condition, seed
         self._clips = {clip.path: clip for clip in clips}
         self._last: tuple[str, Wave] = ("", np.zeros(0, np.float32))
@@ -60,7 +60,7 @@ class _Altered(Waves):
 def robustness(
     classifier: Classifier,
     clips: Sequence[Clip],
-    waves: Waves,
+    waves: DecodedAudio,
     labels: Sequence[str] = (),
     most: int = 100,
     seed: int = 0,
@@ -102,7 +102,7 @@ def robustness(
     return {"clips": len(chosen), "groups": groups, "seed": seed, "about": about, "conditions": entries}
 
 
-def choose(clips: Sequence[Clip], waves: Waves, most: int, seed: int) -> list[Clip]:
+def choose(clips: Sequence[Clip], waves: DecodedAudio, most: int, seed: int) -> list[Clip]:
     """At most so many clips, drawn label by label in turn so that each label is there; none of over a minute if it
     can be helped.
     """
@@ -120,7 +120,7 @@ def choose(clips: Sequence[Clip], waves: Waves, most: int, seed: int) -> list[Cl
     return [clip for _, _, clip in turns[:most]]
 
 
-def conditions(clips: Sequence[Clip], waves: Waves, labels: Sequence[str]) -> list[Condition]:
+def conditions(clips: Sequence[Clip], waves: DecodedAudio, labels: Sequence[str]) -> list[Condition]:
     """The clean sound first, then everything that is done to it."""
 
     def white(rng: np.random.Generator, clip: Clip, size: int) -> Wave:
@@ -162,7 +162,7 @@ def _fitted(wave: Wave) -> Wave:
 
 
 def _mp3(bits_per_second: int) -> Alteration:
-    return lambda rng, clip, wave: through(wave, "mp3", "libmp3lame", SAMPLE_RATE, bits_per_second)
+    return lambda rng, clip, wave: through_codec(wave, "mp3", "libmp3lame", SAMPLE_RATE, bits_per_second)
 
 
 def _at_8_khz(wave: Wave) -> Wave:

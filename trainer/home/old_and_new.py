@@ -227,12 +227,12 @@ def versus(
 
     A clip is crying with at least a second of it; else it has to hold none, and nothing that is left open.
     """
-    from trainer.data.decoded_audio import Waves
+    from trainer.data.decoded_audio import DecodedAudio
     from trainer.evaluation.judgements import chosen, met
 
     models = Classifier(old), Classifier(new)
     whole = load(data, segments, merged)
-    waves = Waves(whole, cache, codecs=False)
+    waves = DecodedAudio(whole, cache, codecs=False)
     clips = chosen(whole, waves, side, division)
     compared = []
     for at, clip in enumerate(clips):

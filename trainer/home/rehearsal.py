@@ -24,7 +24,7 @@ from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.model.features import fit_frames, front_end
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
-from trainer.data.dataset import Clip, draw
+from trainer.data.dataset import Clip, stable_random
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division, group_hash
 from trainer.errors import DataError
@@ -126,7 +126,7 @@ def projection_of(embeddings: Floats, directions: int = DIRECTIONS, whitened: fl
 def made(body: Body) -> Rehearsal:
     """A makeshift of made noises, tones and cries, for a model without a file."""
     rng = np.random.default_rng(11)
-    makers = [maker for kinds in synthetic.OF_LABEL.values() for maker in kinds.values()] + [synthetic.cry]
+    makers = [maker for kinds in synthetic.GENERATORS_BY_LABEL.values() for maker in kinds.values()] + [synthetic.cry]
     samples = body.card.window_samples
     waves = [makers[at % len(makers)](rng, samples) for at in range(_MADE_WINDOWS)]
     given, embeddings = body(np.stack([_window(wave, body) for wave in waves]))
@@ -153,20 +153,20 @@ def make(
     DataError where nothing is left to hold out that the model did not learn from: then these are not its sides.
     """
     from trainer.audio.augment import strength_of
-    from trainer.data.decoded_audio import Waves
+    from trainer.data.decoded_audio import DecodedAudio
     from trainer.evaluation.judgements import chosen
     from trainer.networks.registry import Front
-    from trainer.windows.sampler import WindowMaker
+    from trainer.windows.sampler import WindowSampler
 
     body = Body(model)
     if body.was_taught:
         raise DataError(f"{model.name} was taught already: a rehearsal is made of the model that it was taught from.")
     card = body.card
     whole = load(data, segments, merged)
-    waves = Waves(whole, cache, codecs=False)
+    waves = DecodedAudio(whole, cache, codecs=False)
     front = Front(card.features, card.window_frames, card.hop_frames)
     clips = chosen(whole, waves, "train", division)
-    maker = WindowMaker(clips, waves, card.labels, front, strength_of("night,warp=0.3"), seed=23)
+    maker = WindowSampler(clips, waves, card.labels, front, strength_of("night,warp=0.3"), seed=23)
     mels = maker.pool(0, FIT_WINDOWS).mels.astype(np.float32)
     given, embeddings = _asked(body, mels, threads)
     projection = projection_of(embeddings)
@@ -244,9 +244,9 @@ def _drawn(clips: Sequence[Clip], waves: Any) -> list[tuple[Clip, bool]]:
     found: list[tuple[Clip, bool]] = []
     for cries, groups in kinds.items():
         turns = [
-            (turn, draw(clip.path, "rehearsal"), clip)
+            (turn, stable_random(clip.path, "rehearsal"), clip)
             for some in groups.values()
-            for turn, clip in enumerate(sorted(some, key=lambda clip: draw(clip.path, "rehearsal")))
+            for turn, clip in enumerate(sorted(some, key=lambda clip: stable_random(clip.path, "rehearsal")))
         ]
         found += [(clip, cries) for _, _, clip in sorted(turns, key=lambda one: one[:2])[:_MOST_CLIPS]]
     return found
@@ -262,7 +262,7 @@ def _row_of_windows(clip: Clip, waves: Any, body: Body) -> Floats:
         longest = max(cries, key=lambda span: span.end - span.start)
         start = int(longest.start * SAMPLE_RATE) - card.window_samples // 2
     else:
-        start = draw(clip.path, "row") % max(1, size - row)
+        start = stable_random(clip.path, "row") % max(1, size - row)
     start = min(max(0, start), max(0, size - row))
     wave = waves.read(clip.path, start, start + row)
     if wave.size < card.features.n_fft:

@@ -22,7 +22,7 @@ from babymonitor.core.labels import label as known_label
 from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import AudioError
-from trainer.data.dataset import Clip, draw
+from trainer.data.dataset import Clip, stable_random
 from trainer.data.readers import Roots, load, with_joined_groups
 from trainer.data.split import group_hash
 from trainer.errors import DataError, counted
@@ -145,7 +145,7 @@ def _heard(
             return str(error)
         if wave.size < body.card.features.n_fft:
             return f"{clip.path} is too short to be taught."
-        seed = (draw(clip.path, "teach"),)
+        seed = (stable_random(clip.path, "teach"),)
         path, name = str(files[clip.path]), clip.spans[0].label
         return listen(body, rehearsal.projection, wave, path, clip.group, name, copies, seed)
 

@@ -1,11 +1,10 @@
-"""Labels that mean crying: who is heard when, in recordings that only promise "a baby".
+"""Find the crying, laughing and babbling in recordings that are labelled only as a whole.
 
-Sound is judged in slots of 0.256 s. The first teacher is YAMNet, whose frames of 0.975 s are laid over the slots; how
-loud a slot is decides where a cry begins and ends more exactly than such long frames can. With a student (a model of
-ours trained on the first round) the slots that the teacher leaves open are settled where the student is sure.
-Slots that stay open are left out: not knowing is better than guessing. The second witness is the pitch of the voice
-(`trainer.labelling.voice_pitch`): it knows nothing of what either has learnt, and finds the cries that the teacher has
-no word for.
+Sound is labelled in slots of 0.256 s. The first witness is a teacher, YAMNet, whose frames of 0.975 s overlap several
+slots; the slots' loudness places the beginning and end of a cry more exactly than such long frames can. The second is
+the pitch of the voice (`trainer.labelling.voice_pitch`), which is not learnt from data and finds cries that the teacher
+misses. A student, a model of ours trained on a first round of labels, may settle slots that are still open if it is
+certain. Slots that remain open are left out: no label is better than a guess.
 """
 
 from __future__ import annotations
@@ -29,31 +28,31 @@ from trainer.data.readers import load
 from trainer.data.split import read_sides
 from trainer.errors import DataError
 from trainer.labelling.voice_pitch import held_voice
-from trainer.labelling.yamnet_teacher import SLOT, KeptTeacher, Scores, levelled
+from trainer.labelling.yamnet_teacher import SLOT, CachedTeacher, Scores, levelled
 
-# What a data set may promise: the vocabulary's words, and names that are none of its labels.
+# Labels by which a data set promises a baby: the vocabulary's words, and names that are not among its labels.
 CRY_PROMISES = {"baby_cry_candidate", *(name for name, known in LABELS.items() if known.crying)}
 LAUGH_PROMISES = {"baby_laugh_over_music", "happy"}
 OPEN_PROMISES = {"baby_vocal_unsure"}
 
-# donateacry's reasons; those not named here (discomfort, lonely, scared, hot or cold, don't know) are no reason known.
+# donateacry's reasons. Those not listed (discomfort, lonely, scared, hot or cold, don't know) count as unknown.
 REASONS = {"hu": "hungry", "bp": "pain", "bu": "pain", "ti": "tired"}
 
 LEAST_SURE = 0.55
-"""Below it the teacher is not believed when it hears babble or laughter in a recording that promises crying: a cry that
-trembles is laughter to it, and the beginning or end of a cry is babble (spectrograms were looked at)."""
+"""Score below which the teacher is not believed about babble or laughter in a recording that promises crying. It takes
+a trembling cry for laughter, and the beginning or end of a cry for babble (checked on spectrograms)."""
 HELD_SECONDS = 0.45
-"""A high voice held so long in a recording that promises crying is a cry, if the teacher at least suspects one."""
+"""A high voice held this long in a recording that promises crying is a cry, if the teacher at least suspects one."""
 HELD_SECONDS_BESIDE_CRYING = 0.35
-"""The same where the teacher knows another cry of the recording: then it need not suspect this one."""
+"""The same if the teacher is certain of another cry in the recording. It need not suspect this one then."""
 
-KEPT = [*range(82), 494]
-"""The teacher's classes that are looked at: voices (0 to 66), animals (67 to 81), and last of all silence."""
+USED_CLASSES = [*range(82), 494]
+"""The teacher's classes that are used: voices (0 to 66), animals (67 to 81) and, last, silence."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What the teacher says of each slot, every field (slots,). sounding: loud enough to be the event itself."""
+class SlotScores:
+    """The teacher's scores and the level of each slot, every field (slots,)."""
 
     cry: Scores
     cry_steady: Scores
@@ -66,13 +65,13 @@ class Heard:
 
     @property
     def sounding(self) -> npt.NDArray[np.bool_]:
-        """Within 22 dB of the clip's loud parts and above its floor."""
+        """Slots loud enough to be the event itself: within 22 dB of the clip's loud parts and above its noise floor."""
         loud, floor = np.percentile(self.level_db, 95), np.percentile(self.level_db, 5)
         return (self.level_db > loud - 22) & ((self.level_db > floor + 4) | (loud - floor < 8))
 
 
-def heard(wave: Wave, views: list[Scores]) -> Heard:
-    """Lay the teacher's frames over the slots. views: scores of the same wave at several loudnesses, averaged."""
+def slot_scores(wave: Wave, views: list[Scores]) -> SlotScores:
+    """Assign the teacher's frames to slots. views: scores of the same wave at several loudnesses, to be averaged."""
     count = min(len(view) for view in views)
     frames = np.mean([view[:count] for view in views], axis=0)
     slots = max(1, -(-wave.size // SLOT))
@@ -82,33 +81,33 @@ def heard(wave: Wave, views: list[Scores]) -> Heard:
         "whimper": frames[:, 21],
         "laugh": frames[:, 13:19].max(axis=1),
         "babble": frames[:, 4],
-        # Grown-up speech. Not "animal" nor "child speech": the teacher says both of babies.
+        # Adult speech. "Animal" and "child speech" are left out: the teacher reports both for babies.
         "speech": frames[:, [0, 2, 3]].max(axis=1),
         "silence": frames[:, -1],
     }
-    over: dict[str, Scores] = {}
+    by_slot: dict[str, Scores] = {}
     for name, track in tracks.items():
-        over[name] = np.array([_covering(track, slot).max() for slot in range(slots)], np.float32)
+        by_slot[name] = np.array([_covering(track, slot).max() for slot in range(slots)], np.float32)
     steady = np.array([np.median(_covering(cry, slot)) for slot in range(slots)], np.float32)
     padded = np.pad(wave, (0, slots * SLOT - wave.size)).reshape(slots, SLOT)
     level = 10 * np.log10((padded.astype(np.float64) ** 2).mean(axis=1) + 1e-10)
-    return Heard(cry_steady=steady, level_db=level.astype(np.float32), **over)
+    return SlotScores(cry_steady=steady, level_db=level.astype(np.float32), **by_slot)
 
 
 def _covering(track: Scores, slot: int) -> Scores:
-    """The frames that hold the slot: a frame that starts at slot f holds the slots f to f + 3 (nearly)."""
+    """Return the frames that contain a slot: a frame that starts at slot f covers the slots f to f + 3 (nearly)."""
     first = min(max(0, slot - 3), len(track) - 1)
     return track[first : max(first + 1, slot + 1)]
 
 
-def teach(sound: Heard, promised: str) -> list[str]:
-    """A label per slot ("" where it stays open) by the teacher and loudness. promised: the data set's label."""
+def teacher_labels(sound: SlotScores, promised: str) -> list[str]:
+    """Label each slot by the teacher and its loudness; "" stays open. promised: the data set's label."""
     labels = [""] * len(sound.cry)
     sounding = sound.sounding
     for slot in range(len(labels)):
         cry, laugh, babble = sound.cry[slot], sound.laugh[slot], sound.babble[slot]
         if promised in LAUGH_PROMISES:
-            # A recording of laughter throughout: the teacher only has to agree that it is not weeping here.
+            # A recording of laughter throughout: the teacher only has to agree that it is not crying.
             if sounding[slot] and babble >= 0.5 and babble > 1.5 * laugh and cry < 0.20:
                 labels[slot] = "natural"
             elif sounding[slot] and (laugh >= 0.15 or cry < 0.10):
@@ -121,30 +120,32 @@ def teach(sound: Heard, promised: str) -> list[str]:
         elif sounding[slot] and babble >= 0.18 and babble > 1.5 * cry and cry < 0.20 and laugh < 0.20:
             labels[slot] = "natural"
         elif cry < 0.05 and laugh < 0.08 and babble < 0.06:
-            # A cry through an 8 kHz codec may leave the teacher without a word; then nothing else is sure either.
+            # The teacher may not recognise a cry through an 8 kHz codec; then its other classes are no evidence either.
             known = max(sound.speech[slot], sound.silence[slot])
             if known >= 0.35 or not sounding[slot]:
                 labels[slot] = "background"
     return labels
 
 
-def consult(labels: list[str], sound: Heard, student: Scores) -> tuple[list[str], list[bool]]:
-    """Settle open slots where the student is sure, and open those where teacher and student contradict each other.
+def settle_by_student(labels: list[str], sound: SlotScores, student: Scores) -> tuple[list[str], list[bool]]:
+    """Settle open slots where the student is certain, and reopen those where teacher and student contradict each other.
 
-    student: (slots, 4) of crying, happy, natural, background. → labels and whether each came from the student.
+    student: (slots, 4), probabilities of crying, happy, natural, background. Returns the labels, and for each slot
+    whether the label is the student's.
     """
     names = ("crying", "happy", "natural", "background")
     settled, by_student = list(labels), [False] * len(labels)
     sounding = sound.sounding
     for slot, row in enumerate(student):
         best = int(row.argmax())
-        # The teacher takes many a newborn's cry by telephone for speech. A student that learnt that slot as background
-        # and still doubts is believed early: what is left out harms nothing, a cry called background does.
+        # The teacher takes many a newborn's cry over the telephone for speech. A student that learnt this slot as
+        # background and still doubts it is believed early: omitting a slot is harmless, a cry labelled background is
+        # not.
         doubted = labels[slot] == "background" and row[0] > 0.30
         if doubted or (labels[slot] and labels[slot] != names[best] and row[best] > 0.90):
             settled[slot] = ""
         elif not labels[slot] and row[best] > (0.93 if best == 0 else 0.95):
-            # A cry must also be loud here and at least whispered by the teacher; silence must be quiet.
+            # A cry must also be loud here, and at least faintly suspected by the teacher.
             agreed = {
                 0: sounding[slot] and sound.cry[slot] >= 0.05,
                 1: sounding[slot] and sound.laugh[slot] >= 0.05,
@@ -156,22 +157,23 @@ def consult(labels: list[str], sound: Heard, student: Scores) -> tuple[list[str]
     return settled, by_student
 
 
-def witness(labels: list[str], sound: Heard, held: Scores) -> tuple[list[str], list[bool]]:
-    """Settle slots of a recording that promises crying by the pitch of its voice: a cry where a high voice is held and
-    the teacher does not object, open where one sounds at all in what the teacher called background.
+def settle_by_pitch(labels: list[str], sound: SlotScores, held: Scores) -> tuple[list[str], list[bool]]:
+    """Settle slots of a recording that promises crying by the pitch of its voice.
 
-    held: (slots,) of `trainer.labelling.voice_pitch.held_voice`. → labels and whether each came from the pitch.
+    Crying where a high voice is held and the teacher does not object; open where such a voice sounds at all in what the
+    teacher called background. held: (slots,), see `held_voice`. Returns the labels, and for each slot whether the label
+    comes from the pitch.
     """
     settled, by_pitch = list(labels), [False] * len(labels)
     cries = "crying" in labels
-    long = HELD_SECONDS_BESIDE_CRYING if cries else HELD_SECONDS
+    long_enough = HELD_SECONDS_BESIDE_CRYING if cries else HELD_SECONDS
     for slot, seconds in enumerate(held):
         if labels[slot] not in ("", "background"):
             continue
         suspected = max(sound.cry[slot], sound.whimper[slot])
-        # Grown-ups sing and coo to babies; what the teacher is sure is talk has to be suspected more.
+        # Adults sing and coo to babies. Where the teacher is sure of speech, it must suspect crying more strongly.
         agreed = cries or suspected >= (0.30 if sound.speech[slot] > 0.5 else 0.07)
-        if seconds >= long and agreed and sound.laugh[slot] < 0.35:
+        if seconds >= long_enough and agreed and sound.laugh[slot] < 0.35:
             settled[slot], by_pitch[slot] = "crying", True
         elif seconds > 0:
             settled[slot] = ""
@@ -179,7 +181,7 @@ def witness(labels: list[str], sound: Heard, held: Scores) -> tuple[list[str], l
 
 
 def student_track(classifier: Classifier, wave: Wave, slots: int) -> Scores:
-    """What a model of ours says around each slot, (slots, 4): the median over the windows that hold it well inside."""
+    """Return a model's probabilities around each slot, (slots, 4): the median over windows that contain it fully."""
     card = classifier.card
     mel = log_mel(np.pad(wave, (0, max(0, slots * SLOT + card.window_samples - wave.size))), card.features)
     rows = []
@@ -187,35 +189,36 @@ def student_track(classifier: Classifier, wave: Wave, slots: int) -> Scores:
         window = np.ascontiguousarray(mel[:, start : start + card.window_frames])
         rows.append(classifier.probabilities(window))
     table = np.array(rows)
-    position = {name: at for at, name in enumerate(classifier.labels)}
+    position = {name: index for index, name in enumerate(classifier.labels)}
     crying = table[:, [position[name] for name in ("hungry", "pain", "tired", "sad")]].sum(axis=1)
     coarse = np.stack([crying, *(table[:, position[name]] for name in ("happy", "natural", "background"))], axis=1)
     return np.stack([np.median(coarse[max(0, slot - 5) : max(1, slot - 1)], axis=0) for slot in range(slots)])
 
 
-def finer(sound: Heard, labels: list[str]) -> list[str]:
-    """What is heard in each labelled slot, in more words than there are labels: crying or whimper, laughing, babbling,
-    and of the background speech, silence or noise.
+def detailed_sounds(sound: SlotScores, labels: list[str]) -> list[str]:
+    """Describe each labelled slot in more detail than its label.
+
+    Crying becomes crying or whimper; background becomes speech, silence or noise.
     """
     sounding = sound.sounding
     words = {"happy": "laughing", "natural": "babbling", "": ""}
-    told = []
+    sounds = []
     for slot, name in enumerate(labels):
         if name == "crying":
-            told.append("whimper" if sound.whimper[slot] >= 0.5 * sound.cry_steady[slot] else "crying")
+            sounds.append("whimper" if sound.whimper[slot] >= 0.5 * sound.cry_steady[slot] else "crying")
         elif name == "background":
             silent = sound.silence[slot] >= 0.35 or not sounding[slot]
-            told.append("speech" if sound.speech[slot] >= 0.35 else "silence" if silent else "noise")
+            sounds.append("speech" if sound.speech[slot] >= 0.35 else "silence" if silent else "noise")
         else:
-            told.append(words[name])
-    return told
+            sounds.append(words[name])
+    return sounds
 
 
 def spans(labels: list[str], sounds: list[str], length: float) -> Iterator[tuple[float, float, str, str, list[int]]]:
-    """Runs of equal labels and sounds as (start, end, label, sound, slots).
+    """Yield runs of equal labels and sounds as (start, end, label, sound, slots), times in seconds.
 
-    Single-slot gaps within one label are closed. A run of baby sound shorter than two slots is dropped: it is more
-    often a click than a voice. A sound of one slot only counts as what was before it.
+    Single-slot gaps within one label are closed. A run of baby sound shorter than two slots is dropped, because it is
+    more often a click than a voice. A sound of a single slot joins the sound before it.
     """
     closed = list(labels)
     for slot in range(1, len(labels) - 1):
@@ -226,25 +229,25 @@ def spans(labels: list[str], sounds: list[str], length: float) -> Iterator[tuple
         if not name or (len(slots) < 2 and name != "background"):
             continue
         parts = [(sound, len(list(same))) for sound, same in groupby(slots, key=sounds.__getitem__)]
-        at = slots[0]
+        position = slots[0]
         merged: list[tuple[str, int, int]] = []
         for sound, count in parts:
             if merged and (count < 2 or not sound or sound == merged[-1][0]):
-                merged[-1] = (merged[-1][0], merged[-1][1], at + count)
+                merged[-1] = (merged[-1][0], merged[-1][1], position + count)
             else:
-                merged.append((sound, at, at + count))
-            at += count
+                merged.append((sound, position, position + count))
+            position += count
         for sound, start, stop in merged:
             end = min(length, stop * SLOT / SAMPLE_RATE)
             yield start * SLOT / SAMPLE_RATE, end, name, sound, list(range(start, stop))
 
 
-def reason(detail: str, promised: str = "") -> str:
-    """The label of a cry: the data set's, else what its uploader said; "sad" where that is none of ours or unknown."""
+def label_of_cry(detail: str, promised: str = "") -> str:
+    """Return the label of a cry: the data set's, else the uploader's reason, else "sad"."""
     if promised in LABELS:
         return promised
-    told = dict(part.split("=", 1) for part in detail.split(";") if "=" in part)
-    return REASONS.get(told.get("reason", ""), "sad")
+    facts = dict(part.split("=", 1) for part in detail.split(";") if "=" in part)
+    return REASONS.get(facts.get("reason", ""), "sad")
 
 
 COLUMNS = ("path", "start_seconds", "end_seconds", "label", "sound", "confidence", "teacher")
@@ -254,22 +257,23 @@ def label_corpus(
     root: Path, yamnet: Path, output: Path, student: Path | None = None, cache: Path | None = None,
     sides: Path | None = None,
 ) -> dict[str, float]:  # fmt: skip
-    """Write the segments of the whole of the corpus in `root`; → seconds per label.
+    """Write the segments of all clips of the corpus in `root`. Returns the seconds of each label.
 
-    Clips that promise no baby are background from end to end, by the data set's word. cache: folder in which the
-    teacher's scores are kept between rounds. sides: a file ``group,split``: whoever it has for the test is labelled by
-    the teacher and the pitch alone: what a student of ours settled there would lean towards whatever learns after it.
+    Clips that promise no baby are background from end to end, as the data set says. yamnet: the teacher's .tflite file.
+    cache: folder for the teacher's scores, so that a second round is faster. sides: a file ``group,split``; its test
+    groups are labelled without the student, whose errors would otherwise leak into the test of its successors. Raises
+    DataError if the student lacks a label.
     """
     from tqdm import tqdm
 
-    teacher = KeptTeacher(yamnet, cache)
+    teacher = CachedTeacher(yamnet, cache)
     classifier = Classifier(student) if student else None
     if classifier is not None and (lacking := set(LABELS) - set(classifier.labels)):
         raise DataError(f"{student} cannot be a student: it does not know the label {min(lacking)}.")
     totals: dict[str, float] = {}
     rows: list[tuple[str, ...]] = []
     clips = load(root).clips
-    tested = {group for group, side in read_sides(sides).items() if side == "test"} if sides else set()
+    test_groups = {group for group, side in read_sides(sides).items() if side == "test"} if sides else set()
     for clip in tqdm(clips, desc="labelling", unit="clip", disable=None):
         path, promised = clip.path, clip.spans[0].label
         if promised in OPEN_PROMISES:
@@ -282,24 +286,26 @@ def label_corpus(
         except AudioError as error:
             tqdm.write(f"Skipped {path}: {error}", file=sys.stderr)
             continue
-        views = [teacher.scores(one).astype(np.float32)[:, KEPT] for one in (wave, levelled(wave))]
-        sound = heard(wave, views)
-        labels = teach(sound, promised)
+        views = [teacher.scores(view).astype(np.float32)[:, USED_CLASSES] for view in (wave, levelled(wave))]
+        sound = slot_scores(wave, views)
+        labels = teacher_labels(sound, promised)
         by_student = by_pitch = [False] * len(labels)
         if promised in CRY_PROMISES:
-            labels, by_pitch = witness(labels, sound, held_voice(wave))
-            if classifier is not None and clip.group not in tested:
-                labels, by_student = consult(labels, sound, student_track(classifier, wave, len(labels)))
+            labels, by_pitch = settle_by_pitch(labels, sound, held_voice(wave))
+            if classifier is not None and clip.group not in test_groups:
+                labels, by_student = settle_by_student(labels, sound, student_track(classifier, wave, len(labels)))
         cries = "crying" in labels
-        for start, end, label, heard_as, slots in spans(labels, finer(sound, labels), wave.size / SAMPLE_RATE):
-            name = reason(clip.detail, promised) if label == "crying" else label
+        for start, end, label, sound_name, slots in spans(
+            labels, detailed_sounds(sound, labels), wave.size / SAMPLE_RATE
+        ):
+            name = label_of_cry(clip.detail, promised) if label == "crying" else label
             track = {"crying": sound.cry_steady, "happy": sound.laugh, "natural": sound.babble}.get(label)
             sure = 1.0 - float(sound.cry[slots].max()) if track is None else float(track[slots].mean())
             if promised in CRY_PROMISES and label in ("happy", "natural") and (cries or sure < LEAST_SURE):
                 continue
-            others = {"pitch": by_pitch, "student": by_student}
-            origin = "+".join(["yamnet", *(name for name, by in others.items() if any(by[slot] for slot in slots))])
-            rows.append((path, f"{start:.3f}", f"{end:.3f}", name, heard_as, f"{sure:.2f}", origin))
+            witnesses = {"pitch": by_pitch, "student": by_student}
+            origin = "+".join(["yamnet", *(name for name, by in witnesses.items() if any(by[slot] for slot in slots))])
+            rows.append((path, f"{start:.3f}", f"{end:.3f}", name, sound_name, f"{sure:.2f}", origin))
             totals[name] = totals.get(name, 0.0) + end - start
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_suffix(".part")

@@ -1,11 +1,11 @@
-"""A teacher that knows more sounds than any data set of ours: YAMNet, whose word is learnt beside the labels.
+"""A teacher that knows more sounds than any of our data sets: YAMNet, whose scores are learnt beside the labels.
 
-The network is told beside the labels what one trained on millions of clips makes of the very sound that is in a window,
-before it goes through rooms, noise and cheap microphones to the network. Hinton, G. et al. (2015), "Distilling the
-knowledge in a neural network", arXiv 1503.02531; that the teacher must hear what the pupil hears, and be asked of much
-that no label fits: Beyer, L. et al. (2022), "Knowledge distillation: a good teacher is patient and consistent", CVPR.
-What that gave the shipped model is in docs/reports/default-model-tried.md.
-The teacher is not shipped, and none of its weights are.
+The network learns the scores that a network trained on millions of clips gives for the sound of each window, before
+rooms, noise and cheap microphones are added to it. Hinton, G. et al. (2015), "Distilling the knowledge in a neural
+network", arXiv 1503.02531. That the teacher must get the same sound as the student, and must be asked about much that
+no label fits: Beyer, L. et al. (2022), "Knowledge distillation: a good teacher is patient and consistent", CVPR.
+docs/reports/default-model-tried.md has the effect on the shipped model. Neither the teacher nor any of its weights are
+shipped.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from trainer.audio.augment import rms
 from trainer.errors import DataError, existing
 
 CLASSES = 521
-"""Of AudioSet, as YAMNet knows them."""
+"""Number of YAMNet's classes, which are AudioSet's."""
 BABY_CRY = 20
 """The class "baby cry, infant cry"."""
 SLOT = 4096
-"""Samples from one frame to the next where clips are labelled or learnt from: 0.256 s, the hop of the detector."""
+"""Samples between frames where clips are labelled or learnt from: 0.256 s, the hop of the detector."""
 FRAME = 15600
-"""Samples of one frame: 0.975 s."""
+"""Samples of a frame: 0.975 s."""
 _WINDOW_HOP = 8400
-"""Between the frames of a window: three of them lie over two seconds."""
+"""Samples between the frames of a window: three frames cover two seconds."""
 
 Scores = npt.NDArray[np.float32]
 
 
 class Teacher:
-    """YAMNet through LiteRT: (samples,) at 16 kHz → (frames, 521), the scores of a frame every `hop` samples."""
+    """YAMNet in LiteRT. Raises DataError for a file that is not YAMNet's .tflite."""
 
     def __init__(self, model: Path) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -50,12 +50,13 @@ class Teacher:
         self._output = self._interpreter.get_output_details()[0]["index"]
         self.identity = _identity(model)
 
-    def word(self, window: Wave) -> npt.NDArray[np.float16]:
-        """(samples,) → (521,): the highest score of each class in a window, brought to one loudness."""
+    def window_scores(self, window: Wave) -> npt.NDArray[np.float16]:
+        """(samples,) at 16 kHz → (521,): the highest score of each class in a window, brought to one loudness."""
         highest: npt.NDArray[np.float16] = self.scores(levelled(window), _WINDOW_HOP).max(0).astype(np.float16)
         return highest
 
     def scores(self, wave: Wave, hop: int = SLOT) -> Scores:
+        """(samples,) at 16 kHz → (frames, 521): the scores of a frame every `hop` samples."""
         if wave.size < FRAME:
             wave = np.pad(wave, (0, FRAME - wave.size))
         starts = range(0, max(1, wave.size - FRAME + hop), hop)
@@ -72,13 +73,15 @@ def _identity(model: Path) -> str:
 
 
 def levelled(wave: Wave) -> Wave:
-    """Brought to -20 dB: the teacher hears quiet recordings worse."""
+    """Bring a wave to -20 dB, because the teacher recognises less in quiet recordings."""
     return np.asarray(np.clip(wave * min(0.1 / (rms(wave) + 1e-6), 30.0), -1.0, 1.0), np.float32)
 
 
-class KeptTeacher:
-    """A teacher that is asked once about each wave: its scores, in half precision, lie in `cache` under the content of
-    both. Without a cache it is asked every time. It is opened when it is first needed.
+class CachedTeacher:
+    """A teacher that scores each wave only once.
+
+    Its scores are stored in `cache`, in half precision, under the content of teacher and wave. Without a cache the
+    teacher scores it every time. It is opened when it is first needed.
     """
 
     def __init__(self, model: Path, cache: Path | None) -> None:
@@ -90,17 +93,17 @@ class KeptTeacher:
             self._folder.mkdir(parents=True, exist_ok=True)
 
     def scores(self, wave: Wave) -> npt.NDArray[np.float16]:
-        """(samples,) → (frames, 521), a frame every `SLOT` samples."""
-        kept = self._folder / f"{hashlib.sha256(wave.tobytes()).hexdigest()}.npy" if self._folder else None
-        if kept and kept.is_file():
-            known: npt.NDArray[np.float16] = np.load(kept)
-            return known
+        """(samples,) at 16 kHz → (frames, 521), a frame every `SLOT` samples."""
+        file = self._folder / f"{hashlib.sha256(wave.tobytes()).hexdigest()}.npy" if self._folder else None
+        if file and file.is_file():
+            stored: npt.NDArray[np.float16] = np.load(file)
+            return stored
         self._teacher = self._teacher or Teacher(self._model)
-        told = self._teacher.scores(wave).astype(np.float16)
-        if kept:
-            # Of this process: several trainings may ask the same at once.
-            partial = kept.with_suffix(f".{os.getpid()}.part")
-            with partial.open("wb") as file:
-                np.save(file, told)
-            partial.replace(kept)
-        return told
+        scores = self._teacher.scores(wave).astype(np.float16)
+        if file:
+            # With the process number, because several trainings may compute the same scores at once.
+            partial = file.with_suffix(f".{os.getpid()}.part")
+            with partial.open("wb") as sink:
+                np.save(sink, scores)
+            partial.replace(file)
+        return scores

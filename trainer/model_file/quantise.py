@@ -1,7 +1,7 @@
-"""A model file made smaller and quicker: its matrices in whole numbers of 8 bits.
+"""Quantise a model file: its matrices in 8-bit integers, for a smaller and faster file.
 
-Worth it where the time goes into matrix products and 1-D convolutions, as in HuBERT and wav2vec 2.0; benchmarks/
-pretrained.py says what each step gives.
+Worthwhile where matrix products and 1-D convolutions take most of the time, as in HuBERT and wav2vec 2.0;
+benchmarks/pretrained.py measures each step.
 """
 
 from __future__ import annotations
@@ -15,51 +15,54 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from babymonitor.core.model.classifier import Classifier, ModelCard
 from trainer.errors import DataError
-from trainer.model_file.sealed_file import golden_answer, publish
+from trainer.model_file.graph_surgery import fold_constants
+from trainer.model_file.sealed_file import golden_probabilities, write_sealed
 
 GOLDEN_TOLERANCE = 0.03
-"""How far a quantised file's golden output may be off on another machine. A difference of rounding in the last bit can
-move a number by a whole step of 8 bits: measured, answers then differ by up to 0.003, and by 1e-7 in floating point.
+"""Allowed deviation of a quantised file's golden probabilities on another machine. A rounding difference in the last
+bit can move a number by a full 8-bit step. Measured deviations reach 0.003; in floating point they are 1e-7.
 """
 
 _GREATEST = 63
-"""Weights take 7 of the 8 bits. With all of them processors without VNNI clip the sums: other answers, same file."""
+"""Weights use 7 of the 8 bits. With all 8, processors without VNNI saturate the sums and give different results."""
 _TO_THE_END = 2**62
 
 
 def quantise_model(source: Path, output: Path) -> ModelCard:
-    """Write `output` (temporary, then replace): `source` with its matrices in 8 bits, its golden pair answered anew."""
+    """Write `output` (to a temporary, then replace): `source` with 8-bit matrices and a new golden pair.
+
+    Returns the new card. Raises DataError for a file that is quantised already, and for a cascade.
+    """
     card = Classifier(source).card
     if "quantised" in card.training:
         raise DataError(f"{source} is quantised already.")
     data = source.read_bytes()
     if any(node.op_type == "If" for node in onnx.load_from_string(data).graph.node):
-        raise DataError(f"{source} is a cascade, into whose branch 8 bits do not reach: quantise its parts.")
-    model = quantised(data)
-    told = replace(
+        raise DataError(f"{source} is a cascade, and 8 bits do not reach into its branch: quantise its parts instead.")
+    model = quantise_graph(data)
+    quantised_card = replace(
         card,
-        golden={**card.golden, "probabilities": golden_answer(model, card), "tolerance": GOLDEN_TOLERANCE},
+        golden={**card.golden, "probabilities": golden_probabilities(model, card), "tolerance": GOLDEN_TOLERANCE},
         training={**card.training, "quantised": "matrix products and 1-D convolutions in 8 bits"},
     )
-    publish(output, model, told)
-    return told
+    write_sealed(output, model, quantised_card)
+    return quantised_card
 
 
-def quantised(model: bytes, convolutions: bool = True) -> onnx.ModelProto:
-    """The graph of a model with its products in 8 bits, without metadata.
+def quantise_graph(model: bytes, convolutions: bool = True) -> onnx.ModelProto:
+    """Return a model's graph with its products in 8 bits, without metadata.
 
-    Weights have a scale for each output, what they are multiplied with has one for each window, found as it comes.
+    Weights have a scale per output channel; activations have a scale per window, computed as it is processed.
     """
-    # Imported here: it takes a second that no other command need wait for.
+    # Imported here because it takes a second, which no other command should wait for.
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with tempfile.TemporaryDirectory() as folder, _silence():
-        plain = folded(model)
+    with tempfile.TemporaryDirectory() as folder, _without_warnings():
+        plain = fold_constants(model)
         if convolutions:
             _quantise_convolutions(plain.graph)
         result = Path(folder) / "quantised.onnx"
@@ -74,50 +77,33 @@ def quantised(model: bytes, convolutions: bool = True) -> onnx.ModelProto:
         return onnx.load(result)
 
 
-def folded(model: bytes) -> onnx.ModelProto:
-    """The graph with whatever is the same for every input computed once, batch norms taken into their convolutions."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.log_severity_level = 4
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "folded.onnx"
-        options.optimized_model_filepath = str(path)
-        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        simpler = onnx.load(path)
-    del simpler.metadata_props[:]
-    # The runtime declares all that it knows, in versions of its own.
-    del simpler.opset_import[:]
-    simpler.opset_import.extend(onnx.load_from_string(model).opset_import)
-    return simpler
-
-
 def _quantise_convolutions(graph: onnx.GraphProto) -> None:
-    """Make 1-D convolutions products of whole numbers: frames of k rows laid side by side, times one matrix.
+    """Replace 1-D convolutions by integer products: the k rows under a kernel are laid side by side, times one matrix.
 
-    ONNX Runtime has such a product for matrices alone. What is multiplied is written in two bytes, the second for what
-    the first leaves over: nothing has levelled it yet, and beside one click of a wave the rest of it would be nothing
-    in a single byte. (Tried on a small trained HuBERT: with one byte single answers turn over, with two they are off by
-    0.001 at most.) The rows are quantised before they are laid side by side, so that less memory is moved.
+    ONNX Runtime has integer products for matrices only. Activations are written in two bytes, the second for the
+    remainder of the first: no normalisation precedes these layers, and next to a click the rest of a wave would vanish
+    in a single byte. (Tried on a small trained HuBERT: with one byte some labels change, with two the probabilities
+    differ by at most 0.001.) Rows are quantised before they are laid side by side, so that less memory is moved.
     """
-    weights = {one.name: one for one in graph.initializer}
+    weights = {weight.name: weight for weight in graph.initializer}
     nodes: list[NodeProto] = []
     for node in graph.node:
-        settings = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+        settings = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
         if _is_plain_convolution(node, settings, weights):
             kernel = numpy_helper.to_array(weights[node.input[1]])
             nodes += _product(graph, node, kernel, settings.get("strides", [1])[0])
         else:
             nodes.append(node)
     used = {name for node in nodes for name in node.input}
-    kept = [one for one in graph.initializer if one.name in used]
-    for field, values in ((graph.node, nodes), (graph.initializer, kept)):
+    used_weights = [weight for weight in graph.initializer if weight.name in used]
+    for field, values in ((graph.node, nodes), (graph.initializer, used_weights)):
         del field[:]
         field.extend(values)
     del graph.value_info[:]
 
 
 def _is_plain_convolution(node: NodeProto, settings: dict[str, object], weights: dict[str, TensorProto]) -> bool:
-    """Whether a node is a 1-D convolution of several channels, without groups, padding or dilation."""
+    """Whether a node is a 1-D convolution of several channels without groups, padding or dilation."""
     if node.op_type != "Conv" or node.input[1] not in weights:
         return False
     shape = weights[node.input[1]].dims
@@ -132,7 +118,7 @@ def _is_plain_convolution(node: NodeProto, settings: dict[str, object], weights:
 
 
 def _product(graph: onnx.GraphProto, node: NodeProto, kernel: np.ndarray, stride: int) -> list[NodeProto]:
-    """The nodes that take a convolution's place; kernel (outputs, channels, taps)."""
+    """Return the nodes that replace a convolution. kernel: (outputs, channels, taps)."""
     name = node.output[0]
     outputs, channels, taps = kernel.shape
     matrix = kernel.transpose(2, 1, 0).reshape(taps * channels, outputs)
@@ -142,22 +128,22 @@ def _product(graph: onnx.GraphProto, node: NodeProto, kernel: np.ndarray, stride
         graph.initializer.append(numpy_helper.from_array(value, f"{name}.{part}"))
         return f"{name}.{part}"
 
-    def whole(part: str, value: int) -> str:
+    def integer(part: str, value: int) -> str:
         return constant(part, np.array([value], np.int64))
 
-    axis, step = whole("axis", 1), whole("step", stride)
-    ends = [whole(f"end{tap}", tap - taps + 1 if tap < taps - 1 else _TO_THE_END) for tap in range(taps)]
-    cuts = [[whole(f"start{tap}", tap), end, axis, step] for tap, end in enumerate(ends)]
+    axis, step = integer("axis", 1), integer("step", stride)
+    ends = [integer(f"end{tap}", tap - taps + 1 if tap < taps - 1 else _TO_THE_END) for tap in range(taps)]
+    cuts = [[integer(f"start{tap}", tap), end, axis, step] for tap, end in enumerate(ends)]
     weights = constant("weights", np.round(matrix / scale).astype(np.int8))
     scales = constant("scale", scale)
     nodes = [helper.make_node("Transpose", [node.input[0]], [f"{name}.rows"], perm=[0, 2, 1])]
     for byte, rows in (("high", f"{name}.rows"), ("low", f"{name}.rest")):
-        whole_rows, unit, zero = (f"{name}.{byte}.{part}" for part in ("whole", "unit", "zero"))
+        integers, unit, zero = (f"{name}.{byte}.{part}" for part in ("whole", "unit", "zero"))
         pieces = [f"{name}.{byte}.tap{tap}" for tap in range(taps)]
         frames, sums, floats, factor = (f"{name}.{byte}.{part}" for part in ("frames", "sums", "floats", "factor"))
         nodes += [
-            helper.make_node("DynamicQuantizeLinear", [rows], [whole_rows, unit, zero]),
-            *(helper.make_node("Slice", [whole_rows, *cut], [piece]) for cut, piece in zip(cuts, pieces, strict=True)),
+            helper.make_node("DynamicQuantizeLinear", [rows], [integers, unit, zero]),
+            *(helper.make_node("Slice", [integers, *cut], [piece]) for cut, piece in zip(cuts, pieces, strict=True)),
             helper.make_node("Concat", pieces, [frames], axis=2),
             helper.make_node("MatMulInteger", [frames, weights, zero], [sums]),
             helper.make_node("Cast", [sums], [floats], to=TensorProto.FLOAT),
@@ -166,7 +152,7 @@ def _product(graph: onnx.GraphProto, node: NodeProto, kernel: np.ndarray, stride
         ]
         if byte == "high":
             nodes += [
-                helper.make_node("DequantizeLinear", [whole_rows, unit, zero], [f"{name}.rounded"]),
+                helper.make_node("DequantizeLinear", [integers, unit, zero], [f"{name}.rounded"]),
                 helper.make_node("Sub", [rows, f"{name}.rounded"], [f"{name}.rest"]),
             ]
     nodes.append(helper.make_node("Add", [f"{name}.high", f"{name}.low"], [f"{name}.product"]))
@@ -178,8 +164,8 @@ def _product(graph: onnx.GraphProto, node: NodeProto, kernel: np.ndarray, stride
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """It would advise to run its own preparation first, through the root logger."""
+def _without_warnings() -> Iterator[None]:
+    """Silence the quantiser, which recommends its own pre-processing through the root logger."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

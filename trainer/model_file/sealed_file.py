@@ -1,8 +1,7 @@
-"""A graph and its card become a sealed model file. No torch here: what only rewrites a file starts the quicker."""
+"""Write a graph and its card as a sealed model file. Does not import torch, so that rewriting a file starts quickly."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,26 +13,19 @@ from babymonitor.core.model.classifier import METADATA_KEY, Classifier, ModelCar
 from babymonitor.core.model.features import fit_frames, front_end
 
 
-def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """A graph, and the branches within it, however deep."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from graphs_of(attribute.g)
-
-
-def golden_answer(model: onnx.ModelProto, card: ModelCard) -> list[float]:
-    """What a graph answers to the golden sound of a card: a probability for each label."""
+def golden_probabilities(model: onnx.ModelProto, card: ModelCard) -> list[float]:
+    """Return the probabilities, (labels,), that a graph gives for the golden sound of a card."""
     window = fit_frames(front_end(decode_golden(card.golden["wave"]), card.features), card.window_frames)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (answer,) = session.run(["probabilities"], {"features": window[None]})
-    return [float(share) for share in answer[0]]
+    (probabilities,) = session.run(["probabilities"], {"features": window[None]})
+    return [float(probability) for probability in probabilities[0]]
 
 
-def publish(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:
-    """Write a graph with its card, sealed: to a temporary that has to open and to reproduce its golden pair, then
-    replace. A bad export never gets its name.
+def write_sealed(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:
+    """Write a sealed file from a graph and its card.
+
+    The temporary file must open and reproduce its golden pair before it replaces `path`, so that a bad export never
+    gets that name. Raises ModelError otherwise.
     """
     del model.metadata_props[:]
     model.metadata_props.add(key=METADATA_KEY, value=card.to_json())
@@ -48,7 +40,7 @@ def publish(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:
 
 
 def rewrite_card(path: Path, **changes: Any) -> ModelCard:
-    """Put other words into a model's card (figures measured later, say), the network left as it is."""
+    """Change fields of a model's card, such as metrics measured later, and leave the network as it is."""
     card = replace(Classifier(path).card, **changes)
-    publish(path, onnx.load_from_string(path.read_bytes()), card)
+    write_sealed(path, onnx.load_from_string(path.read_bytes()), card)
     return card

@@ -1,8 +1,8 @@
-"""The `.pt` beside a model file: the network as torch has it, to go on from; and the way from one kind to the other.
+"""The `.pt` file beside a model file: the torch network to continue training from; and conversion between the two.
 
-A dictionary written by `torch.save`: ``format``, ``family``, ``card`` (the model file's, as JSON), ``config`` (as JSON:
-what the family needs beside labels and front end to build the network anew) and ``state_dict``. Only numbers and text:
-it is read with ``weights_only=True``, never otherwise, for a pickle may run whatever its author wished.
+A `.pt` is a dictionary written by `torch.save`: ``format``, ``family``, ``card`` (the model file's, as JSON),
+``config`` (JSON: what the family needs besides labels and front end to rebuild the network) and ``state_dict``. It
+holds only numbers and text and is read with ``weights_only=True`` without exception: a pickle can execute any code.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from trainer.model_file.quantise import quantise_model
 from trainer.networks import FAMILIES, Family, Front
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import Calibrated, Calibration
-from trainer.networks.network import Network, Taught
+from trainer.networks.network import DistillationNetwork, Network
 
 FORMAT = "babymonitor-network-1"
 
 _GOLDEN_TOLERANCE = 5e-2
-"""Between the network and the model file said to be made of it, which may be quantised; another one is off by more."""
+"""Between a network and the model file exported from it, which may be quantised. Other networks differ more."""
 _UNNAMED = ("head.", "onnx::")
-"""What weights are called in a model file whose layers were folded into each other when it was written."""
+"""Prefixes of weight names in a model file whose layers were folded into each other when it was written."""
 _CALIBRATION = tuple(asdict(Calibration()))
 _MADE_BY_EXPORT = ("features", "window_frames", "hop_frames", "golden")
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A network brought back, with what the file says of it."""
+class LoadedNetwork:
+    """A network read from a file, with its family and card."""
 
     network: Network
     family: Family
@@ -49,7 +49,7 @@ class Loaded:
 
     @property
     def front(self) -> Front:
-        """What it sees; by the card, for the family's own may be another by now."""
+        """The front end by the card; the family's own may have changed since."""
         return Front(self.card.features, self.card.window_frames, self.card.hop_frames)
 
     @property
@@ -58,30 +58,35 @@ class Loaded:
 
 
 def default_stem(family: Family, weights: str | None = None) -> str:
-    """How a family's files are called where nobody says: ``hubert-base-ls960_emotion``, or just ``cnn_tiny``."""
+    """Return the default file name of a family's models, such as ``hubert-base-ls960_emotion`` or ``cnn_tiny``."""
     origin = Path(weights or family.weights).name
-    # Of families that begin from nothing unless told otherwise several may begin from the same file.
+    # Families that start from random weights by default may share a weights file, so its name would be ambiguous.
     return family.name if family.weights in ("", "random") or origin == "random" else f"{origin}_emotion"
 
 
 def save(path: Path, network: Network, family: str, card: ModelCard) -> None:
-    """Write a trained network (temporary, then replace).
+    """Write a trained network (to a temporary, then replace).
 
-    network: as it was exported, on any device. card: of the model file written from it (`write_model` gives it back).
+    network: as it was exported, on any device. card: the card that `write_model` returned for its model file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     state = {name: values.detach().cpu().contiguous() for name, values in network.state_dict().items()}
-    told = {"format": FORMAT, "family": family, "card": card.to_json(), "config": json.dumps(dict(network.config))}
+    description = {
+        "format": FORMAT,
+        "family": family,
+        "card": card.to_json(),
+        "config": json.dumps(dict(network.config)),
+    }
     try:
-        torch.save({**told, "state_dict": state}, partial)
+        torch.save({**description, "state_dict": state}, partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def load(path: Path) -> Loaded:
-    """Read what `save` wrote; DataError in one sentence for anything else."""
+def load(path: Path) -> LoadedNetwork:
+    """Read a file that `save` wrote. Raises DataError, in one sentence, for anything else."""
     values = _read(path)
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise DataError(f"{path} is not one of this trainer's .pt files.")
@@ -91,10 +96,10 @@ def load(path: Path) -> Loaded:
     try:
         card = ModelCard.from_json(values["card"])
         front = Front(card.features, card.window_frames, card.hop_frames)
-        network = _built(family, card.labels, front, json.loads(values["config"]))
+        network = _build(family, card.labels, front, json.loads(values["config"]))
         network.load_state_dict(values["state_dict"])
-        loaded = Loaded(network.eval(), family, card)
-        loaded.calibration  # noqa: B018 # whether the card has one
+        loaded = LoadedNetwork(network.eval(), family, card)
+        loaded.calibration  # noqa: B018 # raises if the card has none
     except (ModelError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{path} is not whole: its parts do not make a network of the family {family.name}.") from error
     return loaded
@@ -106,12 +111,12 @@ def _read(path: Path) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise DataError(f"{path} holds more than numbers and text, or is damaged: it is not opened.") from error
-        except Exception as error:  # torch has a dozen ways to say it
+        except Exception as error:  # torch raises a dozen different ones
             raise DataError(f"{path} is damaged, or not a .pt file at all.") from error
 
 
-def _built(family: Family, labels: tuple[str, ...], front: Front, config: dict[str, Any]) -> Network:
-    # Its weights follow: nothing is to be fetched for it.
+def _build(family: Family, labels: tuple[str, ...], front: Front, config: dict[str, Any]) -> Network:
+    # Random weights, which the file's replace: nothing is downloaded.
     network = family.build(labels, front, config or "random") if family.weights else family.build(labels, front)
     if not isinstance(network, Network):
         raise DataError(f"The family {family.name} has no .pt: it is fitted, not trained step by step.")
@@ -119,51 +124,54 @@ def _built(family: Family, labels: tuple[str, ...], front: Front, config: dict[s
 
 
 def is_fitted(family: str, training: Mapping[str, Any]) -> bool:
-    """Whether a model file, or a part of what was combined in it, is an estimator; both as its card says."""
+    """Whether a model file, or any part of a combined one, is an `Estimator`. family, training: fields of its card."""
     known = FAMILIES.get(family)
-    # Nothing is fetched for it.
+    # Random weights, so that nothing is downloaded.
     network = known and known.network(("crying", "natural"), known.weights and "random")
-    return isinstance(network, Estimator) or any(is_fitted(one["family"], one) for one in training.get("parts", []))
+    return isinstance(network, Estimator) or any(is_fitted(part["family"], part) for part in training.get("parts", []))
 
 
 def export(source: Path, format: str, output: Path, int8: bool = False) -> None:
-    """Make `output` of `source`: an .onnx of a .pt or of an .onnx (to quantise it), a .pt of either.
+    """Convert `source` to `output`: a .pt or .onnx to an .onnx (the latter only to quantise it), either to a .pt.
 
-    An .onnx alone cannot become a torch network again: training leaves FILE.pt beside FILE.onnx for that, or at least
-    FILE.checkpoint. Either is believed only if it reproduces the model file's golden pair.
+    An .onnx alone cannot be turned back into a torch network. Training leaves FILE.pt, or at least FILE.checkpoint,
+    beside FILE.onnx for that; either is accepted only if it reproduces the model file's golden pair. Raises DataError
+    if `source` cannot be converted.
     """
     if format == "pt":
         if int8:
             raise DataError("A .pt file is not quantised: --int8 is for --format onnx.")
-        loaded = load(source) if _is_torch(source) else beside(source)
+        loaded = load(source) if _is_torch(source) else load_beside(source)
         save(output, loaded.network, loaded.family.name, loaded.card)
         return
     if _is_torch(source):
         loaded = load(source)
         card = {name: getattr(loaded.card, name) for name in ModelCard.__slots__ if name not in _MADE_BY_EXPORT}
-        # Quantised from a temporary of its own: at no time does the output's name stand for the larger model.
-        whole = output.with_suffix(".float.onnx") if int8 else output
+        # Quantised from a temporary file: the output's name never stands for the larger model.
+        exported = output.with_suffix(".float.onnx") if int8 else output
         try:
-            write_model(whole, loaded.network, loaded.front, loaded.calibration, card)
+            write_model(exported, loaded.network, loaded.front, loaded.calibration, card)
             if int8:
-                quantise_model(whole, output)
+                quantise_model(exported, output)
         finally:
             if int8:
-                whole.unlink(missing_ok=True)
+                exported.unlink(missing_ok=True)
     elif int8:
-        told = Classifier(source).card
-        if is_fitted(
-            told.family, told.training
-        ):  # measured on an SVM: answers off by 0.27, and one in ten another label
+        source_card = Classifier(source).card
+        # Measured on an SVM: probabilities off by 0.27, and another label for a tenth of the windows.
+        if is_fitted(source_card.family, source_card.training):
             raise DataError(f"{source} is not quantised: 8 bits are too few for SVMs and trees.")
         quantise_model(source, output)
     else:
-        Classifier(source)  # what is no model file at all is told so
+        Classifier(source)  # raises if it is not a model file at all
         raise DataError(f"{source} is an .onnx file already; with --int8 it becomes a smaller and quicker one.")
 
 
-def beside(model: Path) -> Loaded:
-    """The network that a model file was made of, from the .pt or the checkpoint that lies beside it."""
+def load_beside(model: Path) -> LoadedNetwork:
+    """Load the network that a model file was exported from, out of the .pt or the checkpoint beside it.
+
+    Raises DataError if neither is there, or if it does not reproduce the golden pair.
+    """
     card = Classifier(model).card
     if is_fitted(card.family, card.training):
         raise DataError(f"The family {card.family} has no .pt: it is fitted, not trained step by step.")
@@ -172,24 +180,25 @@ def beside(model: Path) -> Loaded:
     if twin.is_file():
         loaded = load(twin)
     elif checkpoint.is_file():
-        loaded = _of_checkpoint(checkpoint, card)
+        loaded = _from_checkpoint(checkpoint, card)
     if loaded is None:
         raise DataError(
             f"{model} cannot be turned back into a torch network by itself: neither {twin.name} nor {checkpoint.name}, "
             "which training leaves beside it, is there."
         )
-    # The model file's card may have been told more since: figures on test groups, the operating curve.
+    # The model file's card may have been updated since, with metrics on test groups or the operating curve.
     training = {name: value for name, value in card.training.items() if name != "quantised"}
-    loaded = Loaded(loaded.network, loaded.family, replace(card, training=training))
+    loaded = LoadedNetwork(loaded.network, loaded.family, replace(card, training=training))
     if not _reproduces_golden(loaded):
-        raise DataError(f"What lies beside {model} is of another network: it does not reproduce its golden output.")
+        raise DataError(f"The file beside {model} is of another network: it does not reproduce its golden output.")
     return loaded
 
 
-def take_over(path: Path, network: nn.Module, labels: tuple[str, ...]) -> None:
-    """Begin from a trained model of the same family, .pt or .onnx: its weights by name, the head too where the labels
-    are the same. DataError where they do not fit, and for a graph that does not carry them by name (estimators,
-    quantised files, some recurrent layers) and has no .pt beside it.
+def initialise_weights(path: Path, network: nn.Module, labels: tuple[str, ...]) -> None:
+    """Copy the weights of a trained model of the same family, .pt or .onnx, into a network by name.
+
+    The head is copied only if the labels are the same. Raises DataError if the weights do not fit, or if an .onnx does
+    not carry them by name (estimators, quantised files, some recurrent layers) and no .pt lies beside it.
     """
     state = network.state_dict()
     known, stored = _weights(path)
@@ -200,18 +209,18 @@ def take_over(path: Path, network: nn.Module, labels: tuple[str, ...]) -> None:
     }
     lacking = [name for name, tensor in wanted.items() if stored.get(name, tensor[None]).shape != tensor.shape]
     if lacking and path.suffix != ".pt" and path.with_suffix(".pt").is_file():
-        take_over(path.with_suffix(".pt"), network, labels)
+        initialise_weights(path.with_suffix(".pt"), network, labels)
         return
     if lacking and stored and all(name.startswith(_UNNAMED) for name in stored):
         twin = path.with_suffix(".pt").name
         raise DataError(f"{path.name} does not carry its weights by name: begin from a .pt; {twin} is not there.")
     if lacking:
-        raise DataError(f"The weights in {path.name} do not fit this family: {lacking[0]} is not there, or another.")
+        raise DataError(f"The weights in {path.name} do not fit this family: {lacking[0]} is missing or differs.")
     network.load_state_dict({name: stored[name] for name in wanted}, strict=False)
 
 
 def _weights(path: Path) -> tuple[tuple[str, ...], dict[str, torch.Tensor]]:
-    """The labels and the weights by name that a file carries."""
+    """Return the labels and the weights by name that a file carries."""
     import onnx
     from onnx import numpy_helper
 
@@ -219,39 +228,42 @@ def _weights(path: Path) -> tuple[tuple[str, ...], dict[str, torch.Tensor]]:
         loaded = load(path)
         return loaded.card.labels, loaded.network.state_dict()
     labels = Classifier(path).labels
-    carried = onnx.load_from_string(path.read_bytes()).graph.initializer
+    stored = onnx.load_from_string(path.read_bytes()).graph.initializer
     return labels, {
-        one.name.removeprefix("network."): torch.from_numpy(numpy_helper.to_array(one).copy()) for one in carried
+        weight.name.removeprefix("network."): torch.from_numpy(numpy_helper.to_array(weight).copy())
+        for weight in stored
     }
 
 
-def _of_checkpoint(path: Path, card: ModelCard) -> Loaded | None:
+def _from_checkpoint(path: Path, card: ModelCard) -> LoadedNetwork | None:
+    """Load the network of a training's checkpoint; None if the checkpoint does not fit the card."""
     family = FAMILIES.get(card.family)
     values = _read(path)
     if family is None or not isinstance(values, dict):
         return None
     state = values.get("best") or values.get("averaged") or {}
-    network = _built(family, card.labels, Front(card.features, card.window_frames, card.hop_frames), {})
-    learner = Taught(network, CLASSES) if "lesson.weight" in state else network
+    network = _build(family, card.labels, Front(card.features, card.window_frames, card.hop_frames), {})
+    learner = DistillationNetwork(network, CLASSES) if "lesson.weight" in state else network
     try:
         learner.load_state_dict(state)
     except (RuntimeError, TypeError):
         return None
-    return Loaded(network.eval(), family, card)
+    return LoadedNetwork(network.eval(), family, card)
 
 
-def _reproduces_golden(loaded: Loaded) -> bool:
+def _reproduces_golden(loaded: LoadedNetwork) -> bool:
+    """Whether a network gives the golden probabilities of its card."""
     card = loaded.card
     if loaded.network.head.out_features != len(card.labels):
         return False
     window = fit_frames(front_end(decode_golden(card.golden["wave"]), card.features), card.window_frames)
     with torch.no_grad():
-        whole = Calibrated(loaded.network, card.labels, loaded.calibration).eval()
-        answer = whole(torch.from_numpy(window[None]))[0]
+        calibrated = Calibrated(loaded.network, card.labels, loaded.calibration).eval()
+        probabilities = calibrated(torch.from_numpy(window[None]))[0]
     expected = torch.tensor(card.golden["probabilities"])
-    return answer.shape == expected.shape and bool((answer - expected).abs().max() < _GOLDEN_TOLERANCE)
+    return probabilities.shape == expected.shape and bool((probabilities - expected).abs().max() < _GOLDEN_TOLERANCE)
 
 
 def _is_torch(path: Path) -> bool:
-    """Whether a file is torch's, by its name or by what is in it."""
+    """Whether a file is torch's, by its suffix or its content."""
     return existing(path).suffix.lower() == ".pt" or zipfile.is_zipfile(path)

@@ -1,4 +1,4 @@
-"""Families by name: importing this package registers them all. What is heavy is imported when a family is built."""
+"""Families by name. Importing this package registers them all; large libraries are imported when one is built."""
 
 from trainer.networks import (
     classical,

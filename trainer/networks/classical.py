@@ -1,8 +1,8 @@
-"""What was done before networks: a window becomes a few numbers, and a machine or trees tell them apart.
+"""Methods from before deep learning: a window becomes a vector, and an SVM or trees classify it.
 
-An `Estimator` is not trained step by step but fitted, once, on vectors. Those come from the window's statistics or from
-the embedding of a network trained before. What it answers are logits like any network's, so that calibration,
-evaluation and export need not know the difference.
+An `Estimator` is not trained step by step but fitted once, on vectors: statistics of the window, or the embedding of a
+network trained before. Like a network it returns logits, so that calibration, evaluation and export treat both
+the same.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ STATISTICS = Front(
     window_frames=92,
     hop_frames=8,
 )
-"""3 s of cepstral coefficients and spectral statistics."""
-_ROWS = (*(f"mfcc {at}" for at in range(MFCC)), "spectral centroid", "spectral roll-off", "zero crossings", "rms")
+"""3 s of cepstral coefficients and spectral statistics, see Davis and Mermelstein (1980) for the former."""
+_ROWS = (*(f"mfcc {index}" for index in range(MFCC)), "spectral centroid", "spectral roll-off", "zero crossings", "rms")
 _GRID, _FURTHEST = 1024.0, 4096.0
-"""Vectors are fitted on multiples of 1 / 1024, so that what lies midway between two of them, which is where trees put
-their thresholds, is a number of single precision too: the tree in the file then parts exactly as the fitted one."""
+"""Vectors are fitted on multiples of 1 / 1024. The midpoint of two of them, where trees place their thresholds, is then
+exact in single precision too, and the tree in the model file splits exactly as the fitted one."""
 _FLOOR = 1e-5
-"""Least probability: what no tree has seen is not impossible, and its logarithm is finite."""
+"""Lowest probability: what no tree has seen is not impossible, and its logarithm stays finite."""
 
 
 class Estimator(nn.Module):
-    """(B, rows, frames) → (B, labels) logits by way of a scaled vector; useless until `fit`.
+    """(B, rows, frames) → (B, labels) logits, by way of a scaled vector. Not usable before `fit`.
 
-    body: a network whose embedding is the vector (trained by the caller, here frozen), or None for mean and standard
+    body: a frozen network, trained by the caller, whose embedding is the vector; None for the mean and standard
     deviation of each row over the window.
     """
 
@@ -61,7 +61,7 @@ class Estimator(nn.Module):
 
     @torch.no_grad()
     def describe(self, features: Tensor) -> Tensor:
-        """(B, rows, frames) → (B, D), not scaled yet."""
+        """(B, rows, frames) → (B, D), not yet scaled."""
         if self.body is not None:
             self.body.eval()  # batch norms and dropout would make a vector depend on its neighbours
             return self.body.embed(features)
@@ -69,14 +69,14 @@ class Estimator(nn.Module):
         return torch.cat((middle, (features - middle[:, :, None]).square().mean(dim=2).sqrt()), dim=1)
 
     def describe_all(self, windows: npt.NDArray[np.floating[Any]], batch: int = 256) -> Vectors:
-        """(N, rows, frames) in any precision → (N, D): what `fit` takes, a batch at a time."""
-        parts = (windows[at : at + batch].astype(np.float32) for at in range(0, len(windows), batch))
+        """(N, rows, frames) in any precision → (N, D), the vectors for `fit`, computed in batches."""
+        parts = (windows[index : index + batch].astype(np.float32) for index in range(0, len(windows), batch))
         return np.concatenate([self.describe(torch.from_numpy(part)).numpy() for part in parts])
 
     def fit(self, vectors: Vectors, labels: Labels, weights: Weights | None, seed: int) -> None:
-        """Fit on vectors (N, D), label indices (N,) and what each counts (N,); labels count alike, however rare.
+        """Fit on vectors (N, D), label indices (N,) and sample weights (N,). All labels weigh the same, however rare.
 
-        The same seed gives the same estimator. DataError where a label has nothing to fit on.
+        The same seed gives the same estimator. Raises DataError if a label has no vector.
         """
         counts = np.bincount(labels, minlength=len(self.labels))
         lacking = [name for name, count in zip(self.labels, counts, strict=True) if not count]
@@ -94,7 +94,7 @@ class Estimator(nn.Module):
         return self.logits(self.scaled(features))
 
     def scaled(self, features: Tensor) -> Tensor:
-        """(B, rows, frames) → (B, D), each value of mean zero and deviation one over what was fitted on."""
+        """(B, rows, frames) → (B, D), each value with mean 0 and standard deviation 1 over the fitted vectors."""
         return (self.describe(features) - self.centre) / self.spread
 
     def logits(self, scaled: Tensor) -> Tensor:
@@ -102,55 +102,56 @@ class Estimator(nn.Module):
         raise NotImplementedError
 
     def to_onnx(self) -> onnx.ModelProto:
-        """The graph "features" (batch, rows, frames) → "logits" (batch, labels)."""
+        """Return the graph "features" (batch, rows, frames) → "logits" (batch, labels)."""
         raise NotImplementedError
 
     def importances(self) -> dict[str, float]:
-        """How much each value of the vector counts, by name, most important first; together one."""
+        """Return the importance of each value of the vector by name, highest first, summing to one."""
         shares = np.maximum(self._importances(), 0.0)
         shares = shares / shares.sum() if shares.sum() > 0 else np.full(len(shares), 1 / len(shares))
-        return {self.names[at]: float(shares[at]) for at in np.argsort(-shares, kind="stable")}
+        return {self.names[index]: float(shares[index]) for index in np.argsort(-shares, kind="stable")}
 
     def _fit(self, scaled: Vectors, labels: Labels, weights: Weights, seed: int) -> None:
         raise NotImplementedError
 
     def _importances(self) -> npt.NDArray[np.float64]:
-        """(D,), to be divided by their sum."""
+        """(D,), not yet normalised."""
         raise NotImplementedError
 
     def _named(self, size: int) -> tuple[str, ...]:
         if self.body is not None:
-            return tuple(f"embedding {at}" for at in range(size))
-        rows = _ROWS if self.front.features.kind == "spectral" else [f"row {at}" for at in range(size // 2)]
-        return tuple(f"{row} {what}" for what in ("mean", "deviation") for row in rows)
+            return tuple(f"embedding {index}" for index in range(size))
+        rows = _ROWS if self.front.features.kind == "spectral" else [f"row {index}" for index in range(size // 2)]
+        return tuple(f"{row} {statistic}" for statistic in ("mean", "deviation") for row in rows)
 
     def _example(self) -> Tensor:
         return torch.zeros(2, self.front.features.rows, self.front.window_frames)
 
 
 def _balanced(labels: Labels, weights: Weights | None) -> Weights:
-    """(N,) weights of mean one, of which every label has the same sum."""
-    given = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
-    sums = np.bincount(labels, given)
-    return given * len(labels) / (np.count_nonzero(sums) * sums[labels])
+    """Scale sample weights, (N,), to a mean of one and to the same sum for every label."""
+    weights = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
+    sums = np.bincount(labels, weights)
+    return weights * len(labels) / (np.count_nonzero(sums) * sums[labels])
 
 
-class Machine(Estimator):
-    """Support vector machine with a Gaussian kernel, one label against another, each label's margins averaged.
+class SupportVectorMachine(Estimator):
+    """Support vector machine with a Gaussian kernel, one label against another; each label's margins are averaged.
 
-    The average margin is smooth where a count of won duels would jump. Once fitted it is two products of matrices, so
-    it is written in torch and exported as any network is; a test holds it against scikit-learn's own answer.
+    Cortes, C. and Vapnik, V. (1995), "Support-vector networks", Machine Learning 20. The average margin is smooth,
+    where a count of won duels would jump. A fitted machine is two matrix products, so it is written in torch and
+    exported as any network is. A test compares it with scikit-learn's own results.
     """
 
     support: Tensor
     coefficients: Tensor
     intercepts: Tensor
     _MOST_BYTES = 8_000_000
-    """Of support vectors: they are the model file. Fitting, too, takes the square of their number."""
+    """Of support vectors, which make up the model file. The cost of fitting is quadratic in their number."""
     _MOST = 12_000
     _COST = 4.0
     _GAIN = 4.0
-    """Logits to a margin: margins are about one, and calibration's temperatures span 0.5 to 10."""
+    """Logits per margin: margins are about 1, and calibration's temperatures range from 0.5 to 10."""
     _SAMPLE = 128
 
     def __init__(self, labels: tuple[str, ...], front: Front, body: Network | None = None) -> None:
@@ -163,8 +164,8 @@ class Machine(Estimator):
         from sklearn.svm import SVC
 
         rng = np.random.default_rng(seed)
-        few = _few_of_each(labels, min(self._MOST, self._MOST_BYTES // (4 * scaled.shape[1])), rng)
-        scaled, labels, weights = scaled[few], labels[few], weights[few]
+        subset = _few_of_each(labels, min(self._MOST, self._MOST_BYTES // (4 * scaled.shape[1])), rng)
+        scaled, labels, weights = scaled[subset], labels[subset], weights[subset]
         self.width = float(1 / (scaled.shape[1] * max(float(scaled.var()), 1e-6)))
         machine = SVC(C=self._COST, gamma=self.width, cache_size=500, decision_function_shape="ovo")
         machine.fit(scaled, labels, _balanced(labels, weights))
@@ -172,8 +173,8 @@ class Machine(Estimator):
         coefficients, intercepts = _margins(machine, len(self.labels))
         self.coefficients = torch.from_numpy((self._GAIN * coefficients).astype(np.float32))
         self.intercepts = torch.from_numpy((self._GAIN * intercepts).astype(np.float32))
-        judged = _few_of_each(labels, self._SAMPLE, rng)
-        self._judged = torch.from_numpy(scaled[judged]), torch.from_numpy(labels[judged].astype(np.int64))
+        sample = _few_of_each(labels, self._SAMPLE, rng)
+        self._judged = torch.from_numpy(scaled[sample]), torch.from_numpy(labels[sample].astype(np.int64))
         self._seed = seed
 
     def logits(self, scaled: Tensor) -> Tensor:
@@ -182,24 +183,27 @@ class Machine(Estimator):
         return torch.exp(-self.width * distances) @ self.coefficients + self.intercepts
 
     def to_onnx(self) -> onnx.ModelProto:
-        return graphs.traced(self, self._example(), "features", "logits")
+        return graphs.trace(self, self._example(), "features", "logits")
 
     @torch.no_grad()
     def _importances(self) -> npt.NDArray[np.float64]:
-        """What shuffling one value among vectors fitted on costs in log-probability of the truth."""
+        """The loss in log-probability of the true label when one value is shuffled among the fitted vectors.
+
+        Breiman, L. (2001), "Random forests", Machine Learning 45.
+        """
         vectors, truth = self._judged
         rng = np.random.default_rng(self._seed)
-        whole = nn.functional.cross_entropy(self.logits(vectors), truth)
+        unshuffled = nn.functional.cross_entropy(self.logits(vectors), truth)
         costs = []
         for column in range(vectors.shape[1]):
             shuffled = vectors.clone()
             shuffled[:, column] = vectors[rng.permutation(len(vectors)), column]
-            costs.append(float(nn.functional.cross_entropy(self.logits(shuffled), truth) - whole))
+            costs.append(float(nn.functional.cross_entropy(self.logits(shuffled), truth) - unshuffled))
         return np.array(costs)
 
 
 def _few_of_each(labels: Labels, most: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """At most `most` indices, drawn in turn from every label, so that the rare ones stay whole; ascending."""
+    """Return at most `most` indices, ascending, taken from each label in turn, so that rare ones are kept entirely."""
     order = rng.permutation(len(labels))
     turn = np.empty(len(labels), np.intp)
     for label in np.unique(labels):
@@ -209,10 +213,10 @@ def _few_of_each(labels: Labels, most: int, rng: np.random.Generator) -> npt.NDA
 
 
 def _margins(machine: Any, labels: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """→ (support vectors, labels) coefficients and (labels,) intercepts of each label's margin, averaged over duels.
+    """Return each label's margin, averaged over duels: coefficients (support vectors, labels), intercepts (labels,).
 
-    scikit-learn keeps, of a support vector of label i, the coefficient against label j in row j - 1 where j > i, else
-    in row j; a positive margin is label i's, except that with two labels it is the second one's.
+    For a support vector of label i, scikit-learn stores the coefficient against label j in row j - 1 if j > i, else in
+    row j. A positive margin is in favour of label i; with only two labels, of the second.
     """
     ends = np.cumsum(machine.n_support_)
     coefficients = np.zeros((len(machine.support_), labels))
@@ -230,17 +234,17 @@ def _margins(machine: Any, labels: int) -> tuple[npt.NDArray[np.float64], npt.ND
     return coefficients / (labels - 1), intercepts / (labels - 1)
 
 
-class Trees(Estimator):
-    """Anything of scikit-learn's kind that tells probabilities from vectors by trees."""
+class TreeEstimator(Estimator):
+    """An estimator of scikit-learn's interface that predicts probabilities with trees."""
 
     model: Any
 
     def new(self, seed: int) -> Any:
-        """The estimator before it is fitted."""
+        """Return a new estimator that is not fitted yet."""
         raise NotImplementedError
 
     def converted(self) -> onnx.ModelProto:
-        """The fitted estimator as its converter writes it: "vectors" (batch, D) → "probabilities" (batch, labels)."""
+        """Convert the fitted estimator to a graph "vectors" (batch, D) → "probabilities" (batch, labels)."""
         from skl2onnx import convert_sklearn
         from skl2onnx.common.data_types import FloatTensorType
 
@@ -256,23 +260,23 @@ class Trees(Estimator):
         self.model = self.new(seed).fit(scaled, labels, sample_weight=weights)
 
     def logits(self, scaled: Tensor) -> Tensor:
-        answer = self.model.predict_proba(scaled.cpu().numpy()).astype(np.float32)
-        return _logarithm(torch.from_numpy(answer).to(scaled.device))
+        probabilities = self.model.predict_proba(scaled.cpu().numpy()).astype(np.float32)
+        return _logarithm(torch.from_numpy(probabilities).to(scaled.device))
 
     def to_onnx(self) -> onnx.ModelProto:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the converters', of each other's versions
-            trees = graphs.only(self.converted(), "probabilities")
-        before = graphs.traced(_Scaled(self), self._example(), "features", "scaled")
-        after = graphs.traced(_Logarithm(), torch.full((2, len(self.labels)), 0.5), "probabilities", "logits")
-        return graphs.chained(before, trees, after)
+            warnings.simplefilter("ignore")  # the converters warn about each other's versions
+            trees = graphs.with_single_output(self.converted(), "probabilities")
+        before = graphs.trace(_Scaled(self), self._example(), "features", "scaled")
+        after = graphs.trace(_Logarithm(), torch.full((2, len(self.labels)), 0.5), "probabilities", "logits")
+        return graphs.chain(before, trees, after)
 
     def _importances(self) -> npt.NDArray[np.float64]:
         return np.asarray(self.model.feature_importances_, np.float64)
 
 
 class _Scaled(nn.Module):
-    """What of an estimator is torch's."""
+    """The part of an estimator that is written in torch: "features" → "scaled"."""
 
     def __init__(self, estimator: Estimator) -> None:
         super().__init__()
@@ -283,7 +287,7 @@ class _Scaled(nn.Module):
 
 
 class _Logarithm(nn.Module):
-    """Probabilities (B, labels) → logits: a softmax of them gives the probabilities back."""
+    """Probabilities (B, labels) → logits, whose softmax returns the probabilities."""
 
     def forward(self, probabilities: Tensor) -> Tensor:
         return _logarithm(probabilities)
@@ -293,25 +297,25 @@ def _logarithm(probabilities: Tensor) -> Tensor:
     return probabilities.clamp(min=_FLOOR).log()
 
 
-class Forest(Trees):
-    """Random forest: Breiman, L. (2001), Machine Learning 45. Importance is impurity."""
+class Forest(TreeEstimator):
+    """Random forest: Breiman, L. (2001), "Random forests", Machine Learning 45. Importance is impurity."""
 
     def new(self, seed: int) -> Any:
         from sklearn.ensemble import RandomForestClassifier
 
-        # A leaf costs 35 bytes in the file and 15 for each label: grown to the end, the forest would be a hundred
-        # megabytes. These bounds keep eight labels at 6 MB.
+        # A leaf takes 35 bytes in the file, and 15 more for each label. A fully grown forest would take a hundred
+        # megabytes; with these limits, eight labels take 6 MB.
         return RandomForestClassifier(
             128, max_leaf_nodes=256, min_samples_leaf=2, n_jobs=torch.get_num_threads(), random_state=seed
         )
 
 
-class Boosting(Trees):
-    """Stochastic gradient boosting: Friedman, J. (2002), Computational Statistics 38. Importance is impurity.
+class GradientBoosting(TreeEstimator):
+    """Stochastic gradient boosting: Friedman, J. (2002), Computational Statistics & Data Analysis 38.
 
-    scikit-learn's older kind, not the one on histograms, which no converter writes exactly. Half of the vectors and a
-    few of their values for each tree make it as quick, and better. The number of trees is fixed: stopping early would
-    judge by windows of recordings that were fitted on.
+    Importance is impurity. This is scikit-learn's older implementation; no converter writes the histogram-based one
+    exactly. With half of the vectors and few of their values per tree it is as fast, and better. The number of trees is
+    fixed, because early stopping would be judged on windows of the very recordings that were fitted.
     """
 
     def new(self, seed: int) -> Any:
@@ -323,8 +327,8 @@ class Boosting(Trees):
         )  # fmt: skip
 
 
-class XGBoost(Trees):
-    """Regularised boosting on histograms: Chen, T. and Guestrin, C. (2016), KDD. Importance is gain."""
+class XGBoost(TreeEstimator):
+    """Regularised boosting on histograms: Chen, T. and Guestrin, C. (2016), "XGBoost", KDD. Importance is gain."""
 
     def new(self, seed: int) -> Any:
         from xgboost import XGBClassifier
@@ -339,14 +343,14 @@ class XGBoost(Trees):
         from onnxmltools import convert_xgboost
         from onnxmltools.convert.common.data_types import FloatTensorType
 
-        kinds = [("vectors", FloatTensorType([None, len(self.names)]))]
-        # 15 is the newest that it knows.
-        graph: onnx.ModelProto = convert_xgboost(self.model, initial_types=kinds, target_opset=15)
+        types = [("vectors", FloatTensorType([None, len(self.names)]))]
+        # The converter supports opsets up to 15.
+        graph: onnx.ModelProto = convert_xgboost(self.model, initial_types=types, target_opset=15)
         return graph
 
 
 BODY = resnet.resnet18.__name__
-"""The family whose embedding is used."""
+"""The family whose embedding `svm_embeddings` and `xgboost_embeddings` use."""
 _EMBEDDED = FAMILIES[BODY]
 
 
@@ -359,7 +363,7 @@ def _body(labels: tuple[str, ...], front: Front) -> Network:
 @family(STATISTICS, needs="scikit-learn")
 def svm(labels: tuple[str, ...], front: Front) -> nn.Module:
     """Support vector machine on mean and deviation of 44 spectral quantities over 3 s."""
-    return Machine(labels, front)
+    return SupportVectorMachine(labels, front)
 
 
 @family(STATISTICS, needs="scikit-learn, skl2onnx")
@@ -371,7 +375,7 @@ def random_forest(labels: tuple[str, ...], front: Front) -> nn.Module:
 @family(STATISTICS, needs="scikit-learn, skl2onnx")
 def gradient_boosting(labels: tuple[str, ...], front: Front) -> nn.Module:
     """Gradient-boosted trees on mean and deviation of 44 spectral quantities over 3 s."""
-    return Boosting(labels, front)
+    return GradientBoosting(labels, front)
 
 
 @family(STATISTICS, needs="xgboost, onnxmltools")
@@ -383,7 +387,7 @@ def xgboost(labels: tuple[str, ...], front: Front) -> nn.Module:
 @family(_EMBEDDED.front, needs=f"scikit-learn, {_EMBEDDED.needs}", recipe=_EMBEDDED.recipe)
 def svm_embeddings(labels: tuple[str, ...], front: Front) -> nn.Module:
     """Support vector machine on the embedding of a ResNet-18 that is trained first."""
-    return Machine(labels, front, _body(labels, front))
+    return SupportVectorMachine(labels, front, _body(labels, front))
 
 
 @family(_EMBEDDED.front, needs=f"xgboost, onnxmltools, {_EMBEDDED.needs}", recipe=_EMBEDDED.recipe)

@@ -9,8 +9,11 @@ from trainer.networks.network import LevelNormalised, Network
 from trainer.networks.registry import DEFAULT, SPEECH, Front, family
 
 
-class Separable(nn.Module):
-    """Depthwise 3 x 3, then pointwise, each with batch norm; a shortcut where the shape stays."""
+class SeparableBlock(nn.Module):
+    """Depthwise 3 x 3, then pointwise convolution, each with batch norm; a shortcut if the shape does not change.
+
+    Chollet, F. (2017), "Xception: deep learning with depthwise separable convolutions", CVPR.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: tuple[int, int] = (1, 1)) -> None:
         super().__init__()
@@ -31,7 +34,7 @@ class Separable(nn.Module):
 
 
 class CnnTiny(Network):
-    """Stem, separable blocks, one filter over all of the frequency axis, then mean and maximum over time.
+    """Stem, separable blocks, one filter over the full frequency axis, then mean and maximum over time.
 
     widths: channels of the stem, of the four resolutions and of the last layer.
     """
@@ -42,18 +45,18 @@ class CnnTiny(Network):
         self.normalise = LevelNormalised()
         self.stem = nn.Sequential(nn.Conv2d(2, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
         self.blocks = nn.Sequential(
-            Separable(stem, first),
-            Separable(first, second, (2, 2)),
-            Separable(second, second),
-            Separable(second, third, (2, 2)),
-            Separable(third, third),
-            Separable(third, fourth, (2, 1)),
-            Separable(fourth, fourth),
+            SeparableBlock(stem, first),
+            SeparableBlock(first, second, (2, 2)),
+            SeparableBlock(second, second),
+            SeparableBlock(second, third, (2, 2)),
+            SeparableBlock(third, third),
+            SeparableBlock(third, fourth, (2, 1)),
+            SeparableBlock(fourth, fourth),
         )
         rows = front.features.n_mels
         for _ in range(4):
             rows = (rows + 1) // 2
-        # Where on the frequency axis something is matters: a cry's pitch is not a whistle's.
+        # The position on the frequency axis matters: a cry's pitch differs from a whistle's.
         self.over_frequency = nn.Sequential(
             nn.Conv2d(fourth, fourth, (rows, 1), groups=fourth, bias=False),
             nn.BatchNorm2d(fourth),
@@ -74,7 +77,7 @@ def cnn_tiny(labels: tuple[str, ...], front: Front) -> nn.Module:
 
 
 class BaseCnn(Network):
-    """Four times convolution, batch norm, pooling and dropout: 32, 64, 128, 256; mean and maximum of the last map."""
+    """Four blocks of convolution, batch norm, pooling and dropout (32, 64, 128, 256); mean and maximum of the last."""
 
     def __init__(self, labels: int) -> None:
         super().__init__(512, labels, dropout=0.3)

@@ -1,4 +1,4 @@
-"""Networks made for telephones, on mel images."""
+"""Networks designed for mobile devices, on mel spectrograms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainer.networks.resnet import ImageNetwork
 
 
 class SqueezeExcite(nn.Module):
-    """Each channel weighed by what the whole map holds: Hu, J. et al. (2018), "Squeeze-and-excitation networks"."""
+    """Weigh each channel by the content of all maps: Hu, J. et al. (2018), "Squeeze-and-excitation networks", CVPR."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -24,8 +24,11 @@ class SqueezeExcite(nn.Module):
         return out
 
 
-class Inverted(nn.Module):
-    """Widen, convolve each channel by itself, weigh, narrow; a shortcut between the narrow ends."""
+class InvertedResidual(nn.Module):
+    """Widen, convolve each channel separately, weigh, narrow; with a shortcut between the narrow ends.
+
+    Sandler, M. et al. (2018), "MobileNetV2: inverted residuals and linear bottlenecks", CVPR.
+    """
 
     def __init__(
         self, inputs: int, inner: int, outputs: int, kernel: int, stride: int, excite: bool, hard_swish: bool
@@ -54,8 +57,8 @@ class Inverted(nn.Module):
 class MobileNetV3(Network):
     """MobileNetV3-Small: Howard, A. et al. (2019), "Searching for MobileNetV3", ICCV, table 2.
 
-    The first block's stride is left out: a mel image has a ninth of a photograph's pixels, and five halvings would
-    leave 2 x 3 of them.
+    The first block keeps its resolution: a mel spectrogram has a ninth of a photograph's pixels, and halving it five
+    times would leave 2 x 3 of them.
     """
 
     def __init__(self, labels: int) -> None:
@@ -63,17 +66,17 @@ class MobileNetV3(Network):
         self.normalise = LevelNormalised()
         self.stem = nn.Sequential(nn.Conv2d(2, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.Hardswish())
         self.blocks = nn.Sequential(
-            Inverted(16, 16, 16, 3, 1, True, False),
-            Inverted(16, 72, 24, 3, 2, False, False),
-            Inverted(24, 88, 24, 3, 1, False, False),
-            Inverted(24, 96, 40, 5, 2, True, True),
-            Inverted(40, 240, 40, 5, 1, True, True),
-            Inverted(40, 240, 40, 5, 1, True, True),
-            Inverted(40, 120, 48, 5, 1, True, True),
-            Inverted(48, 144, 48, 5, 1, True, True),
-            Inverted(48, 288, 96, 5, 2, True, True),
-            Inverted(96, 576, 96, 5, 1, True, True),
-            Inverted(96, 576, 96, 5, 1, True, True),
+            InvertedResidual(16, 16, 16, 3, 1, True, False),
+            InvertedResidual(16, 72, 24, 3, 2, False, False),
+            InvertedResidual(24, 88, 24, 3, 1, False, False),
+            InvertedResidual(24, 96, 40, 5, 2, True, True),
+            InvertedResidual(40, 240, 40, 5, 1, True, True),
+            InvertedResidual(40, 240, 40, 5, 1, True, True),
+            InvertedResidual(40, 120, 48, 5, 1, True, True),
+            InvertedResidual(48, 144, 48, 5, 1, True, True),
+            InvertedResidual(48, 288, 96, 5, 2, True, True),
+            InvertedResidual(96, 576, 96, 5, 1, True, True),
+            InvertedResidual(96, 576, 96, 5, 1, True, True),
         )
         self.last = nn.Sequential(nn.Conv2d(96, 576, 1, bias=False), nn.BatchNorm2d(576), nn.Hardswish())
         self.widen = nn.Sequential(nn.Linear(576, 1024), nn.Hardswish())
@@ -101,12 +104,14 @@ def efficientnet_b0(labels: tuple[str, ...], front: Front) -> nn.Module:
         width_coefficient=1.0,
         depth_coefficient=1.0,
         hidden_dim=1280,
-        # The configuration's own 0.99 is TensorFlow's word for 0.01; taken by torch it keeps one batch's statistics.
+        # The default of 0.99 follows TensorFlow's convention and means 0.01. Read by torch, it would keep the
+        # statistics of a single batch.
         batch_norm_momentum=0.1,
     )
     body = EfficientNetModel(config)
     for module in body.modules():
         if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)):
-            # transformers draws batch norm's gains around nought too: after sixteen blocks 1e-10 of the signal is left.
+            # transformers initialises batch norm's gains around zero too: after sixteen blocks, 1e-10 of the signal
+            # would be left.
             module.reset_parameters()
     return ImageNetwork(body, config.hidden_dim, len(labels))

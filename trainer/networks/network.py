@@ -1,4 +1,4 @@
-"""What all networks have in common: a body that embeds a window, and one linear layer that names it."""
+"""Base classes of networks: a body that embeds a window, and one linear head that classifies the embedding."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 class Network(nn.Module):
     """(B, rows, frames) → (B, labels) logits, by way of an embedding.
 
-    A subclass sets `head` (and `dropout`, if it has any before the head) and defines `embed`. That the head is the
-    last and only layer that knows the labels lets other things be built on the embedding: a new head, an SVM.
+    A subclass defines `embed`. The head is the last layer and the only one that depends on the labels, so that other
+    classifiers can be built on the embedding: a new head, or an SVM.
     """
 
     head: nn.Linear
     dropout: nn.Module
     config: Mapping[str, Any] = MappingProxyType({})
-    """What, beside labels and front end, it takes to build the network anew (JSON values): its family's `weights`."""
+    """What is needed, besides labels and front end, to rebuild the network (JSON values): its family's `weights`."""
 
     def __init__(self, embedding: int, labels: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -36,21 +36,23 @@ class Network(nn.Module):
         return logits
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        """What the optimiser is given: all that learns, at one rate; a family with layer-wise rates overrides it."""
+        """Return the optimiser's parameter groups: all parameters that learn, at one rate by default."""
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": learning_rate}]
 
 
-class Taught(nn.Module):
-    """A network for as long as it learns from a teacher: a second head on its embedding answers with the teacher's
-    classes, (B, rows, frames) → logits (B, labels), (B, classes). The network alone is kept.
+class DistillationNetwork(nn.Module):
+    """A network with a second head on its embedding that learns a teacher's classes during training.
+
+    (B, rows, frames) → logits (B, labels) and (B, classes). Only the network is kept after training. Hinton, G. et al.
+    (2015), "Distilling the knowledge in a neural network", arXiv 1503.02531.
     """
 
     def __init__(self, network: Network, classes: int) -> None:
         super().__init__()
         self.network = network
         self.lesson = nn.Linear(network.head.in_features, classes)
-        # Of hundreds of sounds hardly any is there: to learn that first would drown all else. And what was not learnt
-        # yet is to say nothing.
+        # Hardly any of the hundreds of classes is present in a window. Started at zero, learning their absence would
+        # dominate everything else; started here, the head begins by predicting that nothing is present.
         nn.init.zeros_(self.lesson.weight)
         nn.init.constant_(self.lesson.bias, -5.0)
 
@@ -59,7 +61,7 @@ class Taught(nn.Module):
         return self.network.head(embedding), self.lesson(embedding)
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        """The network's, and its second head's."""
+        """Return the network's groups, and the second head's."""
         return [
             *self.network.parameter_groups(learning_rate),
             {"params": [*self.lesson.parameters()], "lr": learning_rate},
@@ -67,14 +69,14 @@ class Taught(nn.Module):
 
 
 DYNAMIC_RANGE = 14.0
-"""Natural-logarithm units (61 dB) below the loudest cell of a window under which nothing is told apart."""
+"""Natural-logarithm units (61 dB) below the loudest cell of a window, below which differences are ignored."""
 
 
 class LevelNormalised(nn.Module):
-    """(B, mels, frames) → (B, 2, mels, frames), the same for the same sound at any volume.
+    """(B, mels, frames) → (B, 2, mels, frames), independent of the volume.
 
-    What lies too far below the loudest cell is lifted to a floor that moves with the sound, then the mean of the whole
-    window is taken away (first plane), and the mean of each band (second plane: steady noise goes, what changes stays).
+    Cells far below the loudest one are raised to a floor that moves with the sound. Then the mean of the window is
+    subtracted (first plane), or the mean of each band (second plane, where steady noise vanishes and changes remain).
     """
 
     def forward(self, mel: Tensor) -> Tensor:
@@ -86,10 +88,10 @@ class LevelNormalised(nn.Module):
 
 
 class Ensemble(nn.Module):
-    """Several networks of one family that answer together: (B, rows, frames) → (B, labels), the mean of their logits.
+    """The mean of the logits of several networks of one family: (B, rows, frames) → (B, labels).
 
     Lakshminarayanan, B. et al. (2017), "Simple and scalable predictive uncertainty estimation using deep ensembles",
-    NeurIPS; trained each on its own from a seed of its own.
+    NeurIPS. Each network is trained from its own seed.
     """
 
     def __init__(self, members: list[nn.Module]) -> None:

@@ -1,4 +1,4 @@
-"""A network that hears the mel image and, beside it, how the voice moves."""
+"""A network that combines the mel spectrogram with figures of prosody: pitch, loudness and voice quality."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from trainer.networks.network import LevelNormalised, Network
 from trainer.networks.registry import Front, family
 
 VOICED = 0.5
-"""Harmonicity from which a frame counts as voiced: as much power in the harmonics as in the noise."""
+"""Harmonicity from which a frame counts as voiced: at least as much power in the harmonics as in the noise."""
 QUIET = 7.0
-"""Natural-logarithm units (30 dB) below the loudest frame under which nothing counts as voiced."""
+"""Natural-logarithm units (30 dB) below the loudest frame, below which no frame counts as voiced."""
 
 
 class Prosody(nn.Module):
-    """(B, n_mels + 3, frames) → (B, 13): what is said of a voice without its words, none of it bound to the volume.
+    """(B, n_mels + 3, frames) → (B, 13): figures of prosody, all independent of the volume.
 
-    In order: pitch level, spread, range (octaves) and slope (octaves a frame, by least squares); jitter and shimmer;
-    harmonicity's mean and spread; voiced share; power's mean below its peak, spread and slope; spectral tilt.
+    In order: pitch level, spread, range (octaves) and slope (octaves per frame, by least squares); jitter and shimmer;
+    mean and spread of harmonicity; share of voiced frames; mean of the power below its peak, its spread and slope;
+    spectral tilt.
 
     Jitter and shimmer are the mean change of the period (relative) and of the amplitude (logarithmic) **between
-    neighbouring voiced frames**, not between single periods as phoneticians measure them: frames are what is at hand.
-    Everything is a masked sum, for an exported graph cannot pick frames by a condition.
+    neighbouring voiced frames**. Phoneticians measure them between single periods, which frames do not resolve.
+    Everything is a masked sum, because an exported graph cannot select frames by a condition.
     """
 
     SIZE = 13
@@ -48,14 +49,14 @@ class Prosody(nn.Module):
             return (from_middle * values).sum(dim=1, keepdim=True) / variance
 
         level = mean(pitch, voiced)
-        # Frames without a voice lie at the mean, where they widen nothing.
+        # Unvoiced frames are set to the mean, where they do not widen the range.
         settled = torch.where(voiced > 0, pitch, level)
         pairs = voiced[:, 1:] * voiced[:, :-1]
-        # Two to the power of the octaves, which opset 17 has no operator for.
+        # 2 ** octaves; opset 17 has no such operator.
         period = torch.exp(math.log(2.0) * (level - settled))
         jitter = mean((period[:, 1:] - period[:, :-1]).abs(), pairs)
         shimmer = mean((power[:, 1:] - power[:, :-1]).abs() * 0.5, pairs)
-        heard = torch.maximum(power, peak - 2 * QUIET)
+        audible = torch.maximum(power, peak - 2 * QUIET)
         everywhere = torch.ones_like(power)
         bands = torch.linspace(-1.0, 1.0, mel.shape[1], dtype=features.dtype, device=features.device)[None, :, None]
         floored = torch.maximum(mel, mel.amax(dim=(1, 2), keepdim=True) - 2 * QUIET)
@@ -71,9 +72,9 @@ class Prosody(nn.Module):
                 mean(harmonicity, voiced),
                 spread(harmonicity, voiced),
                 voiced.mean(dim=1, keepdim=True),
-                mean(heard, everywhere) - peak,
-                spread(heard, everywhere),
-                slope(heard, everywhere),
+                mean(audible, everywhere) - peak,
+                spread(audible, everywhere),
+                slope(audible, everywhere),
                 tilt,
             ),
             dim=1,
@@ -90,7 +91,7 @@ def _convolved(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class HybridProsody(Network):
-    """Four convolutions on the mel image (256) beside 13 prosodic figures (128), fused in one layer."""
+    """Four convolutions on the mel spectrogram (256) and 13 figures of prosody (128), joined by one layer."""
 
     def __init__(self, labels: int) -> None:
         super().__init__(384, labels, dropout=0.3)

@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 from trainer.networks.network import Network
 from trainer.networks.registry import SPEECH, Front, family
-from trainer.networks.sequence import Steps, SummedUp
+from trainer.networks.sequence import AttentivePooling, Steps
 
 
 class LstmMel(Network):
-    """Convolved steps, two bidirectional LSTM layers of 64, all of their states summed up.
+    """Convolved steps, two bidirectional LSTM layers of 64, attentive pooling of their states.
 
     Hochreiter, S. and Schmidhuber, J. (1997), "Long short-term memory", Neural Computation 9.
     """
@@ -19,7 +19,7 @@ class LstmMel(Network):
         super().__init__(3 * 128, labels, dropout=0.3)
         self.steps = Steps(front.features.n_mels, 64)
         self.lstm = nn.LSTM(64, 64, num_layers=2, batch_first=True, bidirectional=True, dropout=0.2)
-        self.summed_up = SummedUp(128)
+        self.summed_up = AttentivePooling(128)
 
     def embed(self, features: Tensor) -> Tensor:
         states, _ = self.lstm(self.steps(features))

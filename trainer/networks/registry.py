@@ -1,4 +1,4 @@
-"""The registry of families: the name of the function is the name of the family, in files and on the command line."""
+"""The registry of families. A family's name, in files and on the command line, is the name of its function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from babymonitor.core.model.features import FeatureSpec
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What a network of a family sees: the front end and how much of it at once."""
+    """The input of a family's networks: the front end, and the frames of a window and of a hop."""
 
     features: FeatureSpec
     window_frames: int
@@ -22,27 +22,28 @@ class Front:
 
     @property
     def seconds(self) -> float:
+        """Length of a window."""
         return self.features.samples(self.window_frames) / self.features.sample_rate
 
 
 DEFAULT = Front(FeatureSpec(), window_frames=124, hop_frames=16)
-"""2 s of log-mel, a judgement every 0.256 s: what the default model is given."""
+"""2 s of log-mel, a window every 0.256 s: the input of the default model."""
 SPEECH = Front(
     FeatureSpec(n_fft=1024, hop_length=512, n_mels=64, fmin_hz=50.0, fmax_hz=8000.0), window_frames=92, hop_frames=8
 )
-"""3 s of log-mel with a man's pitch in it: what most published networks for emotion in speech are given."""
+"""3 s of log-mel from 50 Hz, which includes a man's pitch: the input of most published networks for speech emotion."""
 
 Builder = Callable[..., nn.Module]
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One kind of model.
+    """A kind of model.
 
-    build: labels, front (and weights, where the family has any) → a module (batch, rows, frames) → (batch, labels)
-    logits: a `Network`, or an `Estimator` that is fitted rather than trained step by step.
-    needs: what must be at hand beyond a data set, in words. recipe: where its `Recipe` differs from the default.
-    weights: where pretrained weights come from unless told otherwise; "" for a family that begins from nothing.
+    build: (labels, front[, weights]) → a module (batch, rows, frames) → (batch, labels) logits: a `Network`, or an
+    `Estimator`, which is fitted rather than trained step by step.
+    needs: what it requires besides a data set, in words. recipe: fields of `Recipe` that differ from the default.
+    weights: the default source of pretrained weights; "" for a family without any.
     """
 
     name: str
@@ -54,10 +55,11 @@ class Family:
 
     @property
     def about(self) -> str:
+        """First line of the builder's docstring, which `trainer families` prints."""
         return (self.build.__doc__ or "").strip().splitlines()[0]
 
     def network(self, labels: tuple[str, ...], weights: str | None = None) -> nn.Module:
-        """A fresh network. weights: a hub name, a folder or a file, or ``"random"``; None: the family's own."""
+        """Build a network. weights: a hub name, a folder, a file, or ``"random"``; None for the family's default."""
         if not self.weights:
             return self.build(labels, self.front)
         return self.build(labels, self.front, self.weights if weights is None else weights)

@@ -1,4 +1,7 @@
-"""Residual networks on mel images: He, K. et al. (2016), "Deep residual learning for image recognition", CVPR."""
+"""Residual networks on mel spectrograms.
+
+He, K. et al. (2016), "Deep residual learning for image recognition", CVPR.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from trainer.networks.network import LevelNormalised, Network
 from trainer.networks.registry import SPEECH, Front, family
 
 
-class Residual(nn.Module):
-    """Two 3 x 3 convolutions with batch norm and a shortcut, projected where the shape changes."""
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions with batch norm, and a shortcut that is projected where the shape changes."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -34,7 +37,7 @@ class Residual(nn.Module):
 class ResNetMel(Network):
     """Stem of 16, two residual blocks each of 16, 32 and 64, one filter over frequency, mean and maximum over time.
 
-    The stem takes every second band and frame: 3.5 times as quick, and on actors never met no worse for it.
+    The stem skips every second band and frame, which is 3.5 times as fast and no worse on unseen actors.
     """
 
     def __init__(self, labels: int, front: Front) -> None:
@@ -42,12 +45,12 @@ class ResNetMel(Network):
         self.normalise = LevelNormalised()
         self.stem = nn.Sequential(nn.Conv2d(2, 16, 5, 2, 2, bias=False), nn.BatchNorm2d(16), nn.ReLU())
         self.blocks = nn.Sequential(
-            Residual(16, 16),
-            Residual(16, 16),
-            Residual(16, 32, 2),
-            Residual(32, 32),
-            Residual(32, 64, 2),
-            Residual(64, 64),
+            ResidualBlock(16, 16),
+            ResidualBlock(16, 16),
+            ResidualBlock(16, 32, 2),
+            ResidualBlock(32, 32),
+            ResidualBlock(32, 64, 2),
+            ResidualBlock(64, 64),
         )
         rows = (front.features.n_mels + 7) // 8
         self.over_frequency = nn.Sequential(
@@ -64,7 +67,7 @@ class ResNetMel(Network):
 
 
 class ImageNetwork(Network):
-    """A body made for photographs on the two planes of a mel image; the mean over its last map is the embedding."""
+    """A network for photographs on the two planes of a mel spectrogram; its embedding is the mean of the last map."""
 
     def __init__(self, body: nn.Module, embedding: int, labels: int) -> None:
         super().__init__(embedding, labels, dropout=0.3)

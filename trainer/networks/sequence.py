@@ -1,4 +1,4 @@
-"""What families that read a window as a sequence share: how it is cut into steps, how the steps are summed up."""
+"""What families that read a window as a sequence share: cutting it into steps, and pooling the steps."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from trainer.networks.network import LevelNormalised
 class Steps(nn.Module):
     """(B, mels, frames) → (B, steps, width): normalised by level and by band, one step for two frames.
 
-    One convolution over five frames and no more: with two-dimensional ones instead, the speakers of the training were
-    learnt better and others worse (docs/reports/recurrent-and-transformer.md).
+    A single convolution over five frames. Two-dimensional convolutions fitted the training speakers better and other
+    speakers worse (docs/reports/recurrent-and-transformer.md).
     """
 
     def __init__(self, mels: int, width: int) -> None:
@@ -27,16 +27,16 @@ class Steps(nn.Module):
         return steps.transpose(1, 2)
 
 
-class SummedUp(nn.Module):
-    """(B, steps, width) → (B, 3 · width): the mean, the maximum, and a mean weighed by learned attention.
+class AttentivePooling(nn.Module):
+    """(B, steps, width) → (B, 3 · width): the mean, the maximum, and a mean weighted by learnt attention.
 
-    Okabe, K. et al. (2018), "Attentive statistics pooling for deep speaker embedding", Interspeech. The state of the
-    last step alone is what a recording's padding or its silent end left over.
+    Okabe, K. et al. (2018), "Attentive statistics pooling for deep speaker embedding", Interspeech. The last step's
+    state alone would mostly reflect a recording's padding or its silent end.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        # No bias on the score: softmax would cancel it.
+        # Without a bias, which softmax would cancel.
         self.score = nn.Sequential(nn.Linear(width, width // 2), nn.Tanh(), nn.Linear(width // 2, 1, bias=False))
 
     def forward(self, steps: Tensor) -> Tensor:

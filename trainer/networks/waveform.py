@@ -11,11 +11,11 @@ from trainer.networks.registry import Front, family
 
 
 class WaveNormalised(nn.Module):
-    """(B, 1, samples) → (B, 1, samples) without offset and with a mean square of one, whatever the volume."""
+    """(B, 1, samples) → (B, 1, samples) without offset and with a mean square of 1, whatever the volume."""
 
     def forward(self, wave: Tensor) -> Tensor:
         wave = wave - wave.mean(dim=2, keepdim=True)
-        # 1e-10 is -100 dB: digital silence stays silence.
+        # 1e-10 is -100 dB, so digital silence stays silent.
         return wave * torch.rsqrt((wave * wave).mean(dim=2, keepdim=True) + 1e-10)
 
 
@@ -29,10 +29,10 @@ def _convolved(inputs: int, outputs: int, kernel: int, pool: int) -> nn.Sequenti
 
 
 class SimpleCnnAudio(Network):
-    """Three filter banks of 2.5, 10 and 40 ms side by side, then five 1-D convolutions; mean and maximum over time.
+    """Three filter banks of 2.5, 10 and 40 ms in parallel, then five 1-D convolutions; mean and maximum over time.
 
-    Several lengths of filter at once, for what is short in time is wide in frequency and the other way round:
-    Zhu, Z., Engel, J. and Hannun, A. (2016), "Learning multiscale features directly from waveforms", Interspeech.
+    Several filter lengths, because what is short in time is wide in frequency and vice versa: Zhu, Z., Engel, J. and
+    Hannun, A. (2016), "Learning multiscale features directly from waveforms", Interspeech.
     """
 
     def __init__(self, labels: int) -> None:
@@ -41,7 +41,7 @@ class SimpleCnnAudio(Network):
         self.scales = nn.ModuleList(
             nn.Conv1d(1, 32, kernel, stride=16, padding=kernel // 2, bias=False) for kernel in (41, 161, 641)
         )
-        # Magnitude, not the positive half: a filter's sign says only where in the period the frame began.
+        # Magnitudes rather than the positive half: a filter's sign only depends on where in a period the frame begins.
         self.scaled = nn.Sequential(nn.MaxPool1d(8), nn.BatchNorm1d(96))
         self.body = nn.Sequential(
             _convolved(96, 128, 9, 4),

@@ -1,8 +1,8 @@
-"""YAMNet's body as a torch module: learnt from nothing, loaded from published weights and left as it is, or its first
-layers, loaded and learning on.
+"""YAMNet's body as a torch module: trained from random weights, frozen with the published ones, or its first layers
+fine-tuned.
 
 Plakal, M. and Ellis, D. (2020), "YAMNet", in the AudioSet models of TensorFlow's model garden: MobileNet v1 on patches
-of 96 frames of 10 ms by 64 mel bands, trained on AudioSet; 1024 numbers a patch before its own 521 classes.
+of 96 frames of 10 ms by 64 mel bands, trained on AudioSet; 1024 numbers per patch before its own 521 classes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float32]
 
 PATCH_FRAMES = 96
 PATCH_HOP = 48
-"""Frames of one patch, and from one patch to the next: half of it, as published."""
+"""Frames of a patch, and from one patch to the next: half a patch, as published."""
 EMBEDDING = 1024
 CLASSES = 521
 
@@ -39,21 +39,21 @@ _BLOCKS = (
 
 
 def _same(kernel: int, stride: int) -> nn.Module:
-    """TensorFlow's padding "same": with stride 2 and an even size the odd zero goes behind, where torch would centre.
+    """TensorFlow's padding "same": with stride 2 and an even size the odd zero goes to the end; torch would centre it.
 
-    Every size that meets a stride of 2 here is even: 96, 48, 24, 12, 6 frames (80, 40, 20, 10 of the tuned) and 64, 32,
-    16, 8, 4 bands.
+    All sizes with a stride of 2 are even here: 96, 48, 24, 12, 6 frames (80, 40, 20, 10 when tuned) and 64, 32, 16, 8,
+    4 bands.
     """
     if kernel == 1:
         return nn.Identity()
     return nn.ZeroPad2d((0, 1, 0, 1) if stride == 2 else 1)
 
 
-class Convolution(nn.Sequential):
+class ConvolutionBlock(nn.Sequential):
     """Padding, convolution, batch norm, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        # YAMNet's batch norm has no scale. Here it has one, and it says no more than the next layer could say itself.
+        # YAMNet's batch norm has no scale. The scale here adds nothing that the next layer could not do itself.
         super().__init__(
             _same(kernel, stride),
             nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False),
@@ -62,7 +62,7 @@ class Convolution(nn.Sequential):
         )
 
     def take(self, kernel: Tensor, bias: Tensor) -> None:
-        """Become the published convolution, into which batch norm is folded: here it is left with the bias alone."""
+        """Load a published convolution with batch norm folded into it: the batch norm here keeps the bias only."""
         convolution, norm = self[1], self[2]
         assert isinstance(convolution, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)
@@ -73,25 +73,25 @@ class Convolution(nn.Sequential):
             norm.running_var.fill_(1.0 - _EPSILON)
 
 
-class Body(nn.Module):
-    """(B, 1, 96 frames, 64 bands) → (B, 1024): a first convolution, 13 separable ones, the mean over the 3 × 2 left.
+class YamnetBody(nn.Module):
+    """(B, 1, 96 frames, 64 bands) → (B, 1024): a convolution, 13 separable ones, the mean over the remaining 3 × 2.
 
-    depth: of so many layers; with fewer than 13 there are fewer channels, and more is left of frames and bands.
+    depth: number of layers; with fewer than 14 there are fewer channels, and more frames and bands remain.
     """
 
     def __init__(self, depth: int = 14) -> None:
         super().__init__()
-        layers = {"layer1_conv": Convolution(1, 32, 3, 2)}
+        layers = {"layer1_conv": ConvolutionBlock(1, 32, 3, 2)}
         inputs = 32
         for number, (outputs, stride) in enumerate(_BLOCKS[: depth - 1], 2):
-            layers[f"layer{number}_depthwise_conv"] = Convolution(inputs, inputs, 3, stride, groups=inputs)
-            layers[f"layer{number}_pointwise_conv"] = Convolution(inputs, outputs, 1)
+            layers[f"layer{number}_depthwise_conv"] = ConvolutionBlock(inputs, inputs, 3, stride, groups=inputs)
+            layers[f"layer{number}_pointwise_conv"] = ConvolutionBlock(inputs, outputs, 1)
             inputs = outputs
         self.layers = nn.ModuleDict(layers)
         self.channels = inputs
 
     def maps(self, patches: Tensor) -> Tensor:
-        """(B, 1, frames, bands) → (B, channels, frames left, bands left)."""
+        """(B, 1, frames, bands) → (B, channels, remaining frames, remaining bands)."""
         for layer in self.layers.values():
             patches = layer(patches)
         return patches
@@ -100,19 +100,19 @@ class Body(nn.Module):
         return self.maps(patches).mean(dim=(2, 3))
 
     def load(self, weights: Path) -> None:
-        """Take published weights; DataError for a file that holds no YAMNet."""
-        found = published(weights)
+        """Load published weights. Raises DataError for a file that is not YAMNet's."""
+        stored = published_weights(weights)
         for name, layer in self.layers.items():
-            assert isinstance(layer, Convolution)
-            layer.take(*found[name.replace("_", "/", 1)])
+            assert isinstance(layer, ConvolutionBlock)
+            layer.take(*stored[name.replace("_", "/", 1)])
 
 
-def published(weights: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """The kernels and biases of a YAMNet in TensorFlow Lite, by layer, in torch's order of axes.
+def published_weights(weights: Path) -> dict[str, tuple[Tensor, Tensor]]:
+    """Read the kernels and biases of a YAMNet in TensorFlow Lite, by layer, in torch's order of axes.
 
     Keys: ``"layer1/conv"``, ``"layer2/depthwise_conv"``, ``"layer2/pointwise_conv"`` … ``"layer14/pointwise_conv"``,
-    each with batch norm folded in, and ``"dense"``: YAMNet's own classes, (521, 1024) and (521,). Kernels of 8 bits are
-    brought back to numbers by their scales. DataError for a file that is no such thing.
+    each with batch norm folded in, and ``"dense"`` for YAMNet's own classes, (521, 1024) and (521,). 8-bit kernels are
+    dequantised. Raises DataError for any other file.
     """
     if not weights.is_file():
         raise DataError(f"There is no file {weights}: YAMNet's weights are read from its published .tflite file.")
@@ -123,7 +123,7 @@ def published(weights: Path) -> dict[str, tuple[Tensor, Tensor]]:
     except ImportError as error:
         raise DataError("Reading YAMNet's weights needs the package ai-edge-litert, which is not installed.") from error
     try:
-        # Without its delegates, which may put kernels away in an order of their own.
+        # Without its delegates, which may store kernels in an order of their own.
         resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         interpreter = Interpreter(str(weights), num_threads=1, experimental_op_resolver_type=resolver)
         interpreter.allocate_tensors()
@@ -139,15 +139,15 @@ def published(weights: Path) -> dict[str, tuple[Tensor, Tensor]]:
         if name is not None:
             layer = name.group(1)
         elif shape == (CLASSES,):
-            layer = "dense"  # the converter leaves its bias without a name
+            layer = "dense"  # the converter does not name its bias
         else:
             continue
-        # What a layer gives carries its name too, and is told from what it holds by the shape.
+        # A layer's output carries its name too; the shape distinguishes it from the layer's weights.
         if layer not in wanted or shape not in (wanted[layer], (_channels(wanted[layer], layer),)):
             continue
-        values = _numbers(interpreter.get_tensor(tensor["index"]), tensor["quantization_parameters"])
-        found = biases if values.ndim == 1 else kernels
-        found.setdefault(layer, torch.from_numpy(_torch_order(values, layer)))
+        values = _dequantised(interpreter.get_tensor(tensor["index"]), tensor["quantization_parameters"])
+        target = biases if values.ndim == 1 else kernels
+        target.setdefault(layer, torch.from_numpy(_torch_order(values, layer)))
     lacking = [layer for layer in wanted if layer not in kernels or layer not in biases]
     if lacking:
         raise DataError(f"{weights} holds no YAMNet: its {lacking[0]} is missing.")
@@ -158,7 +158,7 @@ _LAYER = re.compile(r"(layer\d+/(?:conv|depthwise_conv|pointwise_conv)|dense)(?=
 
 
 def _kernel_shapes() -> dict[str, tuple[int, ...]]:
-    """By layer, as TensorFlow Lite keeps them: (out, height, width, in), depthwise (1, height, width, channels)."""
+    """Shapes by layer in TensorFlow Lite: (out, height, width, in), or depthwise (1, height, width, channels)."""
     shapes: dict[str, tuple[int, ...]] = {"layer1/conv": (32, 3, 3, 1)}
     inputs = 32
     for number, (outputs, _) in enumerate(_BLOCKS, 2):
@@ -169,12 +169,12 @@ def _kernel_shapes() -> dict[str, tuple[int, ...]]:
 
 
 def _channels(kernel: tuple[int, ...], layer: str) -> int:
-    """What a layer gives: as many biases has it."""
+    """Number of a layer's output channels, and so of its biases."""
     return kernel[-1] if "depthwise" in layer else kernel[0]
 
 
-def _numbers(stored: npt.NDArray[np.generic], quantisation: dict[str, Any]) -> Floats:
-    """What stored integers mean: (stored - zero point) × scale, of each slice along one axis or the same for all."""
+def _dequantised(stored: npt.NDArray[np.generic], quantisation: dict[str, Any]) -> Floats:
+    """Dequantise integers: (stored - zero point) × scale, with a scale per slice along an axis, or one for all."""
     values, scales = np.array(stored, np.float32), np.asarray(quantisation["scales"], np.float32)
     if not scales.size:
         return values
@@ -192,14 +192,14 @@ def _torch_order(values: Floats, layer: str) -> Floats:
 
 
 class Yamnet(Network):
-    """The body over overlapping patches of a window, the mean of what it says of them, and a new head.
+    """The mean of the body's embeddings of overlapping patches of a window, and a new head.
 
-    With published weights the body is frozen, its batch norm too, and only the head learns.
+    With published weights the body, including its batch norm, is frozen, and only the head learns.
     """
 
     def __init__(self, labels: int, front: Front, weights: str) -> None:
         super().__init__(EMBEDDING, labels, dropout=0.2)
-        self.body = Body()
+        self.body = YamnetBody()
         self.frozen = weights != "random"
         if self.frozen:
             self.body.load(Path(weights))
@@ -214,7 +214,7 @@ class Yamnet(Network):
 
     def embed(self, features: Tensor) -> Tensor:
         frames = features.transpose(1, 2).unsqueeze(1)
-        # One after the other along the batch, so that the body is asked once.
+        # Stacked along the batch, so that the body runs once.
         patches = torch.cat([frames[:, :, start : start + PATCH_FRAMES] for start in self.starts])
         embedded: Tensor = self.body(patches)
         return embedded.reshape(len(self.starts), -1, EMBEDDING).mean(dim=0)
@@ -232,24 +232,25 @@ class Yamnet(Network):
     weights="random",
 )
 def yamnet(labels: tuple[str, ...], front: Front, weights: str) -> nn.Module:
-    """MobileNet v1 on YAMNet's patches: from nothing, or its published body frozen under a new head."""
+    """MobileNet v1 on YAMNet's patches: from random weights, or the published body frozen under a new head."""
     return Yamnet(len(labels), front, weights)
 
 
 TUNED_DEPTH = 11
-"""Layers that `yamnet_tuned` keeps: docs/reports/default-model-tried.md says what fewer and more of them give."""
+"""Layers that `yamnet_tuned` keeps; docs/reports/default-model-tried.md has the results with fewer and with more."""
 TUNED_FRAMES = 80
-"""Of a window, the last: 1.3 s. The rest costs half as much again and gives nothing."""
+"""The last 1.3 s of a window. Using the rest too would take half as much time again and bring nothing."""
 BODY_RATE = 1 / 8
-"""How much slower what was learnt from AudioSet learns than the new head."""
+"""Factor on the learning rate of layers that were pretrained on AudioSet, relative to the new head."""
 _LEVEL = 1.5
 """Natural logarithm of YAMNet's mel magnitude, root mean square over a window, for white noise of -20 dB."""
 
 
-class Heard(nn.Module):
-    """(B, 64 bands, frames) of the default front end → (B, 1, frames, 64 bands) much as YAMNet's front end would give
-    it, but for its frames every 10 ms: its bands by interpolation between ours, magnitude in place of power, all sound
-    brought to one volume.
+class YamnetMel(nn.Module):
+    """(B, 64 bands, frames) of the default front end → (B, 1, frames, 64 bands), close to YAMNet's own front end.
+
+    Its bands are interpolated between ours, power becomes magnitude, and all sound is brought to the same level. The
+    frames remain ours; YAMNet's come every 10 ms.
     """
 
     bands: Tensor
@@ -257,9 +258,9 @@ class Heard(nn.Module):
 
     def __init__(self, ours: FeatureSpec, theirs: FeatureSpec) -> None:
         super().__init__()
-        given, wanted = (_centres(filters(spec)) for filters, spec in ((mel_filters, ours), (htk_filters, theirs)))
-        # One row for each of YAMNet's bands: how much of each of ours is in it.
-        bands = np.stack([np.interp(wanted, given, one) for one in np.eye(ours.n_mels)], axis=1).astype(np.float32)
+        centres, wanted = (_centres(filters(spec)) for filters, spec in ((mel_filters, ours), (htk_filters, theirs)))
+        # One row for each of YAMNet's bands, with the shares of our bands in it.
+        bands = np.stack([np.interp(wanted, centres, band) for band in np.eye(ours.n_mels)], axis=1).astype(np.float32)
         noise = np.random.default_rng(0).normal(0.0, 0.1, 10 * ours.sample_rate).astype(np.float32)
         offset = front_end(noise, theirs).mean(1) - 0.5 * (bands @ front_end(noise, ours)).mean(1)
         self.register_buffer("bands", torch.from_numpy(bands))
@@ -270,26 +271,26 @@ class Heard(nn.Module):
         magnitude = 0.5 * (self.bands @ mel) + self.offset[:, None]
         cells = mel.shape[1] * mel.shape[2]
         level = 0.5 * (torch.logsumexp(2.0 * magnitude, dim=(1, 2), keepdim=True) - math.log(cells))
-        heard = torch.log(torch.exp(magnitude - level + _LEVEL) + self.floor)
-        return heard.transpose(1, 2).unsqueeze(1)
+        log_mel = torch.log(torch.exp(magnitude - level + _LEVEL) + self.floor)
+        return log_mel.transpose(1, 2).unsqueeze(1)
 
 
 def _centres(filters: Floats) -> npt.NDArray[np.float64]:
-    """(transform // 2 + 1, bands) → (bands,): where each band lies, in shares of the highest frequency."""
+    """(transform // 2 + 1, bands) → (bands,): the centre of each band as a share of the highest frequency."""
     return np.asarray(np.linspace(0.0, 1.0, len(filters)) @ filters / filters.sum(0), np.float64)
 
 
 class TunedYamnet(Network):
-    """YAMNet's first layers on the default front end, all of them learning on, the mean and the maximum of what they
-    leave, and a new head.
+    """YAMNet's first layers on the default front end, fine-tuned; the mean and maximum of their maps; a new head.
 
-    AudioSet's two million sounds are what tells babies, rooms and animals apart that no data set of ours holds.
+    AudioSet's two million clips teach the layers to distinguish babies, rooms and animals that our data sets lack.
     """
 
     def __init__(self, labels: int, front: Front, weights: str) -> None:
-        body = Body(TUNED_DEPTH)
+        body = YamnetBody(TUNED_DEPTH)
         super().__init__(2 * body.channels, labels, dropout=0.2)
-        self.heard = Heard(front.features, FAMILIES["yamnet"].front.features)
+        # By this name its buffers are stored in all model files written so far.
+        self.add_module("heard", YamnetMel(front.features, FAMILIES["yamnet"].front.features))
         self.body = body
         self.learnt = weights != "random"
         if self.learnt:
@@ -298,18 +299,18 @@ class TunedYamnet(Network):
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
         if self.learnt:
-            # Published with batch norm folded in: what it would measure here is not what the layers behind it learnt.
+            # Published with batch norm folded in: statistics measured here would not suit the layers behind it.
             for module in self.body.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
         return self
 
     def embed(self, features: Tensor) -> Tensor:
-        maps = self.body.maps(self.heard(features[:, :, -TUNED_FRAMES:]))
+        maps = self.body.maps(self.get_submodule("heard")(features[:, :, -TUNED_FRAMES:]))
         return torch.cat((maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))), dim=1)
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        """What begins from published weights learns slower than the head."""
+        """Return two groups: published weights learn more slowly than the head."""
         if not self.learnt:
             return super().parameter_groups(learning_rate)
         return [
@@ -324,5 +325,5 @@ class TunedYamnet(Network):
     weights="random",
 )
 def yamnet_tuned(labels: tuple[str, ...], front: Front, weights: str) -> nn.Module:
-    """YAMNet's first eleven layers (1.4 M parameters) on 1.3 s of the default log-mel, from nothing or going on."""
+    """YAMNet's first eleven layers (1.4 M parameters) on 1.3 s of the default log-mel, from random weights or tuned."""
     return TunedYamnet(len(labels), front, weights)

@@ -24,7 +24,7 @@ from filelock import FileLock
 from babymonitor.core.labels import two_sided
 from babymonitor.core.model.classifier import Classifier, ModelError
 from trainer.data.dataset import DataSet
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.data.split import Division
 from trainer.errors import DataError
 from trainer.evaluation.judgements import Judgements, judge
@@ -105,7 +105,7 @@ class _Divided:
     content: a hash of what is heard in every clip, whose it is and where it stands.
     """
 
-    def __init__(self, data: DataSet, waves: Waves) -> None:
+    def __init__(self, data: DataSet, waves: DecodedAudio) -> None:
         self.data, self.waves = data, waves
         clips = [[waves.content(clip.path), clip.group, clip.side, repr(clip.spans)] for clip in data.clips]
         self.content = hashlib.sha256(json.dumps([clips, waves.kinds]).encode()).hexdigest()[:12]

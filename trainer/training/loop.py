@@ -25,12 +25,12 @@ from trainer.evaluation.metrics import roc_area
 from trainer.labelling.yamnet_teacher import CLASSES
 from trainer.networks import Front
 from trainer.networks.heads import Calibration, TwoLevel
-from trainer.networks.network import Network, Taught
+from trainer.networks.network import DistillationNetwork, Network
 from trainer.training.batch_augment import in_noise, masked, mixed, overlaid
 from trainer.training.distributed import World
 from trainer.windows.grid import Windows
-from trainer.windows.pool import Drawer
-from trainer.windows.sampler import BALANCES, WindowMaker
+from trainer.windows.pool import WindowPrefetcher
+from trainer.windows.sampler import BALANCES, WindowSampler
 
 Event = Callable[[dict[str, Any]], None]
 
@@ -131,7 +131,7 @@ class Run:
         self.network = network
         groups = (
             network.parameter_groups(recipe.learning_rate)
-            if isinstance(network, Network | Taught)
+            if isinstance(network, Network | DistillationNetwork)
             else [{"params": list(network.parameters()), "lr": recipe.learning_rate}]
         )
         self.optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
@@ -216,7 +216,7 @@ class Run:
 def fit(
     network: nn.Module,
     labels: tuple[str, ...],
-    maker: WindowMaker,
+    maker: WindowSampler,
     validation: Windows,
     recipe: Recipe,
     checkpoint: Path,
@@ -230,8 +230,8 @@ def fit(
 ) -> nn.Module:
     """Train and give back the averaged network. Killed at any moment and called again with `resume`, it ends with the
     very same weights (on a processor): the checkpoint holds all that the next epoch depends on, and windows depend on
-    the seed alone. kept: see `Drawer`; origin: see `Run`. elder: a model of the same labels and front end, whose
-    answers are learnt beside them. begin_as: see `Run`.
+    the seed alone. kept: see `WindowPrefetcher`; origin: see `Run`. elder: a model of the same labels and front end,
+    whose answers are learnt beside them. begin_as: see `Run`.
     """
     world = world or World()
     # Channels last is about twice as quick for separable convolutions on a processor.
@@ -240,7 +240,7 @@ def fit(
     if maker.teacher:
         if not isinstance(network, Network):
             raise DataError("This family has no embedding that a teacher's word could be learnt on.")
-        learner = Taught(network, CLASSES).to(world.device)
+        learner = DistillationNetwork(network, CLASSES).to(world.device)
     two_level = TwoLevel(labels).to(world.device)
     spec = maker.front.features
     windows = recipe.epoch_windows or windows_of(maker.clips, maker.front)
@@ -265,7 +265,7 @@ def fit(
     progress = Progress(recipe.epochs * steps, run.epoch * steps, shown=world.leads)
     size = steps * batch
     features, targets, lessons, drawn = torch.empty(0), torch.empty(0), torch.empty(0), -1
-    with closing(Drawer(maker, size, recipe.workers, world.rank * size, kept)) as drawer:
+    with closing(WindowPrefetcher(maker, size, recipe.workers, world.rank * size, kept)) as drawer:
         drawer.ahead(run.epoch // recipe.reuse)
         while not run.over:
             if drawn != run.epoch // recipe.reuse:
@@ -327,7 +327,7 @@ def fit(
 
 def _kept(learner: nn.Module) -> nn.Module:
     """The network that is kept: what only listened to the teacher goes."""
-    return learner.network if isinstance(learner, Taught) else learner
+    return learner.network if isinstance(learner, DistillationNetwork) else learner
 
 
 def lesson_loss(logits: Tensor, lessons: Tensor) -> Tensor:

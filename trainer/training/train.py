@@ -20,7 +20,7 @@ from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import Classifier
 from trainer.audio import augment
 from trainer.data.dataset import SIDES, DataSet
-from trainer.data.decoded_audio import Waves, closed, united
+from trainer.data.decoded_audio import DecodedAudio, merge_duplicate_groups, trim_to_audio
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division, group_hash, split
 from trainer.errors import DataError
@@ -35,7 +35,7 @@ from trainer.training.calibration import PRIOR, calibrate, group_weights, thresh
 from trainer.training.distributed import World, join, leave
 from trainer.training.loop import Event, Recipe, fit, logits_of, windows_of
 from trainer.windows.grid import Windows, fixed_windows
-from trainer.windows.sampler import WindowMaker
+from trainer.windows.sampler import WindowSampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class Request:
     augmentation: as `augment.strength_of` reads it; "": by what the labels are. begin_from: a model file whose weights
     to start from, or a training's checkpoint; an estimator's body is taken from it as it is. weights: of a family that
     has pretrained ones, see `Family.network`. members: networks that answer together, see `Ensemble`. kept: where drawn
-    windows lie for other families, see `Drawer`. teacher: YAMNet's .tflite, whose word is learnt beside the labels.
-    elder: a model file, larger or several in one, whose answers are learnt as well. licence: of the model; "": as its
-    data, whose licences the card names.
+    windows lie for other families, see `WindowPrefetcher`. teacher: YAMNet's .tflite, whose word is learnt beside the
+    labels. elder: a model file, larger or several in one, whose answers are learnt as well. licence: of the model; "":
+    as its data, whose licences the card names.
     """
 
     data: Roots
@@ -109,7 +109,7 @@ def recipe_of(family: str, **given: Any) -> Recipe:
     return Recipe(**known)
 
 
-Prepared = tuple[DataSet, Waves]
+Prepared = tuple[DataSet, DecodedAudio]
 
 
 def prepared(request: Request) -> Prepared:
@@ -120,8 +120,8 @@ def prepared(request: Request) -> Prepared:
     known = tuple(clip for clip in whole.clips if clip.usable and clip.spans)
     # What cannot be divided is refused before hours of decoding.
     split(replace(whole, clips=known), request.division, whole)
-    waves = Waves(whole, request.cache, request.codecs)
-    usable = tuple(clip for clip in united(closed(whole.clips, waves), waves) if clip.usable)
+    waves = DecodedAudio(whole, request.cache, request.codecs)
+    usable = tuple(clip for clip in merge_duplicate_groups(trim_to_audio(whole.clips, waves), waves) if clip.usable)
     return split(replace(whole, clips=usable), request.division, whole), waves
 
 
@@ -135,7 +135,7 @@ def joined(first: Windows, second: Windows) -> Windows:
     )
 
 
-def altered_windows(maker: WindowMaker, count: int) -> Windows:
+def altered_windows(maker: WindowSampler, count: int) -> Windows:
     """Windows drawn as in training (rooms, noise, devices), each its own group: to calibrate on the world as it is."""
     drawn = maker.pool(0, count)
     mels, labels = drawn.mels.astype(np.float32), drawn.targets.argmax(1)
@@ -175,7 +175,7 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
     ):
         raise DataError(f"The family {family.name} is fitted, not trained step by step: a teacher is for networks.")
     teacher = Teacher(request.teacher) if request.teacher else None
-    maker = WindowMaker(known, waves, labels, front, strength, recipe.seed, balance=recipe.balance, teacher=teacher)
+    maker = WindowSampler(known, waves, labels, front, strength, recipe.seed, balance=recipe.balance, teacher=teacher)
     plain = fixed_windows(data.side("validation"), waves, labels, front)
     members = [
         _trained(request.member(number), data, waves, maker, plain, world, _of_member(number, request.members, event))
@@ -189,7 +189,7 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
     if strength.bed or strength.noise > 0.4:
         # Calibrated for the world as it is: rooms, noise and devices of the validation groups too. But no made sounds:
         # their makers were learnt from.
-        held_out = WindowMaker(data.side("validation"), waves, labels, front, strength, recipe.seed + 1, {})
+        held_out = WindowSampler(data.side("validation"), waves, labels, front, strength, recipe.seed + 1, {})
         count = min(3072, recipe.epoch_windows or windows_of(maker.clips, front))
         judged = joined(plain, altered_windows(held_out, count))
     logits, truth = logits_of(trained, judged), torch.from_numpy(judged.labels)
@@ -220,7 +220,13 @@ def _train(request: Request, world: World, event: Event | None, ready: Prepared 
 
 
 def _trained(
-    request: Request, data: DataSet, waves: Waves, maker: WindowMaker, plain: Windows, world: World, event: Event | None
+    request: Request,
+    data: DataSet,
+    waves: DecodedAudio,
+    maker: WindowSampler,
+    plain: Windows,
+    world: World,
+    event: Event | None,
 ) -> nn.Module:
     """One network of the family, trained or fitted."""
     family, labels, recipe = FAMILIES[request.family], maker.labels, request.recipe
@@ -231,7 +237,7 @@ def _trained(
         begun = network.body if isinstance(network, Estimator) else network
         if begun is None:
             raise DataError(f"The family {family.name} is fitted at once: there is nothing to begin from.")
-        torch_file.take_over(request.begin_from, begun, labels)
+        torch_file.initialise_weights(request.begin_from, begun, labels)
     if isinstance(network, Estimator):
         if whole is not None:
             raise DataError(f"The family {family.name} is fitted at once: no checkpoint is of it.")
@@ -305,7 +311,7 @@ def _check_output(path: Path) -> None:
 
 
 def _fit_estimator(
-    estimator: Estimator, known: Windows, maker: WindowMaker, plain: Windows,
+    estimator: Estimator, known: Windows, maker: WindowSampler, plain: Windows,
     request: Request, world: World, event: Event | None,
 ) -> None:  # fmt: skip
     """Fit on the training side's plain windows and about as many altered ones; its body, if it needs one, first."""
@@ -364,7 +370,7 @@ def _named(told: str) -> str:
 
 
 def _training(
-    request: Request, data: DataSet, waves: Waves, strength: augment.Strength, trained: nn.Module
+    request: Request, data: DataSet, waves: DecodedAudio, strength: augment.Strength, trained: nn.Module
 ) -> dict[str, Any]:
     """What the card says of how it came about: sources, seconds and groups per side and label, the recipe."""
     sides: dict[str, Any] = {}

@@ -1,1 +1,1 @@
-"""Drawing windows of sound to train on and to judge by."""
+"""Drawing windows of sound for training, and cutting them for evaluation."""

@@ -1,4 +1,4 @@
-"""Unaltered windows on a fixed grid: what calibration and evaluation judge by."""
+"""Unaltered windows on a fixed grid, for calibration and evaluation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from babymonitor.core.labels import label
 from babymonitor.core.model.features import fit_frames, front_end
 from babymonitor.core.sound.wave import SAMPLE_RATE
 from trainer.data.dataset import Clip
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.errors import DataError
 from trainer.networks import Front
-from trainer.windows.sampler import SHORTEST_EVENT, stretches
+from trainer.windows.strata import SHORTEST_EVENT, contiguous_runs
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Windows to judge by: mels (N, rows, frames), label per window, and the group and clip each is from."""
+    """Evaluation windows: mels (N, rows, frames); index of the label, group and path of the clip, each (N,)."""
 
     mels: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
@@ -29,14 +29,14 @@ class Windows:
 
 
 def fixed_windows(
-    clips: Sequence[Clip], waves: Waves, labels: tuple[str, ...], front: Front, per_span: int = 6
+    clips: Sequence[Clip], audio: DecodedAudio, labels: tuple[str, ...], front: Front, per_span: int = 6
 ) -> Windows:
-    """Unaltered windows on a grid over every span, at most `per_span` of each: for calibration and evaluation."""
+    """Cut windows on a grid over every span, at most `per_span` from each. Raises DataError if there are none."""
     samples = front.features.samples(front.window_frames)
     window = samples / SAMPLE_RATE
     mels, targets, groups, names = [], [], [], []
     for clip in clips:
-        for run in stretches(clip):
+        for run in contiguous_runs(clip):
             for span in run:
                 if span.label not in labels or span.end - span.start < min(SHORTEST_EVENT, clip.seconds() - 0.01):
                     continue
@@ -47,7 +47,7 @@ def fixed_windows(
                 for start in np.linspace(first, last, count):
                     begin = int(start * SAMPLE_RATE)
                     stop = min(int(high * SAMPLE_RATE), begin + samples)
-                    wave = waves.read(clip.path, begin, stop)
+                    wave = audio.read(clip.path, begin, stop)
                     if wave.size < front.features.n_fft:
                         continue
                     mels.append(fit_frames(front_end(wave, front.features), front.window_frames))
@@ -55,5 +55,5 @@ def fixed_windows(
                     groups.append(clip.group)
                     names.append(clip.path)
     if not mels:
-        raise DataError("There is not a single window to judge by.")
+        raise DataError("There is no window to evaluate.")
     return Windows(np.stack(mels), np.array(targets), np.array(groups), np.array(names))

@@ -1,14 +1,13 @@
-"""Windows to train on, drawn so that window *i* of epoch *e* depends on the seed alone: that is what makes --resume
-exact, and it needs no state but two numbers.
+"""Random training windows. Window *i* of epoch *e* depends on the seed alone.
+
+That makes `--resume` exact, with no state to save but two numbers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,72 +17,45 @@ from babymonitor.core.model.features import Mel, fit_frames, front_end
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import augment, synthetic
 from trainer.audio.augment import PLAIN, Strength
-from trainer.audio.phone_codecs import codec_copy
-from trainer.data.dataset import Clip, Span
-from trainer.data.decoded_audio import Waves
-from trainer.errors import DataError
+from trainer.data.dataset import Clip
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.labelling.yamnet_teacher import Teacher
 from trainer.networks import Front
 from trainer.networks.heads import TwoLevel
+from trainer.windows.batch import CHUNK, Batch, concatenated
+from trainer.windows.strata import HARD_KINDS, SHORTEST_EVENT, SpanStrata, label_shares, sampling_strata
+from trainer.windows.synthetic_bank import SyntheticBank
 
 BALANCES = ("sampling", "weights", "none")
-SHORTEST_EVENT = 0.40
-"""Seconds of an event that make a window its own: with less of it, nobody could say what it is."""
-_DRAWING = 4
-"""To be counted up when windows come to be drawn otherwise: kept pools are then drawn anew."""
-_BANK = 40
-"""Sounds of each kind made from nothing."""
+_VERSION = 4
+"""Raise this whenever the same seed gives different windows than before, so that stored pools are drawn anew."""
 SYNTHETIC_SHARES = {"background": 0.2, "natural": 0.85, "happy": 0.3}
-HARD_KINDS = {"cat": 6.0, "animal": 4.0, "chirping_birds": 2.5, "rooster": 2.0, "dog_bark": 2.0, "siren": 1.5}
-"""Kinds of background that are taken for a crying child, and are drawn so many times as often for it."""
-ASKED_ALONE = 0.2
-"""Of what is drawn beside a teacher: sound that no label fits, of which the teacher alone says what it is."""
-_STRANGE, _OVER_ANOTHER = np.log((0.45, 2.6)), 0.4
-"""How much slower or faster that sound is played, and how often another sounds with it."""
+"""How much of each label is synthetic."""
+UNLABELLED_SHARE = 0.2
+"""With a teacher: the share of windows whose sound fits no label, so that only the teacher says what it is."""
+_DISTORTION, _OVERLAY_SHARE = np.log((0.45, 2.6)), 0.4
+"""Unlabelled sound: range of the change of speed (logarithms), and how often a second sound is overlaid."""
 _CODED_BEDS = 0.5
-"""What lies under other sound comes so much more rarely through a codec: with it, all of it would."""
+"""Factor on the share of codecs for background under another sound. At 1, all background would have been coded."""
 _SPEED, _SPEED_OF_CRIES = np.log((0.9, 1.1)), np.log((0.85, 1.2))
-"""How much slower or faster any sound is played; more where crying is told from the rest: babies have other voices."""
+"""Range of the change of speed (logarithms); wider if the labels include crying: babies' voices differ."""
 _WARP = np.log((0.55, 2.4))
-"""How much slower or faster what is no cry is played: at the fastest, a grown-up's voice is as high as a baby's."""
+"""The same for what is not crying: at the fastest, an adult's voice is as high as a baby's."""
 _FADE = np.linspace(0, 1, 80, dtype=np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """mels (B, rows, frames), in half precision, soft targets (B, labels), and what a teacher says (B, classes).
+class WindowSampler:
+    """Draws labelled windows of sound at random from one side of a data set.
 
-    targets: all zero of sound that no label fits. lessons: no classes where there is no teacher.
-    """
-
-    mels: npt.NDArray[np.float16]
-    targets: npt.NDArray[np.float32]
-    lessons: npt.NDArray[np.float16]
-
-
-def stretches(clip: Clip) -> list[list[Span]]:
-    """The runs of spans that follow each other without a hole: within one, everything is known."""
-    runs: list[list[Span]] = []
-    for span in clip.spans:
-        if runs and span.start - runs[-1][-1].end < 0.01:
-            runs[-1].append(span)
-        else:
-            runs.append([span])
-    return runs
-
-
-class WindowMaker:
-    """Draws windows of sound with their labels from one side of a data set.
-
-    shares: how much of what is drawn carries each label. synthetic_shares: how much of a label is made from nothing.
-    Within a label, sources are drawn by the square root of their length, then clips, so that the largest
-    corpus does not drown the rest.
+    shares: (labels,), how often each label is drawn, see `label_shares`. synthetic_shares: how much of a label is
+    synthetic. strength: how often sound is altered, and how. balance: ``sampling`` draws labels by tuned shares,
+    ``weights`` draws them in their natural proportions and weights the errors instead, ``none`` does neither.
     """
 
     def __init__(
         self,
         clips: Sequence[Clip],
-        waves: Waves,
+        audio: DecodedAudio,
         labels: tuple[str, ...],
         front: Front,
         strength: Strength,
@@ -95,99 +67,79 @@ class WindowMaker:
         self.labels, self.front, self.strength, self.seed = labels, front, strength, seed
         self.teacher = teacher
         self.clips = len(clips)
-        self.waves = waves
+        self.audio = audio
         self.window = front.features.samples(front.window_frames)
         self.cries = TwoLevel(labels).two_sided
         self.synthetic_shares = synthetic_shares if "background" in labels and strength != PLAIN else {}
-        found: dict[str, dict[str, dict[str, list[tuple[Clip, list[Span], Span]]]]] = {}
-        kinds = kinds_of(clips)
-        for clip in clips:
-            for run in stretches(clip):
-                for span in run:
-                    if span.end - span.start >= SHORTEST_EVENT or span.end - span.start >= clip.seconds() - 0.01:
-                        by_source = found.setdefault(span.label, {})
-                        # Within one source, groups are drawn alike: nobody's baby counts for more.
-                        by_group = by_source.setdefault(kinds[clip.path], defaultdict(list))
-                        by_group[clip.group].append((clip, run, span))
-        lacking = [name for name in labels if name not in found]
-        if lacking:
-            raise DataError(f"There is no usable sound for {', '.join(lacking)}.")
-        self._items = {
-            name: [list(groups.values()) for groups in by_source.values()] for name, by_source in found.items()
-        }
-        self._source_share = {}
-        for name, by_source in found.items():
-            length = [sum(s.end - s.start for g in groups.values() for _, _, s in g) for groups in by_source.values()]
-            share = np.sqrt(np.minimum(length, 1e6))
-            share *= [HARD_KINDS.get(source.rsplit("/", 1)[-1], 1.0) for source in by_source]
-            self._source_share[name] = share / share.sum()
+        strata = sampling_strata(clips)
+        self._spans = SpanStrata(clips, labels, strata)
         natural = np.array([sum(clip.seconds(name) > 0 for clip in clips) for name in labels], np.float64)
-        self.shares = _label_shares(labels) if balance == "sampling" else natural / natural.sum()
+        self.shares = label_shares(labels) if balance == "sampling" else natural / natural.sum()
         self.weights = np.ones(len(labels), np.float32)
-        """What an error on each label costs, (labels,); the mean over what is drawn is one."""
+        """Weight of an error on each label, (labels,); the mean over drawn windows is one."""
         if balance == "weights":
             self.weights = (natural.sum() / (len(labels) * natural)).astype(np.float32)
-        self._bank: dict[tuple[str, int, bool], Wave] = {}
-        drawn_from = [[waves.content(clip.path), clip.group, kinds[clip.path], repr(clip.spans)] for clip in clips]
-        told = [_DRAWING, drawn_from, labels, repr(front), repr(strength), seed, balance, waves.kinds]
-        made = [self.synthetic_shares, HARD_KINDS, *([teacher.identity] if teacher else [])]
-        self.identity = hashlib.sha256(json.dumps([*told, *made]).encode()).hexdigest()[:16]
-        """What every window drawn here depends on."""
+        self._bank = SyntheticBank(seed, self.window, len(audio.kinds) > 1)
+        sources = [[audio.content(clip.path), clip.group, strata[clip.path], repr(clip.spans)] for clip in clips]
+        settings = [_VERSION, sources, labels, repr(front), repr(strength), seed, balance, audio.kinds]
+        shares = [self.synthetic_shares, HARD_KINDS, *([teacher.identity] if teacher else [])]
+        self.identity = hashlib.sha256(json.dumps([*settings, *shares]).encode()).hexdigest()[:16]
+        """Hash of everything that the windows depend on."""
 
     def draw(self, epoch: int, index: int) -> tuple[Mel, npt.NDArray[np.float32], npt.NDArray[np.float16]]:
-        """One window: (rows, frames), its target (labels,), and what the teacher says of its sound as it was."""
+        """Return a window (rows, frames), its target (labels,), and the teacher's scores (classes,) for its sound.
+
+        The teacher hears the sound before the room, noise and microphone are added.
+        """
         rng = np.random.default_rng([self.seed, epoch, index])
-        name = self._any_label(rng)
+        name = self._random_label(rng)
         target = np.zeros(len(self.labels), np.float32)
-        strange = self.teacher is not None and self.strength != PLAIN and rng.random() < ASKED_ALONE
-        if strange:
-            piece = self._strange(rng, name)
+        unlabelled = self.teacher is not None and self.strength != PLAIN and rng.random() < UNLABELLED_SHARE
+        if unlabelled:
+            piece = self._distorted(rng, name)
         else:
             target[self.labels.index(name)] = 1.0
             if rng.random() < self.synthetic_shares.get(name, 0.0):
-                piece = self._made(rng, list(synthetic.OF_LABEL[name]), name, self.strength.codec)
+                piece = self._bank.draw(rng, list(synthetic.GENERATORS_BY_LABEL[name]), name, self.strength.codec)
             else:
                 piece = self._piece(rng, name)
-        sound, wave = self._through_the_world(rng, piece, "" if strange else name)
-        lesson = self.teacher.word(sound) if self.teacher else np.zeros(0, np.float16)
+        sound, wave = self._altered(rng, piece, "" if unlabelled else name)
+        lesson = self.teacher.window_scores(sound) if self.teacher else np.zeros(0, np.float16)
         mel = front_end(wave, self.front.features)
         return fit_frames(mel, self.front.window_frames), target, lesson
 
-    def _any_label(self, rng: np.random.Generator) -> str:
+    def _random_label(self, rng: np.random.Generator) -> str:
         return self.labels[int(rng.choice(len(self.labels), p=self.shares))]
 
-    def _strange(self, rng: np.random.Generator, name: str) -> Wave:
-        """Sound made strange: a cry played so fast is a cat's or a toy's, or nothing that has a name. At which speed it
-        ceases to be a child is what no label tells and a teacher knows.
+    def _distorted(self, rng: np.random.Generator, name: str) -> Wave:
+        """Return sound of a label, distorted until the label may not fit any more.
+
+        A cry played fast enough is a cat's or a toy's. At which speed it stops sounding like a child is something no
+        label says, but a teacher knows.
         """
         piece = self._piece(rng, name)
         if piece.size:
-            piece = augment.change_speed(piece, np.exp(rng.uniform(*_STRANGE)))[: self.window]
-        if piece.size and rng.random() < _OVER_ANOTHER:
-            other = self._piece(rng, self._any_label(rng))
-            if other.size:
-                piece = augment.add(piece, np.resize(other, piece.size), rng.uniform(-8, 8))
+            piece = augment.change_speed(piece, np.exp(rng.uniform(*_DISTORTION)))[: self.window]
+        if piece.size and rng.random() < _OVERLAY_SHARE:
+            overlay = self._piece(rng, self._random_label(rng))
+            if overlay.size:
+                piece = augment.add(piece, np.resize(overlay, piece.size), rng.uniform(-8, 8))
         return piece
 
-    def _item(self, rng: np.random.Generator, name: str) -> tuple[Clip, list[Span], Span]:
-        source = self._items[name][rng.choice(len(self._source_share[name]), p=self._source_share[name])]
-        group = source[rng.integers(len(source))]
-        return group[rng.integers(len(group))]
+    def _piece(self, rng: np.random.Generator, name: str, codec_share: float | None = None) -> Wave:
+        """Return sound from one clip, at most a window long, with at least `SHORTEST_EVENT` of the label.
 
-    def _piece(self, rng: np.random.Generator, name: str, codec: float | None = None) -> Wave:
-        """Sound of one stretch, at most a window long, of which at least `SHORTEST_EVENT` is the label. codec: how
-        often it comes through one, where that is not as `strength` has it.
-
-        A crying child takes breath: what counts for a window is the voice in it. Windows of anything else hold no cry.
+        A window of crying may include neighbouring sound, because a crying child pauses for breath. Windows of other
+        labels never include a cry. codec_share: how often the sound has been through a codec; None: as in `strength`.
         """
-        clip, run, span = self._item(rng, name)
+        clip, run, span = self._spans.draw(rng, name)
         low, high = run[0].start, run[-1].end
         if not label(name).crying:
-            # Nothing of a neighbouring cry may reach a window that is called something else.
-            for other in run:
-                if label(other.label).crying:
-                    low = max(low, other.end) if other.end <= span.start else low
-                    high = min(high, other.start) if other.start >= span.end else high
+            # No part of a neighbouring cry may enter a window with another label.
+            for neighbour in run:
+                if label(neighbour.label).crying:
+                    low = max(low, neighbour.end) if neighbour.end <= span.start else low
+                    high = min(high, neighbour.start) if neighbour.start >= span.end else high
         length = self.window / SAMPLE_RATE
         if name == "background":
             low, high = max(low, span.start), min(high, span.end)
@@ -195,38 +147,23 @@ class WindowMaker:
         first = max(low, span.start + event - length)
         last = max(first, min(span.end - event, high - length))
         start = rng.uniform(first, last)
-        coded = rng.random() < (self.strength.codec if codec is None else codec)
-        take = int(coded and self.waves.takes(clip.path) > 1)
+        coded = rng.random() < (self.strength.codec if codec_share is None else codec_share)
+        take = int(coded and self.audio.takes(clip.path) > 1)
         begin = int(start * SAMPLE_RATE)
         stop = min(int(high * SAMPLE_RATE), begin + self.window)
-        return self.waves.read(clip.path, begin, stop, take)
+        return self.audio.read(clip.path, begin, stop, take)
 
     def _bed(self, rng: np.random.Generator) -> Wave:
-        """A window of background, looped where it is short."""
-        if "background" not in self._items or rng.random() < 0.3:
-            return self._made(rng, ["noise", "fan", "hum", "tones"])
+        """Return a window of background sound, looped if it is too short."""
+        if "background" not in self._spans or rng.random() < 0.3:
+            return self._bank.draw(rng, ["noise", "fan", "hum", "tones"])
         wave = self._piece(rng, "background", _CODED_BEDS * self.strength.codec)
         return np.resize(wave, self.window) if wave.size else np.zeros(self.window, np.float32)
 
-    def _made(self, rng: np.random.Generator, kinds: list[str], of: str = "background", codec: float = 0.0) -> Wave:
-        """A window of a sound made from nothing, out of a bank: making one afresh would be half of all the work.
-
-        What is in the bank depends on the seed alone, not on the order in which it is asked for. codec: how often it
-        comes through one; noise in the room does not.
-        """
-        kind, number = kinds[rng.integers(len(kinds))], int(rng.integers(_BANK))
-        coded = len(self.waves.kinds) > 1 and rng.random() < codec
-        if (kind, number, coded) not in self._bank:
-            own = np.random.default_rng([self.seed, 1_000_000, *kind.encode(), number])
-            made = synthetic.OF_LABEL[of][kind](own, 2 * self.window)
-            self._bank[kind, number, coded] = codec_copy(made, int(own.integers(2**31))) if coded else made
-        start = int(rng.integers(self.window))
-        return self._bank[kind, number, coded][start : start + self.window]
-
-    def _through_the_world(self, rng: np.random.Generator, piece: Wave, name: str) -> tuple[Wave, Wave]:
-        """The sound as it is at its source, and as it is heard. name: of its label, "" of what has none."""
+    def _altered(self, rng: np.random.Generator, piece: Wave, name: str) -> tuple[Wave, Wave]:
+        """Return the sound at its source, and as a microphone in the room records it. name: its label, or ""."""
         strength = self.strength
-        # A cry is to be found under louder noise; among other labels the noise must not give one away.
+        # Cries must be detected under louder noise. Among other labels, the noise must not reveal which one it is.
         is_cry = bool(name) and self.cries and label(name).crying
         quietest = -5.0 if is_cry else 0.0
         if piece.size and rng.random() < strength.speed:
@@ -243,15 +180,15 @@ class WindowMaker:
             piece = piece[cut:] if rng.random() < 0.5 else piece[: piece.size - cut]
         length = self.window
         if piece.size > 8000 and rng.random() < strength.mirror:
-            # The start of a stream: less than a window is there, and the features will be mirrored.
+            # The start of a stream: less than a window has been recorded, and the features will be mirrored.
             length = int(rng.uniform(8000, min(piece.size, self.window) + 1))
             piece = piece[:length]
         elif piece.size < length and rng.random() >= strength.laid:
             length = max(piece.size, self.front.features.n_fft)
         elif piece.size > 6400 and rng.random() < strength.onset:
-            # It has only just begun: the newest part of the window holds it, the rest is what was before.
-            keep = int(rng.uniform(SHORTEST_EVENT, 1.0) * SAMPLE_RATE)
-            piece = self._loudest(piece, keep)
+            # The event has just begun: it fills the end of the window, with earlier background before it.
+            size = int(rng.uniform(SHORTEST_EVENT, 1.0) * SAMPLE_RATE)
+            piece = _loudest_part(piece, size)
         sound = wave = self._placed(rng, piece, length)
         if strength == PLAIN:
             return sound, wave
@@ -269,71 +206,39 @@ class WindowMaker:
             wave = augment.set_volume(wave, rng)
         return sound, wave
 
-    @staticmethod
-    def _loudest(piece: Wave, keep: int) -> Wave:
-        """The `keep` samples of a piece with the most energy: its event, not its pause."""
-        if piece.size <= keep:
-            return piece
-        energy = np.concatenate(([0.0], np.cumsum(piece.astype(np.float64) ** 2)))
-        starts = np.arange(0, piece.size - keep, 400)
-        at = int(starts[np.argmax(energy[starts + keep] - energy[starts])])
-        return piece[at : at + keep]
-
     def _placed(self, rng: np.random.Generator, piece: Wave, length: int) -> Wave:
-        """The piece in a window of `length`: mostly at its end, on a quiet bed where it does not fill it."""
+        """Place a piece in a window of `length` samples, mostly at its end, over a quiet bed if it is shorter."""
         if piece.size >= length:
             return piece[:length]
-        at = length - piece.size if rng.random() < 0.7 else int(rng.integers(0, length - piece.size + 1))
+        start = length - piece.size if rng.random() < 0.7 else int(rng.integers(0, length - piece.size + 1))
         wave = np.zeros(length, np.float32)
         if piece.size > 2 * _FADE.size:
             piece = piece.copy()
             piece[: _FADE.size] *= _FADE
-            if at + piece.size < length:
+            if start + piece.size < length:
                 piece[-_FADE.size :] *= _FADE[::-1]
-        wave[at : at + piece.size] = piece
-        under = self._bed(rng)[:length] if rng.random() < 0.6 else synthetic.noise(rng, length)
-        return augment.add(wave, under, rng.uniform(0, 40))
+        wave[start : start + piece.size] = piece
+        bed = self._bed(rng)[:length] if rng.random() < 0.6 else synthetic.noise(rng, length)
+        return augment.add(wave, bed, rng.uniform(0, 40))
 
     def pool(self, number: int, size: int, first: int = 0) -> Batch:
-        """So many windows of one epoch number, drawn here and now; features in half precision to save memory."""
-        return gathered([self.chunk(number, first + at, min(CHUNK, size - at)) for at in range(0, size, CHUNK)])
+        """Draw `size` windows of the pool `number`, from index `first` on, in this process."""
+        return concatenated(
+            [self.chunk(number, first + offset, min(CHUNK, size - offset)) for offset in range(0, size, CHUNK)]
+        )
 
     def chunk(self, number: int, first: int, count: int) -> Batch:
-        """Windows `first` to `first + count` of one epoch number."""
-        drawn = [self.draw(number, first + at) for at in range(count)]
-        mels, targets, lessons = (np.stack(column) for column in zip(*drawn, strict=True))
+        """Draw windows [first, first + count) of the pool `number`."""
+        windows = [self.draw(number, index) for index in range(first, first + count)]
+        mels, targets, lessons = (np.stack(column) for column in zip(*windows, strict=True))
         return Batch(mels.astype(np.float16), targets, lessons)
 
 
-def kinds_of(clips: Sequence[Clip]) -> dict[str, str]:
-    """Of each clip's path what is drawn as often as the others: cats and rain of one corpus are two kinds of sound,
-    however many clips each has. A folder of one group is no kind: twelve actors would outweigh all animals.
-    """
-    folders = {clip.path: f"{clip.source}/{clip.path.rsplit('/', 1)[0]}" for clip in clips}
-    groups: dict[str, set[str]] = defaultdict(set)
-    for clip in clips:
-        groups[folders[clip.path]].add(clip.group)
-    return {clip.path: one if len(groups[one := folders[clip.path]]) > 1 else clip.source for clip in clips}
-
-
-def _label_shares(labels: tuple[str, ...]) -> npt.NDArray[np.float64]:
-    """How much of what is drawn carries each label: alike, but for the shipped vocabulary as tried and found good."""
-    good = {
-        "hungry": 0.10,
-        "pain": 0.08,
-        "tired": 0.08,
-        "sad": 0.14,
-        "happy": 0.09,
-        "natural": 0.09,
-        "background": 0.42,
-    }
-    share = np.array([good.get(name, 0.14) for name in labels] if "background" in labels else [1.0] * len(labels))
-    total: npt.NDArray[np.float64] = share / share.sum()
-    return total
-
-
-CHUNK = 64
-
-
-def gathered(chunks: Sequence[Batch]) -> Batch:
-    return Batch(*(np.concatenate([getattr(one, name) for one in chunks]) for name in Batch.__slots__))
+def _loudest_part(piece: Wave, size: int) -> Wave:
+    """Return the `size` samples of a piece with the most energy: the event rather than a pause."""
+    if piece.size <= size:
+        return piece
+    energy = np.concatenate(([0.0], np.cumsum(piece.astype(np.float64) ** 2)))
+    starts = np.arange(0, piece.size - size, 400)
+    start = int(starts[np.argmax(energy[starts + size] - energy[starts])])
+    return piece[start : start + size]

@@ -1,4 +1,4 @@
-"""What is done to sound and to batches does what it says, each by its own switch."""
+"""Augmentation of sound and of batches: each change does what it says, and has its own switch."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def test_every_augmentation_is_a_switch() -> None:
     names = {field.name for field in fields(augment.Strength)}
     for name in names:
         switched = augment.strength_of(f"none,{name}=0.5")
-        assert {other for other in names if getattr(switched, other)} == {name}
+        assert {key for key in names if getattr(switched, key)} == {name}
     assert augment.strength_of("night") == augment.NIGHT
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("day", "day"),
         ("night,echo=1", "echo"),
@@ -62,12 +62,12 @@ def test_every_augmentation_is_a_switch() -> None:
         ("night,room=nan", "share of 'room'"),
     ],
 )
-def test_an_augmentation_that_does_not_exist_is_named(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_an_augmentation_that_does_not_exist_is_named(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         augment.strength_of(text)
 
 
-def test_noise_is_as_loud_as_it_was_asked_to_be() -> None:
+def test_noise_is_as_loud_as_requested() -> None:
     rng = np.random.default_rng(0)
     under = np.asarray(rng.standard_normal(32000), np.float32)
     for snr_db in (20.0, 0.0):
@@ -76,7 +76,7 @@ def test_noise_is_as_loud_as_it_was_asked_to_be() -> None:
 
 
 def test_mixup_of_log_mels_is_mixup_of_sound() -> None:
-    """Two tones overlaid: each stands where it stood, and the targets say how much of each there is."""
+    """Two tones mixed: each keeps its place, and the targets give their shares."""
     torch.manual_seed(0)
     spec = FeatureSpec()
     mels = torch.from_numpy(np.stack([log_mel(tone(hz), spec) for hz in (400.0, 3000.0)]))
@@ -95,47 +95,48 @@ CRYING = torch.tensor([True, False])
 
 
 def test_a_cry_with_other_sound_over_it_is_still_a_cry() -> None:
-    """Powers add; the label is the cry's, be the other sound up to 5 dB louder; of two alike it is the louder one's."""
+    """Powers add. The label is the cry's, even if the other sound is up to 5 dB louder; of two others, the louder's."""
     torch.manual_seed(0)
     spec = FeatureSpec()
     low, high = (torch.from_numpy(log_mel(tone(hz), spec)) for hz in (300, 2000))
-    cry, other = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    cry, background = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
     for swapped in (False, True):
-        rows = [(low, cry), (high, other)][:: -1 if swapped else 1] * 100
+        rows = [(low, cry), (high, background)][:: -1 if swapped else 1] * 100
         features, targets = (torch.stack(column) for column in zip(*rows, strict=True))
-        heard, labels = overlaid(features, targets, 1.0, spec, CRYING)
+        overlays, labels = overlaid(features, targets, 1.0, spec, CRYING)
         assert torch.equal(labels, cry.expand(200, 2))
         under_db = [
-            10 * np.log10(float(loudness((one.exp() - low.exp()).clamp(min=1e-9).log()[None], spec))) for one in heard
+            10 * np.log10(float(loudness((overlay.exp() - low.exp()).clamp(min=1e-9).log()[None], spec)))
+            for overlay in overlays
         ]
         above_db = 10 * np.log10(float(loudness(low[None], spec))) - np.array(under_db)
         assert -5.5 < above_db.min() < -3
         assert 18 < above_db.max() < 20.5
-    alike, labels = overlaid(torch.stack([low, high] * 50), other.expand(100, 2), 1.0, spec, CRYING)
-    assert torch.equal(labels, other.expand(100, 2))
+    alike, labels = overlaid(torch.stack([low, high] * 50), background.expand(100, 2), 1.0, spec, CRYING)
+    assert torch.equal(labels, background.expand(100, 2))
     assert bool((loudness(alike, spec) <= 2.01 * loudness(low[None], spec).max()).all())
 
 
-def test_an_overlay_leaves_alone_what_has_no_label_and_what_is_no_log_mel() -> None:
+def test_an_overlay_spares_sound_without_a_label_and_raw_waves() -> None:
     torch.manual_seed(0)
     spec = FeatureSpec(kind="log_mel_prosody")
     features, labels = torch.randn(8, spec.rows, 100), torch.eye(2)[[0, 1, 0, 1, 0, 1, 0, 1]]
-    heard, same = overlaid(features, labels, 0.5, spec, CRYING)
-    assert torch.equal(heard[4:], features[4:])
-    assert not torch.equal(heard[:4], features[:4])
-    # Pitch and harmonicity are those of the one whose label stays: the last of eight, and so on, lies over the first.
-    assert torch.equal(heard[1, spec.n_mels :], features[6, spec.n_mels :])
+    overlays, same = overlaid(features, labels, 0.5, spec, CRYING)
+    assert torch.equal(overlays[4:], features[4:])
+    assert not torch.equal(overlays[:4], features[:4])
+    # Pitch and harmonicity belong to the sound whose label is kept. The last of eight is laid over the first, etc.
+    assert torch.equal(overlays[1, spec.n_mels :], features[6, spec.n_mels :])
     assert torch.equal(same[:4, 0], torch.ones(4))
     labels[7] = 0.0
-    heard, same = overlaid(features, labels, 0.5, spec, CRYING)
-    assert torch.equal(heard[0], features[0])
+    overlays, same = overlaid(features, labels, 0.5, spec, CRYING)
+    assert torch.equal(overlays[0], features[0])
     assert torch.equal(same[0], labels[0])
     raw = FeatureSpec(kind="wave", n_fft=1, hop_length=1, n_mels=1, fmin_hz=0.0, fmax_hz=8000.0)
     assert torch.equal(overlaid(features[:, :1], labels, 0.5, raw, CRYING)[0], features[:, :1])
 
 
 def test_noise_over_log_mels_is_noise_over_sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """White noise as loud as a tone: each band is as strong and as unsteady as if the waves had been added."""
+    """White noise as loud as a tone: each band is as loud and as unsteady as if the waves had been added."""
     monkeypatch.setattr(batch_augment, "LOUDEST_NOISE_DB", 0.0)
     monkeypatch.setattr(batch_augment, "QUIETEST_NOISE_DB", 0.0)
     torch.manual_seed(0)
@@ -143,15 +144,15 @@ def test_noise_over_log_mels_is_noise_over_sound(monkeypatch: pytest.MonkeyPatch
     wave = tone(440) * np.repeat(np.float32([1.0, 0.001]), RATE)
     added = [log_mel(augment.add(wave, synthetic.coloured(rng, wave.size, 0.0), 0.0), spec) for _ in range(16)]
     mel = torch.from_numpy(log_mel(wave, spec))
-    heard = in_noise(mel.repeat(64, 1, 1), 1.0, spec).numpy()
+    noisy = in_noise(mel.repeat(64, 1, 1), 1.0, spec).numpy()
     expected = np.mean(added, 0).mean(1)
-    # Half of them are white; the others are louder in the low bands.
-    white = np.abs(heard.mean(2) - expected).max(1) < 0.5
+    # Half of the noises are white; the rest are louder in the low bands.
+    white = np.abs(noisy.mean(2) - expected).max(1) < 0.5
     assert 0.3 < white.mean() < 0.7
-    assert heard[white].std(2).mean(0) == pytest.approx(np.std(added, 2).mean(0), abs=0.25)
+    assert noisy[white].std(2).mean(0) == pytest.approx(np.std(added, 2).mean(0), abs=0.25)
 
 
-def test_noise_is_laid_over_its_share_and_never_the_same_twice() -> None:
+def test_noise_is_laid_over_its_share_and_is_always_different() -> None:
     torch.manual_seed(0)
     spec = FeatureSpec(kind="log_mel_prosody")
     features = torch.zeros(8, spec.rows, 100)
@@ -159,7 +160,7 @@ def test_noise_is_laid_over_its_share_and_never_the_same_twice() -> None:
     assert torch.equal(once[:4], features[:4])
     assert bool((once[4:, : spec.n_mels] > 0).all())
     assert not torch.equal(once[4:], again[4:])
-    # Pitch and harmonicity are no bands.
+    # Pitch and harmonicity are not bands.
     assert torch.equal(once[:, spec.n_mels :], features[:, spec.n_mels :])
     raw = FeatureSpec(kind="wave", n_fft=1, hop_length=1, n_mels=1, fmin_hz=0.0, fmax_hz=8000.0)
     assert torch.equal(in_noise(features[:, :1], 0.5, raw), features[:, :1])
@@ -181,7 +182,7 @@ def test_masks_hide_a_little_and_nothing_else(kind: str) -> None:
     assert 0 < float(hidden.mean()) < 0.35
     assert torch.equal(masked(features, 0.0, spec), features)
     if kind == "log_mel_prosody":
-        # Pitch and harmonicity are no bands: they are hidden with whole frames only.
+        # Pitch and harmonicity are not bands: they are only hidden together with all bands of a frame.
         by_row = (masked(features, 1.0, spec) != features)[:, spec.n_mels :].all(1) | ~(
             masked(features, 0.0, spec) != features
         )[:, spec.n_mels :].any(1)

@@ -14,7 +14,7 @@ import torch
 from made_data import read_manifest, write_manifest
 
 from trainer.__main__ import main
-from trainer.data.decoded_audio import Waves, closed, united
+from trainer.data.decoded_audio import DecodedAudio, merge_duplicate_groups, trim_to_audio
 from trainer.data.readers import load
 from trainer.data.split import Division, split
 from trainer.errors import DataError
@@ -143,7 +143,7 @@ def test_a_folded_model_file_says_why_it_is_no_beginning(tmp_path: Path, monkeyp
     monkeypatch.setattr(torch_file, "_weights", lambda path: (("rain", "wind"), folded))
     network = FAMILIES["cnn_tiny"].network(("rain", "wind"))
     with pytest.raises(DataError, match="does not carry its weights by name"):
-        torch_file.take_over(tmp_path / "old.onnx", network, ("rain", "wind"))
+        torch_file.initialise_weights(tmp_path / "old.onnx", network, ("rain", "wind"))
 
 
 def test_what_is_fitted_is_neither_quantised_nor_a_pt(
@@ -189,23 +189,23 @@ def test_copies_under_two_names_are_one_group(own_data_set: Path, tmp_path: Path
     copy.write_bytes((own_data_set / rows[0]["path"]).read_bytes())
     write_manifest(own_data_set, [*rows, {**rows[0], "path": "crying/copy.wav", "group": "another"}])
     data = load(own_data_set)
-    waves = Waves(data, tmp_path / "cache", codecs=False)
-    groups = {clip.path: clip.group for clip in united(closed(data.clips, waves), waves)}
+    waves = DecodedAudio(data, tmp_path / "cache", codecs=False)
+    groups = {clip.path: clip.group for clip in merge_duplicate_groups(trim_to_audio(data.clips, waves), waves)}
     assert groups["crying/copy.wav"] == groups[rows[0]["path"]] == groups[rows[1]["path"]]
 
 
 def test_a_store_that_was_taken_away_is_decoded_again(own_data_set: Path, tmp_path: Path) -> None:
     """Filled up with zeros it would be silence, and nobody would notice."""
     cache = tmp_path / "cache"
-    before = Waves(load(own_data_set), cache, codecs=False).read("crying/0-0.wav")
+    before = DecodedAudio(load(own_data_set), cache, codecs=False).read("crying/0-0.wav")
     (store,) = cache.glob("*.i16")
     store.unlink()
-    again = Waves(load(own_data_set), cache, codecs=False).read("crying/0-0.wav")
+    again = DecodedAudio(load(own_data_set), cache, codecs=False).read("crying/0-0.wav")
     assert np.array_equal(again, before)
     assert float(np.abs(again).max()) > 0.01
     (index,) = cache.glob("*.json")
     index.write_text(index.read_text()[:50])
-    assert np.array_equal(Waves(load(own_data_set), cache, codecs=False).read("crying/0-0.wav"), before)
+    assert np.array_equal(DecodedAudio(load(own_data_set), cache, codecs=False).read("crying/0-0.wav"), before)
 
 
 def test_predict_is_as_the_apps(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Importers: names read as each corpus documents them, and a data set that is there as a whole or not at all."""
+"""Importers: names are read as each corpus documents them, and a data set is complete or absent."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from made_data import SHARED_DATA, read_manifest
 
 from babymonitor.core.labels import LABELS, canonical
 from trainer.__main__ import main
+from trainer.data.corpus_import import ImportResult, import_corpus
 from trainer.data.dataset import SIDES
-from trainer.data.decoded_audio import Waves
-from trainer.data.published_corpora import CORPORA, Imported, import_corpus
+from trainer.data.decoded_audio import DecodedAudio
+from trainer.data.published_corpora import CORPORA
 from trainer.data.readers import load
 from trainer.data.split import split
 from trainer.errors import DataError
@@ -27,7 +28,7 @@ UUID = "0D1AD73E-4C5E-45F3-85C4-9A3CB71E8856"
 
 
 def make_files(root: Path, *names: str) -> Path:
-    """A tenth of a second of noise under each name, no two alike."""
+    """Write a tenth of a second of noise under each name, no two the same."""
     rng = np.random.default_rng(3)
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +38,7 @@ def make_files(root: Path, *names: str) -> Path:
 
 
 def imported(corpus: str, source: Path, tmp_path: Path, keep_classes: bool = False) -> dict[str, dict[str, str]]:
-    """Rows of the manifest by path; nothing may have been left out."""
+    """Import a corpus and return the manifest's rows by path; nothing may be left out."""
     notices: list[str] = []
     import_corpus(corpus, source, tmp_path / "set", notices.append, keep_classes)
     assert notices == []
@@ -65,12 +66,12 @@ def test_ravdess_as_it_is_published(tmp_path: Path) -> None:
     emotions = Counter(row["label"] for row in rows.values())
     assert emotions.pop("neutral") == 18 * 4
     assert emotions == dict.fromkeys(("calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"), 18 * 8)
-    one = rows["actor_12/03-01-06-01-02-01-12.ogg"]
-    assert one["label"] == "fearful"
-    assert one["detail"] == "channel=speech;intensity=normal;statement=02;repetition=01;sex=f"
+    row = rows["actor_12/03-01-06-01-02-01-12.ogg"]
+    assert row["label"] == "fearful"
+    assert row["detail"] == "channel=speech;intensity=normal;statement=02;repetition=01;sex=f"
     sides = sides_of_groups(tmp_path / "set")
-    assert all(len(found) == 1 for found in sides.values())
-    assert {side for found in sides.values() for side in found} == set(SIDES)
+    assert all(len(group_sides) == 1 for group_sides in sides.values())
+    assert {side for group_sides in sides.values() for side in group_sides} == set(SIDES)
 
 
 @pytest.mark.shared_data
@@ -81,12 +82,12 @@ def test_emodb_as_it_is_published(tmp_path: Path) -> None:
     }
     assert {row["group"] for row in rows.values()} == {"emo-03"} | {f"emo-{n:02}" for n in (8, 9, 10, 11, 12, 13, 14)}
     assert rows["03a01Fa.ogg"]["detail"] == "text=a01;version=a;sex=m"
-    assert all(len(found) == 1 for found in sides_of_groups(tmp_path / "set").values())
+    assert all(len(group_sides) == 1 for group_sides in sides_of_groups(tmp_path / "set").values())
 
 
 @pytest.mark.shared_data
 def test_donateacry_as_it_was_uploaded(tmp_path: Path) -> None:
-    """937 uploads of 321 installations; two of them bear the odd names of the app's first version."""
+    """937 uploads of 321 installations; two of them have the unusual names of the app's first version."""
     rows = imported("donateacry", shared("donateacry"), tmp_path)
     assert len(rows) == 937
     assert len({row["group"] for row in rows.values()}) == 321
@@ -94,18 +95,18 @@ def test_donateacry_as_it_was_uploaded(tmp_path: Path) -> None:
     odd = [row for path, row in rows.items() if path.endswith(".caf.caf")]
     assert {row["group"] for row in odd} == {"don-cf7f6316-019b-4b3c-9ee1-a62eb5f1d0ee"}
     assert {row["label"] for row in odd} == {"tired"}
-    assert all(len(found) == 1 for found in sides_of_groups(tmp_path / "set").values())
+    assert all(len(group_sides) == 1 for group_sides in sides_of_groups(tmp_path / "set").values())
 
 
 @pytest.mark.shared_data
-def test_esc10_has_its_classes_in_its_folders(tmp_path: Path) -> None:
+def test_esc10_takes_its_classes_from_its_folders(tmp_path: Path) -> None:
     rows = imported("esc50", shared("esc10"), tmp_path)
     assert Counter(row["label"] for row in rows.values()) == {"background": 216, "sad": 24}
     assert "class=crackling_fire" in next(row["detail"] for path, row in rows.items() if "fire_crackling" in path)
     assert {row["licence"] for row in rows.values()} == {"CC BY 3.0 (ESC-10)"}
 
 
-def test_ravdess_takes_speech_song_and_the_sound_of_films_once(tmp_path: Path) -> None:
+def test_ravdess_takes_speech_song_and_the_sound_of_films_only_once(tmp_path: Path) -> None:
     source = make_files(
         tmp_path / "ravdess",
         "Actor_01/03-01-05-02-01-02-01.wav",
@@ -113,11 +114,11 @@ def test_ravdess_takes_speech_song_and_the_sound_of_films_once(tmp_path: Path) -
         "Actor_24/03-02-04-01-01-01-24.wav",
         "audio_speech_actors_01-24/Actor_01/03-01-05-02-01-02-01.wav",
     )
-    done = import_corpus("ravdess", source, tmp_path / "set", print)
-    assert done.copies == 2
-    assert done.labels == {"angry": 1, "sad": 1}
-    assert [row.detail.split(";")[0] for row in done.rows] == ["channel=speech", "channel=song"]
-    assert [row.detail.split(";")[-1] for row in done.rows] == ["sex=m", "sex=f"]
+    result = import_corpus("ravdess", source, tmp_path / "set", print)
+    assert result.copies == 2
+    assert result.labels == {"angry": 1, "sad": 1}
+    assert [row.detail.split(";")[0] for row in result.rows] == ["channel=speech", "channel=song"]
+    assert [row.detail.split(";")[-1] for row in result.rows] == ["sex=m", "sex=f"]
 
 
 def test_cremad(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_cremad(tmp_path: Path) -> None:
     assert rows["AudioWAV/1040_ITH_SAD_X.wav"]["detail"] == "sentence=ITH;level=XX"
 
 
-def test_tess_with_its_copy_in_a_folder_further_down(tmp_path: Path) -> None:
+def test_tess_with_a_copy_of_itself_further_down(tmp_path: Path) -> None:
     names = [
         *(
             f"{who}_{emotion}/{who}_back_{emotion.lower()}.wav"
@@ -145,15 +146,15 @@ def test_tess_with_its_copy_in_a_folder_further_down(tmp_path: Path) -> None:
         *("OAF_Pleasant_surprise/OAF_back_ps.wav", "YAF_pleasant_surprised/YAF_back_ps.wav"),
         *("OAF_neutral/OA_bite_neutral.wav", "YAF_disgust/YAF_back_disgust.wav", "OAF_Sad/OAF_back_sad.wav"),
     ]
-    again = [f"TESS Toronto emotional speech set data/{name}" for name in names]
-    done = import_corpus("tess", make_files(tmp_path / "TESS", *names, *again), tmp_path / "set", print)
-    assert done.copies == len(names)
-    assert done.labels == {"angry": 2, "fearful": 2, "surprised": 2, "neutral": 1, "disgust": 1, "sad": 1}
-    assert {row.group for row in done.rows} == {"tess-OAF", "tess-YAF"}
-    assert not any(row.path.startswith("TESS") for row in done.rows)
+    copies = [f"TESS Toronto emotional speech set data/{name}" for name in names]
+    result = import_corpus("tess", make_files(tmp_path / "TESS", *names, *copies), tmp_path / "set", print)
+    assert result.copies == len(names)
+    assert result.labels == {"angry": 2, "fearful": 2, "surprised": 2, "neutral": 1, "disgust": 1, "sad": 1}
+    assert {row.group for row in result.rows} == {"tess-OAF", "tess-YAF"}
+    assert not any(row.path.startswith("TESS") for row in result.rows)
 
 
-def test_donateacry_cleaned_layout_goes_by_its_folders(tmp_path: Path) -> None:
+def test_the_cleaned_donateacry_goes_by_its_folders(tmp_path: Path) -> None:
     source = make_files(
         tmp_path / "donateacry_corpus_cleaned_and_updated_data",
         f"belly_pain/{UUID}-1430742197-1.0-m-04-bp.wav",
@@ -184,7 +185,7 @@ META = """filename,fold,target,category,esc10,src_file,take
 
 
 def test_esc50_is_babies_and_background(tmp_path: Path) -> None:
-    """Adults who laugh must not become `happy`, which is a laughing baby."""
+    """Laughing adults must not become `happy`, which is a laughing baby."""
     rows = imported("esc50", make_esc50(tmp_path / "ESC-50-master"), tmp_path)
     assert {path[6:-4]: row["label"] for path, row in rows.items() if row["label"] != "background"} == {
         "5-151085-A-20": "sad"
@@ -202,7 +203,7 @@ def test_esc50_can_keep_its_classes_and_goes_by_its_table(tmp_path: Path) -> Non
     assert load(tmp_path / "set").labels == ("sad", "dog", "hooting", "laughing_people")
 
 
-def test_esc50_with_a_table_of_something_else(tmp_path: Path) -> None:
+def test_esc50_with_an_invalid_table(tmp_path: Path) -> None:
     source = make_esc50(tmp_path / "ESC-50-master", "name,class\na,b\n")
     with pytest.raises(DataError, match="filename and category"):
         import_corpus("esc50", source, tmp_path / "set", print)
@@ -225,7 +226,7 @@ def test_folders_with_and_without_groups(tmp_path: Path) -> None:
     }
 
 
-def test_folders_where_nobody_is_named_are_told_so(tmp_path: Path) -> None:
+def test_folders_without_names_of_people_give_a_notice(tmp_path: Path) -> None:
     source = make_files(tmp_path / "own", "crying/one.wav", "crying/two.wav", "dog/one.wav")
     notices: list[str] = []
     import_corpus("folders", source, tmp_path / "set", notices.append)
@@ -238,7 +239,7 @@ def test_folders_where_nobody_is_named_are_told_so(tmp_path: Path) -> None:
     assert notices == []
 
 
-def test_imported_sound_can_be_read_and_costs_no_space(tmp_path: Path) -> None:
+def test_imported_sound_can_be_read_and_takes_no_space(tmp_path: Path) -> None:
     source = make_files(
         tmp_path / "corpus", *(f"{who}a01{letter}a.wav" for who in ("03", "08", "09") for letter in "WN")
     )
@@ -248,9 +249,9 @@ def test_imported_sound_can_be_read_and_costs_no_space(tmp_path: Path) -> None:
     copy = tmp_path / "set" / "03a01Wa.wav"
     assert copy.samefile(source / "03a01Wa.wav")
     data = split(load(tmp_path / "set"))
-    waves = Waves(data, tmp_path / "cache", codecs=False)
-    assert waves.skipped == []
-    assert {waves.samples(clip.path) for clip in data.clips} == {1600}
+    audio = DecodedAudio(data, tmp_path / "cache", codecs=False)
+    assert audio.skipped == []
+    assert {audio.samples(clip.path) for clip in data.clips} == {1600}
 
 
 def test_files_are_copied_where_they_cannot_be_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,27 +266,29 @@ def test_files_are_copied_where_they_cannot_be_linked(tmp_path: Path, monkeypatc
     assert copy.read_bytes() == (source / "03a01Wa.wav").read_bytes()
 
 
-def test_names_that_do_not_fit_are_listed_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_that_do_not_fit_are_listed_and_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = ["03a01Xa.wav", "99a01Wa.wav", "readme.wav"]
     source = make_files(tmp_path / "corpus", "03a01Wa.wav", *wrong)
     (source / "._03a01Wa.wav").write_bytes(b"what macOS leaves in archives")
     assert main(["import", "emodb", str(source), str(tmp_path / "set"), "--json"]) == 0
-    said = capsys.readouterr()
-    assert [line.split()[1] for line in said.err.splitlines() if line.startswith("Skipped")] == [f"{n}:" for n in wrong]
-    event = json.loads(said.out)
+    output = capsys.readouterr()
+    assert [line.split()[1] for line in output.err.splitlines() if line.startswith("Skipped")] == [
+        f"{n}:" for n in wrong
+    ]
+    event = json.loads(output.out)
     assert (event["event"], event["clips"], event["labels"], event["skipped"]) == ("imported", 1, {"angry": 1}, wrong)
     assert sorted(path.name for path in (tmp_path / "set").iterdir()) == ["03a01Wa.wav", "manifest.csv"]
 
 
-def test_a_name_that_is_no_text_is_left_out(tmp_path: Path) -> None:
+def test_a_name_that_is_not_valid_text_is_skipped(tmp_path: Path) -> None:
     source = make_files(tmp_path / "own", "crying/one.wav", "crying/two.wav")
     try:
         (source / "crying" / "two.wav").rename(source / "crying" / os.fsdecode(b"m\xfcde.wav"))
     except OSError:
-        pytest.skip("this file system has no names that are no text: did not run")
+        pytest.skip("this file system only allows names that are valid text: did not run")
     notices: list[str] = []
-    done = import_corpus("folders", source, tmp_path / "set", notices.append)
-    assert [row.path for row in done.rows] == ["crying/one.wav"]
+    result = import_corpus("folders", source, tmp_path / "set", notices.append)
+    assert [row.path for row in result.rows] == ["crying/one.wav"]
     assert [notice.split()[1] for notice in notices] == ["crying/m?de.wav:"]
 
 
@@ -298,7 +301,7 @@ def test_the_working_folder_may_be_the_target(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("corpus", CORPORA)
-def test_a_folder_of_something_else_is_refused_with_a_name_that_would_fit(
+def test_an_unrelated_folder_is_refused_with_an_example_of_a_name(
     corpus: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = make_files(tmp_path / "corpus", "holiday.wav")
@@ -310,15 +313,15 @@ def test_a_folder_of_something_else_is_refused_with_a_name_that_would_fit(
 
 
 def refusal(corpus: str, source: Path, target: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
-    """What `import` says; it must refuse with status 2 and one sentence."""
+    """Return what `import` prints. It must refuse with status 2 and one sentence."""
     assert main(["import", corpus, str(source), str(target), *options]) == 2
-    said = capsys.readouterr().err.strip()
-    assert len(said.splitlines()) == 1, said
-    assert said.endswith(".")
-    return said
+    message = capsys.readouterr().err.strip()
+    assert len(message.splitlines()) == 1, message
+    assert message.endswith(".")
+    return message
 
 
-def test_sources_and_targets_that_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_sources_and_targets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = make_files(tmp_path / "corpus", "03a01Wa.wav")
     (tmp_path / "empty").mkdir()
     (tmp_path / "corpus.zip").write_bytes(b"")
@@ -338,16 +341,16 @@ def test_sources_and_targets_that_cannot_be(tmp_path: Path, capsys: pytest.Captu
 
 
 def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Path:
-    """A corpus of three files, of which a second one cannot be had."""
+    """A corpus of three files, the second of which cannot be linked."""
     source = make_files(tmp_path / "corpus", "03a01Wa.wav", "08a01Wa.wav", "09a01Wa.wav")
     link = os.link
 
-    def link_one(path: Path, target: Path) -> None:
+    def link_except_second(path: Path, target: Path) -> None:
         if target.name.startswith("08"):
             raise error
         link(path, target)
 
-    monkeypatch.setattr(os, "link", link_one)
+    monkeypatch.setattr(os, "link", link_except_second)
     return source
 
 
@@ -360,14 +363,14 @@ def test_an_interrupted_import_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
 
 
-def test_what_a_killed_import_left_is_replaced_and_what_somebody_else_left_is_not(
+def test_the_remains_of_a_killed_import_are_replaced_but_not_somebody_elses_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
         pass
 
     source = interrupted(tmp_path, monkeypatch, Killed())
-    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # a killed process tidies nothing
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # a killed process does not clean up
     with pytest.raises(Killed):
         import_corpus("emodb", source, tmp_path / "set", print)
     assert not (tmp_path / "set").exists()
@@ -382,19 +385,21 @@ def test_what_a_killed_import_left_is_replaced_and_what_somebody_else_left_is_no
     assert (mine / "mine.wav").exists()
 
 
-def test_spellings_of_emotions_become_one_and_the_vocabulary_stays() -> None:
+def test_spellings_of_emotions_are_unified_and_the_vocabulary_is_unchanged() -> None:
     assert {canonical(name) for name in ("anger", "Angry")} == {"angry"}
     assert {canonical(name) for name in ("fear", "fearful")} == {"fearful"}
     assert {canonical(name) for name in ("surprise", "ps", "Pleasant-Surprise", "surprised")} == {"surprised"}
     assert {name: canonical(name) for name in LABELS} == {name: name for name in LABELS}
-    for corpus, names in {"happy": ("happiness", "laugh"), "sad": ("sadness", "crying_baby")}.items():
-        assert {canonical(name) for name in names} == {corpus}
+    for label, names in {"happy": ("happiness", "laugh"), "sad": ("sadness", "crying_baby")}.items():
+        assert {canonical(name) for name in names} == {label}
 
 
-def test_labels_of_an_import_are_read_back_as_they_were_written(tmp_path: Path) -> None:
-    done: Imported = import_corpus("esc50", make_esc50(tmp_path / "esc"), tmp_path / "set", print, keep_classes=True)
+def test_labels_of_an_import_are_read_back_unchanged(tmp_path: Path) -> None:
+    result: ImportResult = import_corpus(
+        "esc50", make_esc50(tmp_path / "esc"), tmp_path / "set", print, keep_classes=True
+    )
     assert {clip.path: clip.spans[0].label for clip in load(tmp_path / "set").clips} == {
-        row.path: row.label for row in done.rows
+        row.path: row.label for row in result.rows
     }
 
 
@@ -408,18 +413,18 @@ def make_metadata(root: Path, **sides: dict[str, dict[str, Any]]) -> Path:
 def entries(side: str, count: int) -> dict[str, dict[str, Any]]:
     """`count` clips of each of two emotions."""
     return {
-        f"{side}_{emotion}_{at}": {
-            "path": f"{side}/{emotion}_{at}.wav",
+        f"{side}_{emotion}_{index}": {
+            "path": f"{side}/{emotion}_{index}.wav",
             "emotion": emotion,
             "duration": 0.1,
             "sample_rate": 16000,
         }
         for emotion in ("anger", "sadness")
-        for at in range(count)
+        for index in range(count)
     }
 
 
-def test_metadata_files_give_the_sides_and_half_of_validation_is_the_test(tmp_path: Path) -> None:
+def test_metadata_files_give_the_sides_and_half_of_validation_becomes_the_test(tmp_path: Path) -> None:
     root = make_metadata(tmp_path / "data", train=entries("train", 4), val=entries("val", 4))
     data = split(load(root))
     assert data.labels == ("sad", "angry")
@@ -430,20 +435,20 @@ def test_metadata_files_give_the_sides_and_half_of_validation_is_the_test(tmp_pa
     assert data == split(load(root))
 
 
-def test_a_test_file_and_groups_are_honoured(tmp_path: Path) -> None:
+def test_a_test_file_and_groups_are_respected(tmp_path: Path) -> None:
     sides = {side: entries(side, 2) for side in ("train", "val", "test")}
-    for found in sides["train"].values():
-        found["group"] = "anna"
+    for entry in sides["train"].values():
+        entry["group"] = "anna"
     data = split(load(make_metadata(tmp_path / "data", **sides)))
     assert {clip.group for clip in data.side("train")} == {"anna"}
     assert all(clip.path.startswith("test/") for clip in data.side("test"))
-    for found in sides["val"].values():
-        found["group"] = "anna"
+    for entry in sides["val"].values():
+        entry["group"] = "anna"
     with pytest.raises(DataError, match="both sides"):
         split(load(make_metadata(tmp_path / "data", **sides)))
 
 
-def test_metadata_of_training_alone_is_split_as_any_other(tmp_path: Path) -> None:
+def test_metadata_of_training_alone_is_split_like_any_other(tmp_path: Path) -> None:
     data = split(load(make_metadata(tmp_path / "data", train=entries("train", 4))))
     assert {clip.side for clip in data.clips} == set(SIDES)
 
@@ -456,7 +461,7 @@ def test_absolute_paths_within_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{", "not as expected"),
         ("[]", "not as expected"),
@@ -469,7 +474,7 @@ def test_absolute_paths_within_the_folder(tmp_path: Path) -> None:
         ("{}", "no labelled sound"),
     ],
 )
-def test_bad_metadata(text: str, said: str, tmp_path: Path) -> None:
+def test_bad_metadata(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "train_metadata.json").write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         load(tmp_path)

@@ -1,4 +1,4 @@
-"""Labels by a teacher: which clips it is asked about, and what a cry is called then."""
+"""Labelling by a teacher: which clips it is asked about, and which label a cry gets."""
 
 from __future__ import annotations
 
@@ -11,20 +11,28 @@ import pytest
 import soundfile
 
 from trainer.__main__ import main
-from trainer.data.published_corpora import import_corpus
+from trainer.data.corpus_import import import_corpus
 from trainer.data.readers import load
 from trainer.data.split import Division, split
 from trainer.labelling import cry_segments
 from trainer.labelling import yamnet_teacher as teacher_module
-from trainer.labelling.cry_segments import Heard, finer, label_corpus, reason, spans, teach, witness
+from trainer.labelling.cry_segments import (
+    SlotScores,
+    detailed_sounds,
+    label_corpus,
+    label_of_cry,
+    settle_by_pitch,
+    spans,
+    teacher_labels,
+)
 from trainer.labelling.voice_pitch import held_voice
 from trainer.labelling.yamnet_teacher import CLASSES, SLOT, Scores
 
-UPLOAD = "0D1AD73E-4C5E-45F3-85C4-9A3CB71E8856-1430742{at}-1.0-m-04-{reason}.wav"
+UPLOAD = "0D1AD73E-4C5E-45F3-85C4-9A3CB71E8856-1430742{number}-1.0-m-04-{reason}.wav"
 
 
 class AlwaysCrying:
-    """A teacher that hears a baby cry throughout."""
+    """A teacher that reports a crying baby throughout."""
 
     def __init__(self, model: Path) -> None:
         self.model = model
@@ -54,59 +62,62 @@ def labels_of(segments: Path) -> dict[str, str]:
         return {row["path"]: row["label"] for row in csv.DictReader(file)}
 
 
-def test_an_imported_corpus_of_cries_is_listened_to(tmp_path: Path, teacher: Path) -> None:
-    """Its labels are the vocabulary's, and every clip of it was background from end to end once."""
+def test_an_imported_corpus_of_cries_is_labelled(tmp_path: Path, teacher: Path) -> None:
+    """Its labels are those of the vocabulary; at one time every clip of it became background from end to end."""
     reasons = {"hu": "hungry", "ti": "tired", "dc": "sad"}
-    for at, name in enumerate(reasons):
-        write(tmp_path / "uploads" / UPLOAD.format(at=197 + at, reason=name))
+    for number, name in enumerate(reasons):
+        write(tmp_path / "uploads" / UPLOAD.format(number=197 + number, reason=name))
     import_corpus("donateacry", tmp_path / "uploads", tmp_path / "set", print)
     totals = label_corpus(tmp_path / "set", teacher, tmp_path / "segments.csv")
     assert set(totals) == set(reasons.values())
     assert min(totals.values()) > 1
-    found = labels_of(tmp_path / "segments.csv")
-    assert {path[-6:-4]: name for path, name in found.items()} == reasons
+    labels = labels_of(tmp_path / "segments.csv")
+    assert {path[-6:-4]: name for path, name in labels.items()} == reasons
 
 
-def test_a_plain_folder_of_cries_is_listened_to(tmp_path: Path, teacher: Path) -> None:
+def test_a_plain_folder_of_cries_is_labelled(tmp_path: Path, teacher: Path) -> None:
     for who in ("anna", "ben", "cleo"):
         write(tmp_path / "set" / "crying" / who / "one.wav")
         write(tmp_path / "set" / "background" / who / "dog.wav")
     label_corpus(tmp_path / "set", teacher, tmp_path / "segments.csv")
-    found = labels_of(tmp_path / "segments.csv")
-    assert {name.split("/")[0]: heard for name, heard in found.items()} == {"crying": "sad", "background": "background"}
+    labels = labels_of(tmp_path / "segments.csv")
+    assert {path.split("/")[0]: label for path, label in labels.items()} == {
+        "crying": "sad",
+        "background": "background",
+    }
     data = split(load(tmp_path / "set", tmp_path / "segments.csv"), Division())
     assert data.labels == ("sad", "background")
 
 
-def test_the_data_sets_word_goes_before_the_uploaders() -> None:
-    assert reason("reason=hu", "baby_cry_candidate") == "hungry"
-    assert reason("reason=hu", "pain") == "pain"
-    assert reason("", "baby_cry_candidate") == "sad"
+def test_the_data_sets_label_takes_precedence_over_the_uploaders() -> None:
+    assert label_of_cry("reason=hu", "baby_cry_candidate") == "hungry"
+    assert label_of_cry("reason=hu", "pain") == "pain"
+    assert label_of_cry("", "baby_cry_candidate") == "sad"
 
 
-def said(**tracks: list[float]) -> Heard:
-    """What a teacher said, slot by slot; all of it equally loud."""
+def scores_of(**tracks: list[float]) -> SlotScores:
+    """Scores of a teacher by slot; all slots equally loud."""
     length = len(next(iter(tracks.values())))
     names = ("cry", "cry_steady", "whimper", "laugh", "babble", "speech", "silence")
-    given = {name: np.array(tracks.get(name, [0.0] * length), np.float32) for name in names}
-    return Heard(level_db=np.full(length, -20.0, np.float32), **given)
+    scores = {name: np.array(tracks.get(name, [0.0] * length), np.float32) for name in names}
+    return SlotScores(level_db=np.full(length, -20.0, np.float32), **scores)
 
 
-def test_what_is_heard_is_told_in_finer_words_than_the_labels() -> None:
-    sound = said(
+def test_sounds_are_described_in_more_detail_than_labels() -> None:
+    sound = scores_of(
         cry_steady=[0.9, 0.6, 0, 0, 0, 0, 0],
         whimper=[0.1, 0.4, 0, 0, 0, 0, 0],
         speech=[0, 0, 0, 0, 0.8, 0, 0],
         silence=[0, 0, 0, 0, 0, 0.9, 0],
     )
     labels = ["crying", "crying", "happy", "natural", "background", "background", "background"]
-    assert finer(sound, labels) == ["crying", "whimper", "laughing", "babbling", "speech", "silence", "noise"]
+    assert detailed_sounds(sound, labels) == ["crying", "whimper", "laughing", "babbling", "speech", "silence", "noise"]
 
 
 def voice(hertz: float, seconds: float, sway: float = 0.02) -> np.ndarray:
-    """A sung tone with its harmonics, which sways a little; (samples,) at 16 kHz."""
-    at = np.arange(int(16000 * seconds)) / 16000
-    phase = 2 * np.pi * hertz * (at - sway / (2 * np.pi * 5) * np.cos(2 * np.pi * 5 * at))
+    """A sung tone with harmonics that sways a little; (samples,) at 16 kHz."""
+    time = np.arange(int(16000 * seconds)) / 16000
+    phase = 2 * np.pi * hertz * (time - sway / (2 * np.pi * 5) * np.cos(2 * np.pi * 5 * time))
     return np.asarray(sum(0.1 / k * np.sin(k * phase) for k in range(1, 6)), np.float32)
 
 
@@ -117,56 +128,63 @@ def between_silences(*parts: np.ndarray) -> np.ndarray:
     return np.asarray(wave + rng.normal(0, 1e-3, wave.size), np.float32)
 
 
-def test_a_high_voice_that_is_held_is_found_and_how_long() -> None:
+def test_a_high_held_voice_is_found_with_its_length() -> None:
     held = held_voice(between_silences(voice(420, 0.8)))
     assert held[0] == 0
     assert held[-1] == 0
     assert held[2] == pytest.approx(0.8, abs=0.1)
-    assert set(held[held > 0]) == {held[2]}, "one voice, one length, in all of its slots"
+    assert set(held[held > 0]) == {held[2]}, "a voice has the same length in all of its slots"
 
 
 @pytest.mark.parametrize(
     "sound",
     [voice(170, 0.8), np.random.default_rng(1).normal(0, 0.1, 16000).astype(np.float32), np.zeros(16000, np.float32)],
-    ids=["a grown-up", "noise", "digital silence"],
+    ids=["an adult", "noise", "digital silence"],
 )
-def test_what_is_no_high_voice_is_not_one(sound: np.ndarray) -> None:
+def test_other_sounds_are_no_high_voice(sound: np.ndarray) -> None:
     assert not held_voice(between_silences(sound)).any()
 
 
-def test_syllables_are_held_for_no_longer_than_each() -> None:
+def test_syllables_are_held_only_for_their_own_length() -> None:
     syllables = [voice(hertz, 0.16) for hertz in (420, 560, 400, 580, 410)]
     assert held_voice(np.concatenate([np.zeros(SLOT, np.float32), *syllables])).max() < 0.3
 
 
 @pytest.mark.parametrize("samples", [0, 1, 900, 2500])
-def test_a_very_short_sound_has_no_pitch_and_breaks_nothing(samples: int) -> None:
+def test_a_very_short_sound_has_no_pitch(samples: int) -> None:
     assert held_voice(np.full(samples, 0.1, np.float32)).tolist() == [0.0]
 
 
-def test_the_pitch_settles_what_the_teacher_has_no_word_for() -> None:
+def test_the_pitch_settles_what_the_teacher_does_not_recognise() -> None:
     slots = ["", "", "background", "background", "happy"]
     held = np.array([0.6, 0.2, 0.6, 0.1, 0.9], np.float32)
-    suspected = said(cry=[0.1] * 5)
-    assert witness(slots, suspected, held) == (["crying", "", "crying", "", "happy"], [True, False, True, False, False])
-    # It is no cry against the teacher's word, but background it is not called either.
-    for against in (said(cry=[0.01] * 5), said(cry=[0.2] * 5, speech=[0.9] * 5), said(cry=[0.5] * 5, laugh=[0.6] * 5)):
-        assert witness(slots, against, held) == (["", "", "", "", "happy"], [False] * 5)
+    suspected = scores_of(cry=[0.1] * 5)
+    assert settle_by_pitch(slots, suspected, held) == (
+        ["crying", "", "crying", "", "happy"],
+        [True, False, True, False, False],
+    )
+    # Against the teacher's scores it is not a cry, but it is not background either.
+    for against in (
+        scores_of(cry=[0.01] * 5),
+        scores_of(cry=[0.2] * 5, speech=[0.9] * 5),
+        scores_of(cry=[0.5] * 5, laugh=[0.6] * 5),
+    ):
+        assert settle_by_pitch(slots, against, held) == (["", "", "", "", "happy"], [False] * 5)
 
 
-def test_beside_a_cry_that_the_teacher_knows_a_shorter_one_is_believed_unsuspected() -> None:
-    nothing = said(cry=[0.0, 0.0, 0.0])
+def test_a_shorter_cry_is_believed_beside_one_that_the_teacher_knows() -> None:
+    nothing = scores_of(cry=[0.0, 0.0, 0.0])
     held = np.array([0.0, 0.4, 0.3], np.float32)
-    assert witness(["crying", "", ""], nothing, held) == (["crying", "crying", ""], [False, True, False])
-    assert witness(["background", "", ""], nothing, held) == (["background", "", ""], [False] * 3)
+    assert settle_by_pitch(["crying", "", ""], nothing, held) == (["crying", "crying", ""], [False, True, False])
+    assert settle_by_pitch(["background", "", ""], nothing, held) == (["background", "", ""], [False] * 3)
 
 
 def test_babble_in_a_recording_of_laughter() -> None:
-    sound = said(babble=[0.8, 0.8, 0.4, 0.8], laugh=[0.1, 0.7, 0.2, 0.1], cry=[0.0, 0.0, 0.0, 0.4])
-    assert teach(sound, "happy") == ["natural", "happy", "happy", ""]
+    sound = scores_of(babble=[0.8, 0.8, 0.4, 0.8], laugh=[0.1, 0.7, 0.2, 0.1], cry=[0.0, 0.0, 0.0, 0.4])
+    assert teacher_labels(sound, "happy") == ["natural", "happy", "happy", ""]
 
 
-class Hears:
+class FixedScores:
     """A teacher that gives every frame the same scores."""
 
     scores_of: ClassVar[dict[int, float]] = {}
@@ -176,8 +194,8 @@ class Hears:
 
     def scores(self, wave: np.ndarray) -> Scores:
         frames = np.zeros((max(1, wave.size // SLOT), CLASSES), np.float32)
-        for at, score in self.scores_of.items():
-            frames[:, at] = score
+        for class_index, score in self.scores_of.items():
+            frames[:, class_index] = score
         return frames
 
 
@@ -201,8 +219,8 @@ def test_both_witnesses_make_the_labels(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Hears, "scores_of", scores)
-    monkeypatch.setattr(teacher_module, "Teacher", Hears)
+    monkeypatch.setattr(FixedScores, "scores_of", scores)
+    monkeypatch.setattr(teacher_module, "Teacher", FixedScores)
     (tmp_path / "yamnet.tflite").touch()
     clip = tmp_path / "set" / "crying" / "anna" / "one.wav"
     clip.parent.mkdir(parents=True)
@@ -213,19 +231,19 @@ def test_both_witnesses_make_the_labels(
     assert baby == expected
 
 
-def test_spans_are_cut_where_the_sound_changes_and_read_as_one_where_the_label_stays(tmp_path: Path) -> None:
+def test_spans_are_cut_where_the_sound_changes_and_joined_where_the_label_stays(tmp_path: Path) -> None:
     labels = ["crying"] * 4 + [""] + ["background"] * 6
     sounds = ["crying"] * 4 + [""] + ["speech"] * 3 + ["noise"] + ["silence"] * 2
     slot = SLOT / 16000
-    found = list(spans(labels, sounds, 11 * slot))
-    # One slot of noise alone counts as what was before it.
-    assert [(name, sound, slots) for _, _, name, sound, slots in found] == [
+    runs = list(spans(labels, sounds, 11 * slot))
+    # A single slot of noise joins the sound before it.
+    assert [(name, sound, slots) for _, _, name, sound, slots in runs] == [
         ("crying", "crying", [0, 1, 2, 3]),
         ("background", "speech", [5, 6, 7, 8]),
         ("background", "silence", [9, 10]),
     ]
     write(tmp_path / "set" / "crying" / "anna" / "one.wav")
-    rows = [f"crying/anna/one.wav,{start},{end},{name},{sound},1,yamnet" for start, end, name, sound, _ in found]
+    rows = [f"crying/anna/one.wav,{start},{end},{name},{sound},1,yamnet" for start, end, name, sound, _ in runs]
     (tmp_path / "segments.csv").write_text("\n".join([",".join(cry_segments.COLUMNS), *rows]), encoding="utf-8")
     (clip,) = load(tmp_path / "set", tmp_path / "segments.csv").clips
     assert [(span.label, round(span.start / slot), round(span.end / slot)) for span in clip.spans] == [
@@ -235,12 +253,12 @@ def test_spans_are_cut_where_the_sound_changes_and_read_as_one_where_the_label_s
 
 
 @pytest.mark.parametrize("model", ["nowhere.tflite", "words.tflite"])
-def test_a_teacher_that_is_none(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_teacher_is_refused(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("ai_edge_litert")
     (tmp_path / "words.tflite").write_text("no model")
     write(tmp_path / "set" / "crying" / "one.wav")
     words = ["label", "--data", str(tmp_path / "set"), "--yamnet", str(tmp_path / model)]
     assert main([*words, "--output", str(tmp_path / "segments.csv")]) == 2
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert model in said
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert model in message
     assert not (tmp_path / "segments.csv").exists()

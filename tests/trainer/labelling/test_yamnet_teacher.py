@@ -1,4 +1,4 @@
-"""Learning from a teacher: the real YAMNet, asked of each window, and gone from what is written."""
+"""Learning from a teacher: the real YAMNet is asked about each window, and is not part of the written model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from babymonitor.core.sound.wave import Wave
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.audio.augment import NIGHT, PLAIN, Strength
-from trainer.data.decoded_audio import Waves, closed
+from trainer.data.decoded_audio import DecodedAudio, trim_to_audio
 from trainer.data.readers import load
 from trainer.data.split import Division, split
 from trainer.errors import DataError
@@ -26,7 +26,7 @@ from trainer.networks.heads import TwoLevel
 from trainer.training.loop import Recipe, fit, lesson_loss
 from trainer.training.train import Request, prepared, train
 from trainer.windows.grid import fixed_windows
-from trainer.windows.sampler import ASKED_ALONE, WindowMaker
+from trainer.windows.sampler import UNLABELLED_SHARE, WindowSampler
 
 SPEECH = 0
 
@@ -37,127 +37,126 @@ def yamnet(shared_data: Path) -> Path:
     return shared_data.parent / "peers" / "yamnet" / "yamnet.tflite"
 
 
-def test_it_knows_a_cry_from_speech(yamnet: Path, shared_data: Path, tmp_path: Path) -> None:
-    whole = load(shared_data)
+def test_it_distinguishes_a_cry_from_speech(yamnet: Path, shared_data: Path, tmp_path: Path) -> None:
+    data = load(shared_data)
     clips = [
-        clip for kind in ("esc10/baby_cry", "emodb") for clip in [c for c in whole.clips if c.path.startswith(kind)][:3]
+        clip for kind in ("esc10/baby_cry", "emodb") for clip in [c for c in data.clips if c.path.startswith(kind)][:3]
     ]
+    audio, teacher = DecodedAudio(replace(data, clips=tuple(clips)), tmp_path, codecs=False), Teacher(yamnet)
+    scores = {clip.path: teacher.window_scores(audio.read(clip.path)) for clip in clips}
+    cries, talk = ([row for path, row in scores.items() if path.startswith(kind)] for kind in ("esc10", "emodb"))
+    assert all(row.shape == (CLASSES,) for row in scores.values())
+    assert np.mean([row[BABY_CRY] for row in cries]) > 0.3 > np.mean([row[BABY_CRY] for row in talk])
+    assert np.mean([row[SPEECH] for row in talk]) > 0.5
 
-    waves, asked = Waves(replace(whole, clips=tuple(clips)), tmp_path, codecs=False), Teacher(yamnet)
-    told = {clip.path: asked.word(waves.read(clip.path)) for clip in clips}
-    cries, talk = ([one for path, one in told.items() if path.startswith(kind)] for kind in ("esc10", "emodb"))
-    assert all(one.shape == (CLASSES,) for one in told.values())
-    assert np.mean([one[BABY_CRY] for one in cries]) > 0.3 > np.mean([one[BABY_CRY] for one in talk])
-    assert np.mean([one[SPEECH] for one in talk]) > 0.5
 
-
-def test_all_of_a_window_is_heard(yamnet: Path) -> None:
+def test_all_of_a_window_counts(yamnet: Path) -> None:
     """A sound at the very beginning, in the middle or at the very end of two seconds."""
-    asked = Teacher(yamnet)
-    nothing = asked.word(np.zeros(32000, np.float32))
-    for at in (0, 14000, 28000):
+    teacher = Teacher(yamnet)
+    nothing = teacher.window_scores(np.zeros(32000, np.float32))
+    for start in (0, 14000, 28000):
         window = np.zeros(32000, np.float32)
-        window[at : at + 4000] = synthetic.cry(np.random.default_rng(0), 4000)
-        assert np.abs(asked.word(window) - nothing).max() > 0.1
+        window[start : start + 4000] = synthetic.cry(np.random.default_rng(0), 4000)
+        assert np.abs(teacher.window_scores(window) - nothing).max() > 0.1
 
 
-class Overhearing:
-    """A teacher that says nothing and notes what it was asked about."""
+class RecordingTeacher:
+    """A teacher whose scores are all zero, and which records what it was asked about."""
 
     identity = "overhearing"
 
     def __init__(self) -> None:
         self.sounds: list[Wave] = []
 
-    def word(self, window: Wave) -> np.ndarray:
+    def window_scores(self, window: Wave) -> np.ndarray:
         self.sounds.append(window)
         return np.zeros(CLASSES, np.float16)
 
 
-def maker_of(folder: Path, cache: Path, strength: Strength, teacher: Overhearing) -> WindowMaker:
+def sampler_of(folder: Path, cache: Path, strength: Strength, teacher: RecordingTeacher) -> WindowSampler:
     data = split(load(folder), Division())
-    waves = Waves(data, cache, codecs=False)
+    audio = DecodedAudio(data, cache, codecs=False)
     front = FAMILIES["cnn_tiny"].front
-    known = closed(data.side("train"), waves)
-    return WindowMaker(known, waves, data.labels, front, strength, 1, teacher=teacher)  # type: ignore[arg-type]
+    known = trim_to_audio(data.side("train"), audio)
+    return WindowSampler(known, audio, data.labels, front, strength, 1, teacher=teacher)  # type: ignore[arg-type]
 
 
-def test_it_hears_the_sound_of_the_window_before_the_world_comes_over_it(data_set: Path, tmp_path: Path) -> None:
-    bare, noisy = Overhearing(), Overhearing()
+def test_the_teacher_hears_a_window_before_it_is_altered(data_set: Path, tmp_path: Path) -> None:
+    bare, noisy = RecordingTeacher(), RecordingTeacher()
     hardly = replace(PLAIN, volume=1e-9)
-    first = maker_of(data_set, tmp_path, hardly, bare).pool(0, 30)
-    second = maker_of(data_set, tmp_path, replace(hardly, noise=1.0), noisy).pool(0, 30)
+    first = sampler_of(data_set, tmp_path, hardly, bare).pool(0, 30)
+    second = sampler_of(data_set, tmp_path, replace(hardly, noise=1.0), noisy).pool(0, 30)
     spec = FAMILIES["cnn_tiny"].front.features
     for mel, sound in zip(first.mels, bare.sounds, strict=True):
-        heard = fit_frames(front_end(sound, spec), mel.shape[1])
-        assert np.abs(heard - mel.astype(np.float32)).max() < 0.02, "unaltered, both hear the same"
-    told = [np.abs(one - other).max() for one, other in zip(bare.sounds, noisy.sounds, strict=True)]
-    assert max(told) == 0, "what is laid over it is for the network alone"
+        expected = fit_frames(front_end(sound, spec), mel.shape[1])
+        assert np.abs(expected - mel.astype(np.float32)).max() < 0.02, "unaltered, both get the same sound"
+    differences = [np.abs(a - b).max() for a, b in zip(bare.sounds, noisy.sounds, strict=True)]
+    assert max(differences) == 0, "only the network gets the noise"
     assert np.abs(first.mels.astype(np.float32) - second.mels.astype(np.float32)).mean() > 0.5
 
 
-def test_of_some_sound_the_teacher_alone_says_what_it_is(data_set: Path, tmp_path: Path) -> None:
-    drawn = maker_of(data_set, tmp_path, NIGHT, Overhearing()).pool(0, 200)
+def test_for_some_windows_only_the_teacher_says_what_they_are(data_set: Path, tmp_path: Path) -> None:
+    drawn = sampler_of(data_set, tmp_path, NIGHT, RecordingTeacher()).pool(0, 200)
     alone = (drawn.targets == 0).all(1)
-    assert alone.mean() == pytest.approx(ASKED_ALONE, abs=0.05)
+    assert alone.mean() == pytest.approx(UNLABELLED_SHARE, abs=0.05)
     assert np.allclose(drawn.targets[~alone].sum(1), 1)
 
 
-def test_what_has_no_label_says_nothing_of_crying_alone_or_mixed_in() -> None:
+def test_unlabelled_sound_does_not_affect_crying_alone_or_mixed_in() -> None:
     two_level = TwoLevel(("hungry", "background"))
 
     def pull(target: list[float]) -> torch.Tensor:
-        """Where the loss would move the two logits."""
+        """Return the direction in which the loss would move the two logits."""
         logits = torch.tensor([[3.0, -1.0]], requires_grad=True)
         two_level.loss(logits, torch.tensor([target]), 0.1, torch.ones(2)).backward()
         assert logits.grad is not None
         return logits.grad[0]
 
     assert pull([0.0, 0.0]).abs().sum() == 0
-    assert torch.allclose(pull([0.7, 0.0]), 0.7 * pull([1.0, 0.0]), atol=1e-6), "a cry under something is a cry"
+    assert torch.allclose(pull([0.7, 0.0]), 0.7 * pull([1.0, 0.0]), atol=1e-6), "a cry with other sound is a cry"
     assert torch.allclose(pull([0.0, 0.3]), 0.3 * pull([0.0, 1.0]), atol=1e-6)
 
 
 def test_without_a_teacher_every_window_has_a_label(data_set: Path, tmp_path: Path) -> None:
-    drawn = maker_of(data_set, tmp_path, NIGHT, None).pool(0, 60)  # type: ignore[arg-type]
+    drawn = sampler_of(data_set, tmp_path, NIGHT, None).pool(0, 60)  # type: ignore[arg-type]
     assert np.allclose(drawn.targets.sum(1), 1)
     assert drawn.lessons.shape == (60, 0)
 
 
-def test_the_loss_is_least_where_the_teacher_is_repeated() -> None:
+def test_the_loss_is_lowest_for_the_teachers_scores() -> None:
     lessons = torch.tensor([[0.9, 0.1], [0.2, 0.5]])
     same = lesson_loss(torch.logit(lessons), lessons)
     assert same < lesson_loss(torch.logit(lessons) + 0.5, lessons)
     assert float(lesson_loss(torch.zeros(2, 2), lessons)) == pytest.approx(2 * np.log(2))
 
 
-def test_what_is_written_no_longer_knows_its_teacher(yamnet: Path, data_set: Path, tmp_path: Path) -> None:
+def test_the_written_model_does_not_contain_the_second_head(yamnet: Path, data_set: Path, tmp_path: Path) -> None:
     recipe = Recipe(epochs=2, epoch_windows=32, batch=8, reuse=1)
-    made = {}
+    classifiers = {}
     for name, weight in (("taught", 10.0), ("deaf", 0.0)):
-        output, its = tmp_path / f"{name}.onnx", replace(recipe, lesson_weight=weight)
-        train(Request([data_set], "cnn_tiny", output, its, tmp_path / "cache", codecs=False, teacher=yamnet))
-        made[name] = Classifier(output)
-    assert made["taught"].card.training["teacher"] == "yamnet.tflite"
-    sizes = [(tmp_path / f"{name}.onnx").stat().st_size for name in made]
+        output, weighted = tmp_path / f"{name}.onnx", replace(recipe, lesson_weight=weight)
+        train(Request([data_set], "cnn_tiny", output, weighted, tmp_path / "cache", codecs=False, teacher=yamnet))
+        classifiers[name] = Classifier(output)
+    assert classifiers["taught"].card.training["teacher"] == "yamnet.tflite"
+    sizes = [(tmp_path / f"{name}.onnx").stat().st_size for name in classifiers]
     assert abs(sizes[0] - sizes[1]) < 20_000, "the second head, of 167,000 numbers, is not in the file"
     mel = np.random.default_rng(0).normal(-8, 3, (64, 124)).astype(np.float32)
-    answers = [one.probabilities(mel) for one in made.values()]
-    assert not np.allclose(*answers, atol=1e-4), "the teacher's word was learnt"
-    # The checkpoint beside it knows both heads; what becomes of it knows one.
+    answers = [classifier.probabilities(mel) for classifier in classifiers.values()]
+    assert not np.allclose(*answers, atol=1e-4), "the teacher's scores were learnt"
+    # The checkpoint beside it has both heads; the exported network has one.
     assert main(["export", str(tmp_path / "taught.onnx"), "--format", "pt", "--output", str(tmp_path / "t.pt")]) == 0
 
 
 def test_stopped_and_resumed_it_learns_the_same(yamnet: Path, data_set: Path, tmp_path: Path) -> None:
     recipe = Recipe(epochs=2, epoch_windows=32, batch=8, reuse=1)
-    whole = Request([data_set], "cnn_tiny", tmp_path / "whole.onnx", recipe, tmp_path, codecs=False, teacher=yamnet)
-    train(whole)
+    request = Request([data_set], "cnn_tiny", tmp_path / "whole.onnx", recipe, tmp_path, codecs=False, teacher=yamnet)
+    train(request)
 
     def stop(values: dict[str, object]) -> None:
         if values.get("epoch") == 1:
             raise KeyboardInterrupt
 
-    halved = replace(whole, output=tmp_path / "halved.onnx")
+    halved = replace(request, output=tmp_path / "halved.onnx")
     with pytest.raises(KeyboardInterrupt):
         train(halved, stop)
     train(replace(halved, resume=True))
@@ -170,32 +169,32 @@ def test_an_elder_is_learnt_from(data_set: Path, tmp_path: Path) -> None:
     request = Request([data_set], "cnn_tiny", tmp_path / "elder.onnx", recipe, tmp_path, codecs=False)
     train(request)
     elder = Classifier(tmp_path / "elder.onnx")
-    # The elder is asked about the very windows that are learnt from.
+    # The elder is asked about exactly the windows that are learnt from.
     asked: list[int] = []
-    data, waves = prepared(request)
-    maker = WindowMaker(data.side("train"), waves, data.labels, FAMILIES["cnn_tiny"].front, NIGHT, 1)
+    data, audio = prepared(request)
+    sampler = WindowSampler(data.side("train"), audio, data.labels, FAMILIES["cnn_tiny"].front, NIGHT, 1)
 
-    class Asked:
+    class RecordingElder:
         def probabilities(self, mel: np.ndarray) -> np.ndarray:
             asked.append(int(np.abs(pool.mels.astype(np.float32) - mel).max((1, 2)).argmin()))
             return elder.probabilities(mel)
 
-    pool = maker.pool(0, 64)
+    pool = sampler.pool(0, 64)
     network = FAMILIES["cnn_tiny"].network(data.labels)
-    validation = fixed_windows(data.side("validation"), waves, data.labels, FAMILIES["cnn_tiny"].front)
-    fit(network, data.labels, maker, validation, recipe, tmp_path / "fit.checkpoint", elder=Asked())  # type: ignore[arg-type]
+    validation = fixed_windows(data.side("validation"), audio, data.labels, FAMILIES["cnn_tiny"].front)
+    fit(network, data.labels, sampler, validation, recipe, tmp_path / "fit.checkpoint", elder=RecordingElder())  # type: ignore[arg-type]
     assert asked == list(range(64))
     wiser = replace(request, output=tmp_path / "wiser.onnx", elder=tmp_path / "elder.onnx")
     train(wiser)
-    told = Classifier(tmp_path / "wiser.onnx").card.training
-    assert (told["elder"], told["teacher"]) == ("elder.onnx", "")
+    training = Classifier(tmp_path / "wiser.onnx").card.training
+    assert (training["elder"], training["teacher"]) == ("elder.onnx", "")
 
 
 def test_an_elder_of_other_labels_is_refused(data_set: Path, tmp_path: Path) -> None:
-    other = tiny_model.write(tmp_path / "other.onnx")
+    unrelated = tiny_model.write(tmp_path / "other.onnx")
     recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
     with pytest.raises(DataError, match="no elder"):
-        train(Request([data_set], "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path, codecs=False, elder=other))
+        train(Request([data_set], "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path, codecs=False, elder=unrelated))
 
 
 def test_a_family_without_an_embedding_says_so(yamnet: Path, data_set: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Estimators: fitted, exported and opened, they answer what the fitting libraries answer."""
+"""Estimators: fitted, exported and opened, they agree with the libraries that fitted them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from babymonitor.core.model.classifier import GOLDEN_TOLERANCE, Classifier, deco
 from babymonitor.core.model.features import front_end
 from trainer.audio import synthetic
 from trainer.errors import DataError
-from trainer.model_file.export import golden_pair, golden_wave, graph, write_model
+from trainer.model_file.export import calibrated_graph, golden_pair, golden_wave, write_model
 from trainer.networks import FAMILIES
-from trainer.networks.classical import Estimator, Machine, XGBoost
+from trainer.networks.classical import Estimator, SupportVectorMachine, XGBoost
 from trainer.networks.heads import Calibrated, Calibration
 from trainer.networks.network import Network
 
@@ -35,15 +35,15 @@ def fresh(name: str, labels: tuple[str, ...]) -> Estimator:
 
 
 def with_small_body(name: str, labels: tuple[str, ...]) -> Estimator:
-    """Of a family that embeds, but with a body that is quick."""
+    """Build an estimator of a family that embeds, but with a smaller and faster body."""
     torch.manual_seed(0)
     front, body = FAMILIES[name].front, FAMILIES["resnet_mel"].network(labels)
     assert isinstance(body, Network)
-    return (Machine if name == "svm_embeddings" else XGBoost)(labels, front, body)
+    return (SupportVectorMachine if name == "svm_embeddings" else XGBoost)(labels, front, body)
 
 
 def windows_of(estimator: Estimator, count: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.intp]]:
-    """(count, rows, frames) windows of noise, each label's with rows of its own raised, and the labels."""
+    """(count, rows, frames) windows of noise in which each label raises rows of its own, and the labels."""
     rng = np.random.default_rng(1)
     front, amount = estimator.front, len(estimator.labels)
     labels = np.arange(count) % amount
@@ -56,14 +56,14 @@ def windows_of(estimator: Estimator, count: int) -> tuple[npt.NDArray[np.float32
 
 @pytest.fixture(scope="module")
 def fitted() -> dict[tuple[str, int], Estimator]:
-    made = {}
+    estimators = {}
     for name in (*STATISTICAL, *EMBEDDED):
         for labels in (TWO, FIVE) if name in STATISTICAL else (FIVE,):
             estimator = fresh(name, labels) if name in STATISTICAL else with_small_body(name, labels)
             windows, truth = windows_of(estimator, 200 if name in STATISTICAL else 50)
             estimator.fit(estimator.describe_all(windows), truth, None, seed=3)
-            made[name, len(labels)] = estimator
-    return made
+            estimators[name, len(labels)] = estimator
+    return estimators
 
 
 def cases() -> list[tuple[str, int]]:
@@ -88,7 +88,7 @@ def test_graph_answers_as_the_estimator_does(fitted: dict[tuple[str, int], Estim
     assert np.allclose(expected.sum(1), 1, atol=1e-5)
     if name in STATISTICAL:
         assert (expected.argmax(1) == truth).mean() > 0.8
-    session = onnxruntime.InferenceSession(graph(estimator, estimator.labels, estimator.front, calibration))
+    session = onnxruntime.InferenceSession(calibrated_graph(estimator, estimator.labels, estimator.front, calibration))
     for size in (1, 3, len(windows)):
         (actual,) = session.run(None, {"features": windows[:size]})
         assert actual.shape == (size, count)
@@ -118,7 +118,7 @@ def test_importances_are_named_and_sum_to_one(fitted: dict[tuple[str, int], Esti
     if name in STATISTICAL:
         assert len(shares) == 88
         assert {"mfcc 0 mean", "mfcc 39 deviation", "spectral roll-off mean", "rms deviation"} <= shares.keys()
-        # Only the means tell these labels apart.
+        # Only the means distinguish these labels.
         assert sum(share for value, share in shares.items() if value.endswith("mean")) > 0.7
     else:
         assert {"embedding 0", "embedding 383"} <= shares.keys()
@@ -152,7 +152,7 @@ def test_label_without_windows_is_refused() -> None:
         estimator.fit(estimator.describe_all(windows), np.array([0, 1, 3, 0] * 5), None, seed=1)
 
 
-def test_rare_label_counts_as_much_as_the_common_one() -> None:
+def test_a_rare_label_counts_as_much_as_a_common_one() -> None:
     estimator = fresh("random_forest", TWO)
     rng = np.random.default_rng(0)
     labels = (np.arange(400) % 20 == 0).astype(np.intp)
@@ -165,7 +165,7 @@ def test_rare_label_counts_as_much_as_the_common_one() -> None:
 
 
 @pytest.mark.parametrize("labels", [TWO, ("sad", "happy", "background"), FIVE])
-def test_machine_in_torch_is_the_one_of_scikit_learn(labels: tuple[str, ...]) -> None:
+def test_the_machine_in_torch_agrees_with_scikit_learn(labels: tuple[str, ...]) -> None:
     """Its logits are the average margins of scikit-learn's duels."""
     from sklearn.svm import SVC
 
@@ -173,13 +173,13 @@ def test_machine_in_torch_is_the_one_of_scikit_learn(labels: tuple[str, ...]) ->
     truth = np.arange(150) % len(labels)
     vectors = (rng.normal(0, 1, (150, 88)) + 0.3 * rng.normal(0, 1, (len(labels), 88))[truth]).astype(np.float32)
     estimator = fresh("svm", labels)
-    assert isinstance(estimator, Machine)
+    assert isinstance(estimator, SupportVectorMachine)
     estimator.fit(vectors, truth, None, seed=1)
     scaled = (torch.from_numpy(vectors) - estimator.centre) / estimator.spread
     own = SVC(C=4.0, gamma=estimator.width, class_weight="balanced", decision_function_shape="ovo")
     own.fit(np.round(scaled.numpy() * 1024) / 1024, truth)
-    asked = rng.normal(0, 1, (20, 88)).astype(np.float32)
-    duels = own.decision_function(asked).reshape(20, -1)
+    unseen = rng.normal(0, 1, (20, 88)).astype(np.float32)
+    duels = own.decision_function(unseen).reshape(20, -1)
     if len(labels) == 2:
         duels = -duels
     margins = np.zeros((20, len(labels)))
@@ -187,11 +187,11 @@ def test_machine_in_torch_is_the_one_of_scikit_learn(labels: tuple[str, ...]) ->
     for (first, second), duel in zip(pairs, duels.T, strict=True):
         margins[:, first] += duel / (len(labels) - 1)
         margins[:, second] -= duel / (len(labels) - 1)
-    assert np.allclose(estimator.logits(torch.from_numpy(asked)).numpy(), 4 * margins, atol=1e-3)
+    assert np.allclose(estimator.logits(torch.from_numpy(unseen)).numpy(), 4 * margins, atol=1e-3)
 
 
-def test_golden_cry_lies_on_no_edge_of_a_tree() -> None:
-    """Of two cries, the one that a rounding error moves over an edge is passed over."""
+def test_the_golden_cry_is_not_at_the_edge_of_a_tree() -> None:
+    """If a rounding error moves a cry over an edge, the next cry is taken."""
 
     class Step(torch.nn.Module):
         def __init__(self, edge: float) -> None:
@@ -210,15 +210,15 @@ def test_golden_cry_lies_on_no_edge_of_a_tree() -> None:
     assert np.array_equal(golden_pair(Step(edge), front)[0], first)
 
 
-def test_golden_wave_comes_out_of_the_file_as_it_went_in() -> None:
-    """To the sign of its zeros: zero crossings hang on it."""
+def test_the_golden_wave_survives_the_file_exactly() -> None:
+    """Including the sign of zeros, on which the count of zero crossings depends."""
     for seed in range(7, 12):
         wave = golden_wave(48000, seed)
         assert decode_golden(encode_golden(wave)).tobytes() == wave.tobytes()
 
 
 def test_forest_stays_small_on_hard_data(tmp_path: Path) -> None:
-    """Labels drawn at random make the largest trees there can be."""
+    """Random labels make the largest trees possible."""
     labels = (*FIVE, "tired", "discomfort", "pain")
     estimator = fresh("random_forest", labels)
     rng = np.random.default_rng(0)

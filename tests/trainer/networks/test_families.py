@@ -1,5 +1,7 @@
-"""Every network that is registered, by being registered: it fits any label set, learns, is kept, exported, and hears
-the same at any volume. What is fitted rather than trained is held to the same in test_classical.py."""
+"""Every registered network: it accepts any label set, learns, can be saved and exported, and is independent of volume.
+
+test_classical.py does the same for estimators, which are fitted rather than trained.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,14 @@ from torch import Tensor, nn
 
 from babymonitor.core.model.features import fit_frames, front_end
 from trainer.audio import synthetic
-from trainer.model_file.export import graph
+from trainer.model_file.export import calibrated_graph
 from trainer.networks import FAMILIES, Family, classical
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel
 from trainer.networks.network import Network
 from trainer.networks.prosody import PROSODY, Prosody
 from trainer.training.loop import Recipe
 
-NETWORKS = {name: one for name, one in FAMILIES.items() if one.build.__module__ != classical.__name__}
+NETWORKS = {name: family for name, family in FAMILIES.items() if family.build.__module__ != classical.__name__}
 LABELS = ("sad", "happy", "natural", "background")
 MANY = ("neutral", "calm", "joy", "sorrow", "anger", "fear", "disgust", "surprise", "sad")
 
@@ -42,10 +44,10 @@ PARAMETERS = {
     "yamnet": (3_100_000, 3_400_000),
     "yamnet_tuned": (1_300_000, 1_400_000),
 }
-"""Without the head, whose size is the label set's."""
+"""Without the head, whose size depends on the label set."""
 
-HEARS_THE_VOLUME = {"yamnet"}
-"""Its published front end adds a fixed 0.001 to each band, and its weights belong to that."""
+DEPENDS_ON_VOLUME = {"yamnet"}
+"""Its published front end adds a fixed 0.001 to each band, and its weights were trained with that."""
 
 
 def built(family: Family, labels: tuple[str, ...]) -> Network:
@@ -57,17 +59,17 @@ def built(family: Family, labels: tuple[str, ...]) -> Network:
 
 @lru_cache(maxsize=4)
 def waves(samples: int) -> tuple[np.ndarray, ...]:
-    """One sound of every label at about -20 dB: a cry, a tone that wavers, a hum, noise."""
+    """A sound for each label at about -20 dB: a cry, a wavering tone, a hum, noise."""
     rng = np.random.default_rng(0)
     time = np.arange(samples) / 16000
     wavering = np.sin(2 * np.pi * 500 * time + 40 * np.sin(2 * np.pi * 4 * time)).astype(np.float32)
     sounds = (synthetic.cry(rng, samples), wavering, synthetic.hum(rng, samples), synthetic.noise(rng, samples))
-    # A little noise throughout: digital silence is at no volume.
+    # A little noise throughout, because digital silence has no volume.
     return tuple(0.2 * sound + 0.002 * rng.standard_normal(samples, dtype=np.float32) for sound in sounds)
 
 
 def windows(family: Family, gain: float = 1.0) -> Tensor:
-    """(4, rows, frames): what the family's front end gives of `waves`."""
+    """(4, rows, frames): the family's features of `waves`."""
     front = family.front
     sounds = [wave * np.float32(gain) for wave in waves(front.features.samples(front.window_frames))]
     return torch.from_numpy(
@@ -77,7 +79,7 @@ def windows(family: Family, gain: float = 1.0) -> Tensor:
 
 @dataclass
 class Learnt:
-    """A family's network after a few steps on one batch, and what was seen of them."""
+    """A family's network after a few steps on one batch, with their losses and the parameters without gradients."""
 
     family: Family
     network: Network
@@ -86,14 +88,14 @@ class Learnt:
 
     @torch.no_grad()
     def probabilities(self, features: Tensor) -> Tensor:
-        answer: Tensor = Calibrated(self.network, LABELS, Calibration()).eval()(features)
-        return answer
+        probabilities: Tensor = Calibrated(self.network, LABELS, Calibration()).eval()(features)
+        return probabilities
 
 
 @pytest.fixture(scope="module", params=NETWORKS.values(), ids=NETWORKS.keys())
 def family(request: pytest.FixtureRequest) -> Family:
-    one: Family = request.param
-    return one
+    family: Family = request.param
+    return family
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -109,7 +111,7 @@ def learnt(family: Family) -> Learnt:
     network = built(family, LABELS).train()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.momentum = 0.7  # six steps are all there is to gather statistics from
+            module.momentum = 0.7  # the statistics must settle within six steps
     features, targets, two_level = windows(family), torch.eye(len(LABELS)), TwoLevel(LABELS)
     optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
     losses: list[float] = []
@@ -139,7 +141,7 @@ def test_fits_any_label_set(family: Family, labels: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_size_is_what_is_said_of_it(name: str) -> None:
+def test_size_is_as_documented(name: str) -> None:
     family = FAMILIES[name]
     network = built(family, LABELS)
     head = sum(value.numel() for value in network.head.parameters())
@@ -148,7 +150,7 @@ def test_size_is_what_is_said_of_it(name: str) -> None:
     assert set(family.recipe) <= set(Recipe.__slots__)
 
 
-def test_gradients_reach_all_that_learns(learnt: Learnt) -> None:
+def test_gradients_reach_all_parameters(learnt: Learnt) -> None:
     assert learnt.untouched == []
 
 
@@ -156,7 +158,7 @@ def test_a_few_steps_lower_the_loss(learnt: Learnt) -> None:
     assert min(learnt.losses[-2:]) < learnt.losses[0]
 
 
-def test_kept_and_loaded_it_answers_the_same(learnt: Learnt) -> None:
+def test_saved_and_loaded_it_returns_the_same(learnt: Learnt) -> None:
     again = built(learnt.family, LABELS)
     again.load_state_dict(copy.deepcopy(learnt.network.state_dict()))
     features = windows(learnt.family)
@@ -164,30 +166,32 @@ def test_kept_and_loaded_it_answers_the_same(learnt: Learnt) -> None:
         assert torch.equal(again.eval()(features), learnt.network(features))
 
 
-def test_exported_it_answers_the_same_for_any_batch(learnt: Learnt) -> None:
+def test_exported_it_returns_the_same_for_any_batch(learnt: Learnt) -> None:
     features = windows(learnt.family)
     expected = learnt.probabilities(features).numpy()
-    # Were the answers all alike, a graph that had lost the input would pass.
+    # If all rows were the same, a graph that had lost its input would pass.
     assert np.ptp(expected, axis=0).max() > 0.01
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(
-        graph(learnt.network, LABELS, learnt.family.front, Calibration()), options, providers=["CPUExecutionProvider"]
+        calibrated_graph(learnt.network, LABELS, learnt.family.front, Calibration()),
+        options,
+        providers=["CPUExecutionProvider"],
     )
     for count in (1, 4):
         (actual,) = session.run(["probabilities"], {"features": features[:count].numpy()})
         assert np.abs(actual - expected[:count]).max() < 1e-4
 
 
-def test_hears_the_same_at_any_volume(learnt: Learnt) -> None:
+def test_it_returns_the_same_at_any_volume(learnt: Learnt) -> None:
     loud, soft = (learnt.probabilities(windows(learnt.family, gain)) for gain in (1.0, 0.1))
-    # What is left is the front end's floor and rounding.
+    # The remaining difference is the front end's floor, and rounding.
     same = float((loud - soft).abs().max()) < 5e-3
-    assert same == (learnt.family.name not in HEARS_THE_VOLUME)
+    assert same == (learnt.family.name not in DEPENDS_ON_VOLUME)
 
 
 def figures(wave: np.ndarray) -> dict[str, float]:
-    """The 13 prosodic figures of 3 s, by name."""
+    """Return the 13 figures of prosody of 3 s, by name."""
     names = (
         "level spread range slope jitter shimmer harmonicity harmonicity_spread voiced "
         "below_peak power_spread power_slope tilt"
@@ -196,11 +200,11 @@ def figures(wave: np.ndarray) -> dict[str, float]:
     return dict(zip(names.split(), Prosody()(features)[0].tolist(), strict=True))
 
 
-def test_prosody_tells_how_a_voice_moves() -> None:
+def test_prosody_describes_how_a_voice_moves() -> None:
     time = np.arange(48000) / 16000
 
     def voice(octaves: np.ndarray | float) -> np.ndarray:
-        """A voice at 300 Hz times two to the power of `octaves`."""
+        """A voice at 300 Hz · 2 ** octaves."""
         phase = 2 * np.pi * np.cumsum(300 * 2.0 ** (octaves + 0 * time)) / 16000
         return np.asarray(sum(np.sin(k * phase) / k for k in range(1, 8)) * 0.2)
 

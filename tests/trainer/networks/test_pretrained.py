@@ -1,4 +1,4 @@
-"""HuBERT and wav2vec 2.0, small: built by transformers, learnt from, kept as .pt, exported, quantised, opened."""
+"""HuBERT and wav2vec 2.0, small: built by transformers, trained, saved as .pt, exported, quantised, opened."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from trainer.networks.heads import Calibrated, Calibration, TwoLevel
 
 LABELS = ("hungry", "sad", "natural", "background")
 CALIBRATION = Calibration(1.5, -0.25, 2.0, 0.75)
-TOLD: dict[str, Any] = {
+CARD: dict[str, Any] = {
     "name": "tried",
     "created": "2026-01-01",
     "labels": LABELS,
@@ -56,7 +56,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A HuBERT as `save_pretrained` writes it."""
+    """A HuBERT as written by `save_pretrained`."""
     from transformers import HubertConfig, HubertModel
 
     torch.manual_seed(5)
@@ -65,11 +65,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def written(path: Path, family: str, weights: str | None = None) -> Path:
-    """A model file of an untrained network, and its .pt beside it."""
+    """Write a model file of an untrained network, and its .pt beside it."""
     torch.manual_seed(1)
     known = FAMILIES[family]
     network = known.network(LABELS, weights).eval()
-    card = write_model(path, network, known.front, CALIBRATION, {**TOLD, "family": family})
+    card = write_model(path, network, known.front, CALIBRATION, {**CARD, "family": family})
     torch_file.save(path.with_suffix(".pt"), network, family, card)  # type: ignore[arg-type]
     return path
 
@@ -79,7 +79,7 @@ def noise(seed: int = 0, frames: int = 20000) -> Any:
 
 
 @pytest.mark.parametrize("family", ["hubert", "wav2vec2"])
-def test_everything_learns_from_nothing_and_loss_falls(family: str) -> None:
+def test_random_weights_all_learn_and_the_loss_falls(family: str) -> None:
     torch.manual_seed(0)
     network = FAMILIES[family].network(LABELS, "random").train()
     assert 200_000 < sum(values.numel() for values in network.parameters()) < 2_000_000
@@ -107,7 +107,7 @@ def test_loudness_and_offset_do_not_matter() -> None:
         assert torch.isfinite(network(torch.zeros(1, 1, 20000))).all()
 
 
-def test_published_weights_are_taken_frozen_below_and_slower_further_down(folder: Path) -> None:
+def test_published_weights_are_frozen_below_and_learn_more_slowly_further_down(folder: Path) -> None:
     from transformers import HubertModel
 
     network: Any = FAMILIES["hubert"].network(LABELS, str(folder)).train()
@@ -129,7 +129,7 @@ def test_published_weights_are_taken_frozen_below_and_slower_further_down(folder
         assert frozen or float(values.grad.abs().sum()) > 0, name
 
 
-def test_what_is_no_such_model_is_refused_in_a_sentence(folder: Path, tmp_path: Path) -> None:
+def test_anything_else_is_refused_in_a_sentence(folder: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     for family, weights, expected in (
@@ -147,14 +147,14 @@ def test_what_is_no_such_model_is_refused_in_a_sentence(folder: Path, tmp_path: 
 def test_half_of_the_weights_is_not_enough(folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 
-    whole = load_file(folder / "model.safetensors")
-    kept = {name: values for name, values in whole.items() if ".layers.1." not in name}
-    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    complete = load_file(folder / "model.safetensors")
+    half = {name: values for name, values in complete.items() if ".layers.1." not in name}
+    save_file(half, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(DataError, match="are not whole"):
         FAMILIES["hubert"].network(LABELS, str(folder))
 
 
-def test_no_network_no_weights_and_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_network_and_weights_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
@@ -165,9 +165,7 @@ def test_no_network_no_weights_and_what_to_do(monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.mark.parametrize(("family", "weights"), [("hubert", "folder"), ("wav2vec2", "random"), ("cnn_tiny", None)])
-def test_a_pt_file_becomes_the_very_same_model_file(
-    family: str, weights: str | None, folder: Path, tmp_path: Path
-) -> None:
+def test_a_pt_file_becomes_the_same_model_file(family: str, weights: str | None, folder: Path, tmp_path: Path) -> None:
     model = written(tmp_path / "model.onnx", family, str(folder) if weights == "folder" else weights)
     assert main(f"export {model.with_suffix('.pt')} --format onnx --output {tmp_path / 'again.onnx'}".split()) == 0
     first, again = Classifier(model), Classifier(tmp_path / "again.onnx")
@@ -176,13 +174,13 @@ def test_a_pt_file_becomes_the_very_same_model_file(
     assert loaded.calibration == CALIBRATION
     window = noise(frames=first.card.window_frames * first.card.features.rows).reshape(first.card.features.rows, -1)
     with torch.no_grad():
-        whole = Calibrated(loaded.network, LABELS, loaded.calibration).eval()
-        expected = whole(torch.from_numpy(window[None]))[0].numpy()
+        calibrated = Calibrated(loaded.network, LABELS, loaded.calibration).eval()
+        expected = calibrated(torch.from_numpy(window[None]))[0].numpy()
     assert np.allclose(first.probabilities(window), expected, atol=1e-4)
     assert np.allclose(again.probabilities(window), expected, atol=1e-4)
 
 
-def test_a_model_file_becomes_a_pt_by_what_lies_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_file_becomes_a_pt_by_the_file_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = written(tmp_path / "model.onnx", "cnn_tiny")
     twin, back = model.with_suffix(".pt"), tmp_path / "back.pt"
     command = f"export {model} --format pt --output {back}".split()
@@ -195,8 +193,8 @@ def test_a_model_file_becomes_a_pt_by_what_lies_beside_it(tmp_path: Path, capsys
     assert "neither model.pt nor model.checkpoint" in capsys.readouterr().err
     torch.save({"averaged": state}, model.with_suffix(".checkpoint"))
     assert main(command) == 0
-    other = {name: values + 0.5 if values.is_floating_point() else values for name, values in state.items()}
-    torch.save({"averaged": other}, model.with_suffix(".checkpoint"))
+    shifted = {name: values + 0.5 if values.is_floating_point() else values for name, values in state.items()}
+    torch.save({"averaged": shifted}, model.with_suffix(".checkpoint"))
     assert main(command) == 2
     assert "of another network" in capsys.readouterr().err
 
@@ -206,7 +204,7 @@ class Evil:
         return print, ("a stranger's code ran",)
 
 
-def test_a_pt_file_that_is_none_is_refused_and_nothing_in_it_runs(
+def test_an_invalid_pt_file_is_refused_and_nothing_in_it_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "x.pt"
@@ -222,9 +220,9 @@ def test_a_pt_file_that_is_none_is_refused_and_nothing_in_it_runs(
     for content, expected in cases:
         torch.save(content, path)
         assert main(["export", str(path), "--format", "onnx"]) == 2
-        said = capsys.readouterr()
-        assert expected in said.err
-        assert said.out == ""
+        output = capsys.readouterr()
+        assert expected in output.err
+        assert output.out == ""
         assert not path.with_suffix(".onnx").exists()
     path.write_bytes(good.read_bytes()[:5000])
     assert main(["export", str(path), "--format", "onnx"]) == 2
@@ -246,11 +244,11 @@ def test_int8_is_smaller_close_and_has_its_own_golden_pair(folder: Path, tmp_pat
     assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".onnx"] * 3 + [".pt"]
     for seed in range(3):
         click = noise(seed)
-        click[0, 100] = 1.0 + 20 * seed  # beside it the rest is quiet, and is to be heard all the same
+        click[0, 100] = 1.0 + 20 * seed  # the rest is quiet beside it, and must count all the same
         assert np.abs(small.probabilities(click) - plain.probabilities(click)).max() < 0.01
 
 
-def test_default_stem_is_of_the_weights_or_the_family() -> None:
+def test_default_stem_comes_from_the_weights_or_the_family() -> None:
     assert torch_file.default_stem(FAMILIES["hubert"]) == "hubert-base-ls960_emotion"
     assert torch_file.default_stem(FAMILIES["hubert"], "/some/where/my-hubert") == "my-hubert_emotion"
     assert torch_file.default_stem(FAMILIES["hubert"], "random") == "hubert"

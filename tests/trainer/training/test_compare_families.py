@@ -10,7 +10,7 @@ import pytest
 
 from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.evaluation.judgements import met
 from trainer.training import compare_families
 
@@ -32,14 +32,14 @@ def told(report: Path) -> dict[str, Any]:
 def test_one_page_of_all_families_and_a_second_run_trains_nothing(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepared: list[Waves] = []
-    prepare = Waves.__init__
+    prepared: list[DecodedAudio] = []
+    prepare = DecodedAudio.__init__
 
-    def counted(self: Waves, *arguments: Any, **named: Any) -> None:
+    def counted(self: DecodedAudio, *arguments: Any, **named: Any) -> None:
         prepared.append(self)
         prepare(self, *arguments, **named)
 
-    monkeypatch.setattr(Waves, "__init__", counted)
+    monkeypatch.setattr(DecodedAudio, "__init__", counted)
     assert main(words) == 0
     assert len(prepared) == 2, "once for each fold, whatever the number of families"
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
