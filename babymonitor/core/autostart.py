@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from babymonitor.core import paths
-from babymonitor.core.settings import replace_file
+from babymonitor.core.whole_file import write_whole
 
 _NAME = "local.babymonitor"
 
@@ -40,7 +40,7 @@ def turn_on() -> None:
     # From source the program is found by this; an installed one needs nothing.
     found = environment.get("PYTHONPATH", "") if len(command) > 1 else ""
     entry().parent.mkdir(parents=True, exist_ok=True)
-    replace_file(entry(), _text(command, found))
+    write_whole(entry(), _text(command, found))
 
 
 def turn_off() -> None:

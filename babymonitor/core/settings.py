@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from babymonitor.core.messages import Code, PersonError, message
+from babymonitor.core.whole_file import write_whole
 
 T = TypeVar("T", bool, int, float, str)
 
@@ -282,20 +282,4 @@ class Settings:
         if self.path is None:
             return
         text = json.dumps({**self._unknown, **self._values}, indent=2, sort_keys=True, ensure_ascii=False)
-        replace_file(self.path, (text + "\n").encode())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that at any moment either the old or the new one is there, whole."""
-    temporary = path.with_name(path.name + ".part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        # Half a file would keep full a disk that is full.
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+        write_whole(self.path, text + "\n")

@@ -19,7 +19,7 @@ from typing import Any
 
 from babymonitor.core import paths
 from babymonitor.core.messages import Code, PersonError, message
-from babymonitor.core.settings import replace_file
+from babymonitor.core.whole_file import write_whole
 
 TEACH, FULL = "teach", "full"
 RUNNING, FINISHED, CANCELLED, FAILED, INTERRUPTED = "running", "finished", "cancelled", "failed", "interrupted"
@@ -247,9 +247,9 @@ def adopt(run: Run, folder: Path | None = None) -> Path:
     try:
         data = run.model.read_bytes()
         if not target.is_file() or target.read_bytes() != data:
-            replace_file(target, data)
+            write_whole(target, data)
         for beside in run.folder.glob("model.rehearsal.npz"):
-            replace_file(target.with_name(f"{stem}.rehearsal.npz"), beside.read_bytes())
+            write_whole(target.with_name(f"{stem}.rehearsal.npz"), beside.read_bytes())
     except OSError as error:
         raise RunError(Code.TRAINING_MODEL_NOT_TAKEN, reason=error.strerror or str(error)) from error
     return target
@@ -296,4 +296,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:
-    replace_file(path, json.dumps(values, indent=2, ensure_ascii=False).encode())
+    write_whole(path, json.dumps(values, indent=2, ensure_ascii=False))

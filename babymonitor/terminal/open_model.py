@@ -9,7 +9,8 @@ from pathlib import Path
 
 from babymonitor.core import paths
 from babymonitor.core.model.classifier import Classifier, ModelError
-from babymonitor.core.settings import MODEL, Settings, replace_file
+from babymonitor.core.settings import MODEL, Settings
+from babymonitor.core.whole_file import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +40,7 @@ def take_into_use(model: Path) -> str:
     name = Classifier(model).card.name
     kept = _place_for(model)
     if not kept.exists():
-        replace_file(kept, model.read_bytes())
+        write_whole(kept, model.read_bytes())
     if _a_window_is_open():
         # It has the settings in memory and would write over ours.
         return f"The model {name} is kept as {kept.name}; the open window takes it under Settings, Model file."

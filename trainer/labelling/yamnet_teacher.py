@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.sound.wave import Wave
+from babymonitor.core.whole_file import whole_file
 from trainer.audio.augment import rms
 from trainer.errors import DataError, existing
 
@@ -99,8 +100,7 @@ class KeptTeacher:
         told = self._teacher.scores(wave).astype(np.float16)
         if kept:
             # Of this process: several trainings may ask the same at once.
-            partial = kept.with_suffix(f".{os.getpid()}.part")
-            with partial.open("wb") as file:
+            suffix = f".{os.getpid()}.part"
+            with whole_file(kept, suffix=suffix, flush_to_disk=False) as partial, partial.open("wb") as file:
                 np.save(file, told)
-            partial.replace(kept)
         return told

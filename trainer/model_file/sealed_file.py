@@ -12,6 +12,7 @@ import onnxruntime
 
 from babymonitor.core.model.classifier import METADATA_KEY, Classifier, ModelCard, decode_golden, seal
 from babymonitor.core.model.features import fit_frames, front_end
+from babymonitor.core.whole_file import whole_file
 
 
 def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
@@ -38,13 +39,9 @@ def publish(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:
     del model.metadata_props[:]
     model.metadata_props.add(key=METADATA_KEY, value=card.to_json())
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part.onnx")
-    try:
+    with whole_file(path, suffix=".part.onnx") as partial:
         partial.write_bytes(seal(model.SerializeToString()))
         Classifier(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def rewrite_card(path: Path, **changes: Any) -> ModelCard:

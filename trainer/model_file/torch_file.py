@@ -20,6 +20,7 @@ from torch import nn
 
 from babymonitor.core.model.classifier import Classifier, ModelCard, ModelError, decode_golden
 from babymonitor.core.model.features import fit_frames, front_end
+from babymonitor.core.whole_file import whole_file
 from trainer.errors import DataError, existing
 from trainer.labelling.yamnet_teacher import CLASSES
 from trainer.model_file.export import write_model
@@ -70,14 +71,10 @@ def save(path: Path, network: Network, family: str, card: ModelCard) -> None:
     network: as it was exported, on any device. card: of the model file written from it (`write_model` gives it back).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
     state = {name: values.detach().cpu().contiguous() for name, values in network.state_dict().items()}
     told = {"format": FORMAT, "family": family, "card": card.to_json(), "config": json.dumps(dict(network.config))}
-    try:
+    with whole_file(path) as partial:
         torch.save({**told, "state_dict": state}, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Loaded:

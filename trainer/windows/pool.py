@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from babymonitor.core.whole_file import whole_file
 from trainer.errors import DataError
 from trainer.windows.sampler import CHUNK, Batch, WindowMaker, gathered
 
@@ -65,10 +66,9 @@ class Drawer:
                 pool = self._drawn(number)
         if place is not None:
             place.parent.mkdir(parents=True, exist_ok=True)
-            partial = place.with_suffix(f".{os.getpid()}.part")
-            with partial.open("wb") as file:
+            suffix = f".{os.getpid()}.part"
+            with whole_file(place, suffix=suffix, flush_to_disk=False) as partial, partial.open("wb") as file:
                 np.savez(file, **{name: getattr(pool, name) for name in Batch.__slots__})
-            partial.replace(place)
         return pool
 
     def _drawn(self, number: int) -> Batch:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from babymonitor.core.labels import label as look_of
 from babymonitor.core.library import label_counts, transfer
 from babymonitor.core.library.clip import (
     SOURCES,
-    TEMPORARY,
     UNLABELLED,
     AlreadyThereError,
     LibraryClip,
@@ -38,17 +37,16 @@ from babymonitor.core.library.clip import (
     relative_path,
     same_but_path,
     storable,
-    sync_folder,
-    write_whole,
 )
 from babymonitor.core.library.database import LibraryDatabase
-from babymonitor.core.library.folders import Found, move, refusal_as, survey, tidy
+from babymonitor.core.library.folders import Found, move, refusal_as, survey, sync_folder, tidy
 from babymonitor.core.library.label_counts import FEWEST_CLIPS, GOOD_CLIPS, LabelHealth
 from babymonitor.core.library.transfer import FolderImport
 from babymonitor.core.messages import Code, message
 from babymonitor.core.sound import flac_tag
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
+from babymonitor.core.whole_file import whole_file, write_whole
 
 __all__ = [
     "FEWEST_CLIPS",
@@ -199,7 +197,9 @@ class Library:
             raise AlreadyThereError(known)
         try:
             with refusal_as(Code.LIBRARY_CLIP_NOT_KEPT):
+                clip.path.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(clip.path, encoded(samples, clip))
+                sync_folder(clip.path.parent)
             in_trash = self._database.select("deleted IS NOT NULL AND id = ?", (clip.id,))
             self._database.put([clip])
         except LibraryError:
@@ -345,19 +345,11 @@ class Library:
     def _rewrite(self, pairs: Sequence[tuple[LibraryClip, LibraryClip]]) -> None:
         """Make each first clip the second: what their files say first, each beside its place; then all are moved."""
         pairs = [(now, self._placed(then)) for now, then in pairs]
-        written: list[tuple[Path, Path]] = []
-        try:
-            with refusal_as(Code.LIBRARY_CLIP_NOT_CHANGED):
-                for now, then in pairs:
-                    if not same_but_path(now, then):
-                        written.append((now.path.with_name(now.path.name + TEMPORARY), now.path))
-                        flac_tag.copy_with_comment(now.path, written[-1][0], comment_of(then))
-                for temporary, path in written:
-                    temporary.replace(path)
-        finally:
-            for temporary, _ in written:
-                with suppress(OSError):
-                    temporary.unlink()
+        with refusal_as(Code.LIBRARY_CLIP_NOT_CHANGED), ExitStack() as temporaries:
+            for now, then in pairs:
+                if not same_but_path(now, then):
+                    temporary = temporaries.enter_context(whole_file(now.path))
+                    flac_tag.copy_with_comment(now.path, temporary, comment_of(then))
         self._move_all(pairs, Code.LIBRARY_CLIP_NOT_CHANGED)
 
     def _move_all(

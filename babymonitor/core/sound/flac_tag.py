@@ -5,7 +5,6 @@ A FLAC file is ``fLaC``, metadata blocks (a byte of kind and "last", three bytes
 
 from __future__ import annotations
 
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +44,7 @@ def read_head(path: Path) -> FlacHead:
 
 
 def copy_with_comment(source: Path, target: Path, comment: str) -> None:
-    """Copy a FLAC file, all but its comment, and wait until the disk has it; errors as in `read_head`."""
+    """Copy a FLAC file with another comment; errors as in `read_head`."""
     with source.open("rb") as file:
         blocks = _blocks(file)
         vendor, fields = _fields(dict(reversed(blocks)).get(_COMMENTS, b""))
@@ -61,8 +60,6 @@ def copy_with_comment(source: Path, target: Path, comment: str) -> None:
         for at, (kind, data) in enumerate(kept):
             file.write(bytes([kind | (0x80 if at == len(kept) - 1 else 0)]) + len(data).to_bytes(3, "big") + data)
         file.write(sound)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _blocks(file: BinaryIO) -> list[tuple[int, bytes]]:

@@ -22,12 +22,12 @@ import numpy.typing as npt
 
 from babymonitor.core.sound.levels import SILENCE_DB, ClippingMeter
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
+from babymonitor.core.whole_file import TEMPORARY, whole_file
 
 SHORTEST_SECONDS = 0.2
 """What is shorter is no recording: nothing could be made of it."""
 
 _UNFINISHED = ".unfinished.wav"
-_PART = ".part"
 _COMMENT_BYTES = 192
 _HEADER = struct.Struct(f"<4sI4s4sIHHIIHH4sI4s4sI{_COMMENT_BYTES}s4sI")
 _MOST_BYTES = 2**32 - 1
@@ -173,7 +173,7 @@ def recordings(folder: Path, busy: Callable[[], Collection[Path]] = tuple) -> li
         stem = _stem(path)
         if stem in stems or path.name.endswith(_UNFINISHED):
             continue
-        if path.suffix == _PART or (path.suffix == ".wav" and stem in whole):
+        if path.suffix == TEMPORARY or (path.suffix == ".wav" and stem in whole):
             # Killed while a FLAC was made of the WAV, or when it had just been made.
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -188,20 +188,16 @@ def _compress(sound: RecordedSound) -> RecordedSound:
     import soundfile
 
     target = sound.path.with_suffix(".flac")
-    part = target.with_name(target.name + _PART)
     try:
-        with soundfile.SoundFile(str(sound.path)) as read:
-            rate, comment = read.samplerate, read.comment
-            with soundfile.SoundFile(str(part), "w", rate, 1, "PCM_16", format="FLAC") as write:
-                write.comment = comment
-                while (block := read.read(_BLOCK, dtype="int16")).size:
-                    write.write(block)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(target)
+        with (
+            soundfile.SoundFile(str(sound.path)) as wav,
+            whole_file(target) as temporary,
+            soundfile.SoundFile(str(temporary), "w", wav.samplerate, 1, "PCM_16", format="FLAC") as flac,
+        ):
+            flac.comment = wav.comment
+            while (block := wav.read(_BLOCK, dtype="int16")).size:
+                flac.write(block)
     except (soundfile.LibsndfileError, RuntimeError, OSError):
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
         return sound
     with contextlib.suppress(OSError):
         sound.path.unlink()
@@ -210,7 +206,7 @@ def _compress(sound: RecordedSound) -> RecordedSound:
 
 def _stem(path: Path) -> str:
     """What a recording's files have in common, from the first second to the FLAC."""
-    return path.name.removesuffix(_PART).removesuffix(_UNFINISHED).removesuffix(".wav").removesuffix(".flac")
+    return path.name.removesuffix(TEMPORARY).removesuffix(_UNFINISHED).removesuffix(".wav").removesuffix(".flac")
 
 
 def _header(comment: str, samples: int, sample_rate: int) -> bytes:
