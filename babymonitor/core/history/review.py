@@ -5,6 +5,7 @@ A mark goes into the history, and the episode's sound under its right label into
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -213,27 +214,33 @@ class Reviewer:
             name = NO_REASON
         before = self.again(episode) or episode
         mark = Mark(before, replace(before, verdict=verdict, label=name, reviewed=now))
-        try:
-            if verdict == UNSURE or (verdict == WRONG and not name):
-                mark = self._taken_out(mark)
-            else:
-                mark = self._put_in(mark, wave, baby)
-        except (ReviewError, LibraryError) as error:
-            mark = replace(mark, sentence=error.message)
-        try:
-            self._say(before, verdict, name, now)
-        except HistoryError:
-            self._restore(mark)
-            raise
+        with self._one_change():
+            try:
+                if verdict == UNSURE or (verdict == WRONG and not name):
+                    mark = self._taken_out(mark)
+                else:
+                    mark = self._put_in(mark, wave, baby)
+            except (ReviewError, LibraryError) as error:
+                mark = replace(mark, sentence=error.message)
+            try:
+                self._write_verdict(before, verdict, name, now)
+            except HistoryError:
+                self._restore(mark)
+                raise
         return mark
 
     def undo(self, mark: Mark) -> str:
         """As it was before the mark, the library too; a sentence if the library refused. HistoryError."""
         before = mark.before
-        self._say(before, before.verdict, before.label, before.reviewed or 0.0)
-        return self._restore(mark)
+        self._write_verdict(before, before.verdict, before.label, before.reviewed or 0.0)
+        with self._one_change():
+            return self._restore(mark)
 
-    def _say(self, episode: Episode, verdict: str | None, label: str, now: float) -> None:
+    def _one_change(self) -> contextlib.AbstractContextManager[None]:
+        """Have the library announce what a mark, or its undoing, changes as one."""
+        return contextlib.nullcontext() if self._library is None else self._library.together()
+
+    def _write_verdict(self, episode: Episode, verdict: str | None, label: str, now: float) -> None:
         if episode.is_near_miss:
             self._history.review_near_miss(episode.id, verdict, label, now)
         elif verdict is None:
