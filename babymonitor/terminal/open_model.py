@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 from babymonitor.core import paths
+from babymonitor.core.model import model_shelf
 from babymonitor.core.model.classifier import Classifier, ModelError
-from babymonitor.core.settings import MODEL, Settings
+from babymonitor.core.settings import Settings
 from babymonitor.core.whole_file import write_whole
 
 
@@ -44,7 +45,7 @@ def take_into_use(model: Path) -> str:
     if _a_window_is_open():
         # It has the settings in memory and would write over ours.
         return f"The model {name} is kept as {kept.name}; the open window takes it under Settings, Model file."
-    Settings(paths.settings_file())[MODEL] = str(kept)
+    model_shelf.take_into_use(Settings(paths.settings_file()), kept)
     return f"The model {name} is in use."
 
 

@@ -1,4 +1,7 @@
-"""The model files there are, the shipped one and the person's own, each with its card, read without opening it."""
+"""The model files there are, each with its card, and which of them is in use.
+
+Cards are read without opening the network, so that a list of many large models comes at once.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from babymonitor.core import paths
-from babymonitor.core.messages import Code, message
+from babymonitor.core.messages import Code, Message, message
 from babymonitor.core.model.classifier import METADATA_KEY, ModelCard, ModelError
+from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Setting, Settings
 
 _METADATA_FIELD = 14
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -87,6 +91,59 @@ def read_card(path: Path) -> ModelCard:
             else:
                 raise ModelError(Code.MODEL_NOT_A_MODEL)
     raise ModelError(Code.MODEL_WITHOUT_CARD)
+
+
+def check_usable(path: Path) -> None:
+    """Raise ModelError, with the sentence for a person, for a file that must not be taken into use."""
+    if not path.is_file():
+        raise ModelError(Code.MODEL_FILE_MISSING, path=path)
+
+
+def take_into_use(settings: Settings, path: Path) -> None:
+    """Make a model file (`.onnx` or `.pt`) the one in use, and remember the one before as the way back.
+
+    ModelError where it is refused; then nothing has changed. OSError where the settings could not be saved; then it
+    holds for this run.
+    """
+    value = "" if path == paths.default_model() else str(path)
+    before = settings[MODEL]
+    if value == before:
+        return
+    if value:
+        check_usable(path)
+    # The way back first: if the program is killed in between, the model in use is still the old one.
+    _set(settings, (PREVIOUS_MODEL, before), (MODEL, value))
+
+
+def can_roll_back(settings: Settings) -> bool:
+    """Whether there is another model to go back to."""
+    return settings[PREVIOUS_MODEL] != settings[MODEL]
+
+
+def roll_back(settings: Settings) -> Message | None:
+    """Use the model before this one again; called twice, this one again. OSError as in `take_into_use`.
+
+    Returns a sentence where the file before is gone and the shipped model is used instead.
+    """
+    wanted, before = settings[PREVIOUS_MODEL], settings[MODEL]
+    complaint = None
+    if wanted and not Path(wanted).is_file():
+        complaint = message(Code.MODEL_BEFORE_MISSING, name=Path(wanted).name)
+        wanted = ""
+    _set(settings, (MODEL, wanted), (PREVIOUS_MODEL, before))
+    return complaint
+
+
+def _set(settings: Settings, *changes: tuple[Setting[str], str]) -> None:
+    """Make all changes for this run, whichever of them cannot be saved; then OSError."""
+    refusal: OSError | None = None
+    for setting, value in changes:
+        try:
+            settings[setting] = value
+        except OSError as error:
+            refusal = error
+    if refusal is not None:
+        raise refusal
 
 
 def move_to_trash(path: Path) -> Path:
