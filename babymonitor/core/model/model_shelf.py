@@ -24,7 +24,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model file. card: None where it cannot be read, and `complaint` says why. made: Unix seconds."""
+    """A model file. card: None if it cannot be read; then `complaint` says why. made: Unix seconds."""
 
     path: Path
     card: ModelCard | None
@@ -38,14 +38,14 @@ class ModelFile:
 
     @property
     def kind(self) -> str:
-        """``shipped``, ``taught`` or ``trained``."""
+        """``shipped``, ``taught`` (an adapter on another model) or ``trained``."""
         if self.is_shipped:
             return "shipped"
         return "taught" if self.card is not None and "taught" in self.card.training else "trained"
 
 
 def model_files() -> list[ModelFile]:
-    """The shipped model, then the person's own, the newest first."""
+    """The shipped model, then the person's own, newest first."""
     own = []
     with contextlib.suppress(OSError):
         own = [_model_file(path, False) for path in paths.models_folder().glob("*.onnx")]
@@ -68,7 +68,10 @@ def _model_file(path: Path, is_shipped: bool) -> ModelFile:
 
 
 def read_card(path: Path) -> ModelCard:
-    """The card in a model file; the network itself is stepped over. ModelError, OSError."""
+    """Read the card of a model file, skipping the network. Raises ModelError or OSError.
+
+    Walks the top level of the protocol buffer: https://protobuf.dev/programming-guides/encoding/
+    """
     with path.open("rb") as file:
         size = path.stat().st_size
         while file.tell() < size:
@@ -147,21 +150,21 @@ def _set(settings: Settings, *changes: tuple[Setting[str], str]) -> None:
 
 
 def move_to_trash(path: Path) -> Path:
-    """Put a model of the person's where deleted things wait; → where. OSError.
+    """Move one of the person's models to the trash; returns its new path. Raises OSError.
 
-    Its rehearsal stays: a model that was taught from it may be taught again.
+    Its rehearsal file stays: a model that was taught from it may be taught again.
     """
     folder = _trash()
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}"
     shutil.move(path, target)
     with contextlib.suppress(OSError):
-        os.utime(target)  # it says when it was deleted
+        os.utime(target)  # the time of deletion, for `purge_trash`
     return target
 
 
 def purge_trash(now: float, older_than_days: float = 30.0) -> None:
-    """Take away for good the models that were deleted longer ago."""
+    """Permanently delete models that were moved to the trash more than `older_than_days` ago."""
     with contextlib.suppress(OSError):
         for path in _trash().glob("*.onnx"):
             if path.is_file() and path.stat().st_mtime < now - older_than_days * 86400.0:
@@ -186,18 +189,18 @@ def _varint(file: BinaryIO) -> int:
 
 
 def _entry(data: bytes) -> tuple[str, str]:
-    """(key, value) of a metadata entry: two strings, each behind its tag and its length."""
+    """Decode a metadata entry, two strings each preceded by tag and length: (key, value)."""
     parts = {1: "", 2: ""}
-    at = 0
-    while at < len(data):
-        field, at = data[at] >> 3, at + 1
+    position = 0
+    while position < len(data):
+        field, position = data[position] >> 3, position + 1
         length = shift = 0
-        while at < len(data):
-            byte, at = data[at], at + 1
+        while position < len(data):
+            byte, position = data[position], position + 1
             length |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
                 break
-        parts[field] = data[at : at + length].decode("utf-8", "replace")
-        at += length
+        parts[field] = data[position : position + length].decode("utf-8", "replace")
+        position += length
     return parts[1], parts[2]
