@@ -108,11 +108,9 @@ class Application(QObject):
 
     def _tell_of_trainings(self) -> None:
         """Report trainings of a program that was killed, and end a trainer that it left running."""
-        from babymonitor.core.training_runs import left_running
-        from babymonitor.live.trainer_process import end_orphan
+        from babymonitor.live.trainer_process import interrupted_runs
 
-        for run in left_running():
-            end_orphan(run)
+        for run in interrupted_runs():
             self.monitor.complained.emit(run.sentence)
 
     @Slot()

@@ -22,6 +22,7 @@ import numpy as np
 
 from babymonitor.core.library.clip import encoded, id_of, relative_path
 from babymonitor.core.library.library import Library, LibraryClip
+from babymonitor.core.library.transfer import export_folder
 from benchmarks.measurement import median, note, print_machine, print_table, spread, take_turns, verdict
 
 _LABELS = ("hungry", "pain", "tired", "sad", "happy", "natural", "background", "")
@@ -131,7 +132,7 @@ def _measure(home: Path, count: int, changed: int, rounds: int) -> None:
     note("Exporting …")
     turns = take_turns(
         {
-            "ours": side(partial(_once, partial(library.export_folder, home / "out"), home / "out")),
+            "ours": side(partial(_once, partial(export_folder, library, home / "out"), home / "out")),
             "bare": side(partial(_once, partial(shutil.copytree, folder, home / "copy"), home / "copy")),
         },
         max(1, rounds // 2),

@@ -31,9 +31,9 @@ import numpy as np
 
 from babymonitor.core.labels import label
 from babymonitor.core.paths import default_model
-from babymonitor.core.settings import replace_file
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
+from babymonitor.core.whole_file import write_whole
 from benchmarks.measurement import ROOT
 from trainer.audio import augment, synthetic
 from trainer.data.dataset import Clip, stable_random
@@ -438,8 +438,8 @@ def main() -> None:
     arguments = parser.parse_args()
     report = measure(arguments.model, arguments.data, arguments.segments, arguments.sides, arguments.threads)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    replace_file(arguments.output / "personalisation.json", json.dumps(report, indent=1).encode())
-    replace_file(arguments.output / "personalisation.md", page(report).encode())
+    write_whole(arguments.output / "personalisation.json", json.dumps(report, indent=1).encode())
+    write_whole(arguments.output / "personalisation.md", page(report).encode())
     print(arguments.output / "personalisation.md")
 
 

@@ -21,7 +21,7 @@ import run
 from babymonitor import __version__
 from babymonitor.core import autostart, paths, training_pack
 from babymonitor.core.model.classifier import ModelError
-from babymonitor.core.settings import MODEL, Settings
+from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
 from babymonitor.terminal import open_model
 from scripts import package
 
@@ -276,6 +276,7 @@ def test_a_model_file_is_checked_copied_and_taken_into_use(tmp_path: Path, monke
     open_model.take_into_use(namesake)
     assert installed.read_bytes() == model.read_bytes(), "another model of the same name replaces nothing"
     assert Path(Settings(paths.settings_file())[MODEL]).read_bytes() == namesake.read_bytes()
+    assert Settings(paths.settings_file())[PREVIOUS_MODEL] == str(installed), "the way back"
     for file in (model, installed):
         open_model.take_into_use(file)
         assert Settings(paths.settings_file())[MODEL] == str(installed)

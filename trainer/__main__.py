@@ -387,15 +387,15 @@ def _label(arguments: argparse.Namespace) -> int:
 def _predict(arguments: argparse.Namespace) -> int:
     from babymonitor.core.model.classifier import Classifier
     from babymonitor.core.model.score_file import entry_of
-    from babymonitor.core.settings import replace_file
     from babymonitor.core.sound.files import sound_files
+    from babymonitor.core.whole_file import write_whole
 
     classifier = Classifier(arguments.model)
     found = (file for path in arguments.paths for file in sound_files(path))
     entries = [entry_of(file, classifier) for file in found]
     told = {"files": entries}
     if arguments.output:
-        replace_file(arguments.output, json.dumps(told, indent=2, ensure_ascii=False).encode(errors="backslashreplace"))
+        write_whole(arguments.output, json.dumps(told, indent=2, ensure_ascii=False).encode(errors="backslashreplace"))
     if arguments.json:
         _event(told)
     else:

@@ -1,1 +1,1 @@
-"""What the monitor knows: sound, features, the model, alerts, history. No Qt, no sound card, no network."""
+"""The monitor's domain: sound, features, models, alerts, history, library. No Qt, no sound card, no network."""

@@ -1,7 +1,7 @@
-"""Opening the window when the person logs in: an entry in the place where each system looks for such things.
+"""Opening the window at login, by an entry where each operating system looks for one.
 
-The entry is the person's own, made when they ask and removed when they ask; an uninstalled program's is ignored on
-Linux, and harmless elsewhere.
+The entry belongs to the person's account and is created and removed at their request. After uninstalling the program it
+is ignored on Linux and harmless elsewhere.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 
 from babymonitor.core import paths
-from babymonitor.core.settings import replace_file
+from babymonitor.core.whole_file import write_whole
 
 _NAME = "local.babymonitor"
 
 
 def entry() -> Path:
-    """The file that makes the system start the program."""
+    """The file that makes the system start the program at login."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "LaunchAgents" / f"{_NAME}.plist"
     if sys.platform == "win32":
@@ -35,27 +35,27 @@ def is_on() -> bool:
 
 
 def turn_on() -> None:
-    """Have the window opened at every login. OSError if the entry cannot be written."""
+    """Open the window at every login. Raises OSError if the entry cannot be written."""
     command, environment = paths.program()
-    # From source the program is found by this; an installed one needs nothing.
-    found = environment.get("PYTHONPATH", "") if len(command) > 1 else ""
+    # From source the package is found by PYTHONPATH; an installed program does not need it.
+    python_path = environment.get("PYTHONPATH", "") if len(command) > 1 else ""
     entry().parent.mkdir(parents=True, exist_ok=True)
-    replace_file(entry(), _text(command, found))
+    write_whole(entry(), _text(command, python_path))
 
 
 def turn_off() -> None:
-    """Have it opened no more. OSError if the entry cannot be removed."""
+    """Stop opening it. Raises OSError if the entry cannot be removed."""
     entry().unlink(missing_ok=True)
 
 
-def _text(command: list[str], found: str) -> bytes:
+def _text(command: list[str], python_path: str) -> bytes:
     if sys.platform == "darwin":
         agent = {"Label": _NAME, "ProgramArguments": command, "RunAtLoad": True, "ProcessType": "Interactive"}
-        return plistlib.dumps({**agent, "EnvironmentVariables": {"PYTHONPATH": found}} if found else agent)
+        return plistlib.dumps({**agent, "EnvironmentVariables": {"PYTHONPATH": python_path}} if python_path else agent)
     if sys.platform == "win32":
-        lines = ["@echo off", *([f'set "PYTHONPATH={found}"'] if found else [])]
+        lines = ["@echo off", *([f'set "PYTHONPATH={python_path}"'] if python_path else [])]
         return "\r\n".join([*lines, f'start "" {subprocess.list2cmdline(command)}', ""]).encode()
-    words = [*(["env", f"PYTHONPATH={found}"] if found else []), *command]
+    words = [*(["env", f"PYTHONPATH={python_path}"] if python_path else []), *command]
     # A desktop entry doubles the percent sign, and quotes as a shell does.
     line = " ".join(shlex.quote(word).replace("%", "%%") for word in words)
     return (

@@ -1,4 +1,4 @@
-"""Whole groups on the sides of a split, so that each label is heard on each side."""
+"""Assigning complete groups to the sides of a split, so that each label occurs on each side."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 
 _ATTEMPTS = 60
 _SLACK_SECONDS = 5.0
-"""When a clip of a night began is known less exactly: by what was kept of the time before."""
+"""Tolerance for overlap: the start of a night's clip is less exact, because it includes some time before."""
 
 
-def joined(heard: Iterable[tuple[str, float, float]]) -> dict[str, str]:
-    """Groups that have sound in common are one: each with the name that it then has, the first in the alphabet.
+def joined(spans: Iterable[tuple[str, float, float]]) -> dict[str, str]:
+    """Merge groups that share sound; returns the new name of each, the alphabetically first of those merged.
 
-    An alert of the night and a recording that was made meanwhile hold the same cry. heard: the group of a clip, and
-    from when to when it was heard (Unix seconds, by the same monitor).
+    An alert at night and a recording made at the same time contain the same cry. spans: a clip's group, start and end
+    (Unix seconds, from the same monitor).
     """
     name: dict[str, str] = {}
 
@@ -25,10 +25,10 @@ def joined(heard: Iterable[tuple[str, float, float]]) -> dict[str, str]:
         return group
 
     last, until = "", float("-inf")
-    for group, start, stop in sorted(heard, key=_start):
+    for group, start, stop in sorted(spans, key=_start):
         if start < until + _SLACK_SECONDS:
-            one, other = sorted((of(group), of(last)))
-            name[other] = one
+            first, second = sorted((of(group), of(last)))
+            name[second] = first
         of(group)
         last, until = group, max(until, stop)
     return {group: of(group) for group in tuple(name)}
@@ -39,12 +39,13 @@ def _start(clip: tuple[str, float, float]) -> float:
 
 
 def covering(
-    labels_of: Mapping[str, Set[str]], sides: Sequence[str], given: Mapping[str, str] | None = None
+    labels_of: Mapping[str, Set[str]], sides: Sequence[str], fixed: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Sides for as many groups as it takes to have each label on each side; {} where no such sides were found.
+    """Assign sides to as many groups as needed for each label to be on each side; {} if that was not possible.
 
-    A night has several labels, so that what is dealt out by one of them may leave a side without another. The rarest
-    label chooses first. labels_of: by group. given: groups that have their side. The same on every machine.
+    A night has several labels, so assigning by one label may leave a side without another: the rarest label goes
+    first, and several orders are tried. labels_of: the labels of each group. fixed: sides that are assigned already.
+    The result is the same on every machine.
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for group, own in labels_of.items():
@@ -53,7 +54,7 @@ def covering(
     labels = sorted(groups, key=lambda label: (len(groups[label]), label))
     for attempt in range(_ATTEMPTS):
         order = sorted(labels_of, key=lambda group: hashlib.sha256(f"{attempt}/{group}".encode()).digest())
-        placed = dict(given or {})
+        placed = dict(fixed or {})
         if all(_cover(groups[label], sides, placed, order, attempt) for label in labels):
             return placed
     return {}
@@ -62,9 +63,9 @@ def covering(
 def _cover(
     groups: Sequence[str], sides: Sequence[str], placed: dict[str, str], order: Sequence[str], attempt: int
 ) -> bool:
-    """Place groups of one label where a side has none yet; whether there were enough."""
-    there = {placed[group] for group in groups if group in placed}
-    lacking = [side for side in (*sides[attempt % len(sides) :], *sides[: attempt % len(sides)]) if side not in there]
+    """Place groups of a label on sides that lack it; returns whether there were enough."""
+    covered = {placed[group] for group in groups if group in placed}
+    lacking = [side for side in (*sides[attempt % len(sides) :], *sides[: attempt % len(sides)]) if side not in covered]
     if not lacking:
         return True
     members = set(groups)

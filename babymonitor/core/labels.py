@@ -1,4 +1,4 @@
-"""The label vocabulary: what each label is called, how it is drawn and whether it wakes anyone."""
+"""The label vocabulary: each label's title and look, and whether it raises the alarm."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One label a model may have.
+    """A label that a model may have.
 
-    name: as in model files, data sets and messages.
-    title: as a person reads it. icon: a character that tells it apart without colour.
-    colour: RGB hex. crying: it counts towards P(crying), which the alarm follows.
+    name: as in model files, data sets and messages. title: for people. icon: a character that distinguishes it without
+    colour. colour: RGB hex. crying: whether it counts towards P(crying), on which the alarm depends.
     """
 
     name: str
@@ -83,26 +82,27 @@ _SYNONYMS = {
 
 
 def canonical(name: str) -> str:
-    """The vocabulary's word for a corpus's label; a name it does not know stays as it is (lower case, no spaces)."""
+    """The vocabulary's name for a corpus's label; an unknown name is only normalised (lower case, no spaces)."""
     name = name.strip().lower().replace(" ", "_").replace("-", "_")
     return _SYNONYMS.get(name, name)
 
 
 def label(name: str) -> Label:
-    """How to show a label; one outside the vocabulary (a model of one's own) gets a plain look and never alarms."""
+    """The label of a name; one outside the vocabulary gets a plain look and never raises the alarm."""
     return LABELS.get(name) or Label(name, name.replace("_", " ").capitalize(), "◇", "#7f7f7f")
 
 
 def sides_of(labels: Sequence[str]) -> list[list[int]]:
-    """The labels that are told apart from each other alone: those that cry, then the others; or all, as one side."""
-    crying = [at for at, name in enumerate(labels) if label(name).crying]
+    """The indices of labels that compete with each other: crying labels, then the others; or all on a single side."""
+    crying = [index for index, name in enumerate(labels) if label(name).crying]
     if not two_sided(labels):
         return [list(range(len(labels)))]
-    return [crying, [at for at in range(len(labels)) if at not in crying]]
+    return [crying, [index for index in range(len(labels)) if index not in crying]]
 
 
 def two_sided(labels: Sequence[str]) -> bool:
-    """Whether these are labels of the monitor: some cry, and there is everything else. Then P(crying) has a meaning;
-    a corpus of acted emotions may well have 'sad', but nobody in it cries for being so.
+    """Whether P(crying) is meaningful for these labels: some mean crying, and ``background`` is there.
+
+    A corpus of acted emotions may contain ``sad`` without any crying.
     """
     return "background" in labels and any(label(name).crying for name in labels)

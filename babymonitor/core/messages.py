@@ -65,6 +65,11 @@ class Code(Enum):
 
     MODEL_CANNOT_ALARM = QT_TRANSLATE_NOOP("messages", "{name} has no label that means crying: it can give no alarm.")
 
+    MODEL_FILE_MISSING = QT_TRANSLATE_NOOP("messages", "There is no file {path}; the model in use stays.")
+    MODEL_BEFORE_MISSING = QT_TRANSLATE_NOOP(
+        "messages", "The model before this one, {name}, is not there any more; the shipped one is used."
+    )
+
     # Why a model file cannot be used: clauses behind a colon
     MODEL_TOO_LARGE = QT_TRANSLATE_NOOP("messages", "it is larger than 2 GB")
     MODEL_UNREADABLE = QT_TRANSLATE_NOOP("messages", "it cannot be read ({reason})")

@@ -1,11 +1,10 @@
-"""Every setting, declared once: its name, limits and wording. The dialog, `--set` and the file are made from these."""
+"""Every setting, declared once with name, limits and wording: the source of the dialog, `--set` and the file."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,21 +12,22 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from babymonitor.core.messages import Code, PersonError, message
+from babymonitor.core.whole_file import write_whole
 
 T = TypeVar("T", bool, int, float, str)
 
 
 class SettingError(PersonError, ValueError):
-    """A value that a setting does not take; the message is one sentence for a person."""
+    """A value that a setting does not accept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T]):
-    """One setting.
+    """A setting.
 
-    name: as in the file and after `--set`. default: also says the type. least, most: limits of a number.
-    unit, title, help: wording for the dialog; choices: value → wording, where only some values are allowed.
-    section: its page in the dialog; an empty one is remembered but not shown (geometry and the like).
+    name: in the file and after `--set`. default: also defines the type. least, most: limits of a number.
+    unit, title, help: wording for the dialog. choices: (value, wording) pairs, if only certain values are allowed.
+    section: its page in the dialog; "" for one that is stored but not shown (such as the window's geometry).
     """
 
     name: str
@@ -41,7 +41,7 @@ class Setting(Generic[T]):
     choices: tuple[tuple[str, str], ...] = ()
 
     def check(self, value: Any) -> T:
-        """The value in the setting's type, or SettingError."""
+        """The value in the setting's type. Raises SettingError if it is not accepted."""
         kind: type = type(self.default)
         if kind is float and type(value) is int:
             value = float(value)
@@ -58,7 +58,7 @@ class Setting(Generic[T]):
         return checked
 
     def parse(self, text: str) -> T:
-        """The value written as text (after `--set NAME=`), or SettingError."""
+        """The value of a text (after `--set NAME=`). Raises SettingError if it is not accepted."""
         kind = type(self.default)
         if kind is bool:
             words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False}
@@ -91,7 +91,7 @@ USE_MODEL_THRESHOLDS = Setting(
     "Sensitivity",
     "More of it misses fewer cries, and wakes you for nothing more often.",
 )
-# The dialog sets these two by its slider for the sensitivity; they hold where use_model_thresholds is off.
+# The dialog sets these two by its sensitivity slider; they apply while use_model_thresholds is off.
 START_THRESHOLD = Setting(
     "start_threshold", 0.6, _HEARING, "Crying starts at", "P(crying) from which it counts as crying.", "", 0.01, 0.999
 )
@@ -121,7 +121,7 @@ ALARM_VOLUME = Setting("alarm_volume", 80, _ALARM, "Volume", "Of the alarm, not 
 SNOOZE_MINUTES = Setting("snooze_minutes", 10, _ALARM, "Snooze for", "How long the snooze button lasts.", "min", 1, 240)
 LOUD_ALERTS = Setting(
     "loud_alerts",
-    # Off: a dog, a door or a lorry is loud too, and what wakes people for nothing is switched off altogether.
+    # Off: dogs, doors and lorries are loud too, and people switch off a monitor that wakes them for nothing.
     False,
     _ALARM,
     "Any loud sound wakes me too",
@@ -129,7 +129,7 @@ LOUD_ALERTS = Setting(
     "If the model fails, loudness wakes you in any case.",
 )
 LOUD_SECONDS = Setting(
-    # At least one: the end of our own alarm, which the microphone hears, must not be the next one's beginning.
+    # At least 1: the end of our own alarm, which the microphone picks up, must not begin the next alert.
     "loud_seconds",
     3.0,
     _ALARM,
@@ -195,17 +195,17 @@ CLOSE_TO_TRAY = Setting(
 LISTEN_AT_START = Setting("listen_at_start", True, _LOOK, "Listen as soon as the program opens", "")
 WINDOW_GEOMETRY = Setting("window_geometry", "")
 PREVIOUS_MODEL = Setting("previous_model", "")
-"""What MODEL was before the last model was taken into use: the way back."""
+"""The value of MODEL before the current one, for rolling back."""
 
 SETTINGS: tuple[Setting[Any], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 BY_NAME: dict[str, Setting[Any]] = {setting.name: setting for setting in SETTINGS}
 
 
 class Settings:
-    """The person's choices, read once, kept in memory, written whole on each change (to a temporary file, then moved).
+    """The person's settings, read once, held in memory, and written to the file at each change.
 
-    A file that cannot be read is put aside with a new name and defaults serve; `complaints` says so in sentences.
-    Without a path nothing is read or written.
+    A file that cannot be read is renamed and the defaults are used; `complaints` says so. Without a path nothing is
+    read or written.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -222,9 +222,9 @@ class Settings:
         return value
 
     def __setitem__(self, setting: Setting[T], value: T) -> None:
-        """Set and save. SettingError for a value that is not allowed, and then nothing has changed.
+        """Set and save. Raises SettingError for a value that is not accepted; then nothing has changed.
 
-        OSError when it could not be saved; then it holds for this run.
+        Raises OSError if it could not be saved; then it applies to this run only.
         """
         checked = setting.check(value)
         if self[setting] == checked:
@@ -233,12 +233,12 @@ class Settings:
         try:
             self._write()
         finally:
-            # On a full disk too: what is shown and what is in force must not differ.
+            # Also on a full disk: the display must agree with the value in effect.
             for listener in self._listeners:
                 listener(setting.name)
 
     def override(self, name: str, text: str) -> None:
-        """One `--set NAME=VALUE`: for this run, not saved. SettingError for an unknown name or a wrong value."""
+        """Apply `--set NAME=VALUE` to this run without saving. Raises SettingError for a wrong name or value."""
         if name not in BY_NAME:
             raise SettingError(Code.SETTING_UNKNOWN, name=name, names=", ".join(BY_NAME))
         self._values[name] = BY_NAME[name].parse(text)
@@ -264,7 +264,7 @@ class Settings:
             return
         for name, value in values.items():
             if name not in BY_NAME:
-                self._unknown[name] = value  # a newer version's: kept for it
+                self._unknown[name] = value  # of a newer version; preserved
                 continue
             try:
                 self._values[name] = BY_NAME[name].check(value)
@@ -282,20 +282,4 @@ class Settings:
         if self.path is None:
             return
         text = json.dumps({**self._unknown, **self._values}, indent=2, sort_keys=True, ensure_ascii=False)
-        replace_file(self.path, (text + "\n").encode())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that at any moment either the old or the new one is there, whole."""
-    temporary = path.with_name(path.name + ".part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        # Half a file would keep full a disk that is full.
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+        write_whole(self.path, text + "\n")

@@ -1,8 +1,8 @@
-"""The training pack: what full training needs beside an installed program (PyTorch …), in a folder of its own.
+"""The training pack: packages for full training (PyTorch …) in a folder beside an installed program.
 
-A package carries no PyTorch: it is larger than all the rest, and whoever teaches the model their own baby does not need
-it. `babymonitor training-pack install` (terminal/training_pack.py) puts it into the person's data folder, and the
-trainer finds it there. From source nothing of this is needed: `run.py trainer` installs into the environment.
+The installer contains no PyTorch: it is larger than everything else, and teaching the model does not need it.
+`babymonitor training-pack install` (terminal/training_pack.py) puts it into the person's data folder, where the trainer
+finds it. From source none of this is needed: `run.py trainer` installs into the environment.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _STAMP = "installed.json"
 
 
 def pins() -> Path:
-    """The list of packages with their versions, in a package; from source there is none."""
+    """The list of packages with versions; it exists in installed programs only."""
     return paths.resource("training-pack.txt")
 
 
 def is_offered() -> bool:
-    """Whether this is an installed program, which may have a training pack."""
+    """Whether this is an installed program, to which a training pack can be added."""
     return pins().is_file()
 
 
 def folder() -> Path:
-    """Where the pack is, or would be."""
+    """The folder of the pack, whether it is installed or not."""
     return paths.data_folder() / "training-pack"
 
 
 def is_installed() -> bool:
-    """Whether the pack that this version of the program asks for is there, whole."""
+    """Whether the pack that this version of the program needs is completely installed."""
     try:
         return bool(json.loads((folder() / _STAMP).read_text(encoding="utf-8")) == _wanted())
     except (OSError, ValueError):
@@ -45,15 +45,15 @@ def is_installed() -> bool:
 
 
 def seal(part: Path) -> None:
-    """Say in a folder that the pack in it is whole, and put it in the place of the one before."""
+    """Mark a folder as a complete pack, and replace the previous pack by it."""
     (part / _STAMP).write_text(json.dumps(_wanted()), encoding="utf-8")
     remove()
     part.replace(folder())
 
 
 def remove() -> None:
-    """Remove the pack; nothing of the person's is in it."""
-    # By another name first: a removal that is interrupted is not to leave half a pack that says it is whole.
+    """Remove the pack; it contains nothing of the person's."""
+    # Renamed first, so that an interrupted removal does not leave half a pack that is marked as complete.
     leaving = folder().with_suffix(".leaving")
     shutil.rmtree(leaving, ignore_errors=True)
     if folder().exists():
@@ -62,17 +62,17 @@ def remove() -> None:
 
 
 def activate() -> None:
-    """Let this process import from the pack, if it is there; what came with the program goes first."""
+    """Let this process import from the pack, if installed; packages of the program take precedence."""
     if not is_offered() or not is_installed():
         return
     sys.path.append(str(folder()))
-    # A bundle writes no bytecode, because it may not change itself. The pack may, and starts in half the time.
-    if sys.platform.startswith("linux"):  # where the person cannot write into the bundle anyway
+    # An installed program writes no bytecode, so as not to change itself; the pack may, and then starts twice as fast.
+    if sys.platform.startswith("linux"):  # where the program's own folder is read-only
         sys.dont_write_bytecode = False
 
 
 def sentence(missing: str) -> Message:
-    """What to tell somebody whose training lacks the package `missing`."""
+    """The sentence for a person whose training needs the package `missing`."""
     if not is_offered():
         return message(Code.PACK_FROM_SOURCE, missing=missing)
     if is_installed() or "." in missing:
@@ -81,6 +81,6 @@ def sentence(missing: str) -> Message:
 
 
 def _wanted() -> dict[str, str]:
-    """By what the pack of this program is known: its list, and the Python it is for."""
+    """The identity of the pack that this program needs: its list of packages and its Python version."""
     digest = hashlib.sha256(pins().read_bytes()).hexdigest()
     return {"list": digest, "python": f"{sys.implementation.cache_tag}"}

@@ -1,8 +1,8 @@
-"""Trainings on disk: one folder each, with what was asked for, what it told, how it ended, and its model.
+"""Trainings on disk: a folder for each, with its request, events, outcome and model.
 
-A folder holds `request.json` and `state.json`, and as it goes on `events.jsonl` (what the trainer told), `log.txt`
-(what else it printed), `model.onnx` and `comparison.json`. Whatever is killed at whatever moment, the next start finds
-in `state.json` either how it ended or that it was running, and then says so.
+A folder contains `request.json` and `state.json`, and later `events.jsonl` (the trainer's events), `log.txt` (its other
+output), `model.onnx` and `comparison.json`. Whichever process is killed and when, the next start finds in `state.json`
+either the outcome or that it was still running.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from babymonitor.core import paths
 from babymonitor.core.messages import Code, PersonError, message
-from babymonitor.core.settings import replace_file
+from babymonitor.core.whole_file import write_whole
 
 TEACH, FULL = "teach", "full"
 RUNNING, FINISHED, CANCELLED, FAILED, INTERRUPTED = "running", "finished", "cancelled", "failed", "interrupted"
@@ -28,19 +28,19 @@ _COMPARISON_FORMAT = 1
 KEPT_RUNS = 30
 
 _own: set[Path] = set()
-"""Folders of runs that this process began or resumed: they are no other program's legacy."""
+"""Folders of runs that this process began or resumed, so they were not left by another program."""
 
 
 class RunError(PersonError):
-    """A training that cannot be begun or read; the message is one sentence for a person."""
+    """A training that cannot be begun or read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of the trainer.
+    """A request to the trainer.
 
-    kind: ``teach`` or ``full``. model: the one in use, which is taught and compared with. data: folders, the library
-    first. family, options: of a full training; options as the command line has them, value by name.
+    kind: ``teach`` or ``full``. model: the model in use, which is taught or compared with. data: folders, the library
+    first. family, options: for a full training; options as on the command line, value by name.
     """
 
     kind: str
@@ -60,7 +60,7 @@ class Request:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Request:
-        """ValueError, KeyError or TypeError for what is none."""
+        """Parse a request. Raises ValueError, KeyError or TypeError for anything else."""
         if values["kind"] not in (TEACH, FULL):
             raise ValueError(values["kind"])
         data = tuple(Path(path) for path in values["data"])
@@ -70,9 +70,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training. state: running, finished, cancelled, failed or interrupted (the program died with it).
+    """A training.
 
-    sentence: how it ended, for a person. began: Unix seconds. trainer: the process of it, 0 while there is none.
+    state: running, finished, cancelled, failed or interrupted (the program was killed). sentence: how it ended, for a
+    person. began: Unix seconds. trainer: the trainer's process id, 0 if there is none.
     """
 
     folder: Path
@@ -104,12 +105,12 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """Of several networks that are to answer together, the first one's."""
-        several = self.request.options.get("members", "1") != "1"
-        return self.folder / ("model.0.checkpoint" if several else "model.checkpoint")
+        """The checkpoint to resume from; of an ensemble, that of the first network."""
+        is_ensemble = self.request.options.get("members", "1") != "1"
+        return self.folder / ("model.0.checkpoint" if is_ensemble else "model.checkpoint")
 
     def remove_checkpoints(self) -> None:
-        """It is finished: nothing has to go on from them. OSError."""
+        """Delete the checkpoints of a finished training. Raises OSError."""
         for path in self.folder.glob("model*.checkpoint"):
             path.unlink(missing_ok=True)
 
@@ -119,7 +120,7 @@ class Run:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether it made a model of which the person has not said yet if it is to be used."""
+        """Whether it produced a model that the person has neither taken into use nor declined."""
         return self.has_model and not self._decision.exists()
 
     @property
@@ -127,19 +128,19 @@ class Run:
         return self.folder / "decided"
 
     def decide(self) -> None:
-        """The person has: it is not offered any more. A disk that refuses has it offered again."""
+        """Record the person's decision, so that the model is not offered again (it is if the disk refuses)."""
         if self.has_model:
             with contextlib.suppress(OSError):
                 self._decision.touch()
 
     @property
     def is_resumable(self) -> bool:
-        """Whether a full training can go on where it stopped."""
+        """Whether a full training can continue where it stopped."""
         stopped = self.state in (CANCELLED, FAILED, INTERRUPTED)
         return self.request.kind == FULL and stopped and self.checkpoint.is_file()
 
     def commands(self, resume: bool = False) -> list[list[str]]:
-        """What the trainer is asked, one command after the other; on one thread, for the monitor listens meanwhile."""
+        """The trainer's command lines, in order; single-threaded, because the monitor listens meanwhile."""
         data = [word for path in self.request.data for word in ("--data", str(path))]
         old, new, comparison = str(self.request.model), str(self.model), str(self.comparison)
         if self.request.kind == TEACH:
@@ -152,18 +153,18 @@ class Run:
         train = ["train", *data, *cache, "--family", self.request.family, "--output", new, "--rehearsal", *options]
         train += ["--threads", "1", "--workers", "0", "--json", *(["--resume"] if resume else [])]
         sides = _sides(self.request.options)
-        judge = ["versus", "--old", old, "--new", new, *data, *cache, *sides]
-        return [train, [*judge, "--side", "test", "--comparison", comparison, "--json"]]
+        compare = ["versus", "--old", old, "--new", new, *data, *cache, *sides]
+        return [train, [*compare, "--side", "test", "--comparison", comparison, "--json"]]
 
 
 def _sides(options: dict[str, str]) -> list[str]:
-    """The options that say who stands on which side: the comparison must hold out whom the training held out."""
+    """The options that define the split: the comparison must use the groups that the training held out."""
     names = ("shares", "sides", "folds", "fold", "segments")
     return [word for name in names if name in options for word in (f"--{name}", options[name])]
 
 
 def begin(request: Request, now: float | None = None) -> Run:
-    """A new run, which is running from now on. RunError when the disk does not take it."""
+    """Create a run in state ``running``. Raises RunError if it cannot be written to disk."""
     now = time.time() if now is None else now
     stem = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(now)) + f"_{request.kind}"
     try:
@@ -181,7 +182,7 @@ def begin(request: Request, now: float | None = None) -> Run:
 
 
 def mark(run: Run, state: str, sentence: str = "", trainer: int = 0) -> Run:
-    """Write down how it is with a run; → the run as it is now. OSError."""
+    """Store the state of a run; returns the updated run. Raises OSError."""
     if state == RUNNING:
         _own.add(run.folder)
     values = {"state": state, "sentence": sentence, "began": run.began, "trainer": trainer}
@@ -190,14 +191,14 @@ def mark(run: Run, state: str, sentence: str = "", trainer: int = 0) -> Run:
 
 
 def all_runs() -> list[Run]:
-    """Every run that can be read, the newest first."""
-    found = []
+    """Every run that can be read, newest first."""
+    runs = []
     with contextlib.suppress(OSError):
         for folder in paths.runs_folder().iterdir():
             run = read(folder)
             if run is not None:
-                found.append(run)
-    return sorted(found, key=_age, reverse=True)
+                runs.append(run)
+    return sorted(runs, key=_age, reverse=True)
 
 
 def _age(run: Run) -> tuple[float, str]:
@@ -205,7 +206,7 @@ def _age(run: Run) -> tuple[float, str]:
 
 
 def read(folder: Path) -> Run | None:
-    """The run of a folder; None for one that is none, or that was killed before anything was said of it."""
+    """Read the run in a folder; None if there is none, or the program was killed before it was written."""
     try:
         request = Request.from_dict(_read(folder / "request.json"))
         values = _read(folder / "state.json")
@@ -218,27 +219,27 @@ def read(folder: Path) -> Run | None:
 
 
 def left_running() -> list[Run]:
-    """Runs that a program which is gone left running, now marked as interrupted. One program runs at a time."""
-    found = []
+    """Mark runs that an earlier program left running as interrupted, and return them. One program runs at a time."""
+    interrupted = []
     for run in all_runs():
         if run.state == RUNNING and run.folder not in _own:
             can_resume = run.request.kind == FULL and run.checkpoint.is_file()
             code = Code.TRAINING_INTERRUPTED_RESUMABLE if can_resume else Code.TRAINING_INTERRUPTED
             with contextlib.suppress(OSError):
-                found.append(mark(run, INTERRUPTED, message(code), run.trainer))
-    return found
+                interrupted.append(mark(run, INTERRUPTED, message(code), run.trainer))
+    return interrupted
 
 
-def prune(kept: int = KEPT_RUNS, needed: Iterable[Path] = ()) -> None:
-    """Delete the oldest runs beyond the newest `kept`, but for those that hold one of the files `needed`."""
-    inside = {path.parent for path in needed}
-    for run in all_runs()[kept:]:
-        if run.state != RUNNING and run.folder not in inside:
+def prune(keep: int = KEPT_RUNS, needed: Iterable[Path] = ()) -> None:
+    """Delete all but the newest `keep` runs, except those that contain one of the files `needed`."""
+    needed_folders = {path.parent for path in needed}
+    for run in all_runs()[keep:]:
+        if run.state != RUNNING and run.folder not in needed_folders:
             shutil.rmtree(run.folder, ignore_errors=True)
 
 
 def adopt(run: Run, folder: Path | None = None) -> Path:
-    """Copy a finished run's model among the person's models, whole or not at all; → where. RunError."""
+    """Copy a finished run's model to the person's models; returns its path. Raises RunError."""
     folder = paths.models_folder() if folder is None else folder
     stem = f"taught-{run.name.rpartition('_')[0]}" if run.request.kind == TEACH else run.request.family
     if run.request.kind == FULL:
@@ -247,16 +248,16 @@ def adopt(run: Run, folder: Path | None = None) -> Path:
     try:
         data = run.model.read_bytes()
         if not target.is_file() or target.read_bytes() != data:
-            replace_file(target, data)
-        for beside in run.folder.glob("model.rehearsal.npz"):
-            replace_file(target.with_name(f"{stem}.rehearsal.npz"), beside.read_bytes())
+            write_whole(target, data)
+        for rehearsal in run.folder.glob("model.rehearsal.npz"):
+            write_whole(target.with_name(f"{stem}.rehearsal.npz"), rehearsal.read_bytes())
     except OSError as error:
         raise RunError(Code.TRAINING_MODEL_NOT_TAKEN, reason=error.strerror or str(error)) from error
     return target
 
 
 def read_comparison(path: Path) -> dict[str, Any]:
-    """What old and new model say of the same clips. RunError where that cannot be read."""
+    """Read the comparison of the old and the new model on the same clips. Raises RunError."""
     try:
         values = _read(path)
         needed = ("old", "new", "labels", "clips", "confusion", "per_label", "cries", "others", "worst", "refused")
@@ -268,7 +269,7 @@ def read_comparison(path: Path) -> dict[str, Any]:
 
 
 def tail(path: Path, lines: int = 200) -> Sequence[str]:
-    """The last lines of a log; none where there is none."""
+    """The last lines of a log; empty if there is no log."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
     except OSError:
@@ -276,7 +277,7 @@ def tail(path: Path, lines: int = 200) -> Sequence[str]:
 
 
 def is_alive(process: int) -> bool:
-    """Whether there is such a process (POSIX; elsewhere, where asking would end it, never)."""
+    """Whether a process exists. Always False on Windows, where `os.kill` would end it."""
     if process <= 0 or os.name != "posix":
         return False
     try:
@@ -296,4 +297,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:
-    replace_file(path, json.dumps(values, indent=2, ensure_ascii=False).encode())
+    write_whole(path, json.dumps(values, indent=2, ensure_ascii=False))

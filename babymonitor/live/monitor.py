@@ -23,8 +23,9 @@ from babymonitor.core.happenings import (
 )
 from babymonitor.core.history.history import History
 from babymonitor.core.messages import Code, message
-from babymonitor.core.model.classifier import ModelCard
+from babymonitor.core.model.classifier import ModelCard, ModelError
 from babymonitor.core.model.detector import Score
+from babymonitor.core.model.model_shelf import take_into_use
 from babymonitor.core.settings import MICROPHONE, MODEL, SNOOZE_MINUTES, Settings
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.ring import RingBuffer
@@ -345,11 +346,14 @@ class Monitor(QObject):
 
     @Slot(str)
     def _on_model_found(self, path: str) -> None:
-        self.complained.emit(message(Code.MODEL_FOUND, name=Path(path).name))
         try:
-            self.settings[MODEL] = path
+            take_into_use(self.settings, Path(path))
+        except ModelError as error:
+            self.complained.emit(error.message)
+            return
         except OSError as error:
             self.complained.emit(message(Code.SETTINGS_NOT_SAVED, reason=str(error.strerror)))
+        self.complained.emit(message(Code.MODEL_FOUND, name=Path(path).name))
 
     @Slot(object)
     def _on_detector_failed(self, sentence: str) -> None:

@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signa
 
 from babymonitor.core import paths
 from babymonitor.core.messages import Code, message
-from babymonitor.core.training_runs import CANCELLED, FAILED, FINISHED, FULL, Run, is_alive, mark
+from babymonitor.core.training_runs import CANCELLED, FAILED, FINISHED, FULL, Run, is_alive, left_running, mark
 
 _log = logging.getLogger("babymonitor")
 
@@ -56,6 +56,14 @@ def stand_behind(process: int) -> None:
     else:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, process, os.getpriority(os.PRIO_PROCESS, 0) + NICE)
+
+
+def interrupted_runs() -> list[Run]:
+    """Mark the runs that a program which is gone left running as interrupted, and end trainers that outlived it."""
+    runs = left_running()
+    for run in runs:
+        end_orphan(run)
+    return runs
 
 
 def end_orphan(run: Run) -> None:

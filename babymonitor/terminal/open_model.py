@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 from babymonitor.core import paths
+from babymonitor.core.model import model_shelf
 from babymonitor.core.model.classifier import Classifier, ModelError
-from babymonitor.core.settings import MODEL, Settings, replace_file
+from babymonitor.core.settings import Settings
+from babymonitor.core.whole_file import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,11 +41,11 @@ def take_into_use(model: Path) -> str:
     name = Classifier(model).card.name
     kept = _place_for(model)
     if not kept.exists():
-        replace_file(kept, model.read_bytes())
+        write_whole(kept, model.read_bytes())
     if _a_window_is_open():
         # It has the settings in memory and would write over ours.
         return f"The model {name} is kept as {kept.name}; the open window takes it under Settings, Model file."
-    Settings(paths.settings_file())[MODEL] = str(kept)
+    model_shelf.take_into_use(Settings(paths.settings_file()), kept)
     return f"The model {name} is in use."
 
 

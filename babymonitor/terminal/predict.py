@@ -12,8 +12,8 @@ from babymonitor.core import paths
 from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import Classifier, ModelError
 from babymonitor.core.model.score_file import entry_of
-from babymonitor.core.settings import replace_file
 from babymonitor.core.sound.files import sound_files
+from babymonitor.core.whole_file import write_whole
 from babymonitor.live import torch_conversion
 
 
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("No sound file was found there.", file=sys.stderr)
     if arguments.output is not None:
         try:
-            replace_file(arguments.output, (text + "\n").encode(errors="backslashreplace"))
+            write_whole(arguments.output, (text + "\n").encode(errors="backslashreplace"))
         except OSError as error:
             print(f"{arguments.output} cannot be written: {error.strerror}.", file=sys.stderr)
             return 2

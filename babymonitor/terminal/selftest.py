@@ -17,9 +17,9 @@ import soundfile
 from babymonitor.core import paths, training_pack
 from babymonitor.core.history.history import History, HistoryError
 from babymonitor.core.model.classifier import Classifier, ModelError, decode_golden
-from babymonitor.core.settings import replace_file
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError
+from babymonitor.core.whole_file import write_whole
 from babymonitor.live import torch_conversion
 from babymonitor.live.sound_card import SoundCard
 
@@ -86,7 +86,7 @@ def _alarm() -> str:
 def _storage() -> str:
     folder = paths.data_folder()
     try:
-        replace_file(folder / "selftest.tmp", b"x")
+        write_whole(folder / "selftest.tmp", b"x")
         (folder / "selftest.tmp").unlink()
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             history = History(Path(scratch) / "history.sqlite")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from babymonitor.core.settings import (
     Setting,
     SettingError,
     Settings,
-    replace_file,
 )
 
 
@@ -103,19 +101,3 @@ def test_rules_take_the_models_thresholds_unless_told_otherwise() -> None:
     settings[START_THRESHOLD], settings[END_THRESHOLD] = 0.2, 0.5
     rules = AlertRules.from_settings(settings, {"start": 0.8, "end": 0.4})
     assert (rules.start_threshold, rules.end_threshold) == (0.2, 0.2)
-
-
-def test_a_full_disk_keeps_the_old_file_and_no_half_of_the_new_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "model.onnx"
-    replace_file(path, b"old")
-
-    def refuse(_file: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(OSError, match="No space left"):
-        replace_file(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]

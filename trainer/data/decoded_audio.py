@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
+from babymonitor.core.whole_file import write_whole
 from trainer.audio.phone_codecs import codec_copy, is_coded
 from trainer.data.dataset import Clip, DataSet, stable_random
 from trainer.data.readers import Notice
@@ -89,9 +90,7 @@ class DecodedAudio:
                         position += samples.size
                     sounds[content] = [places, reason]
             if changed or new:
-                partial = index.with_suffix(".part")
-                partial.write_text(json.dumps(known), encoding="utf-8")
-                partial.replace(index)
+                write_whole(index, json.dumps(known), flush_to_disk=False)
         self.skipped += [(clips[path].path, reason) for path, reason in unread.items()]
         # Plain views of the mapped file, because slicing a memmap takes ten times as long.
         samples = np.asarray(np.memmap(store, np.int16, "r")) if store.stat().st_size else np.zeros(0, np.int16)

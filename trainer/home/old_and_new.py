@@ -20,8 +20,8 @@ from babymonitor.core.labels import label as known_label
 from babymonitor.core.model.classifier import Classifier, ModelCard
 from babymonitor.core.model.detector import Score
 from babymonitor.core.model.score_file import most_telling
-from babymonitor.core.settings import replace_file
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
+from babymonitor.core.whole_file import write_whole
 from trainer.data.dataset import Clip
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division
@@ -209,7 +209,7 @@ def refusal(report: dict[str, Any]) -> str:
 def write(path: Path, report: dict[str, Any]) -> None:
     """Write a comparison as JSON: at any moment either the old or the new one is there, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, json.dumps(report, ensure_ascii=False, allow_nan=False).encode())
+    write_whole(path, json.dumps(report, ensure_ascii=False, allow_nan=False))
 
 
 def versus(

@@ -9,7 +9,6 @@ told), a dozen windows in a row of each.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.model.features import fit_frames, front_end
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
+from babymonitor.core.whole_file import whole_file
 from trainer.audio import synthetic
 from trainer.data.dataset import Clip, stable_random
 from trainer.data.readers import Roots, load
@@ -202,12 +202,8 @@ def make(
         counts |= {f"{side}_cries": sum(cries for _, cries in held), f"{side}_others": len(held)}
         counts[f"{side}_others"] -= counts[f"{side}_cries"]
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(output.name + ".part")
-    with partial.open("wb") as file:
+    with whole_file(output) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(output)
     return counts
 
 

@@ -24,6 +24,7 @@ from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.features import log_mel
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
+from babymonitor.core.whole_file import whole_file
 from trainer.data.readers import load
 from trainer.data.split import read_sides
 from trainer.errors import DataError
@@ -308,10 +309,8 @@ def label_corpus(
             rows.append((path, f"{start:.3f}", f"{end:.3f}", name, sound_name, f"{sure:.2f}", origin))
             totals[name] = totals.get(name, 0.0) + end - start
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_suffix(".part")
-    with partial.open("w", newline="", encoding="utf-8") as sink:
+    with whole_file(output) as partial, partial.open("w", newline="", encoding="utf-8") as sink:
         writer = csv.writer(sink, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows)
-    partial.replace(output)
     return totals

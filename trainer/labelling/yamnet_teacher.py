@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.sound.wave import Wave
+from babymonitor.core.whole_file import whole_file
 from trainer.audio.augment import rms
 from trainer.errors import DataError, existing
 
@@ -102,8 +103,7 @@ class CachedTeacher:
         scores = self._teacher.scores(wave).astype(np.float16)
         if file:
             # With the process number, because several trainings may compute the same scores at once.
-            partial = file.with_suffix(f".{os.getpid()}.part")
-            with partial.open("wb") as sink:
+            suffix = f".{os.getpid()}.part"
+            with whole_file(file, suffix=suffix, flush_to_disk=False) as partial, partial.open("wb") as sink:
                 np.save(sink, scores)
-            partial.replace(file)
         return scores

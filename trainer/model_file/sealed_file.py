@@ -11,6 +11,7 @@ import onnxruntime
 
 from babymonitor.core.model.classifier import METADATA_KEY, Classifier, ModelCard, decode_golden, seal
 from babymonitor.core.model.features import fit_frames, front_end
+from babymonitor.core.whole_file import whole_file
 
 
 def golden_probabilities(model: onnx.ModelProto, card: ModelCard) -> list[float]:
@@ -30,13 +31,9 @@ def write_sealed(path: Path, model: onnx.ModelProto, card: ModelCard) -> None:
     del model.metadata_props[:]
     model.metadata_props.add(key=METADATA_KEY, value=card.to_json())
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part.onnx")
-    try:
+    with whole_file(path, suffix=".part.onnx") as partial:
         partial.write_bytes(seal(model.SerializeToString()))
         Classifier(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def rewrite_card(path: Path, **changes: Any) -> ModelCard:

@@ -20,6 +20,7 @@ from torch import nn
 
 from babymonitor.core.model.classifier import Classifier, ModelCard, ModelError, decode_golden
 from babymonitor.core.model.features import fit_frames, front_end
+from babymonitor.core.whole_file import whole_file
 from trainer.errors import DataError, existing
 from trainer.labelling.yamnet_teacher import CLASSES
 from trainer.model_file.export import write_model
@@ -70,7 +71,6 @@ def save(path: Path, network: Network, family: str, card: ModelCard) -> None:
     network: as it was exported, on any device. card: the card that `write_model` returned for its model file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
     state = {name: values.detach().cpu().contiguous() for name, values in network.state_dict().items()}
     description = {
         "format": FORMAT,
@@ -78,11 +78,8 @@ def save(path: Path, network: Network, family: str, card: ModelCard) -> None:
         "card": card.to_json(),
         "config": json.dumps(dict(network.config)),
     }
-    try:
+    with whole_file(path) as partial:
         torch.save({**description, "state_dict": state}, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load(path: Path) -> LoadedNetwork:

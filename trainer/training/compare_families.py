@@ -23,6 +23,7 @@ from filelock import FileLock
 
 from babymonitor.core.labels import two_sided
 from babymonitor.core.model.classifier import Classifier, ModelError
+from babymonitor.core.whole_file import write_whole
 from trainer.data.dataset import DataSet
 from trainer.data.decoded_audio import DecodedAudio
 from trainer.data.split import Division
@@ -140,9 +141,7 @@ def _run(request: Request, divided: _Divided, work: Path, event: Event | None) -
         seconds = _trained(request, divided, event)
         result = _judged(request.output, divided) | {"train_seconds": round(seconds, 1)}
         _forget(request)
-        partial = told.with_suffix(".part")
-        partial.write_text(json.dumps(result), encoding="utf-8")
-        partial.replace(told)
+        write_whole(told, json.dumps(result))
     return result | {"model": request.output}
 
 

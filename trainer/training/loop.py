@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.whole_file import whole_file
 from trainer.errors import DataError
 from trainer.evaluation.metrics import roc_area
 from trainer.labelling.yamnet_teacher import CLASSES
@@ -169,21 +170,20 @@ class Run:
 
     def save(self, path: Path) -> None:
         """Write to a temporary, then replace: a kill in between leaves the old checkpoint whole."""
-        partial = path.with_suffix(".part")
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(
-            {
-                "run": self.describe(),
-                "network": self.network.state_dict(),
-                "averaged": self.averaged.state_dict(),
-                "best": self.best,
-                "optimiser": self.optimiser.state_dict(),
-                "schedule": self.schedule.state_dict() if self.schedule else {},
-                "numbers": [self.epoch, self.spent, self.best_figure, self.waited],
-            },
-            partial,
-        )
-        partial.replace(path)
+        with whole_file(path, flush_to_disk=False) as partial:
+            torch.save(
+                {
+                    "run": self.describe(),
+                    "network": self.network.state_dict(),
+                    "averaged": self.averaged.state_dict(),
+                    "best": self.best,
+                    "optimiser": self.optimiser.state_dict(),
+                    "schedule": self.schedule.state_dict() if self.schedule else {},
+                    "numbers": [self.epoch, self.spent, self.best_figure, self.waited],
+                },
+                partial,
+            )
 
     def begin_as(self, path: Path) -> None:
         """Begin with the averaged weights that another run's checkpoint ends with, a teacher's head too."""

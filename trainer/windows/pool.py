@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from babymonitor.core.whole_file import whole_file
 from trainer.errors import DataError
 from trainer.windows.batch import CHUNK, Batch, concatenated
 from trainer.windows.sampler import WindowSampler
@@ -70,10 +71,9 @@ class WindowPrefetcher:
                 pool = self._wait_for(number)
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-            partial = file.with_suffix(f".{os.getpid()}.part")
-            with partial.open("wb") as sink:
+            suffix = f".{os.getpid()}.part"
+            with whole_file(file, suffix=suffix, flush_to_disk=False) as partial, partial.open("wb") as sink:
                 np.savez(sink, **{name: getattr(pool, name) for name in Batch.__slots__})
-            partial.replace(file)
         return pool
 
     def _wait_for(self, number: int) -> Batch:

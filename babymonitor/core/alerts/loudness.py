@@ -1,4 +1,4 @@
-"""Loudness as a detector without a model: it takes over when the model fails, and may alert beside it."""
+"""A detector by loudness alone: it takes over when the model fails, and may alert beside it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from babymonitor.core.sound.ring import RingBuffer
 
 
 class LoudnessMeter:
-    """Plain loudness as a detector: P(crying) is 1 while the sound is loud and 0 otherwise.
+    """Scores sound by loudness: P(crying) is 1 while it is loud and 0 otherwise.
 
-    Loud is: `rise_db` above the background, the median of the last minute; or above `level_db` whatever the background
-    is, where that is not None: a child may already be crying when this has to take over.
+    Loud means `rise_db` above the background, the median of the last minute; or above `level_db`, unless that is None,
+    whatever the background is, because a child may already be crying when loudness takes over.
 
-    Hops end at fixed samples and each is judged, however late: fast and live listening hear the same.
+    Hops end at fixed samples and every hop is scored, however late, so that fast and live listening agree.
 
-    own_until: up to this sample the sound may be our own alarm, which says nothing of the room; it is not learnt.
+    own_until: up to this sample the sound may be our own alarm, which does not count as background.
     """
 
     HOP_SECONDS = 0.25
     FEWEST_HOPS = 12
-    """Before there are so many there is no background."""
+    """There is no background before this many hops."""
     _BACKGROUND_HOPS = 240
 
     def __init__(self, ring: RingBuffer, rise_db: float, level_db: float | None) -> None:
@@ -39,21 +39,21 @@ class LoudnessMeter:
 
     @property
     def background_db(self) -> float:
-        """The median level of the last minute; -120 before there is one."""
+        """The median level of the last minute; -120 before the first hop."""
         return float(np.median(self._levels)) if self._levels else SILENCE_DB
 
     def forget(self) -> None:
-        """What was heard so far says nothing of the room: the microphone was muted."""
+        """Forget the background, for example because the microphone was muted."""
         self._levels.clear()
 
     def is_own(self, score: Score) -> bool:
-        """Whether what this score judged may be our own alarm."""
+        """Whether the hop of this score may contain our own alarm."""
         return score.end_sample - self._hop < self.own_until
 
     def poll(self, stop: int) -> list[Score]:
-        """The scores, in order, of the hops that end by sample `stop` and were not judged yet."""
+        """The scores, in order, of hops that end by sample `stop` and were not scored before."""
         if self._ring.cut_at > self._cut_at:
-            # Perhaps another microphone, with a background of its own.
+            # It may be another microphone, with a different background.
             self._done = self._cut_at = self._ring.cut_at
             self.forget()
         lost = self._ring.oldest - self._done

@@ -1,4 +1,4 @@
-"""From scores to alerts: a small explicit state machine, the same for the window, the terminal and replayed nights."""
+"""From scores to alerts: an explicit state machine, the same for window, terminal and replayed nights."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from babymonitor.core.sound.levels import SILENCE_DB
 
 @dataclass(frozen=True, slots=True)
 class AlertRules:
-    """The numbers of the state machine; each is a setting (see `core.settings`).
+    """The parameters of the state machine; each is a setting (see `core.settings`).
 
     start_threshold, end_threshold: P(crying) at or above which crying starts, and below which it may end.
-    minimum_seconds: how long P(crying) must stay up before anyone is woken.
-    end_seconds: how long it must stay down before an alert ends: a baby draws breath, and pauses.
-    cool_down_seconds: after an alert ended, the least time before the next one.
-    repeat_seconds: while crying lasts, the alarm is repeated this often.
-    maximum_seconds: an alert is closed after this long; if crying goes on the next one begins at once.
+    minimum_seconds: how long P(crying) must stay up before an alert is raised.
+    end_seconds: how long it must stay down before an alert ends; babies pause to breathe.
+    cool_down_seconds: the shortest time between the end of an alert and the next one.
+    repeat_seconds: the interval at which the alarm is repeated while crying lasts.
+    maximum_seconds: the longest alert; if crying continues, the next one begins at once.
     """
 
     start_threshold: float = 0.6
@@ -46,14 +46,14 @@ class AlertRules:
 
     @classmethod
     def of_card(cls, card: ModelCard) -> AlertRules:
-        """The rules as a model's card has them: its own thresholds, everything else as the program is delivered."""
+        """Rules with the thresholds of a model's card and the program's defaults for everything else."""
         return cls(start_threshold=card.thresholds["start"], end_threshold=card.thresholds["end"])
 
     @classmethod
     def from_settings(cls, settings: Settings, thresholds: Mapping[str, float] | None = None) -> AlertRules:
-        """The rules as the person set them.
+        """Rules from the person's settings.
 
-        thresholds: the model's own, ``start`` and ``end``; they are used where the person left them on.
+        thresholds: ``start`` and ``end`` of the model, used if the setting `use_model_thresholds` is on.
         """
         start, end = settings[START_THRESHOLD], settings[END_THRESHOLD]
         if thresholds is not None and settings[USE_MODEL_THRESHOLDS]:
@@ -70,21 +70,21 @@ class AlertRules:
         )
 
     def windows_up(self, hop_seconds: float) -> int:
-        """How many windows in a row must be up before anyone is woken."""
+        """The number of consecutive windows above the threshold that raise an alert."""
         return 1 + math.ceil(self.minimum_seconds / hop_seconds - 1e-6)
 
     def held_up(self, crying: Sequence[float], hop_seconds: float) -> float:
-        """The highest P(crying) that lasts for as many windows as an alert needs, or for all there are."""
+        """The highest P(crying) sustained for as many windows as an alert needs, or for all if there are fewer."""
         width = min(self.windows_up(hop_seconds), len(crying))
         return max(min(crying[first : first + width]) for first in range(len(crying) - width + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One episode. Seconds are positions in the sound.
+    """An alert. Seconds are positions in the sound.
 
-    kind: ``crying``, or ``loud`` where loudness raised it. raised_seconds: when the alert was given.
-    ended_seconds: None while it lasts. reasons: the mean over the episode of what each score gave.
+    kind: ``crying``, or ``loud`` if it was raised by loudness. ended_seconds: None while it lasts. reasons: the mean
+    shares of the crying labels over the scores above the threshold.
     """
 
     id: int
@@ -98,7 +98,7 @@ class Alert:
 
 
 class Change(Enum):
-    """What happened to an alert."""
+    """How an alert changed."""
 
     RAISED = "raised"
     REPEATED = "repeated"
@@ -107,7 +107,7 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """A change of an alert, and the alert as it is after it. alarms: someone is to be woken now."""
+    """A change, and the alert after it. alarms: whether the alarm is to sound now."""
 
     change: Change
     alert: Alert
@@ -115,17 +115,17 @@ class AlertEvent:
 
 
 class AlertPolicy:
-    """Feed it every score in order; it says when to wake someone, when to repeat it and when it is over.
+    """Decides from the scores, fed in order, when to raise an alert, repeat the alarm and end the alert.
 
-    snoozed: set by whoever keeps the wall clock. While it is true alerts are kept but wake nobody; if crying goes on
-    when it turns false the alarm is given at once.
+    snoozed: set by the owner of the wall clock. While it is set, alerts are recorded without an alarm; if crying lasts
+    when it is cleared, the alarm is given at once.
     """
 
     def __init__(self, rules: AlertRules, kind: str = "crying", ids: Iterator[int] | None = None) -> None:
         self.rules = rules
         self.snoozed = False
         self._kind = kind
-        # Two policies of one night share a counter, so that an id says which alert is meant.
+        # Two policies of the same night share a counter, so that ids are unique.
         self._ids = count(1) if ids is None else ids
         self._alert: Alert | None = None
         self._up_since: float | None = None
@@ -144,24 +144,24 @@ class AlertPolicy:
 
     @property
     def active(self) -> Alert | None:
-        """The alert that lasts, if one does."""
+        """The current alert, or None."""
         return self._alert
 
     @property
     def is_stirred(self) -> bool:
-        """Whether an alert lasts, or the last score may be the beginning of one."""
+        """Whether there is an alert, or the last score may be the beginning of an alert."""
         return self._alert is not None or self._is_up
 
     def rest(self, until_seconds: float) -> None:
-        """Raise nothing before this second of the sound: another policy has only just let go."""
+        """Raise nothing before this second of the sound, because an alert of another policy has just ended."""
         self._quiet_until = until_seconds
 
     def hold(self, until_seconds: float) -> None:
-        """Up to this second of the sound nothing could be judged: an alert that lasts has its whole time to end."""
+        """Extend the current alert, because nothing could be judged up to this second of the sound."""
         self._held_until = until_seconds
 
     def feed(self, score: Score) -> list[AlertEvent]:
-        """Take one score; what changed by it, mostly nothing."""
+        """Take the next score; returns what changed, mostly nothing."""
         hop = max(0.0, score.seconds - self._last_seconds) if self._last_seconds else 0.0
         self._last_seconds = score.seconds
         up = self._is_up = score.crying >= self.rules.start_threshold
@@ -169,7 +169,7 @@ class AlertPolicy:
             self._up_since = self._last_up = score.seconds
             self._begin_candidate(max(0.0, score.seconds - hop))
         elif self._alert is None and self._up_since is not None:
-            # A long minimum forgives a breath: no baby cries for ten seconds without one.
+            # A long minimum allows pauses: no baby cries for ten seconds without a breath.
             pause = min(self.rules.end_seconds, self.rules.minimum_seconds / 4)
             if score.crying >= self.rules.end_threshold:
                 self._last_up = score.seconds
@@ -182,11 +182,11 @@ class AlertPolicy:
         return self._go_on(score, up)
 
     def interrupt(self) -> list[AlertEvent]:
-        """The sound stopped (microphone lost, monitor stopped): an alert that lasts ends where the sound did."""
+        """End the current alert at the last score, because the sound stopped (microphone lost, monitor stopped)."""
         events = [self._end(self._last_seconds)] if self._alert is not None else []
         self._up_since = None
         self._is_up = False
-        # What comes after the gap is new: it may wake someone at once.
+        # After a gap there is no cool-down.
         self._quiet_until = float("-inf")
         return events
 
@@ -208,13 +208,13 @@ class AlertPolicy:
     def _current(self, alert: Alert) -> Alert:
         count = max(1, self._scores_up)
         reasons = {name: total / count for name, total in self._reason_sums.items()}
-        # Loudness says nothing of crying, though it comes as a score of one.
+        # A loudness score of 1 does not mean crying.
         peak_crying = self._candidate_crying if self._kind == "crying" else 0.0
         return replace(alert, peak_db=self._candidate_db, peak_crying=peak_crying, reasons=reasons)
 
     def _maybe_raise(self, score: Score) -> list[AlertEvent]:
         assert self._up_since is not None
-        # The tolerance forgives the rounding of seconds made from samples.
+        # The tolerance allows for rounding in seconds computed from samples.
         long_enough = score.seconds - self._up_since >= self.rules.minimum_seconds - 1e-6
         if not long_enough or score.seconds < self._quiet_until:
             return []
@@ -242,7 +242,7 @@ class AlertPolicy:
         return []
 
     def _alarm(self, seconds: float) -> bool:
-        """Whether the alarm may be given now; one held back by a snooze is owed."""
+        """Whether the alarm may sound now; during a snooze it is owed for later."""
         self._owed = self.snoozed
         if self.snoozed:
             return False

@@ -1,4 +1,4 @@
-"""How readily the alarm is given, in the stops of a model's own operating curve, with what was measured at each."""
+"""Sensitivity: the stops of a model's operating curve, with the figures measured at each."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from babymonitor.core.settings import END_THRESHOLD, START_THRESHOLD
 NIGHT_HOURS = 10.0
 
 _UNMEASURED = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
-"""Start thresholds to choose from where a model's card has no curve."""
+"""Start thresholds to choose from if a model's card has no curve."""
 _SAME = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One stop: thresholds of P(crying), and what they gave on nights the model was tried on.
+    """A stop of the sensitivity slider: thresholds of P(crying), and the figures measured with them on test nights.
 
-    is_recommended: these are the thresholds of the model's card. caught: share of the cries. Delays are of the cries
-    caught; hours: how long false alarms were listened for. None where something was not measured.
+    is_recommended: these are the thresholds of the model's card. caught: share of the cries. Delays are those of the
+    caught cries. hours: duration of the sound in which false alarms were counted. None: not measured.
     """
 
     start_threshold: float
@@ -40,22 +40,22 @@ class Rung:
 
 
 def rungs(card: ModelCard) -> list[Rung]:
-    """The stops of a model, from the fewest alarms to the fewest missed cries; its own thresholds are always one."""
+    """The stops of a model, from fewest alarms to fewest missed cries, always including its own thresholds."""
     start, end = float(card.thresholds["start"]), float(card.thresholds["end"])
-    rows = _rows(card.operating_curve) or [{"start_threshold": each} for each in _UNMEASURED]
+    rows = _rows(card.operating_curve) or [{"start_threshold": threshold} for threshold in _UNMEASURED]
 
-    def away(row: dict[str, float]) -> float:
+    def distance(row: dict[str, float]) -> float:
         return abs(row["start_threshold"] - start)
 
-    # Figures are rounded in a curve: the nearest row is the card's own, others so near to it are no stops beside it.
-    own = min(rows, key=away)
-    found = {start: _rung(start, end, True, own if away(own) < _SAME else {})}
+    # Thresholds in a curve are rounded: a row this near to the card's own threshold is the same stop.
+    own = min(rows, key=distance)
+    stops = {start: _rung(start, end, True, own if distance(own) < _SAME else {})}
     for row in rows:
-        if away(row) >= _SAME:
-            at = row["start_threshold"]
-            its_end = min(at, max(row.get("end_threshold", at * end / start), END_THRESHOLD.least or 0.0))
-            found[at] = _rung(at, its_end, False, row)
-    return [found[at] for at in sorted(found, reverse=True)]
+        if distance(row) >= _SAME:
+            row_start = row["start_threshold"]
+            row_end = min(row_start, max(row.get("end_threshold", row_start * end / start), END_THRESHOLD.least or 0.0))
+            stops[row_start] = _rung(row_start, row_end, False, row)
+    return [stops[threshold] for threshold in sorted(stops, reverse=True)]
 
 
 def _rung(start: float, end: float, is_recommended: bool, row: dict[str, float]) -> Rung:
@@ -66,12 +66,12 @@ _MEASURED = ("false_alarms_per_hour", "caught", "median_delay_seconds", "p95_del
 
 
 def nearest(stops: Sequence[Rung], start_threshold: float) -> int:
-    """The number of the stop whose start threshold is nearest: another model's curve may have other stops."""
-    return min(range(len(stops)), key=lambda number: abs(stops[number].start_threshold - start_threshold))
+    """The index of the stop with the nearest start threshold; another model's curve may have other stops."""
+    return min(range(len(stops)), key=lambda index: abs(stops[index].start_threshold - start_threshold))
 
 
 def _rows(curve: Iterable[Any]) -> list[dict[str, float]]:
-    """The rows of a curve that can be chosen, with what of them is a number: a model file may come from a stranger."""
+    """The valid rows of a curve, with their numbers only, because a model file may come from anybody."""
     least, most = START_THRESHOLD.least or 0.0, START_THRESHOLD.most or 1.0
     rows = []
     for row in curve if isinstance(curve, list) else ():

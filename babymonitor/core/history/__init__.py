@@ -1,1 +1,1 @@
-"""The history of the nights, and what a person said of it."""
+"""The history of the nights, and the person's verdicts on it."""

@@ -1,4 +1,4 @@
-"""One night out of the history: its span, what each minute was, and the numbers people want in the morning. No Qt."""
+"""A night from the history: its span, the kind of each minute, and the figures for the morning."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from babymonitor.core.history.history import AlertRow, Gap, History, Minute
 
 CRYING, LAUGHING, BABBLING, QUIET, DEAF = "crying", "laughing", "babbling", "quiet", "deaf"
 LANES = (CRYING, LAUGHING, BABBLING, QUIET, DEAF)
-"""What a minute can have been, in the order in which it is drawn."""
+"""Kinds of minutes, in the order in which they are drawn."""
 
 _KIND_OF_SOUND = {"crying": CRYING, "happy": LAUGHING, "natural": BABBLING}
 _AUDIBLE_SECONDS = 5.0
-"""A sound shorter than this within a minute does not make it that kind of minute."""
+"""The shortest total of a sound within a minute that determines the minute's kind."""
 _SAME_WAKING_SECONDS = 600.0
-"""Crying again within ten minutes is the same wake-up."""
+"""Crying again within this time counts as the same wake-up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """From noon to noon, local time; named after the day on which it begins."""
+    """A span from noon to noon, local time, in Unix seconds; named by the day on which it begins."""
 
     began: float
     ended: float
 
     @classmethod
     def of(cls, unix_seconds: float) -> Night:
-        """The night that holds a moment."""
+        """The night that contains a moment."""
         day = time.localtime(unix_seconds)
         began = _noon(day.tm_year, day.tm_mon, day.tm_mday)
         if unix_seconds < began:
@@ -41,7 +41,7 @@ class Night:
         return self._from(_noon(day.tm_year, day.tm_mon, day.tm_mday - 1))
 
     def week(self) -> tuple[float, float]:
-        """From where to where the seven nights go of which this is the last."""
+        """Start and end of the seven nights of which this is the last."""
         first = self
         for _ in range(6):
             first = first.before()
@@ -50,7 +50,7 @@ class Night:
     @classmethod
     def _from(cls, began: float) -> Night:
         day = time.localtime(began)
-        # Not 24 hours: two nights a year are longer or shorter.
+        # Not 24 hours: nights with a clock change are longer or shorter.
         return cls(began, _noon(day.tm_year, day.tm_mon, day.tm_mday + 1))
 
 
@@ -70,9 +70,9 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class NightReport:
-    """What is shown of a night.
+    """The figures of a night.
 
-    first, last: from the first to the last moment of which anything is known. stretches: per lane, in order.
+    first, last: the span for which there is data, in Unix seconds. stretches: in order within each lane.
     """
 
     night: Night
@@ -91,19 +91,19 @@ class NightReport:
 
 
 def nights_with_anything(history: History, now: float, most: int = 400) -> list[Night]:
-    """Nights of which there is a minute or an alert, the newest first; looks back `most` nights."""
+    """Nights with a minute or an alert, newest first, among the last `most` nights."""
     with_alerts = {Night.of(alert.began).began for alert in history.alerts()}
-    found: list[Night] = []
+    nights: list[Night] = []
     night = Night.of(now)
     for _ in range(most):
         if night.began in with_alerts or _has_minutes(history, night):
-            found.append(night)
+            nights.append(night)
         night = night.before()
-    return found
+    return nights
 
 
 def _has_minutes(history: History, night: Night) -> bool:
-    """Asks for two minutes around midnight first: most nights have those, and reading a whole one takes a while."""
+    """Whether there are minutes. Looks at midnight first, because reading a complete night takes longer."""
     midnight = night.began + 12 * 3600
     return any(True for _ in history.minutes(midnight, midnight + 120)) or any(
         True for _ in history.minutes(night.began, night.ended)
@@ -111,7 +111,7 @@ def _has_minutes(history: History, night: Night) -> bool:
 
 
 def read_night(history: History, night: Night, now: float) -> NightReport:
-    """The report of a night, read from the history."""
+    """Read the report of a night from the history."""
     return report_night(
         night,
         list(history.minutes(night.began, night.ended)),
@@ -124,11 +124,11 @@ def read_night(history: History, night: Night, now: float) -> NightReport:
 def report_night(
     night: Night, minutes: Sequence[Minute], alerts: Sequence[AlertRow], gaps: Sequence[Gap], now: float
 ) -> NightReport:
-    """The report of a night from its rows; alerts and gaps that last still, last until `now`."""
-    known = [float(minute.began) for minute in minutes] + [alert.began for alert in alerts]
-    if not known:
+    """Compute the report of a night from its rows; unfinished alerts and gaps end `now`."""
+    starts = [float(minute.began) for minute in minutes] + [alert.began for alert in alerts]
+    if not starts:
         return NightReport(night, night.began, night.began)
-    first = min(known)
+    first = min(starts)
     ends = [minute.began + 60.0 for minute in minutes] + [_end(alert, now) for alert in alerts]
     last = min(max(ends), night.ended, max(now, first + 1.0))
     deaf = _deaf_stretches(minutes, gaps, first, last, now)
@@ -151,39 +151,39 @@ def _end(alert: AlertRow, now: float) -> float:
 
 
 def kinds_of(minute: Minute) -> list[str]:
-    """What a minute was: every sound that was audible in it, or else quiet."""
+    """The kinds of a minute: every sound that was audible in it, or else quiet."""
     kinds = [kind for name, kind in _KIND_OF_SOUND.items() if minute.seconds.get(name, 0.0) >= _AUDIBLE_SECONDS]
     return kinds or [QUIET]
 
 
 def _sound_stretches(minutes: Iterable[Minute]) -> list[Stretch]:
     open_stretches: dict[str, tuple[float, float]] = {}
-    done: list[Stretch] = []
+    closed: list[Stretch] = []
     for minute in minutes:
         for kind in kinds_of(minute):
             began, ended = open_stretches.get(kind, (float(minute.began), float(minute.began)))
             if minute.began - ended > 1.0:
-                done.append(Stretch(kind, began, ended))
+                closed.append(Stretch(kind, began, ended))
                 began = float(minute.began)
             open_stretches[kind] = (began, minute.began + 60.0)
-    done += [Stretch(kind, began, ended) for kind, (began, ended) in open_stretches.items()]
-    return sorted(done, key=lambda stretch: stretch.began)
+    closed += [Stretch(kind, began, ended) for kind, (began, ended) in open_stretches.items()]
+    return sorted(closed, key=lambda stretch: stretch.began)
 
 
 def _deaf_stretches(
     minutes: Sequence[Minute], gaps: Sequence[Gap], first: float, last: float, now: float
 ) -> list[Stretch]:
-    """When nobody listened: what the monitor wrote down, and minutes of which it wrote nothing at all.
+    """Stretches without listening: recorded gaps, and times without any minute.
 
-    The second, because a program that was killed writes no gap.
+    The latter, because a program that was killed records no gap.
     """
     holes = [(gap.began, gap.ended if gap.ended is not None else now) for gap in gaps]
-    heard_until = first
+    known_until = first
     for minute in minutes:
-        # A minute that was never finished for lack of sound is no hole of its own.
-        if minute.began - heard_until >= 60.0:
-            holes.append((heard_until, float(minute.began)))
-        heard_until = max(heard_until, minute.began + 60.0)
+        # A minute that was never finished for lack of sound is not a gap by itself.
+        if minute.began - known_until >= 60.0:
+            holes.append((known_until, float(minute.began)))
+        known_until = max(known_until, minute.began + 60.0)
     clipped = sorted((max(began, first), min(ended, last)) for began, ended in holes)
     merged: list[Stretch] = []
     for began, ended in clipped:
@@ -206,7 +206,7 @@ def _wake_ups(cries: Sequence[tuple[float, float]]) -> int:
 
 
 def _longest_free(taken: Iterable[tuple[float, float]], first: float, last: float) -> float:
-    """The longest stretch of [first, last) that none of `taken` touches."""
+    """The longest part of [first, last), in seconds, that does not overlap any of `taken`."""
     longest, free_from = 0.0, first
     for began, ended in sorted(taken):
         longest = max(longest, began - free_from)

@@ -1,10 +1,11 @@
-"""What a person says of the nights: episodes in the order in which they are worth a look, and marks that can be undone.
+"""Review of the nights: episodes in the order in which they are worth a look, and verdicts that can be undone.
 
-A mark goes into the history, and the episode's sound under its right label into the library.
+A verdict goes into the history, and the episode's sound with its correct label into the library.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,28 +27,28 @@ from babymonitor.core.messages import Code, PersonError
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 
-if TYPE_CHECKING:  # the table of alerts needs words of this module, and the window opens sooner without the rest
+if TYPE_CHECKING:  # the window opens sooner without the library
     from babymonitor.core.library.library import Library
 
 CRYING, LOUD, NEAR_MISS = "crying", "loud", "near_miss"
 """Kinds of an `Episode`."""
 NO_REASON = "sad"
-"""The label of a cry whose reason nobody named."""
+"""The label of a cry whose reason is not known."""
 _LONGEST_SECONDS = 120.0
 _NOON = timedelta(hours=12)
 
 
 class ReviewError(PersonError):
-    """An episode cannot be listened to; the message is one sentence for a person."""
+    """The sound of an episode is not available."""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """An alert or a near miss, with what was said of it.
+    """An alert or a near miss, with the person's verdict.
 
-    kind: ``crying``, ``loud`` or ``near_miss``. Times, levels and clip: as of an `AlertRow`; a near miss was never
-    raised. reasons: per label, of a near miss the model's mean probabilities. verdict, label, reviewed: as of a
-    `Review`; None, "" and None until there is one.
+    kind: ``crying``, ``loud`` or ``near_miss``. Times, levels and clip: as in `AlertRow`; a near miss was never raised.
+    reasons: per label; for a near miss, the model's mean probabilities. verdict, label, reviewed: as in `Review`; None,
+    "" and None until it is reviewed.
     """
 
     id: int
@@ -103,35 +104,35 @@ class Episode:
 
     @property
     def key(self) -> str:
-        """What tells it from every other, ``alert:7``; in the library the clip's origin."""
+        """A unique key, such as ``alert:7``; the origin of its clip in the library."""
         return f"{'near-miss' if self.is_near_miss else 'alert'}:{self.id}"
 
     @property
     def guess(self) -> dict[str, float]:
-        """The model's probabilities, as far as they are known."""
+        """The model's probabilities, as far as they were stored."""
         if self.is_near_miss:
             return dict(self.reasons)
-        # An alert's reasons are shares of its crying.
+        # An alert's reasons are shares of P(crying).
         return {name: round(share * self.peak_crying, 4) for name, share in self.reasons.items()}
 
     def verdict_for(self, name: str) -> str:
-        """What it means for the monitor that this was a `name`: whether it was right to wake, or not to wake, anyone.
+        """The verdict that follows from a label: whether raising the alarm, or not raising it, was right.
 
-        A label outside the vocabulary wakes nobody.
+        A label outside the vocabulary does not mean crying.
         """
         return RIGHT if label(canonical(name)).crying is not self.is_near_miss else WRONG
 
     def certainty(self, threshold: float) -> float:
-        """How far the model was from deciding otherwise."""
+        """How far P(crying) was from the threshold at which the decision changes."""
         return abs(self.peak_crying - threshold)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One mark that was made, and what its undoing needs.
+    """A verdict that was given, and what is needed to undo it.
 
-    before, after: the episode as it was and as it is. kept: the id of its sound in the library, "" for none. rows:
-    clips of the library as they were. sentence: why its sound is not there though it should be, or was not changed.
+    before, after: the episode before and after. kept: the id of its sound in the library, "" for none. rows: the
+    affected clips of the library as they were. sentence: why the library was not changed as it should, or "".
     """
 
     before: Episode
@@ -142,7 +143,7 @@ class Mark:
 
 
 class Reviewer:
-    """Reads episodes, and keeps what is said of them. library: None where it could not be opened."""
+    """Reads episodes and stores verdicts. library: None if it could not be opened."""
 
     def __init__(self, history: History, library: Library | None, clips: Path) -> None:
         self._history = history
@@ -154,21 +155,21 @@ class Reviewer:
         return self._library is not None
 
     def episodes(self, since: float = 0.0, until: float = 1e12, near_misses: bool = True) -> list[Episode]:
-        """Episodes that began in [since, until), the newest first."""
+        """Episodes that began in [since, until), newest first."""
         reviews = self._history.reviews(since, until)
-        found = [Episode.of_alert(row, reviews.get(row.id)) for row in self._history.alerts(since, until)]
+        episodes = [Episode.of_alert(row, reviews.get(row.id)) for row in self._history.alerts(since, until)]
         if near_misses:
-            found += [Episode.of_near_miss(row) for row in self._history.near_misses(since, until)]
-        return sorted(found, key=lambda episode: episode.began, reverse=True)
+            episodes += [Episode.of_near_miss(row) for row in self._history.near_misses(since, until)]
+        return sorted(episodes, key=lambda episode: episode.began, reverse=True)
 
     def queue(self, since: float, until: float, threshold: float) -> list[Episode]:
-        """Those that are over and of which nothing was said, the least certain first."""
+        """Finished episodes without a verdict, least certain first."""
         waiting = [row for row in self.episodes(since, until) if row.verdict is None and row.ended is not None]
-        # Loudness alone says nothing of certainty, and comes last.
+        # Loudness is no measure of certainty: such alerts come last.
         return sorted(waiting, key=lambda row: (row.kind == LOUD, row.certainty(threshold), row.began))
 
     def again(self, episode: Episode) -> Episode | None:
-        """The episode as it is now; None when it is no longer there."""
+        """Read the episode again; None if it no longer exists."""
         if episode.is_near_miss:
             near = self._history.near_miss(episode.id)
             return None if near is None else Episode.of_near_miss(near)
@@ -176,12 +177,12 @@ class Reviewer:
         return None if row is None else Episode.of_alert(row, self._history.review(row.id))
 
     def clip_path(self, episode: Episode) -> Path | None:
-        """Where its sound lies; None where none was kept or the file is gone."""
+        """The path of its sound; None if no sound was kept or the file is gone."""
         path = None if episode.clip is None else self._clips / episode.clip
         return path if path is not None and path.is_file() else None
 
     def wave(self, episode: Episode) -> Wave:
-        """Its sound at 16 kHz. ReviewError where there is none."""
+        """Read its sound at 16 kHz. Raises ReviewError if there is none."""
         if episode.clip is None:
             raise ReviewError(Code.REVIEW_WITHOUT_SOUND)
         path = self.clip_path(episode)
@@ -193,7 +194,7 @@ class Reviewer:
             raise ReviewError(Code.REVIEW_SOUND_UNREADABLE, reason=error.message) from error
 
     def clips_of(self, episode: Episode) -> list[LibraryClip]:
-        """Its sound in the library: mostly one clip or none. LibraryError."""
+        """Its clips in the library, usually one or none. Raises LibraryError."""
         if self._library is None:
             return []
         group = f"night-{night_date(episode.began)}"
@@ -202,38 +203,44 @@ class Reviewer:
     def mark(
         self, episode: Episode, verdict: str, label: str, now: float, wave: Wave | None = None, baby: str = ""
     ) -> Mark:
-        """Say what it was; what was said before is replaced, in the history and in the library.
+        """Store a verdict, replacing an earlier one, in the history and in the library.
 
-        label: empty where the person did not say; then a right alert for crying goes into the library as crying whose
-        reason is unclear, and a right near miss as not labelled yet. ``unsure`` puts nothing there. wave: the part to
-        be kept, None for all of it. HistoryError when it could not be kept; then nothing has changed.
+        label: "" if the person named none; then a right crying alert goes into the library as crying for an unclear
+        reason, and a right near miss without a label. ``unsure`` puts nothing there. wave: the part to be kept, None
+        for all of it. Raises HistoryError if it could not be stored; then nothing has changed.
         """
         name = canonical(label)
         if not name and verdict == RIGHT and episode.kind == CRYING:
             name = NO_REASON
         before = self.again(episode) or episode
         mark = Mark(before, replace(before, verdict=verdict, label=name, reviewed=now))
-        try:
-            if verdict == UNSURE or (verdict == WRONG and not name):
-                mark = self._taken_out(mark)
-            else:
-                mark = self._put_in(mark, wave, baby)
-        except (ReviewError, LibraryError) as error:
-            mark = replace(mark, sentence=error.message)
-        try:
-            self._say(before, verdict, name, now)
-        except HistoryError:
-            self._restore(mark)
-            raise
+        with self._one_change():
+            try:
+                if verdict == UNSURE or (verdict == WRONG and not name):
+                    mark = self._taken_out(mark)
+                else:
+                    mark = self._put_in(mark, wave, baby)
+            except (ReviewError, LibraryError) as error:
+                mark = replace(mark, sentence=error.message)
+            try:
+                self._write_verdict(before, verdict, name, now)
+            except HistoryError:
+                self._restore(mark)
+                raise
         return mark
 
     def undo(self, mark: Mark) -> str:
-        """As it was before the mark, the library too; a sentence if the library refused. HistoryError."""
+        """Restore history and library; returns a sentence if the library refused. Raises HistoryError."""
         before = mark.before
-        self._say(before, before.verdict, before.label, before.reviewed or 0.0)
-        return self._restore(mark)
+        self._write_verdict(before, before.verdict, before.label, before.reviewed or 0.0)
+        with self._one_change():
+            return self._restore(mark)
 
-    def _say(self, episode: Episode, verdict: str | None, label: str, now: float) -> None:
+    def _one_change(self) -> contextlib.AbstractContextManager[None]:
+        """Have the library announce all changes of a verdict, or of undoing it, as one."""
+        return contextlib.nullcontext() if self._library is None else self._library.together()
+
+    def _write_verdict(self, episode: Episode, verdict: str | None, label: str, now: float) -> None:
         if episode.is_near_miss:
             self._history.review_near_miss(episode.id, verdict, label, now)
         elif verdict is None:
@@ -242,7 +249,7 @@ class Reviewer:
             self._history.put_review(episode.id, verdict, label, now)
 
     def _taken_out(self, mark: Mark) -> Mark:
-        """Of a mark that wants no sound in the library: what an earlier one put there goes to the trash."""
+        """For a verdict without sound in the library: delete what an earlier verdict put there."""
         if self._library is None:
             return mark
         rows = tuple(self.clips_of(mark.before))
@@ -250,7 +257,7 @@ class Reviewer:
         return replace(mark, rows=rows)
 
     def _put_in(self, mark: Mark, wave: Wave | None, baby: str) -> Mark:
-        """Its sound under its label, and no other clip of it."""
+        """Put its sound into the library with its label, and delete other clips of it."""
         if self._library is None:
             raise LibraryError(Code.REVIEW_WITHOUT_LIBRARY)
         episode, name = mark.before, mark.after.label
@@ -288,5 +295,5 @@ class Reviewer:
 
 
 def night_date(unix_seconds: float) -> str:
-    """The day on which the night of a moment began, 2026-11-20: nights go from noon to noon, local time."""
+    """The date of the evening of a night, such as 2026-11-20: nights last from noon to noon, local time."""
     return (datetime.fromtimestamp(unix_seconds) - _NOON).date().isoformat()

@@ -1,1 +1,1 @@
-"""The person's own labelled clips, as a data set on disk."""
+"""The person's labelled clips, stored as a data set."""

@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import math
-import os
 import re
 import unicodedata
 from contextlib import suppress
@@ -24,7 +23,6 @@ import numpy.typing as npt
 from babymonitor.core.labels import canonical
 from babymonitor.core.labels import label as look_of
 from babymonitor.core.messages import Code, PersonError
-from babymonitor.core.settings import replace_file
 from babymonitor.core.sound import flac_tag
 from babymonitor.core.sound.levels import level_db
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
@@ -33,8 +31,6 @@ UNLABELLED = "unlabelled"
 """The folder of clips that have no label yet."""
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.2, 120.0
 SOURCES = ("microphone", "night", "import")
-TEMPORARY = ".part"
-"""What `replace_file` calls a file that is not whole yet."""
 
 Samples = npt.NDArray[np.int16]
 
@@ -166,23 +162,6 @@ def encoded(samples: Samples, clip: LibraryClip) -> bytes:
         file.comment = comment_of(clip)
         file.write(samples)
     return out.getvalue()
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """`replace_file`, and the folder's entry waited for too; OSError leaves nothing behind."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, data)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk knows the folder's names, where a system can be asked to."""
-    with suppress(OSError, AttributeError):
-        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
 
 
 def comment_of(clip: LibraryClip) -> str:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from babymonitor.core.library.clip import (
-    TEMPORARY,
     UNLABELLED,
     LibraryClip,
     LibraryError,
@@ -22,6 +21,7 @@ from babymonitor.core.library.clip import (
 )
 from babymonitor.core.messages import Code
 from babymonitor.core.sound.files import AUDIO_SUFFIXES
+from babymonitor.core.whole_file import TEMPORARY, whole_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +118,19 @@ def move(old: Path, new: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        temporary = new.with_name(new.name + TEMPORARY)
-        try:
+        with whole_file(new) as temporary:
             shutil.copy2(old, temporary)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(new)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
         old.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk knows the folder's names, where a system can be asked to."""
+    with contextlib.suppress(OSError, AttributeError):
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def tidy(path: Path, top: Path) -> None:

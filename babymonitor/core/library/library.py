@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from babymonitor.core import paths
 from babymonitor.core.labels import LABELS
 from babymonitor.core.labels import label as look_of
-from babymonitor.core.library import label_counts, transfer
+from babymonitor.core.library import label_counts
 from babymonitor.core.library.clip import (
     SOURCES,
-    TEMPORARY,
     UNLABELLED,
     AlreadyThereError,
     LibraryClip,
@@ -33,28 +32,24 @@ from babymonitor.core.library.clip import (
     comment_of,
     encoded,
     id_of,
-    label_of_folder,
     loudness,
     relative_path,
     same_but_path,
     storable,
-    sync_folder,
-    write_whole,
 )
 from babymonitor.core.library.database import LibraryDatabase
-from babymonitor.core.library.folders import Found, move, refusal_as, survey, tidy
+from babymonitor.core.library.folders import Found, move, refusal_as, survey, sync_folder, tidy
 from babymonitor.core.library.label_counts import FEWEST_CLIPS, GOOD_CLIPS, LabelHealth
-from babymonitor.core.library.transfer import FolderImport
 from babymonitor.core.messages import Code, message
 from babymonitor.core.sound import flac_tag
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
+from babymonitor.core.whole_file import whole_file, write_whole
 
 __all__ = [
     "FEWEST_CLIPS",
     "GOOD_CLIPS",
     "AlreadyThereError",
-    "FolderImport",
     "LabelHealth",
     "Library",
     "LibraryClip",
@@ -76,6 +71,9 @@ class Library:
         self.folder = Path(os.path.abspath(folder or paths.library_folder()))
         self.trash = self.folder.with_name("trash") if folder else paths.trash_folder()
         self.complaints: list[str] = []
+        self._listeners: list[Callable[[list[str]], None]] = []
+        self._touched: dict[str, None] = {}
+        self._depth = 0
         database = database or (self.folder.with_name("library.sqlite") if folder else paths.library_file())
         try:
             for place in (self.folder, self.trash):
@@ -95,6 +93,34 @@ class Library:
 
     def close(self) -> None:
         self._database.close()
+
+    # ---------------------------------------------------------------------------------------------------- announcing
+
+    def on_change(self, listener: Callable[[list[str]], None]) -> None:
+        """Call `listener` after each change with the ids of the clips that were added, changed, deleted or restored."""
+        self._listeners.append(listener)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Announce all changes made inside as one, at the end; also where one failed, as others may have been made."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if not self._depth and self._touched:
+                ids, self._touched = list(self._touched), {}
+                self.announce(ids)
+
+    def announce(self, ids: Sequence[str]) -> None:
+        """Tell the listeners at once that these clips changed: for clips that were added with `is_announced` off."""
+        for listener in self._listeners:
+            listener(list(ids))
+
+    def _announce_later(self, clips: Iterable[LibraryClip]) -> None:
+        """Have these clips announced when the outermost `together` ends; outside of any, now."""
+        with self.together():
+            self._touched.update(dict.fromkeys(clip.id for clip in clips))
 
     # ------------------------------------------------------------------------------------------------------- reading
 
@@ -169,6 +195,7 @@ class Library:
         note: str = "",
         guess: Mapping[str, float] | None = None,
         origin: str = "",
+        is_announced: bool = True,
     ) -> LibraryClip:
         """Keep (samples,) float32 at 16 kHz, 0.2 to 120 s of it. label: "" for none yet. recorded: now, if not given.
 
@@ -199,7 +226,9 @@ class Library:
             raise AlreadyThereError(known)
         try:
             with refusal_as(Code.LIBRARY_CLIP_NOT_KEPT):
+                clip.path.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(clip.path, encoded(samples, clip))
+                sync_folder(clip.path.parent)
             in_trash = self._database.select("deleted IS NOT NULL AND id = ?", (clip.id,))
             self._database.put([clip])
         except LibraryError:
@@ -207,6 +236,8 @@ class Library:
             raise
         for old in in_trash:
             self._remove(old.path)
+        if is_announced:
+            self._announce_later([clip])
         return clip
 
     def change(
@@ -233,8 +264,9 @@ class Library:
 
     def restore_rows(self, rows: Sequence[LibraryClip]) -> None:
         """Each clip again as in the row given, out of the trash too: what undoes `change`."""
-        self.undelete([row.id for row in rows])
-        self._rewrite([(now, row) for row in rows if (now := self.clip(row.id))])
+        with self.together():
+            self.undelete([row.id for row in rows])
+            self._rewrite([(now, row) for row in rows if (now := self.clip(row.id))])
 
     def delete(self, ids: Sequence[str]) -> None:
         """To the trash."""
@@ -247,8 +279,10 @@ class Library:
         with refusal_as(Code.LIBRARY_CLIP_NOT_DELETED):
             for clip, _ in pairs:
                 os.utime(clip.path, (now, now))  # before it is there: without a row, this says when it was deleted
-        self._move_all(pairs, Code.LIBRARY_CLIP_NOT_DELETED, now)
-        self._database.remove(gone)
+        with self.together():
+            self._move_all(pairs, Code.LIBRARY_CLIP_NOT_DELETED, now)
+            self._database.remove(gone)
+            self._announce_later(clip for clip in clips if clip.id in gone)
 
     def undelete(self, ids: Sequence[str]) -> None:
         """Back out of the trash, to where they were."""
@@ -285,54 +319,19 @@ class Library:
         part = wave[start:end]
         if part.size == wave.size:
             return clip
-        trimmed = self.add(
-            part,
-            clip.label,
-            group=clip.group,
-            baby=clip.baby,
-            source=clip.source,
-            recorded=clip.recorded + start / SAMPLE_RATE,
-            note=clip.note,
-            origin=clip.origin,
-        )
-        self.delete([id])
+        with self.together():
+            trimmed = self.add(
+                part,
+                clip.label,
+                group=clip.group,
+                baby=clip.baby,
+                source=clip.source,
+                recorded=clip.recorded + start / SAMPLE_RATE,
+                note=clip.note,
+                origin=clip.origin,
+            )
+            self.delete([id])
         return trimmed
-
-    # ------------------------------------------------------------------------------------------- from and to elsewhere
-
-    def import_file(
-        self, path: Path, label: str, *, group: str = "", baby: str = "", label_from_folder: bool = False
-    ) -> list[LibraryClip]:
-        """Add a sound file of any usual format, one longer than a minute in equal pieces of one group.
-
-        group: ``import-<file>`` if not given. label_from_folder: the label is what its folder is called. A clip of
-        another library keeps what it says of itself. Pieces that are there already are left out; AlreadyThereError
-        where all are.
-        """
-        if label_from_folder:
-            label = label_of_folder(path.resolve().parent.name)
-        return transfer.import_file(self, path, label, group, baby)
-
-    def import_folder(self, folder: Path, label: str = "", *, baby: str = "") -> FolderImport:
-        """Add a folder's sound, as it is asked for: each item is a clip, or a sentence on a file that was skipped.
-
-        The folder is ``<label>/<group>/<file>``, ``<label>/<file>``, or has a `train_metadata.json` and the like.
-        label: of all its files, whatever their folders say. baby: of those that do not say whose they are.
-        """
-        if not folder.is_dir():
-            raise LibraryError(Code.IMPORT_NOT_A_FOLDER, path=folder)
-        return FolderImport(self, folder, checked_label(label), baby)
-
-    def import_path(self, path: Path, *, baby: str = "") -> FolderImport:
-        """A folder as by `import_folder`, or a file without a label as by `import_file`; either as it is asked for."""
-        return FolderImport(self, path, "", baby)
-
-    def export_folder(self, target: Path) -> int:
-        """Copy all into a new or empty folder, all or nothing; how many clips. It can be imported and trained with.
-
-        It has the folders of the library, and `train_metadata.json` and `val_metadata.json` divide it by group.
-        """
-        return transfer.export_folder(self, target)
 
     # --------------------------------------------------------------------------------------------------------- the disk
 
@@ -345,19 +344,11 @@ class Library:
     def _rewrite(self, pairs: Sequence[tuple[LibraryClip, LibraryClip]]) -> None:
         """Make each first clip the second: what their files say first, each beside its place; then all are moved."""
         pairs = [(now, self._placed(then)) for now, then in pairs]
-        written: list[tuple[Path, Path]] = []
-        try:
-            with refusal_as(Code.LIBRARY_CLIP_NOT_CHANGED):
-                for now, then in pairs:
-                    if not same_but_path(now, then):
-                        written.append((now.path.with_name(now.path.name + TEMPORARY), now.path))
-                        flac_tag.copy_with_comment(now.path, written[-1][0], comment_of(then))
-                for temporary, path in written:
-                    temporary.replace(path)
-        finally:
-            for temporary, _ in written:
-                with suppress(OSError):
-                    temporary.unlink()
+        with refusal_as(Code.LIBRARY_CLIP_NOT_CHANGED), ExitStack() as temporaries:
+            for now, then in pairs:
+                if not same_but_path(now, then):
+                    temporary = temporaries.enter_context(whole_file(now.path))
+                    flac_tag.copy_with_comment(now.path, temporary, comment_of(then))
         self._move_all(pairs, Code.LIBRARY_CLIP_NOT_CHANGED)
 
     def _move_all(
@@ -382,6 +373,7 @@ class Library:
             raise
         for old, _ in done:
             self._tidy(old)
+        self._announce_later(then for _, then in pairs)
 
     def _remove(self, path: Path) -> None:
         with suppress(OSError):

@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from babymonitor.core.group_split import covering
 from babymonitor.core.labels import LABELS
@@ -22,17 +21,16 @@ from babymonitor.core.library.clip import (
     AlreadyThereError,
     LibraryClip,
     LibraryError,
+    checked_label,
     label_of_folder,
     read_clip,
     relative_path,
 )
 from babymonitor.core.library.folders import refusal_as
+from babymonitor.core.library.library import Library
 from babymonitor.core.messages import Code, message
 from babymonitor.core.sound.files import reading_wave, sound_files
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
-
-if TYPE_CHECKING:
-    from babymonitor.core.library.library import Library
 
 _SHAPE = "{id: {path, emotion, duration, sample_rate}}"
 METADATA = ("train_metadata.json", "val_metadata.json", "test_metadata.json")
@@ -56,7 +54,8 @@ class _Planned:
 class FolderImport(Iterator[LibraryClip | str]):
     """An import under way: each item is a clip that was added, or a sentence about a file that was skipped.
 
-    total: files there are. done: files that were dealt with. It may be left at any moment; what was added stays.
+    total: number of files. done: files dealt with so far. It may be abandoned at any moment; what was added stays.
+    The library does not announce the clips one by one: whoever runs the import calls `Library.announce` at its end.
     """
 
     def __init__(self, library: Library, folder: Path, label: str, baby: str = "") -> None:
@@ -135,10 +134,35 @@ def _plan_of_metadata(folder: Path, file: Path, label: str) -> list[_Planned]:
     return planned
 
 
-def import_file(library: Library, path: Path, label: str, group: str, baby: str) -> list[LibraryClip]:
-    """Add one file, in equal pieces where it is longer than a minute; see `Library.import_file`."""
-    one = replace(_alone(path, label), group=group)
-    return [clip for clip in _import(library, one, baby) if clip is not None]
+def import_file(
+    library: Library, path: Path, label: str, *, group: str = "", baby: str = "", label_from_folder: bool = False
+) -> list[LibraryClip]:
+    """Add a sound file of any usual format; one longer than a minute in equal pieces of one group.
+
+    group: ``import-<file>`` if empty. label_from_folder: take the label from the folder's name. A clip of another
+    library keeps what its file says. Pieces that are in the library already are left out; AlreadyThereError where all
+    of them are.
+    """
+    if label_from_folder:
+        label = label_of_folder(path.resolve().parent.name)
+    plan = replace(_alone(path, label), group=group)
+    return [clip for clip in _import(library, plan, baby) if clip is not None]
+
+
+def import_folder(library: Library, folder: Path, label: str = "", *, baby: str = "") -> FolderImport:
+    """Add a folder's sound as the result is iterated over: each item is a clip, or a sentence on a skipped file.
+
+    The folder is ``<label>/<group>/<file>``, ``<label>/<file>``, or has a `train_metadata.json` and the like.
+    label: of all its files, whatever their folders are called. baby: of the files that name none.
+    """
+    if not folder.is_dir():
+        raise LibraryError(Code.IMPORT_NOT_A_FOLDER, path=folder)
+    return FolderImport(library, folder, checked_label(label), baby)
+
+
+def import_path(library: Library, path: Path, *, baby: str = "") -> FolderImport:
+    """Add a folder as `import_folder` does, or a single file without a label, as the result is iterated over."""
+    return FolderImport(library, path, "", baby)
 
 
 def _alone(path: Path, label: str) -> _Planned:
@@ -164,6 +188,7 @@ def _import(library: Library, one: _Planned, baby: str) -> Iterator[LibraryClip 
             note=own.note,
             guess=own.guess,
             origin=own.origin,
+            is_announced=False,
         )
         return
     group = "-".join(filter(None, (one.prefix, one.group or one.name)))
@@ -181,6 +206,7 @@ def _import(library: Library, one: _Planned, baby: str) -> Iterator[LibraryClip 
                 source="import",
                 recorded=recorded + start,
                 origin=one.path.name,
+                is_announced=False,
             )
         except AlreadyThereError as error:
             there = error
@@ -201,10 +227,11 @@ def _pieces(wave: Wave) -> list[tuple[float, Wave]]:
 def export_clips(
     folder: Path, clips: Sequence[LibraryClip], target: Path, progress: Callable[[int], None] | None = None
 ) -> int:
-    """Copy clips of the library in `folder` into `target`; see `Library.export_folder`. It asks the library nothing, so
-    any thread may do it.
+    """Copy clips of the library in `folder` into a new or empty folder, all or none; returns how many.
 
-    progress: told how many are copied; what it raises ends the export, and nothing is left of that.
+    `target` gets the folders of the library, and `train_metadata.json` and `val_metadata.json`, which divide it by
+    group; it can be imported and trained with. The library itself is not asked, so any thread may do this. progress:
+    called with the number of clips copied so far; an error it raises ends the export, and nothing is left behind.
     """
     target = Path(os.path.abspath(target))
     if target.is_relative_to(folder) or folder.is_relative_to(target):
@@ -239,7 +266,7 @@ def export_clips(
 
 
 def export_folder(library: Library, target: Path) -> int:
-    """Copy the library into `target`; see `Library.export_folder`."""
+    """Copy all clips of the library into a new or empty folder; see `export_clips`."""
     return export_clips(library.folder, library.clips(), target)
 
 

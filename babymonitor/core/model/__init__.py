@@ -1,1 +1,1 @@
-"""From sound to probabilities: features, the model file, and the detector."""
+"""From sound to probabilities: features, the model file and the detector."""

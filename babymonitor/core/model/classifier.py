@@ -1,11 +1,11 @@
-"""The model file: one `.onnx` that carries everything needed to use it honestly, opened, checked and asked.
+"""The model file: an `.onnx` that contains everything needed to use it correctly, and is checked when it is opened.
 
 Graph: input ``features`` (batch, rows, window_frames) float32 → output ``probabilities`` (batch, labels) float32,
 calibrated, each row summing to one. Metadata: one JSON object under the key ``babymonitor`` (see `ModelCard`).
 
-The last bytes of the file are a seal: one more metadata entry, ``sha256`` of all that stands before it. Protocol
-buffers may be concatenated, so the sealed file is an ordinary ONNX file, and a single changed byte is noticed without
-parsing anything.
+The last bytes of the file are a seal: a further metadata entry with the SHA-256 of everything before it. Protocol
+buffers may be concatenated, so a sealed file is an ordinary ONNX file, and a single changed byte is noticed without
+parsing it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from babymonitor.core.sound.wave import Wave
 METADATA_KEY = "babymonitor"
 FORMAT = 1
 GOLDEN_TOLERANCE = 2e-3
-"""How far the replayed golden output may be from the stored one: runtimes and processors round differently."""
+"""The largest difference between replayed and stored golden output: runtimes and processors round differently."""
 WIDEST_GOLDEN_TOLERANCE = 0.05
-"""A quantised model asks for a wider one in ``golden["tolerance"]``; more than this would notice nothing."""
+"""The limit of what a quantised model may ask for in ``golden["tolerance"]``; a wider one would notice nothing."""
 
 LONGEST_WINDOW_SECONDS = 30.0
 _LARGEST_BYTES = 2**31 - 1
@@ -45,35 +45,35 @@ _SEAL_BYTES = len(_SEAL_HEAD) + 64
 
 
 class ModelError(PersonError):
-    """A model file that cannot be used; the message is one sentence for a person."""
+    """A model file that cannot be used."""
 
 
 def seal(model: bytes) -> bytes:
-    """The bytes of an ONNX model with the seal put behind them."""
+    """The bytes of an ONNX model, followed by their seal."""
     return model + _SEAL_HEAD + hashlib.sha256(model).hexdigest().encode()
 
 
 def encode_golden(wave: Wave) -> str:
-    """A short wave as text for the metadata: 16-bit, deflated, base64."""
+    """Encode a short wave (samples,) as text for the metadata: 16-bit, deflated, base64."""
     samples = np.clip(np.round(wave * 32767.0), -32768, 32767).astype("<i2")
     return base64.b64encode(zlib.compress(samples.tobytes(), 9)).decode()
 
 
 def decode_golden(text: str) -> Wave:
-    """The wave of `encode_golden`, (samples,) float32."""
+    """Decode the text of `encode_golden`: (samples,) float32."""
     samples = np.frombuffer(zlib.decompress(base64.b64decode(text, validate=True)), "<i2")
     return samples.astype(np.float32) / np.float32(32767.0)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a model file says of itself. Every field must be there.
+    """The description inside a model file. Every field is required.
 
-    window_frames, hop_frames: what one judgement sees and how far the next one is on, in mel frames.
-    thresholds: ``start`` and ``end`` of P(crying) that suit this model.
+    window_frames, hop_frames: length of a window and distance to the next one, in mel frames.
+    thresholds: the ``start`` and ``end`` of P(crying) that suit this model.
     operating_curve: rows of start threshold, false alarms per hour, share of cries caught, delays, and hours listened
-    to (see `core.sensitivity`); may be empty.
-    calibration, training, metrics: how it came about and how good it is on groups it never met.
+    (see `core.alerts.sensitivity`); may be empty.
+    calibration, training, metrics: how it was made, and how good it is on groups it was not trained on.
     """
 
     name: str
@@ -115,7 +115,7 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str) -> ModelCard:
-        """The card as read from a file; ModelError naming what is missing or impossible."""
+        """Parse a card. Raises ModelError naming what is missing or impossible."""
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -144,10 +144,10 @@ class ModelCard:
 
 
 class Classifier:
-    """One model file, opened: a window of features in, calibrated probabilities per label out.
+    """An opened model file: a window of features in, a calibrated probability per label out.
 
-    Safe to use from one thread at a time; the GIL is released while the network runs. Opening it raises ModelError
-    with one sentence when the file is missing, altered, incomplete, or does not reproduce its golden output.
+    Use it from one thread at a time; the GIL is released while the network runs. Opening raises ModelError if the file
+    is missing, altered, incomplete, or does not reproduce its golden output.
     """
 
     def __init__(self, path: Path) -> None:
@@ -157,7 +157,7 @@ class Classifier:
 
     @contextmanager
     def _naming_itself(self) -> Iterator[None]:
-        """Make a whole sentence of the clause that went wrong inside."""
+        """Turn the clause of a ModelError raised inside into a sentence that names the file."""
         try:
             yield
         except ModelError as error:
@@ -172,22 +172,22 @@ class Classifier:
         except OSError as error:
             raise ModelError(Code.MODEL_UNREADABLE, reason=str(error.strerror)) from error
         _check_seal(data)
-        # Imported here: it takes a fifth of a second that the window need not wait for.
+        # Imported late: it takes a fifth of a second, and the window appears sooner without it.
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        # Two threads for one small network were up to ten times slower on a busy machine.
+        # On a busy machine, two threads were up to ten times slower for a small network.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        # A large network's buffers are megabytes: mapped anew for each window they would be a quarter of the time.
+        # Mapping a large network's buffers anew for each window would take a quarter of the time.
         options.enable_cpu_mem_arena = len(data) > _LARGE_BYTES
         options.log_severity_level = 4
         try:
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
             metadata = self._session.get_modelmeta().custom_metadata_map
             inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+        except Exception as error:  # ONNX Runtime's exceptions share no other base
             raise ModelError(Code.MODEL_NOT_ONNX) from error
         if METADATA_KEY not in metadata:
             raise ModelError(Code.MODEL_WITHOUT_CARD)
@@ -202,7 +202,7 @@ class Classifier:
         return self.card.labels
 
     def probabilities(self, window: Mel) -> npt.NDArray[np.float32]:
-        """(rows, window_frames) → (labels,), calibrated. ModelError when the network gives anything else."""
+        """Calibrated probabilities (labels,) of a window (rows, window_frames). ModelError if the network fails."""
         with self._naming_itself():
             return self._ask(window)
 
@@ -217,9 +217,9 @@ class Classifier:
         return row
 
     def probabilities_of_wave(self, wave: Wave) -> npt.NDArray[np.float32]:
-        """The newest window of a wave at the model's own rate, (samples,) → (labels,).
+        """Probabilities (labels,) of the last window of a wave (samples,) at the model's sampling rate.
 
-        A shorter wave is mirrored to fill the window; ValueError for one shorter than a single frame.
+        A wave shorter than the window is mirrored to fill it. Raises ValueError if it is shorter than a frame.
         """
         return self.probabilities(self._window_of(wave))
 
@@ -228,16 +228,15 @@ class Classifier:
         return fit_frames(mel, self.card.window_frames)
 
     def crying(self, probabilities: npt.NDArray[np.float32]) -> float:
-        """P(crying): the sum over the labels that count as crying, in [0, 1]."""
+        """P(crying): the sum of the probabilities of the crying labels, in [0, 1]."""
         return float(np.clip(probabilities[self._crying].sum(), 0.0, 1.0))
 
     def reasons(self, probabilities: npt.NDArray[np.float32]) -> dict[str, float]:
-        """Given that it cries: the probability of each crying label, summing to one (empty for a model without any)."""
+        """The probability of each crying label given that it is crying, summing to 1; {} if no label means crying."""
         total = float(probabilities[self._crying].sum())
         if total <= 0:
             return {}
-        chosen = np.flatnonzero(self._crying)
-        return {self.card.labels[i]: float(probabilities[i]) / total for i in chosen}
+        return {self.card.labels[index]: float(probabilities[index]) / total for index in np.flatnonzero(self._crying)}
 
     def _replay_golden(self) -> None:
         try:

@@ -1,8 +1,8 @@
-"""Turning sound into what a model sees: the only code that does so, for the live view, the detector and the trainer.
+"""Front ends: from samples to the features a model sees. Used by the live view, the detector and the trainer alike.
 
-Every frame is computed without padding (`center=False`): frame *i* covers samples ``[i * hop, i * hop + n_fft)`` and
-nothing else, so that a frame cut out of a running stream equals the same frame of the whole recording. Centred frames
-differ at the edges by several log units, and a network hears that.
+Frames are computed without padding (`center=False`): frame *i* covers exactly the samples
+``[i * hop, i * hop + n_fft)``, so that a frame from a running stream equals the same frame of the complete recording.
+Centred frames differ at the edges by several log units, which changes a network's output.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from babymonitor.core.messages import Code, PersonError
 from babymonitor.core.sound.wave import Wave
 
 Mel = npt.NDArray[np.float32]
-"""What a front end gives: one row per band (or other quantity), one column per frame."""
+"""The output of a front end: a row per band (or other quantity), a column per frame."""
 MFCC = 40
 """Cepstral coefficients of the front end ``"spectral"``."""
 LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 75.0, 1000.0
-"""Where ``"log_mel_prosody"`` looks for a voice's pitch: from a man's to a shrieking child's."""
+"""The range in which ``"log_mel_prosody"`` searches for pitch: from a man's voice to a shrieking child."""
 OCTAVE_COST = 0.05
-"""Correlation that a pitch an octave lower must have more, to be taken for the truth."""
+"""By how much the correlation of a pitch an octave lower must be higher for it to be chosen."""
 
 
 class FeatureError(PersonError, ValueError):
-    """A front end that this version does not know, or one described with missing or impossible numbers."""
+    """A front end unknown to this version, or described with missing or impossible numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """The front end of a model, as it is written into the model file. All of it or none: there are no silent defaults.
+    """The front end of a model, as written into the model file. Reading it requires every field: no silent defaults.
 
-    kind: what a frame is, see `front_end`:
+    kind: the contents of a frame, see `front_end`:
         ``"log_mel"``: natural logarithm of Slaney-normalised mel power, floored; n_mels rows.
-        ``"log_mel_prosody"``: the same, and three rows more: pitch, harmonicity, energy; n_mels + 3 rows.
-        ``"log_mel_vggish"``: natural logarithm of HTK-mel magnitude, as YAMNet and VGGish hear; n_mels rows.
+        ``"log_mel_prosody"``: the same with three further rows: pitch, harmonicity, energy; n_mels + 3 rows.
+        ``"log_mel_vggish"``: natural logarithm of HTK-mel magnitude, as in YAMNet and VGGish; n_mels rows.
         ``"spectral"``: 40 MFCC of n_mels bands, centroid, roll-off, zero crossings, RMS; 44 rows.
-        ``"wave"``: the samples themselves, one to a frame (n_fft = hop_length = n_mels = 1); 1 row.
-    n_fft: samples of one (periodic) Hann window, also the length of the transform.
+        ``"wave"``: the samples themselves, one per frame (n_fft = hop_length = n_mels = 1); 1 row.
+    n_fft: samples in a (periodic) Hann window, also the length of the transform.
     hop_length: samples between frames.
-    floor: power below which nothing is told apart, added before the logarithm.
+    floor: power added before the logarithm; smaller differences vanish.
     """
 
     kind: str = "log_mel"
@@ -74,11 +74,11 @@ class FeatureSpec:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FeatureSpec:
-        """The spec as read from a model file; FeatureError when a number is missing or one too many is there."""
+        """The spec as read from a model file. Raises FeatureError for a missing, unknown or impossible field."""
         names = {field.name for field in fields(cls)}
         if set(values) != names:
-            odd = ", ".join(sorted(names ^ set(values)))
-            raise FeatureError(Code.FEATURES_INCOMPLETE, names=odd)
+            wrong_names = ", ".join(sorted(names ^ set(values)))
+            raise FeatureError(Code.FEATURES_INCOMPLETE, names=wrong_names)
         try:
             return cls(**values)
         except TypeError as error:
@@ -89,22 +89,22 @@ class FeatureSpec:
 
     @property
     def rows(self) -> int:
-        """How many numbers a frame is."""
+        """Numbers per frame."""
         if self.kind == "spectral":
             return MFCC + 4
         return self.n_mels + 3 if self.kind == "log_mel_prosody" else self.n_mels
 
     def frames(self, samples: int) -> int:
-        """How many whole frames `samples` samples hold."""
+        """The number of complete frames in `samples` samples."""
         return max(0, (samples - self.n_fft) // self.hop_length + 1)
 
     def samples(self, frames: int) -> int:
-        """How many samples `frames` consecutive frames cover."""
+        """The number of samples that `frames` consecutive frames cover."""
         return 0 if frames <= 0 else (frames - 1) * self.hop_length + self.n_fft
 
 
 def _hz_to_mel(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Slaney's Auditory Toolbox scale: linear to 1 kHz, then logarithmic."""
+    """The mel scale of Slaney, M. (1998), Auditory Toolbox: linear up to 1 kHz, logarithmic above."""
     linear = hz * 3.0 / 200.0
     return np.where(hz < 1000.0, linear, 15.0 + np.log(np.maximum(hz, 1e-9) / 1000.0) * 27.0 / np.log(6.4))
 
@@ -115,7 +115,7 @@ def _mel_to_hz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=8)
 def mel_filters(spec: FeatureSpec) -> npt.NDArray[np.float32]:
-    """Triangular mel filters of equal area, shape (n_fft // 2 + 1, n_mels); librosa's ``filters.mel`` transposed."""
+    """Triangular mel filters of equal area, (n_fft // 2 + 1, n_mels): librosa's ``filters.mel``, transposed."""
     ends = _hz_to_mel(np.array([spec.fmin_hz, spec.fmax_hz]))
     corners = _mel_to_hz(np.linspace(ends[0], ends[1], spec.n_mels + 2))
     bins = np.fft.rfftfreq(spec.n_fft, 1.0 / spec.sample_rate)
@@ -134,7 +134,7 @@ def _hann(length: int) -> npt.NDArray[np.float32]:
 
 
 def _framed(wave: Wave, spec: FeatureSpec) -> npt.NDArray[np.float32]:
-    """The frames of a wave, (frames, n_fft), a view."""
+    """The frames of a wave as a view, (frames, n_fft)."""
     wave = np.ascontiguousarray(wave, dtype=np.float32)
     return np.lib.stride_tricks.sliding_window_view(wave, spec.n_fft)[:: spec.hop_length]
 
@@ -145,10 +145,10 @@ def _power(frames: npt.NDArray[np.float32], spec: FeatureSpec) -> npt.NDArray[np
 
 
 def log_mel(wave: Wave, spec: FeatureSpec) -> Mel:
-    """Log-mel frames of a wave: (samples,) float32 in [-1, 1] at `spec.sample_rate` → (n_mels, frames) float32.
+    """Log-mel frames of a wave, (samples,) float32 in [-1, 1] at `spec.sample_rate`: (n_mels, frames) float32.
 
     Equal to ``np.log(librosa.feature.melspectrogram(y=wave, sr=…, n_fft=…, hop_length=…, center=False, …) + floor)``
-    within 1e-3 (float32 arithmetic in both); a wave shorter than one frame gives (n_mels, 0).
+    within 1e-3 (float32 arithmetic in both). A wave shorter than a frame gives (n_mels, 0).
     """
     if spec.frames(wave.size) == 0:
         return np.zeros((spec.n_mels, 0), np.float32)
@@ -158,16 +158,16 @@ def log_mel(wave: Wave, spec: FeatureSpec) -> Mel:
 
 @lru_cache(maxsize=8)
 def _correlation_of_window(n_fft: int, lags: int) -> npt.NDArray[np.float64]:
-    """Autocorrelation of the Hann window at the first `lags` half samples, 1 at lag 0."""
+    """Autocorrelation of the Hann window at the first `lags` half-sample lags, (lags,), normalised to 1 at lag 0."""
     correlation = np.fft.irfft(np.abs(np.fft.rfft(_hann(n_fft), 2 * n_fft)) ** 2, 4 * n_fft)[:lags]
     return np.asarray(correlation / correlation[0], np.float64)
 
 
 def _pitch(frames: npt.NDArray[np.float32], spec: FeatureSpec) -> tuple[npt.NDArray[np.floating[Any]], ...]:
-    """Pitch (octaves above 75 Hz) and harmonicity of (frames, n_fft): two rows of (frames,).
+    """Pitch (octaves above 75 Hz) and harmonicity of frames (frames, n_fft): two arrays (frames,).
 
-    The autocorrelation is taken at half samples, and its peaks between those by a parabola: at whole samples the third
-    period of 750 Hz (64.0 samples) stands higher than the first (21.3), and the pitch comes out as 250 Hz.
+    The autocorrelation is sampled at half-sample lags and its peaks are interpolated by parabolas. At full-sample lags
+    the third period of 750 Hz (64.0 samples) is higher than the first (21.3), and the pitch comes out as 250 Hz.
     """
     longest = 2 * min(int(spec.sample_rate / LOWEST_PITCH_HZ) + 1, spec.n_fft // 2)
     shortest = 2 * int(spec.sample_rate / HIGHEST_PITCH_HZ)
@@ -182,13 +182,13 @@ def _pitch(frames: npt.NDArray[np.float32], spec: FeatureSpec) -> tuple[npt.NDAr
     rise, bend = 0.5 * (before - after), np.minimum(before - 2 * middle + after, -1e-9)
     peaks = (middle >= before) & (middle >= after)
     heights = np.where(peaks, middle - 0.5 * rise**2 / bend, 0.0)
-    # A little less for long lags, else an octave too low is as good as the truth.
+    # Long lags cost a little, or a pitch an octave too low would score as high as the true one.
     lags = np.arange(shortest, longest + 1)
-    at = np.where(peaks, heights - OCTAVE_COST * np.log2(lags / shortest), -np.inf).argmax(axis=1)
-    row = np.arange(len(at))
-    lag = lags[at] + np.where(peaks[row, at], np.clip(rise[row, at] / bend[row, at], -0.5, 0.5), 0.0)
+    best = np.where(peaks, heights - OCTAVE_COST * np.log2(lags / shortest), -np.inf).argmax(axis=1)
+    row = np.arange(len(best))
+    lag = lags[best] + np.where(peaks[row, best], np.clip(rise[row, best] / bend[row, best], -0.5, 0.5), 0.0)
     pitch = np.log2(2.0 * spec.sample_rate / lag / LOWEST_PITCH_HZ)
-    return pitch, np.clip(heights[row, at], 0.0, 1.0)
+    return pitch, np.clip(heights[row, best], 0.0, 1.0)
 
 
 def _log_mel_prosody(wave: Wave, spec: FeatureSpec) -> Mel:
@@ -196,8 +196,8 @@ def _log_mel_prosody(wave: Wave, spec: FeatureSpec) -> Mel:
 
     Pitch and harmonicity are the highest peak of the autocorrelation, divided by that of the window: Boersma, P.
     (1993), "Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of a sampled
-    sound", IFA Proceedings 17. The harmonics-to-noise ratio is h / (1 - h). No path is searched over frames: who uses
-    the pitch weighs it by the harmonicity.
+    sound", IFA Proceedings 17. The harmonics-to-noise ratio is h / (1 - h). There is no path search across frames:
+    weight the pitch by the harmonicity.
     """
     frames = _framed(wave, spec)
     power = _power(frames, spec)
@@ -209,7 +209,7 @@ def _log_mel_prosody(wave: Wave, spec: FeatureSpec) -> Mel:
 
 @lru_cache(maxsize=8)
 def htk_filters(spec: FeatureSpec) -> npt.NDArray[np.float32]:
-    """Triangles of height one on the HTK mel scale, bin 0 left out, (transform // 2 + 1, n_mels)."""
+    """Triangular filters of height 1 on the HTK mel scale without bin 0, (transform // 2 + 1, n_mels)."""
 
     def to_mel(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return 1127.0 * np.log1p(hz / 700.0)
@@ -230,7 +230,7 @@ def _transform(n_fft: int) -> int:
 
 
 def _log_mel_vggish(wave: Wave, spec: FeatureSpec) -> Mel:
-    """As in the AudioSet models: windows of n_fft in a transform of the next power of two, magnitude, HTK mel.
+    """Log-mel as in the AudioSet models: n_fft samples in a transform of the next power of two, magnitude, HTK mel.
 
     Hershey, S. et al. (2017), "CNN architectures for large-scale audio classification", and the features.py of YAMNet.
     """
@@ -241,16 +241,17 @@ def _log_mel_vggish(wave: Wave, spec: FeatureSpec) -> Mel:
 
 @lru_cache(maxsize=8)
 def _cosines(bands: int, count: int) -> npt.NDArray[np.float32]:
-    """The orthonormal cosine transform of type II, (bands, count)."""
+    """The orthonormal type-II cosine transform, (bands, count)."""
     table = np.cos(np.pi / bands * np.outer(np.arange(bands) + 0.5, np.arange(count))) * np.sqrt(2.0 / bands)
     table[:, 0] /= np.sqrt(2.0)
     return np.asarray(table, np.float32)
 
 
 def _spectral(wave: Wave, spec: FeatureSpec) -> Mel:
-    """MFCC (decibels of mel power, cosine transform), centroid (Hz), roll-off (Hz, 85 %), zero crossings, RMS (dB).
+    """MFCC (cosine transform of mel power in dB), centroid (Hz), roll-off (Hz, 85 %), zero crossings, RMS (dB).
 
-    As librosa's mfcc (with ``top_db=None``), spectral_centroid, spectral_rolloff, zero_crossing_rate; RMS in decibels.
+    The same as librosa's mfcc (with ``top_db=None``), spectral_centroid, spectral_rolloff, zero_crossing_rate; RMS in
+    decibels.
     """
     frames = _framed(wave, spec)
     power = _power(frames, spec)
@@ -280,9 +281,9 @@ _FRONT_ENDS: dict[str, Callable[[Wave, FeatureSpec], Mel]] = {
 
 
 def front_end(wave: Wave, spec: FeatureSpec) -> Mel:
-    """What a model of this spec is given: (samples,) float32 at `spec.sample_rate` → (spec.rows, frames) float32.
+    """The input of a model with this spec: (samples,) float32 at `spec.sample_rate` to (spec.rows, frames) float32.
 
-    A wave shorter than one frame gives (rows, 0).
+    A wave shorter than a frame gives (rows, 0).
     """
     if spec.frames(wave.size) == 0:
         return np.zeros((spec.rows, 0), np.float32)
@@ -290,32 +291,33 @@ def front_end(wave: Wave, spec: FeatureSpec) -> Mel:
 
 
 def fit_frames(mel: Mel, frames: int) -> Mel:
-    """The last `frames` columns of a mel; what is missing on the left is filled by mirroring what is there.
+    """The last `frames` columns of a mel, extended on the left by mirroring if there are fewer.
 
-    A window that begins before its sound does must look like sound: zeros on the left would be a sound of their own.
+    Mirrored, because a window that begins before the sound must still look like sound, and zeros do not. Raises
+    ValueError for a mel without frames.
     """
     if mel.shape[1] == 0:
         raise ValueError("A mel without a single frame cannot be fitted.")
-    short = frames - mel.shape[1]
-    if short > 0:
-        return np.pad(mel, ((0, 0), (short, 0)), mode="symmetric")
+    missing = frames - mel.shape[1]
+    if missing > 0:
+        return np.pad(mel, ((0, 0), (missing, 0)), mode="symmetric")
     return mel[:, mel.shape[1] - frames :]
 
 
 class LogMelStream:
-    """Log-mel of a stream that comes in blocks of any size: gives the same frames as `log_mel` on the whole of it."""
+    """Log-mel of a stream in blocks of any size; the frames equal those of `log_mel` on the complete sound."""
 
     def __init__(self, spec: FeatureSpec) -> None:
         self.spec = spec
         self._rest = np.zeros(0, np.float32)
 
     def push(self, block: Wave) -> Mel:
-        """Add (samples,) of sound; the frames that it completes, (n_mels, 0 or more)."""
+        """Add a block (samples,); returns the frames it completes, (n_mels, 0 or more)."""
         wave = np.concatenate((self._rest, block)) if self._rest.size else block
         mel = log_mel(wave, self.spec)
         self._rest = wave[mel.shape[1] * self.spec.hop_length :].copy()
         return mel
 
     def reset(self) -> None:
-        """Forget the sound so far: what comes next does not follow it."""
+        """Forget the sound so far, because the next block does not follow it."""
         self._rest = np.zeros(0, np.float32)

@@ -1,4 +1,7 @@
-"""The model files there are, the shipped one and the person's own, each with its card, read without opening it."""
+"""The model files there are, each with its card, and which of them is in use.
+
+Cards are read without opening the network, so that a list of many large models comes at once.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from babymonitor.core import paths
-from babymonitor.core.messages import Code, message
+from babymonitor.core.messages import Code, Message, message
 from babymonitor.core.model.classifier import METADATA_KEY, ModelCard, ModelError
+from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Setting, Settings
 
 _METADATA_FIELD = 14
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -20,7 +24,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model file. card: None where it cannot be read, and `complaint` says why. made: Unix seconds."""
+    """A model file. card: None if it cannot be read; then `complaint` says why. made: Unix seconds."""
 
     path: Path
     card: ModelCard | None
@@ -34,14 +38,14 @@ class ModelFile:
 
     @property
     def kind(self) -> str:
-        """``shipped``, ``taught`` or ``trained``."""
+        """``shipped``, ``taught`` (an adapter on another model) or ``trained``."""
         if self.is_shipped:
             return "shipped"
         return "taught" if self.card is not None and "taught" in self.card.training else "trained"
 
 
 def model_files() -> list[ModelFile]:
-    """The shipped model, then the person's own, the newest first."""
+    """The shipped model, then the person's own, newest first."""
     own = []
     with contextlib.suppress(OSError):
         own = [_model_file(path, False) for path in paths.models_folder().glob("*.onnx")]
@@ -64,7 +68,10 @@ def _model_file(path: Path, is_shipped: bool) -> ModelFile:
 
 
 def read_card(path: Path) -> ModelCard:
-    """The card in a model file; the network itself is stepped over. ModelError, OSError."""
+    """Read the card of a model file, skipping the network. Raises ModelError or OSError.
+
+    Walks the top level of the protocol buffer: https://protobuf.dev/programming-guides/encoding/
+    """
     with path.open("rb") as file:
         size = path.stat().st_size
         while file.tell() < size:
@@ -89,22 +96,75 @@ def read_card(path: Path) -> ModelCard:
     raise ModelError(Code.MODEL_WITHOUT_CARD)
 
 
-def move_to_trash(path: Path) -> Path:
-    """Put a model of the person's where deleted things wait; → where. OSError.
+def check_usable(path: Path) -> None:
+    """Raise ModelError, with the sentence for a person, for a file that must not be taken into use."""
+    if not path.is_file():
+        raise ModelError(Code.MODEL_FILE_MISSING, path=path)
 
-    Its rehearsal stays: a model that was taught from it may be taught again.
+
+def take_into_use(settings: Settings, path: Path) -> None:
+    """Make a model file (`.onnx` or `.pt`) the one in use, and remember the one before as the way back.
+
+    ModelError where it is refused; then nothing has changed. OSError where the settings could not be saved; then it
+    holds for this run.
+    """
+    value = "" if path == paths.default_model() else str(path)
+    before = settings[MODEL]
+    if value == before:
+        return
+    if value:
+        check_usable(path)
+    # The way back first: if the program is killed in between, the model in use is still the old one.
+    _set(settings, (PREVIOUS_MODEL, before), (MODEL, value))
+
+
+def can_roll_back(settings: Settings) -> bool:
+    """Whether there is another model to go back to."""
+    return settings[PREVIOUS_MODEL] != settings[MODEL]
+
+
+def roll_back(settings: Settings) -> Message | None:
+    """Use the model before this one again; called twice, this one again. OSError as in `take_into_use`.
+
+    Returns a sentence where the file before is gone and the shipped model is used instead.
+    """
+    wanted, before = settings[PREVIOUS_MODEL], settings[MODEL]
+    complaint = None
+    if wanted and not Path(wanted).is_file():
+        complaint = message(Code.MODEL_BEFORE_MISSING, name=Path(wanted).name)
+        wanted = ""
+    _set(settings, (MODEL, wanted), (PREVIOUS_MODEL, before))
+    return complaint
+
+
+def _set(settings: Settings, *changes: tuple[Setting[str], str]) -> None:
+    """Make all changes for this run, whichever of them cannot be saved; then OSError."""
+    refusal: OSError | None = None
+    for setting, value in changes:
+        try:
+            settings[setting] = value
+        except OSError as error:
+            refusal = error
+    if refusal is not None:
+        raise refusal
+
+
+def move_to_trash(path: Path) -> Path:
+    """Move one of the person's models to the trash; returns its new path. Raises OSError.
+
+    Its rehearsal file stays: a model that was taught from it may be taught again.
     """
     folder = _trash()
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}"
     shutil.move(path, target)
     with contextlib.suppress(OSError):
-        os.utime(target)  # it says when it was deleted
+        os.utime(target)  # the time of deletion, for `purge_trash`
     return target
 
 
 def purge_trash(now: float, older_than_days: float = 30.0) -> None:
-    """Take away for good the models that were deleted longer ago."""
+    """Permanently delete models that were moved to the trash more than `older_than_days` ago."""
     with contextlib.suppress(OSError):
         for path in _trash().glob("*.onnx"):
             if path.is_file() and path.stat().st_mtime < now - older_than_days * 86400.0:
@@ -129,18 +189,18 @@ def _varint(file: BinaryIO) -> int:
 
 
 def _entry(data: bytes) -> tuple[str, str]:
-    """(key, value) of a metadata entry: two strings, each behind its tag and its length."""
+    """Decode a metadata entry, two strings each preceded by tag and length: (key, value)."""
     parts = {1: "", 2: ""}
-    at = 0
-    while at < len(data):
-        field, at = data[at] >> 3, at + 1
+    position = 0
+    while position < len(data):
+        field, position = data[position] >> 3, position + 1
         length = shift = 0
-        while at < len(data):
-            byte, at = data[at], at + 1
+        while position < len(data):
+            byte, position = data[position], position + 1
             length |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
                 break
-        parts[field] = data[at : at + length].decode("utf-8", "replace")
-        at += length
+        parts[field] = data[position : position + length].decode("utf-8", "replace")
+        position += length
     return parts[1], parts[2]

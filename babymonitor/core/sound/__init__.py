@@ -1,1 +1,1 @@
-"""Sound itself: the ring buffer, files, resampling and levels."""
+"""Sound: the ring buffer, files, resampling and levels."""

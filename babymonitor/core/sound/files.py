@@ -1,4 +1,4 @@
-"""Sound files of any usual format, decoded in blocks or as a whole."""
+"""Sound files of any common format, decoded in blocks or completely."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MOST_CHANNELS = 64
 
 
 class AudioFile:
-    """One sound file, read in blocks: wav, flac, ogg… by libsndfile; mp3, m4a, aac, 3gp, caf, amr… by FFmpeg (PyAV).
+    """A sound file, read in blocks: wav, flac, ogg… by libsndfile; mp3, m4a, aac, 3gp, caf, amr… by FFmpeg (PyAV).
 
-    Opening it raises AudioError with one sentence for a file that is missing, empty or not sound.
+    Opening raises AudioError for a file that is missing, empty or not sound.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,8 +51,8 @@ class AudioFile:
         except (soundfile.LibsndfileError, RuntimeError, UnicodeError):
             return self._probe_av(), False
         if info.format == "MP3":
-            # soundfile seeks after each block it reads, and in an MP3 a seek loses the decoder's state: measured, most
-            # of a steady tone came out as silence
+            # soundfile seeks after each block, and in an MP3 a seek loses the decoder's state: most of a steady tone
+            # was measured to come out as silence.
             return self._probe_av(), False
         if info.channels > _MOST_CHANNELS:
             raise AudioError(Code.SOUND_TOO_MANY_CHANNELS, path=self.path, channels=info.channels)
@@ -68,22 +68,21 @@ class AudioFile:
                 if not container.streams.audio:
                     raise AudioError(Code.SOUND_MISSING, path=self.path)
                 return int(container.streams.audio[0].rate or 0)
-        except (av.FFmpegError, ValueError, OSError) as error:  # a name that is no text is a ValueError
+        except (av.FFmpegError, ValueError, OSError) as error:  # ValueError: a file name with a NUL character
             raise AudioError(Code.SOUND_FORMAT_UNKNOWN, path=self.path) from error
 
     def blocks(self, seconds: float = 2.0) -> Iterator[Wave]:
-        """The sound at the file's own rate, mixed to mono, in blocks of (at most) `seconds`.
+        """Yield the sound at the file's own rate, mixed to mono, in blocks of at most `seconds`.
 
-        Not short ones: soundfile seeks after every block, which in a FLAC costs as much as decoding it.
-
-        AudioError when the file turns out to be damaged, or to hold values that are no numbers, on the way.
+        Blocks should be long: soundfile seeks after each, which in a FLAC costs as much as decoding it. Raises
+        AudioError where the file turns out to be damaged or contains values that are not numbers.
         """
         total = 0
         for block in self._sndfile_blocks(seconds) if self._by_sndfile else self._av_blocks():
             if not np.isfinite(block).all():
                 raise AudioError(Code.SOUND_NOT_NUMBERS, path=self.path)
             total += block.size
-            # Floating-point files may hold anything; a sample beyond 8 is not sound but would drown all that is.
+            # Floating-point files may contain any value; samples beyond 8 are not sound and would drown out the rest.
             yield np.clip(block, -8.0, 8.0)
         if total == 0:
             raise AudioError(Code.SOUND_MISSING, path=self.path)
@@ -108,7 +107,7 @@ class AudioFile:
         try:
             with av.open(str(self.path)) as container:
                 stream = container.streams.audio[0]
-                # Planar float, and mixed by us: FFmpeg's own mixing is 3 dB louder than everything else here.
+                # Planar float, mixed to mono here: FFmpeg's own mixing is 3 dB louder than libsndfile's path.
                 to_float = av.AudioResampler(format="fltp", rate=self.sample_rate)
                 for frame in chain(container.decode(stream), (None,)):
                     for out in to_float.resample(frame):
@@ -118,12 +117,12 @@ class AudioFile:
 
 
 def _mono(block: npt.NDArray[np.float32]) -> Wave:
-    """(samples, channels) → (samples,)."""
+    """Mix (samples, channels) to (samples,)."""
     return block[:, 0].copy() if block.shape[1] == 1 else np.asarray(block.mean(axis=1), np.float32)
 
 
 def resampled_blocks(path: Path, sample_rate: int = SAMPLE_RATE) -> Iterator[Wave]:
-    """A file's sound at `sample_rate`, in blocks of any size; AudioError as in `AudioFile`."""
+    """Yield a file's sound at `sample_rate` in blocks of any size. Raises AudioError as `AudioFile` does."""
     file = AudioFile(path)
     resampler = StreamResampler(file.sample_rate, sample_rate)
     for block in file.blocks():
@@ -132,9 +131,9 @@ def resampled_blocks(path: Path, sample_rate: int = SAMPLE_RATE) -> Iterator[Wav
 
 
 def read_wave(path: Path, sample_rate: int = SAMPLE_RATE, longest_seconds: float = 3600.0) -> Wave:
-    """A whole file as (samples,) float32 mono at `sample_rate`.
+    """Read a complete file as (samples,) float32 mono at `sample_rate`.
 
-    AudioError for one that cannot be read or is longer than `longest_seconds` (stream such a file instead).
+    Raises AudioError if it cannot be read or is longer than `longest_seconds`; use `resampled_blocks` for those.
     """
     steps = reading_wave(path, sample_rate, longest_seconds)
     while True:
@@ -147,7 +146,7 @@ def read_wave(path: Path, sample_rate: int = SAMPLE_RATE, longest_seconds: float
 def reading_wave(
     path: Path, sample_rate: int = SAMPLE_RATE, longest_seconds: float = 3600.0
 ) -> Generator[None, None, Wave]:
-    """As `read_wave`, in small steps: yields between them, and returns the samples."""
+    """As `read_wave`, as a generator that yields between small steps and returns the samples."""
     blocks: list[Wave] = []
     samples = 0
     for block in resampled_blocks(path, sample_rate):
@@ -160,7 +159,7 @@ def reading_wave(
 
 
 def sound_files(path: Path) -> list[Path]:
-    """The file itself, or every sound file under a folder, sorted."""
+    """Every sound file under a folder, sorted; for a file, that file."""
     if not path.is_dir():
         return [path]
     return sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file())

@@ -1,11 +1,11 @@
-"""The comment of a FLAC file, read and replaced without decoding a sample: clips carry with them what is known of them.
+"""The comment of a FLAC file, read and replaced without decoding: clips carry their metadata there.
 
-A FLAC file is ``fLaC``, metadata blocks (a byte of kind and "last", three bytes of length, the data) and the sound.
+A FLAC file is ``fLaC``, metadata blocks (a byte with type and last-block flag, three bytes of length, data) and the
+sound: RFC 9639, section 8.
 """
 
 from __future__ import annotations
 
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,12 @@ _LONGEST_BLOCK = 2**24 - 1
 
 
 class FlacError(PersonError, ValueError):
-    """A file that is no FLAC file, or a comment that does not fit into one."""
+    """A file that is not a FLAC file, or a comment that does not fit into one."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlacHead:
-    """What stands before the sound. comment: "" where there is none."""
+    """The metadata before the sound. comment: "" if there is none."""
 
     comment: str
     sample_rate: int
@@ -32,7 +32,7 @@ class FlacHead:
 
 
 def read_head(path: Path) -> FlacHead:
-    """The head of a FLAC file; OSError where it cannot be read, FlacError where it is none."""
+    """Read the head of a FLAC file. Raises OSError if it cannot be read, FlacError if it is not a FLAC file."""
     with path.open("rb") as file:
         blocks = dict(reversed(_blocks(file)))
     stream = int.from_bytes(blocks[_STREAM][10:18], "big")
@@ -40,33 +40,31 @@ def read_head(path: Path) -> FlacHead:
     if not rate:
         raise FlacError(Code.FLAC_RATE_IMPOSSIBLE)
     _, fields = _fields(blocks.get(_COMMENTS, b""))
-    comment = next((text for key, text in map(_parted, fields) if key == _KEY), "")
+    comment = next((text for key, text in map(_split, fields) if key == _KEY), "")
     return FlacHead(comment, rate, samples / rate)
 
 
 def copy_with_comment(source: Path, target: Path, comment: str) -> None:
-    """Copy a FLAC file, all but its comment, and wait until the disk has it; errors as in `read_head`."""
+    """Copy a FLAC file, replacing its comment. Raises as `read_head` does."""
     with source.open("rb") as file:
         blocks = _blocks(file)
         vendor, fields = _fields(dict(reversed(blocks)).get(_COMMENTS, b""))
-        fields = [field for field in fields if _parted(field)[0] != _KEY] + [f"{_KEY}={comment}".encode()]
-        said = _sized(vendor) + struct.pack("<I", len(fields)) + b"".join(map(_sized, fields))
-        if len(said) > _LONGEST_BLOCK:
+        fields = [field for field in fields if _split(field)[0] != _KEY] + [f"{_KEY}={comment}".encode()]
+        comments = _sized(vendor) + struct.pack("<I", len(fields)) + b"".join(map(_sized, fields))
+        if len(comments) > _LONGEST_BLOCK:
             raise FlacError(Code.FLAC_COMMENT_TOO_LONG)
-        kept = [block for block in blocks if block[0] not in (_COMMENTS, _PADDING)]
-        kept.insert(1, (_COMMENTS, said))
+        blocks = [block for block in blocks if block[0] not in (_COMMENTS, _PADDING)]
+        blocks.insert(1, (_COMMENTS, comments))
         sound = file.read()
     with target.open("wb") as file:
         file.write(b"fLaC")
-        for at, (kind, data) in enumerate(kept):
-            file.write(bytes([kind | (0x80 if at == len(kept) - 1 else 0)]) + len(data).to_bytes(3, "big") + data)
+        for index, (kind, data) in enumerate(blocks):
+            file.write(bytes([kind | (0x80 if index == len(blocks) - 1 else 0)]) + len(data).to_bytes(3, "big") + data)
         file.write(sound)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _blocks(file: BinaryIO) -> list[tuple[int, bytes]]:
-    """The metadata blocks, (kind, data); the file then stands where the sound begins."""
+    """Read the metadata blocks as (type, data); afterwards the file is positioned at the sound."""
     if file.read(4) != b"fLaC":
         raise FlacError(Code.FLAC_MISSING)
     blocks: list[tuple[int, bytes]] = []
@@ -86,27 +84,26 @@ def _blocks(file: BinaryIO) -> list[tuple[int, bytes]]:
 
 
 def _fields(block: bytes) -> tuple[bytes, list[bytes]]:
-    """Vendor and ``KEY=text`` fields of a comment block."""
+    """Split a comment block into its vendor string and its ``KEY=text`` fields."""
     if not block:
         return b"", []
     try:
-        at = 0
-        parts = []
-        (length,) = struct.unpack_from("<I", block, at)
+        fields = []
+        (length,) = struct.unpack_from("<I", block, 0)
         vendor = block[4 : 4 + length]
-        at = 4 + length
-        (count,) = struct.unpack_from("<I", block, at)
-        at += 4
+        position = 4 + length
+        (count,) = struct.unpack_from("<I", block, position)
+        position += 4
         for _ in range(count):
-            (length,) = struct.unpack_from("<I", block, at)
-            parts.append(block[at + 4 : at + 4 + length])
-            at += 4 + length
+            (length,) = struct.unpack_from("<I", block, position)
+            fields.append(block[position + 4 : position + 4 + length])
+            position += 4 + length
     except struct.error as error:
         raise FlacError(Code.FLAC_COMMENT_DAMAGED) from error
-    return vendor, parts
+    return vendor, fields
 
 
-def _parted(field: bytes) -> tuple[str, str]:
+def _split(field: bytes) -> tuple[str, str]:
     key, _, text = field.decode("utf-8", errors="replace").partition("=")
     return key.upper(), text
 

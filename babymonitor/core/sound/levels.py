@@ -1,4 +1,4 @@
-"""Levels of sound: loudness, clipping, digital silence, and the envelope that a screen can show."""
+"""Levels of sound: loudness, clipping, digital silence, and the envelope for drawing."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ CLIPPED_SAMPLES = 3
 
 
 class ClippingMeter:
-    """Finds sound that was too loud for the microphone: three samples in a row, or more, at full scale.
+    """Detects sound that was too loud for the microphone: three or more consecutive samples at full scale.
 
-    A single one may be a true peak; what was cut off stays at the limit. Blocks may come in any size, at the rate at
-    which they were recorded: resampled, what was flat has ripples.
+    A single sample may be a true peak; clipped sound stays at the limit. Blocks may have any size but must have the
+    rate of the recording, as resampling puts ripples on flat tops.
     """
 
     def __init__(self) -> None:
         self._tail = np.zeros(0, bool)
 
     def push(self, block: Wave) -> bool:
-        """Whether a clipped stretch ends in, or goes on into, this block (samples,)."""
+        """Whether a clipped stretch ends in or continues into this block (samples,)."""
         full = np.concatenate((self._tail, np.abs(block) >= FULL_SCALE))
         self._tail = full[-(CLIPPED_SAMPLES - 1) :]
         if not full.any():
@@ -35,7 +35,7 @@ class ClippingMeter:
 
 
 def level_db(wave: Wave) -> float:
-    """Root mean square in dB relative to full scale, not below -120; of nothing: -120."""
+    """Root mean square in dB relative to full scale, at least -120; -120 for an empty wave."""
     if wave.size == 0:
         return SILENCE_DB
     power = float(np.dot(wave, wave)) / wave.size
@@ -43,12 +43,12 @@ def level_db(wave: Wave) -> float:
 
 
 def is_digital_silence(wave: Wave) -> bool:
-    """Every sample is the same: a muted or broken microphone. A quiet room never is that quiet."""
+    """Whether all samples are equal: a muted or broken microphone, as no quiet room is that quiet."""
     return wave.size > 0 and bool((wave == wave[0]).all())
 
 
 def envelope(wave: Wave, points: int) -> npt.NDArray[np.float32]:
-    """The least and the greatest sample of `points` equal stretches, (points, 2): what a screen can show of a wave."""
+    """The minimum and maximum of each of `points` equal stretches, (points, 2), for drawing a wave."""
     size = wave.size // points
     if size == 0:
         return np.repeat(wave[:, None], 2, axis=1)

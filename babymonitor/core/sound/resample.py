@@ -8,7 +8,7 @@ from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 
 
 class StreamResampler:
-    """Resampling of a stream, block by block (libsoxr, high quality); the same samples whatever the block sizes."""
+    """Resamples a stream block by block (libsoxr, high quality); block sizes do not change the result."""
 
     def __init__(self, source_rate: float, target_rate: int = SAMPLE_RATE) -> None:
         import soxr
@@ -20,7 +20,7 @@ class StreamResampler:
         )
 
     def push(self, block: Wave, last: bool = False) -> Wave:
-        """(samples,) at the source's rate → (samples,) at the target's, later by the filter's delay; `last` flushes."""
+        """Resample a block (samples,); the result lags by the filter's delay. last: flush the rest."""
         if self._stream is None:
             return block
         return np.asarray(self._stream.resample_chunk(block, last=last), np.float32)

@@ -1,4 +1,4 @@
-"""What a wave is everywhere in the program: mono float32 samples in [-1, 1], at 16 kHz in the ring."""
+"""The type of sound in memory throughout the program: mono float32 samples in [-1, 1], 16 kHz in the ring."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ SAMPLE_RATE = 16000
 
 
 class AudioError(PersonError):
-    """Sound that cannot be read; the message is one sentence for a person."""
+    """Sound that cannot be read."""

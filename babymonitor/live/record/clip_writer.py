@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from babymonitor.core.messages import Code, message
 from babymonitor.core.sound.wave import Wave
+from babymonitor.core.whole_file import whole_file
 
 
 class ClipKey(NamedTuple):
@@ -80,6 +81,5 @@ class ClipWriter:
         import soundfile
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".part")
-        soundfile.write(str(temporary), wave.clip(-1.0, 1.0), self._sample_rate, format="FLAC", subtype="PCM_16")
-        temporary.replace(path)
+        with whole_file(path, flush_to_disk=False) as temporary:
+            soundfile.write(str(temporary), wave.clip(-1.0, 1.0), self._sample_rate, format="FLAC", subtype="PCM_16")

@@ -30,8 +30,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from babymonitor.core import autostart
+from babymonitor.core import autostart, paths
 from babymonitor.core.alerts.sensitivity import Rung
+from babymonitor.core.model.classifier import ModelError
+from babymonitor.core.model.model_shelf import take_into_use
 from babymonitor.core.settings import (
     END_THRESHOLD,
     LISTEN_AT_START,
@@ -314,10 +316,13 @@ class SettingsDialog(QDialog):
 
     def _keep(self, setting: Setting[Any], value: Any) -> None:
         """Set and save; if that is refused, say so in one sentence and show the old value again."""
+        self._try(lambda: self._settings.__setitem__(setting, value))
+
+    def _try(self, change: Callable[[], None]) -> None:
         try:
-            self._settings[setting] = value
-        except SettingError as error:
-            self._complain(translated(str(error)))
+            change()
+        except (SettingError, ModelError) as error:
+            self._complain(translated(error.message))
             self.show_values()
         except OSError as error:
             self._complain(self.tr("The settings could not be saved: {error}.").format(error=error.strerror or error))
@@ -333,11 +338,7 @@ class SettingsDialog(QDialog):
         text = self._model_edit.text().strip()
         if text == self._settings[MODEL]:
             return
-        if text and not Path(text).is_file():
-            self._complain(self.tr("There is no file {path}; the model in use stays.").format(path=text))
-            self.show_values()
-            return
-        self._keep(MODEL, text)
+        self._try(lambda: take_into_use(self._settings, Path(text) if text else paths.default_model()))
 
     @Slot(object)
     def _on_rung_chosen(self, rung: Rung) -> None:

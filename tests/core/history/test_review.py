@@ -214,3 +214,16 @@ def test_nights_go_from_noon_to_noon() -> None:
     noon = time.mktime((2026, 11, 20, 12, 0, 0, 0, 0, -1))
     assert night_date(noon) == night_date(noon + 86399) == "2026-11-20"
     assert night_date(noon - 1) == "2026-11-19"
+
+
+def test_a_mark_and_its_undoing_are_announced_by_the_library_once_each(
+    history: History, library: Library, reviewer: Reviewer, clips: Path
+) -> None:
+    add_alert(history, NIGHT, clip=keep_sound(clips, "a.flac", 20.0))
+    (episode,) = reviewer.episodes()
+    announced: list[list[str]] = []
+    library.on_change(announced.append)
+    mark = reviewer.mark(episode, RIGHT, "pain", NIGHT + 60)
+    assert announced == [[mark.kept]]
+    reviewer.undo(mark)
+    assert announced == [[mark.kept], [mark.kept]]

@@ -21,6 +21,7 @@ import numpy as np
 
 from babymonitor.core.library.database import LibraryDatabase
 from babymonitor.core.library.library import Library
+from babymonitor.core.library.transfer import export_folder, import_folder
 
 _STEPS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.utime"}
 
@@ -38,11 +39,11 @@ def act(library: Library, action: str, home: Path) -> None:
     elif action == "trim":
         library.trim(ids[0], 0.1, 0.4)
     elif action == "import":
-        list(library.import_folder(home / "elsewhere"))
+        list(import_folder(library, home / "elsewhere"))
     elif action == "purge":
         library.purge(1e12)
     elif action == "export":
-        library.export_folder(home / "out")
+        export_folder(library, home / "out")
 
 
 def killed_at(step: int) -> None:

@@ -257,3 +257,44 @@ def test_the_next_recording_is_advised(library: Library) -> None:
 def test_crying_is_advised_where_there_is_none(library: Library) -> None:
     library.add(noise(1), "background", group="g")
     assert library.advice().startswith("Record crying too")
+
+
+def test_each_change_is_announced_once(library: Library) -> None:
+    announced: list[list[str]] = []
+    library.on_change(announced.append)
+    first, second = (clip.id for clip in some(library, 2))
+    assert announced == [[first], [second]]
+    announced.clear()
+    before = library.change([first, second], label="tired")
+    library.restore_rows(before)
+    library.delete([first])
+    library.undelete([first])
+    part = library.trim(second, 0.0, 0.3)
+    assert announced == [[first, second], [first, second], [first], [first], [part.id, second]]
+
+
+def test_changes_made_together_are_announced_as_one_even_where_one_fails(library: Library) -> None:
+    first, second = (clip.id for clip in some(library, 2))
+    announced: list[list[str]] = []
+    library.on_change(announced.append)
+
+    def change_and_fail() -> None:
+        with library.together():
+            library.delete([first])
+            library.change([second], note="x")
+            library.change([second], label="../x")
+
+    with pytest.raises(LibraryError):
+        change_and_fail()
+    assert announced == [[first, second]]
+
+
+def test_what_changed_nothing_is_not_announced(library: Library) -> None:
+    clip = some(library, 1)[0]
+    announced: list[list[str]] = []
+    library.on_change(announced.append)
+    with pytest.raises(AlreadyThereError):
+        library.add(noise(0), "pain", group="again")
+    library.change(["0" * 16], label="pain")
+    assert library.trim(clip.id, 0.0, 10.0) == clip
+    assert announced == []

@@ -192,6 +192,7 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from babymonitor.core.library.library import Library, LibraryError
+from babymonitor.core.library.transfer import export_folder
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 library = Library(Path(sys.argv[1]))
@@ -208,7 +209,7 @@ actions = {
     "delete": lambda: library.delete(ids),
     "undelete": lambda: library.undelete([clip.id for clip in library.trashed()]),
     "trim": lambda: library.trim(ids[0], 0.1, 0.4),
-    "export": lambda: library.export_folder(Path(sys.argv[1]).with_name("out")),
+    "export": lambda: export_folder(library, Path(sys.argv[1]).with_name("out")),
 }
 for name, action in actions.items():
     try:

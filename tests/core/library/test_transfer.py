@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from babymonitor.core.library.library import AlreadyThereError, Library, LibraryClip, LibraryError
-from babymonitor.core.library.transfer import export_clips
+from babymonitor.core.library.transfer import export_clips, export_folder, import_file, import_folder, import_path
 from babymonitor.core.messages import Code
 from babymonitor.core.sound.wave import Wave
 
@@ -38,7 +38,7 @@ def written(path: Path, seed: int, seconds: float = 0.5) -> Path:
 
 def taken(library: Library, folder: Path, label: str = "") -> tuple[list[LibraryClip], list[str]]:
     """The clips that an import adds, and its sentences."""
-    items = list(library.import_folder(folder, label))
+    items = list(import_folder(library, folder, label))
     return [one for one in items if isinstance(one, LibraryClip)], [one for one in items if isinstance(one, str)]
 
 
@@ -71,32 +71,32 @@ def test_a_file_of_any_format_becomes_a_clip(library: Library, tmp_path: Path) -
     path = tmp_path / "Žofie pláče 👶.wav"
     soundfile.write(path, np.stack((noise(1, 2.0, 44100), noise(2, 2.0, 44100)), 1), 44100)
     os.utime(path, (1e9, 1e9))
-    (clip,) = library.import_file(path, "Crying", baby="Žofie")
+    (clip,) = import_file(library, path, "Crying", baby="Žofie")
     assert (clip.label, clip.group, clip.baby) == ("sad", "import-Žofie pláče 👶", "Žofie")
     assert (clip.source, clip.origin) == ("import", path.name)
     assert clip.recorded + clip.seconds == pytest.approx(1e9), "it was written when the recording ended"
     assert clip.seconds == pytest.approx(2.0, abs=0.01)
     with pytest.raises(AlreadyThereError, match="in the library already"):
-        library.import_file(path, "pain")
+        import_file(library, path, "pain")
     assert library.clips() == [clip]
     other = written(tmp_path / "Tired" / "x.ogg", 3)
-    assert library.import_file(other, "", group="grandma", label_from_folder=True)[0].label == "tired"
+    assert import_file(library, other, "", group="grandma", label_from_folder=True)[0].label == "tired"
     assert library.clips(group="grandma")[0].origin == "x.ogg"
 
 
 def test_a_long_file_is_cut_in_pieces_of_one_group(library: Library, tmp_path: Path) -> None:
     path = written(tmp_path / "long.flac", 1, 150.0)
-    clips = library.import_file(path, "background")
+    clips = import_file(library, path, "background")
     assert [clip.seconds for clip in clips] == [50.0, 50.0, 50.0]
     assert {clip.group for clip in clips} == {"import-long"}
     assert [clip.recorded - clips[0].recorded for clip in clips] == pytest.approx([0.0, 50.0, 100.0])
     library.delete([clips[1].id])
-    (again,) = library.import_file(path, "background")
+    (again,) = import_file(library, path, "background")
     assert again.id == clips[1].id, "the others are there"
 
 
 def test_a_window_can_be_looked_after_while_a_long_file_is_read(library: Library, tmp_path: Path) -> None:
-    under_way = library.import_path(written(tmp_path / "long.flac", 1, 150.0), baby="Emil")
+    under_way = import_path(library, written(tmp_path / "long.flac", 1, 150.0), baby="Emil")
     steps = []
     with suppress(StopIteration):
         while True:
@@ -106,7 +106,7 @@ def test_a_window_can_be_looked_after_while_a_long_file_is_read(library: Library
     assert library.clips() == clips[::-1]
     assert {(clip.label, clip.group, clip.baby) for clip in library.clips()} == {("", "import-long", "Emil")}
     assert (under_way.done, under_way.total) == (1, 1)
-    assert list(library.import_path(tmp_path / "none.wav")) == [
+    assert list(import_path(library, tmp_path / "none.wav")) == [
         f"{tmp_path / 'none.wav'} cannot be read: No such file or directory."
     ]
 
@@ -129,7 +129,7 @@ def test_a_file_that_cannot_be_imported(
     elif content is not None:
         soundfile.write(path, content, 16000)
     with pytest.raises(LibraryError, match=words):
-        library.import_file(path, "pain")
+        import_file(library, path, "pain")
     assert library.clips() == []
 
 
@@ -166,13 +166,13 @@ def test_one_label_for_a_whole_folder(library: Library, tmp_path: Path) -> None:
     written(tmp_path / "Crying" / "3.wav", 3)
     assert taken(library, tmp_path / "Crying")[0][0].label == "sad", "the folder is called as a label is"
     with pytest.raises(LibraryError, match="cannot be a label"):
-        library.import_folder(tmp_path / "x", "../x")
+        import_folder(library, tmp_path / "x", "../x")
 
 
 def test_an_import_can_be_watched_and_left(library: Library, tmp_path: Path) -> None:
     for number in range(4):
         written(tmp_path / "x" / "pain" / f"{number}.wav", number)
-    under_way = library.import_folder(tmp_path / "x")
+    under_way = import_folder(library, tmp_path / "x")
     assert (under_way.total, under_way.done) == (4, 0)
     next(under_way)
     next(under_way)
@@ -187,14 +187,14 @@ def test_an_import_can_be_watched_and_left(library: Library, tmp_path: Path) -> 
 def test_a_folder_without_sound_is_refused(library: Library, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(LibraryError, match="holds no sound"):
-        library.import_folder(tmp_path / "empty")
+        import_folder(library, tmp_path / "empty")
     with pytest.raises(LibraryError, match="is not a folder"):
-        library.import_folder(tmp_path / "nowhere")
+        import_folder(library, tmp_path / "nowhere")
 
 
 def test_a_folder_of_one_baby(library: Library, tmp_path: Path) -> None:
     written(tmp_path / "x" / "pain" / "1.wav", 1)
-    assert [clip.baby for clip in library.import_folder(tmp_path / "x", baby="Emil")] == ["Emil"]  # type: ignore[union-attr]
+    assert [clip.baby for clip in import_folder(library, tmp_path / "x", baby="Emil")] == ["Emil"]  # type: ignore[union-attr]
 
 
 def metadata(folder: Path, path: str, **more: object) -> None:
@@ -219,7 +219,7 @@ def test_metadata_that_names_files_outside_is_refused(library: Library, tmp_path
     written(tmp_path / "set" / "clips" / "a.wav", 2)
     metadata(tmp_path / "set", path)
     with pytest.raises(LibraryError, match=r"lies outside .*: nothing was imported"):
-        library.import_folder(tmp_path / "set")
+        import_folder(library, tmp_path / "set")
     assert library.clips() == []
 
 
@@ -228,14 +228,14 @@ def test_metadata_that_is_none_is_refused(library: Library, tmp_path: Path, text
     written(tmp_path / "set" / "a.wav", 1)
     (tmp_path / "set" / "train_metadata.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(LibraryError, match="is not as expected"):
-        library.import_folder(tmp_path / "set")
+        import_folder(library, tmp_path / "set")
 
 
 def test_what_is_exported_comes_back_the_same(library: Library, tmp_path: Path) -> None:
     nights(library)
     library.add(noise(999), "", group="night-2026-11-01", note="?")
     library.change([library.clips(label="hungry")[0].id], label="teething")
-    assert library.export_folder(tmp_path / "out") == 19
+    assert export_folder(library, tmp_path / "out") == 19
     other = Library(tmp_path / "other" / "library")
     _, sentences = taken(other, tmp_path / "out")
     assert sentences == []
@@ -250,7 +250,7 @@ def test_an_export_is_divided_by_group(library: Library, tmp_path: Path) -> None
     nights(library)
     for night in range(2):
         library.add(noise(900 + night), "tired", group=f"night-2026-11-{night + 1:02}")
-    library.export_folder(tmp_path / "out")
+    export_folder(library, tmp_path / "out")
     sides = [json.loads((tmp_path / "out" / f"{side}_metadata.json").read_text()) for side in ("train", "val")]
     groups = [{entry["group"] for entry in side.values()} for side in sides]
     assert not groups[0] & groups[1]
@@ -264,7 +264,7 @@ def test_an_export_is_divided_by_group(library: Library, tmp_path: Path) -> None
 
 def test_an_export_goes_to_a_new_folder_only(library: Library, tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="nothing to export"):
-        library.export_folder(tmp_path / "out")
+        export_folder(library, tmp_path / "out")
     nights(library, count=1)
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "x").write_text("x")
@@ -276,10 +276,10 @@ def test_an_export_goes_to_a_new_folder_only(library: Library, tmp_path: Path) -
         (tmp_path, "elsewhere"),
     ):
         with pytest.raises(LibraryError, match=words):
-            library.export_folder(target)
+            export_folder(library, target)
     assert len(library.clips()) == 3
     (tmp_path / "out" / "export.part").mkdir(parents=True)
-    assert library.export_folder(tmp_path / "out") == 3, "what an export left that was interrupted is in nobody's way"
+    assert export_folder(library, tmp_path / "out") == 3, "what an export left that was interrupted is in nobody's way"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "background", "hungry", "pain", "train_metadata.json", "val_metadata.json"
     ]  # fmt: skip
@@ -315,7 +315,7 @@ def test_a_strangers_tag_is_believed_no_further_than_it_is_sound(library: Librar
         with soundfile.SoundFile(path, "w", 16000, 1, "PCM_16", format="FLAC") as file:
             file.comment = json.dumps({**honest, **lie})
             file.write(samples)
-        (back,) = other.import_file(path, "pain")
+        (back,) = import_file(other, path, "pain")
         assert back.path.is_relative_to(other.folder / "pain")
         assert back.path.parent.parent.parent == other.folder
         assert len(back.note) <= 4000

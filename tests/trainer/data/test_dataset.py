@@ -16,6 +16,7 @@ from made_data import REPOSITORY, SHARED_DATA, read_manifest, write_manifest
 
 from babymonitor.core.labels import LABELS
 from babymonitor.core.library.library import Library
+from babymonitor.core.library.transfer import export_folder
 from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.audio import synthetic
@@ -397,7 +398,7 @@ def test_a_persons_library_is_a_data_set(tmp_path: Path, capsys: pytest.CaptureF
         for label in ("baby cry", "background", *(["teething"] * (night < 3)), *(["tired"] * (night in (0, 3, 5))), ""):
             library.add(rng.uniform(-0.3, 0.3, 8000).astype(np.float32), label, group=f"night-2026-11-{night + 1:02}")
     exported = tmp_path / "exported"
-    assert library.export_folder(exported) == 30
+    assert export_folder(library, exported) == 30
     library.close()
     for folder in (tmp_path / "library", exported):
         data = load(folder)

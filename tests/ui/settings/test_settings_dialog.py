@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tiny_model
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSlider, QSpinBox
 from pytestqt.qtbot import QtBot
@@ -18,6 +19,7 @@ from babymonitor.core.settings import (
     MICROPHONE,
     MINIMUM_SECONDS,
     MODEL,
+    PREVIOUS_MODEL,
     SETTINGS,
     START_THRESHOLD,
     THEME,
@@ -108,6 +110,27 @@ def test_a_model_that_is_not_there_is_refused(dialog: SettingsDialog, settings: 
     assert "There is no file" in dialog.error_label.text()
     assert settings[MODEL] == ""
     assert field.text() == ""
+
+
+def test_a_model_chosen_here_can_be_rolled_back(dialog: SettingsDialog, settings: Settings, tmp_path: Path) -> None:
+    field = dialog.fields[MODEL.name]
+    assert isinstance(field, QLineEdit)
+    chosen = [tiny_model.write(tmp_path / f"{name}.onnx", name=name) for name in ("first", "second")]
+    for path in chosen:
+        field.setText(str(path))
+        field.editingFinished.emit()
+    assert (settings[PREVIOUS_MODEL], settings[MODEL]) == tuple(map(str, chosen))
+
+
+def test_a_model_found_in_the_folder_can_be_rolled_back(
+    monitor: Monitor, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(monitor, "_use_model", lambda path: None)  # nothing is converted here
+    earlier, found = tiny_model.write(tmp_path / "earlier.onnx"), tmp_path / "found.pt"
+    found.write_bytes(b"torch")
+    settings[MODEL] = str(earlier)
+    monitor._on_model_found(str(found))
+    assert (settings[PREVIOUS_MODEL], settings[MODEL]) == (str(earlier), str(found))
 
 
 def test_the_microphones_are_asked_for_when_the_picker_opens(

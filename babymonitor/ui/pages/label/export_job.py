@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from babymonitor.core.library import transfer
-from babymonitor.core.library.library import Library, LibraryClip, LibraryError
+from babymonitor.core.library.library import Library, LibraryError
+from babymonitor.core.library.transfer import export_clips
 from babymonitor.core.messages import Code
 from babymonitor.ui.parts.wording import translated
 
@@ -32,8 +29,10 @@ class ExportJob(QObject):
         if folder.is_dir() and any(folder.iterdir()):
             folder = folder / time.strftime("babymonitor-%Y-%m-%d_%H-%M-%S")
         self.folder = folder
-        self._clips = _Counted(library.clips())
-        self._library = _Snapshot(library.folder, self._clips)
+        self._clips = library.clips()
+        self._library_folder = library.folder
+        self._done = 0
+        self._is_cancelled = False
         self._count = 0
         self._complaint = ""
         self._thread = threading.Thread(target=self._copy, name="export", daemon=True)
@@ -50,13 +49,13 @@ class ExportJob(QObject):
     @Slot()
     def cancel(self) -> None:
         """End it after the file that is being copied."""
-        self._clips.is_cancelled = True
+        self._is_cancelled = True
         self._thread.join()
         self._on_look_due()
 
     def sentence(self) -> str:
         """What came of it."""
-        if self._clips.is_cancelled and not self._count:
+        if self._is_cancelled and not self._count:
             return self.tr("The export was ended early; nothing of it was left behind.")
         if self._complaint:
             return translated(self._complaint)
@@ -66,44 +65,19 @@ class ExportJob(QObject):
     def _copy(self) -> None:
         """On the thread: it asks the library nothing, and tells by plain attributes."""
         try:
-            self._count = transfer.export_folder(cast("Library", self._library), self.folder)
+            self._count = export_clips(self._library_folder, self._clips, self.folder, self._on_clip_copied)
         except (LibraryError, OSError) as error:
             self._complaint = str(error)
 
+    def _on_clip_copied(self, done: int) -> None:
+        """On the thread, before each clip."""
+        if self._is_cancelled:
+            raise LibraryError(Code.EXPORT_ENDED_EARLY)
+        self._done = done + 1
+
     @Slot()
     def _on_look_due(self) -> None:
-        self.progressed.emit(min(self._clips.done, len(self._clips)), len(self._clips))
+        self.progressed.emit(self._done, len(self._clips))
         if not self._thread.is_alive() and self._timer.isActive():
             self._timer.stop()
             self.ended.emit()
-
-
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    """What an export asks of a library, whose database belongs to another thread."""
-
-    folder: Path
-    listed: _Counted
-
-    def clips(self) -> _Counted:
-        return self.listed
-
-
-if TYPE_CHECKING:
-    _Clips = list[LibraryClip]
-else:
-    _Clips = list
-
-
-class _Counted(_Clips):
-    """A list that counts how far somebody has gone through it, and stops him on demand."""
-
-    done = 0
-    is_cancelled = False
-
-    def __iter__(self) -> Iterator[LibraryClip]:
-        for clip in super().__iter__():
-            if self.is_cancelled:
-                raise LibraryError(Code.EXPORT_ENDED_EARLY)
-            self.done += 1
-            yield clip

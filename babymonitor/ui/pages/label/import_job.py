@@ -9,7 +9,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from babymonitor.core.library.library import FolderImport, Library, LibraryClip, LibraryError
+from babymonitor.core.library.library import Library, LibraryClip, LibraryError
+from babymonitor.core.library.transfer import FolderImport, import_path
 from babymonitor.ui.parts.wording import label_title, translated
 
 _SLICE_SECONDS = 0.02
@@ -46,7 +47,7 @@ class ImportJob(QObject):
         """Begin; the event loop has to run."""
         for path in self._paths:
             try:
-                self._sources.append(self._library.import_path(path, baby=self._baby))
+                self._sources.append(import_path(self._library, path, baby=self._baby))
             except LibraryError as error:
                 self.refused.append(str(error))
         self.total = sum(source.total for source in self._sources)

@@ -27,6 +27,7 @@ class Labelling(QObject):
     def __init__(self, library: Library, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.library = library
+        library.on_change(self.changed.emit)
         self.undo_stack = QUndoStack(self)
         self.undo_stack.setUndoLimit(_MOST_STEPS)
         self.touched: list[str] = []
@@ -69,7 +70,7 @@ class Labelling(QObject):
             clip = self.library.add(wave, "", group=group, baby=baby, recorded=recorded)
         except AlreadyThereError as error:
             clip = error.clip
-        self.changed.emit([clip.id])
+            self.changed.emit([clip.id])
         return clip
 
     def imported(self, ids: Sequence[str]) -> None:
@@ -106,17 +107,17 @@ class _Step(QUndoCommand):
 
     def _try(self, is_forwards: bool) -> None:
         try:
-            if is_forwards:
-                self.do()
-            else:
-                self.take_back()
+            with self.library.together():
+                if is_forwards:
+                    self.do()
+                else:
+                    self.take_back()
             self.is_done = is_forwards
         except LibraryError as error:
             self.setObsolete(True)
             self.labelling.complained.emit(str(error))
+            self.labelling.changed.emit(self.touched())  # fields show again what is kept
         self.labelling.touched = self.touched()
-        # Also after a refusal: a part of it may have been done.
-        self.labelling.changed.emit(self.labelling.touched)
 
     def touched(self) -> list[str]:
         """The clips that are others than before."""
@@ -173,6 +174,8 @@ class _Imported(_BringBack):
     def do(self) -> None:
         if self._is_again:
             super().do()
+        else:
+            self.library.announce(self.ids)
         self._is_again = True
 
     _is_again = False

@@ -14,7 +14,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication
 
 from babymonitor.core.history.review import Episode
-from babymonitor.core.settings import replace_file
+from babymonitor.core.whole_file import write_whole
 from babymonitor.ui.parts.alerts_model import episode_title, lasted_seconds, verdict_text
 from babymonitor.ui.parts.wording import clock_text, day_text, duration_text, level_text, reason_hint
 
@@ -51,7 +51,7 @@ def write_alerts(path: Path, alerts: Sequence[Episode], precision: tuple[int, in
         text = alerts_html(alerts, precision)
     else:
         text = alerts_csv(alerts)
-    replace_file(path, text.encode("utf-8"))
+    write_whole(path, text)
 
 
 def alerts_json(alerts: Sequence[Episode], precision: tuple[int, int] = (0, 0)) -> str:

@@ -23,11 +23,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from babymonitor.core import paths
 from babymonitor.core.alerts.sensitivity import rungs
-from babymonitor.core.model.classifier import ModelCard
-from babymonitor.core.model.model_shelf import ModelFile, model_files, move_to_trash
-from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Setting, Settings
+from babymonitor.core.model.classifier import ModelCard, ModelError
+from babymonitor.core.model.model_shelf import (
+    ModelFile,
+    can_roll_back,
+    model_files,
+    move_to_trash,
+    roll_back,
+    take_into_use,
+)
+from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.parts.theme import Theme
 from babymonitor.ui.parts.wording import label_title, percent_text, plain, sensitivity_text, translated
@@ -205,33 +211,32 @@ class ModelsView(QWidget):
 
     def use(self, path: Path) -> bool:
         """Listen with this model from now on; the one before is remembered. Whether that could be done."""
-        value = "" if path == paths.default_model() else str(path)
-        before = self._settings[MODEL]
-        if value == before:
-            return True
-        # The way back first: if the program is killed in between, the model in use is still the old one.
-        return self._change((PREVIOUS_MODEL, before), (MODEL, value))
+        try:
+            take_into_use(self._settings, path)
+        except ModelError as error:
+            self.complained.emit(error.message)
+            return False
+        except OSError as error:
+            self._complain_of_settings(error)
+            return False
+        finally:
+            self.refresh()
+        return True
 
     @Slot()
     def roll_back(self) -> None:
         """Listen again with the model before this one; a second time, with this one again."""
-        wanted, before = self._settings[PREVIOUS_MODEL], self._settings[MODEL]
-        if wanted and not Path(wanted).is_file():
-            words = self.tr("The model before this one, {name}, is not there any more; the shipped one is used.")
-            self.complained.emit(words.format(name=Path(wanted).name))
-            wanted = ""
-        self._change((MODEL, wanted), (PREVIOUS_MODEL, before))
-
-    def _change(self, *changes: tuple[Setting[str], str]) -> bool:
-        done = True
-        for setting, text in changes:
-            try:
-                self._settings[setting] = text
-            except OSError as error:
-                self.complained.emit(self.tr("The settings could not be saved: {error}.").format(error=error.strerror))
-                done = False
+        try:
+            complaint = roll_back(self._settings)
+        except OSError as error:
+            self._complain_of_settings(error)
+        else:
+            if complaint:
+                self.complained.emit(complaint)
         self.refresh()
-        return done
+
+    def _complain_of_settings(self, error: OSError) -> None:
+        self.complained.emit(self.tr("The settings could not be saved: {error}.").format(error=error.strerror))
 
     @Slot()
     def _on_use_clicked(self) -> None:
@@ -270,11 +275,6 @@ class ModelsView(QWidget):
     def _on_card_toggled(self, shown: bool) -> None:
         self.card_edit.setVisible(shown)
         self.card_button.setText(self.tr("Hide the whole card") if shown else self.tr("Show the whole card"))
-
-
-def can_roll_back(settings: Settings) -> bool:
-    """Whether there is another model to go back to."""
-    return settings[PREVIOUS_MODEL] != settings[MODEL]
 
 
 def model_name(value: str) -> str:

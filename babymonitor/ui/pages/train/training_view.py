@@ -26,6 +26,7 @@ from babymonitor.core.labels import label as known_label
 from babymonitor.core.library.label_counts import night_of
 from babymonitor.core.library.library import Library, LibraryError
 from babymonitor.core.model.classifier import ModelError
+from babymonitor.core.model.model_shelf import can_roll_back
 from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
 from babymonitor.core.training_runs import (
     FINISHED,
@@ -37,16 +38,15 @@ from babymonitor.core.training_runs import (
     adopt,
     all_runs,
     begin,
-    left_running,
     prune,
     read_comparison,
 )
 from babymonitor.live import torch_conversion
 from babymonitor.live.monitor import Monitor
-from babymonitor.live.trainer_process import FamiliesLoader, TrainerProcess, end_orphan
+from babymonitor.live.trainer_process import FamiliesLoader, TrainerProcess, interrupted_runs
 from babymonitor.ui.pages.train.comparison_view import ComparisonView
 from babymonitor.ui.pages.train.family_form import FamilyForm
-from babymonitor.ui.pages.train.models_view import ModelsView, can_roll_back
+from babymonitor.ui.pages.train.models_view import ModelsView
 from babymonitor.ui.pages.train.running_view import RunningView
 from babymonitor.ui.parts.keys import add_keys
 from babymonitor.ui.parts.theme import Theme
@@ -335,9 +335,7 @@ class TrainingView(QWidget):
 
     def _tell_what_was_left(self) -> None:
         """Trainings of a program that is gone; one that goes on without it is ended first."""
-        left = left_running()
-        for run in left:
-            end_orphan(run)
+        left = interrupted_runs()
         if left:
             self._note(left[0].sentence, left[0])
             return
