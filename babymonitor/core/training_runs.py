@@ -104,9 +104,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """Of several networks that are to answer together, the first one's."""
-        several = self.request.options.get("members", "1") != "1"
-        return self.folder / ("model.0.checkpoint" if several else "model.checkpoint")
+        return self.folder / "model.checkpoint"
 
     def remove_checkpoints(self) -> None:
         """It is finished: nothing has to go on from them. OSError."""

@@ -83,18 +83,3 @@ class LevelNormalised(nn.Module):
         level = mel - mel.mean(dim=(1, 2), keepdim=True)
         change = mel - mel.mean(dim=2, keepdim=True)
         return torch.stack((level, change), dim=1) * 0.4
-
-
-class Ensemble(nn.Module):
-    """Several networks of one family that answer together: (B, rows, frames) → (B, labels), the mean of their logits.
-
-    Lakshminarayanan, B. et al. (2017), "Simple and scalable predictive uncertainty estimation using deep ensembles",
-    NeurIPS; trained each on its own from a seed of its own.
-    """
-
-    def __init__(self, members: list[nn.Module]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def forward(self, features: Tensor) -> Tensor:
-        return torch.stack([member(features) for member in self.members]).mean(dim=0)

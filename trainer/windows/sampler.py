@@ -26,7 +26,6 @@ from trainer.labelling.yamnet_teacher import Teacher
 from trainer.networks import Front
 from trainer.networks.heads import TwoLevel
 
-BALANCES = ("sampling", "weights", "none")
 SHORTEST_EVENT = 0.40
 """Seconds of an event that make a window its own: with less of it, nobody could say what it is."""
 _DRAWING = 4

@@ -19,8 +19,9 @@ from trainer.data.readers import load
 from trainer.data.split import Division, split
 from trainer.errors import DataError
 from trainer.networks.heads import TwoLevel
-from trainer.training.loop import Recipe
-from trainer.training.train import Request, train
+from trainer.training.recipe import Recipe
+from trainer.training.request import TrainingRequest
+from trainer.training.train import train
 
 
 def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -119,7 +120,7 @@ def test_a_training_that_runs_away_ends_with_a_sentence(
     data_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
-    request = Request(data_set, "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path / "cache", codecs=False)
+    request = TrainingRequest(data_set, "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path / "cache", codecs=False)
     with monkeypatch.context() as patched:
         patched.setattr(TwoLevel, "loss", lambda *_: torch.full((), math.nan, requires_grad=True))
         with pytest.raises(DataError, match="not a number"):
@@ -131,7 +132,7 @@ def test_a_batch_is_at_most_an_epoch(data_set: Path, tmp_path: Path) -> None:
     """A number typed wrong would else have a hundred thousand windows drawn for one step."""
     recipe = Recipe(epochs=1, epoch_windows=16, batch=100_000)
     output = tmp_path / "m.onnx"
-    assert train(Request(data_set, "cnn_tiny", output, recipe, tmp_path / "cache", codecs=False))
+    assert train(TrainingRequest(data_set, "cnn_tiny", output, recipe, tmp_path / "cache", codecs=False))
 
 
 def test_a_folded_model_file_says_why_it_is_no_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +153,7 @@ def test_what_is_fitted_is_neither_quantised_nor_a_pt(
     import onnx
 
     output = tmp_path / "m.onnx"
-    train(Request(data_set, "svm", output, Recipe(epoch_windows=16), tmp_path / "cache", codecs=False))
+    train(TrainingRequest(data_set, "svm", output, Recipe(epoch_windows=16), tmp_path / "cache", codecs=False))
     assert "8 bits are too few" in refused(["export", str(output), "--format", "onnx", "--int8"], capsys)
     assert "has no .pt: it is fitted" in refused(["export", str(output), "--format", "pt"], capsys)
     assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".onnx"]
@@ -163,7 +164,7 @@ def test_what_is_fitted_is_neither_quantised_nor_a_pt(
 def test_a_checkpoint_of_other_sides_is_refused(data_set: Path, tmp_path: Path) -> None:
     """Going on from it would be learning from the test side."""
     recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
-    first = Request(
+    first = TrainingRequest(
         data_set, "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path / "cache", division=Division(folds=2), codecs=False
     )
     train(first)
@@ -174,7 +175,11 @@ def test_a_checkpoint_of_other_sides_is_refused(data_set: Path, tmp_path: Path) 
 def test_a_model_knows_whom_it_has_met(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
     output = tmp_path / "m.onnx"
-    train(Request(data_set, "cnn_tiny", output, recipe, tmp_path / "cache", division=Division(folds=2), codecs=False))
+    train(
+        TrainingRequest(
+            data_set, "cnn_tiny", output, recipe, tmp_path / "cache", division=Division(folds=2), codecs=False
+        )
+    )
     words = ["evaluate", "--model", str(output), "--data", str(data_set), "--cache", str(tmp_path / "cache"), "--json"]
     capsys.readouterr()
     assert main([*words, "--robustness-clips", "0", "--folds", "2"]) == 0

@@ -13,8 +13,9 @@ from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.evaluation.model_cost import parameters_of
 from trainer.home.adapter import Adapter, Body
-from trainer.training.loop import Recipe
-from trainer.training.train import Request, train
+from trainer.training.recipe import Recipe
+from trainer.training.request import TrainingRequest
+from trainer.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def parts(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path
     for family in ("lstm_mel", "resnet_mel"):
         recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
         made.append(folder / f"{family}.onnx")
-        train(Request([data_set], family, made[-1], recipe, folder / "cache", codecs=False))
+        train(TrainingRequest([data_set], family, made[-1], recipe, folder / "cache", codecs=False))
     return made
 
 
@@ -174,7 +175,7 @@ def test_a_part_that_is_fitted_keeps_the_whole_from_8_bits(
 ) -> None:
     parts = [tmp_path / f"{family}.onnx" for family in ("svm", "random_forest")]
     for part in parts:
-        train(Request([data_set], part.stem, part, Recipe(epoch_windows=16), tmp_path / "cache", codecs=False))
+        train(TrainingRequest([data_set], part.stem, part, Recipe(epoch_windows=16), tmp_path / "cache", codecs=False))
     whole = tmp_path / "both.onnx"
     assert main(["combine", *map(str, parts), "--output", str(whole)]) == 0
     assert main(["export", str(whole), "--format", "onnx", "--int8"]) == 2

@@ -21,7 +21,7 @@ from trainer.networks import FAMILIES, Family, classical
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel
 from trainer.networks.network import Network
 from trainer.networks.prosody import PROSODY, Prosody
-from trainer.training.loop import Recipe
+from trainer.training.recipe import Recipe
 
 NETWORKS = {name: one for name, one in FAMILIES.items() if one.build.__module__ != classical.__name__}
 LABELS = ("sad", "happy", "natural", "background")

@@ -20,15 +20,17 @@ from trainer.errors import DataError
 from trainer.model_file.torch_file import take_over
 from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel
-from trainer.training.loop import Progress, Recipe
-from trainer.training.train import Request, train
+from trainer.training.loop import progress_bar
+from trainer.training.recipe import Recipe
+from trainer.training.request import TrainingRequest
+from trainer.training.train import train
 
 TINY = Recipe(epochs=2, epoch_windows=32, batch=8, seed=3)
 
 
-def request_for(data: Path, cache: Path, output: Path, **changes: Any) -> Request:
+def request_for(data: Path, cache: Path, output: Path, **changes: Any) -> TrainingRequest:
     values = {"data": data, "family": "cnn_tiny", "output": output, "recipe": TINY, "cache": cache, "codecs": False}
-    return Request(**{**values, **changes})
+    return TrainingRequest(**{**values, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -114,15 +116,15 @@ def test_the_bar_shows_the_latest_validation_in_one_line(
 ) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("COLUMNS", str(columns))
-    progress = Progress(24_000, 0)
-    for epoch, figure in enumerate((0.5, 0.614), start=1):
-        progress.begin()
-        progress.tell(12_000 * epoch, 1.234)
-        progress.judged(figure)
-    progress.end()
+    with progress_bar(24_000, 0) as bar:
+        for figure in (0.5, 0.614):
+            bar.update(11_999)
+            bar.stepped(1.234)
+            bar.validated(figure)
     lines = sys.stderr.getvalue().strip().split("\r")
-    assert ["validation" in line for line in lines] == [False, True, True, True]
-    assert "24000/24000 steps  loss 1.234  validation 0.61  0 s left" in lines[-1]
+    shown = ["validation" in line for line in lines]
+    assert shown == sorted(shown), "once known, it stays"
+    assert "24000/24000 steps  loss 1.234  validation 0.61  00:00 left" in lines[-1]
     assert max(map(len, lines)) <= widest
 
 
