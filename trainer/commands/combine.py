@@ -1,4 +1,4 @@
-"""`trainer combine`: make one model file of several."""
+"""`trainer combine`: combine model files into one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import argparse
 from trainer.commands import options
 
 NAME = "combine"
-SUMMARY = "one model file of several: it answers with the mean of what they say"
+SUMMARY = "combine model files into one that answers with the mean of their probabilities"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("models", nargs="+", type=options.model_file, metavar="FILE.onnx", help="that see the same")
+    parser.add_argument(
+        "models", nargs="+", type=options.model_file, metavar="FILE.onnx", help="with the same front end and labels"
+    )
     parser.add_argument("--output", type=options.model_file, required=True, metavar="FILE.onnx")
-    parser.add_argument("--name", default="", help="what the model calls itself")
+    parser.add_argument("--name", default="", help="the model's name on its card")
     text = "ask the others only where the first gives crying P or more"
     parser.add_argument("--suspect", type=options.chance, metavar="P", help=text)
-    text = "keep weights in so many: a quarter or half the size"
+    text = "bits per weight: a quarter or half the size"
     parser.add_argument("--bits", type=int, choices=(8, 16), help=text)
 
 

@@ -1,4 +1,4 @@
-"""`trainer compare`: train families on the same split and set them side by side."""
+"""`trainer compare`: train families on the same split and compare them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 from trainer.commands import console, options
 
 NAME = "compare"
-SUMMARY = "train families on the same sides and set them side by side"
+SUMMARY = "train families on the same split and compare them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_data(parser)
     options.add_recipe(parser)
     parser.add_argument("--families", default="all", metavar="A,B,C+D,…", help="default: all; C+D: also together")
-    text = "each family on a split by clips too: what leakage is worth"
+    text = "train each family on a split by clips too: shows what leakage is worth"
     parser.add_argument("--beside-random-split", action="store_true", help=text)
-    parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="where the page goes")
-    text = "where finished runs are kept (default: work in --report)"
+    parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="the folder for the page")
+    text = "where finished runs are kept (default: `work` in --report)"
     parser.add_argument("--work", type=Path, metavar="DIR", help=text)
-    parser.add_argument("--title", default="Families compared", help="of the page")
+    parser.add_argument("--title", default="Families compared", help="the page's title")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`trainer evaluate`: how good a model is on groups that it did not learn from."""
+"""`trainer evaluate`: measure a model on groups that it did not learn from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from trainer.commands import console, options
 
 NAME = "evaluate"
-SUMMARY = "how good a model is on groups it never met"
+SUMMARY = "measure a model on groups that it did not learn from"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,13 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx")
     parser.add_argument("--split", default="test", choices=options.SPLITS, help="the side (default: test)")
     options.add_division(parser)
-    text = "compare on the labels that both know only"
+    text = "judge only by labels that model and data share"
     parser.add_argument("--shared-labels", action="store_true", help=text)
-    text = "clips to judge in noise, through codecs and so on (default: 100; 0: none)"
+    text = "clips to judge in noise, through codecs and so on (default: 100; 0: skip)"
     parser.add_argument("--robustness-clips", type=options.not_negative, default=100, metavar="N", help=text)
-    text = "write a page with plots there, and its values"
+    text = "write a page with plots, and its values as JSON, there"
     parser.add_argument("--report", type=Path, metavar="DIR", help=text)
-    parser.add_argument("--yamnet", type=Path, metavar="FILE.tflite", help="the peer, measured on the same clips")
+    parser.add_argument("--yamnet", type=Path, metavar="FILE.tflite", help="YAMNet, measured on the same clips")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`trainer export`: convert between .pt and .onnx, and quantise."""
+"""`trainer export`: convert between .pt and .onnx, or quantise to 8 bits."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import argparse
 from pathlib import Path
 
 NAME = "export"
-SUMMARY = "a .pt file as a model file, a model file as .pt or with 8-bit matrices"
+SUMMARY = "convert between .pt and .onnx, or quantise to 8 bits"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="a .pt, or an .onnx with its .pt beside it")
     parser.add_argument("--format", required=True, choices=("pt", "onnx"))
-    text = "without it FILE.pt, FILE.onnx or FILE.int8.onnx"
+    text = "default: FILE.pt, FILE.onnx or FILE.int8.onnx"
     parser.add_argument("--output", type=Path, metavar="FILE", help=text)
-    parser.add_argument("--int8", action="store_true", help="smaller and quicker: matrices in 8 bits")
+    parser.add_argument("--int8", action="store_true", help="keep matrices in 8 bits: smaller and quicker")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`trainer import`: make a data set of a published corpus."""
+"""`trainer import`: make a data set from a published corpus."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from trainer.commands import console
 
 NAME = "import"
-SUMMARY = "make a data set of a published corpus"
+SUMMARY = "make a data set from a published corpus"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    corpora = "ravdess, cremad, tess, emodb, donateacry, esc50, or folders (one a label)"
+    corpora = "ravdess, cremad, tess, emodb, donateacry, esc50, or folders (one per label)"
     parser.add_argument("corpus", metavar="CORPUS", help=corpora)
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="the folder that the corpus was unpacked into")
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="the folder that holds the unpacked corpus")
     parser.add_argument("target", type=Path, metavar="TARGET", help="the data set folder to make")
-    text = "esc50: all fifty classes, not crying and background"
+    text = "esc50: keep all fifty classes instead of crying and background"
     parser.add_argument("--keep-classes", action="store_true", help=text)
     parser.add_argument("--json", action="store_true", help="as JSON")
 

@@ -1,4 +1,4 @@
-"""`trainer label`: who is heard when, in recordings that only promise a baby."""
+"""`trainer label`: find out who is heard when, in recordings that only promise a baby."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 
 NAME = "label"
-SUMMARY = "who is heard when, in recordings that only promise a baby"
+SUMMARY = "find out who is heard when, in recordings that only promise a baby"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--yamnet", type=Path, required=True, metavar="FILE.tflite", help="the teacher")
+    parser.add_argument("--yamnet", type=Path, required=True, metavar="FILE.tflite", help="the teacher, YAMNet")
     parser.add_argument("--student", type=Path, metavar="FILE.onnx", help="a model of ours, for a second round")
-    text = "columns group,split: whoever tests is labelled by the teacher alone"
+    text = "columns group,split: the test side is labelled by the teacher alone"
     parser.add_argument("--sides", type=Path, metavar="FILE.csv", help=text)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.csv")
     text = "where the teacher's scores are kept between rounds"

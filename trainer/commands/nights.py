@@ -1,4 +1,4 @@
-"""`trainer nights`: whole nights through the monitor's detector and alarm."""
+"""`trainer nights`: run whole nights through the monitor's detector and alarm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from trainer.commands import console, options
 
 NAME = "nights"
-SUMMARY = "whole nights through detector and alarm: cries caught, delay, false alarms"
+SUMMARY = "run whole nights through detector and alarm: cries caught, delay, false alarms"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,19 +17,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_division(parser)
     parser.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx")
     parser.add_argument("--split", default="test", choices=options.SPLITS, help="the side (default: test)")
-    text = "of each background (default: 10)"
+    text = "hours of each background (default: 10)"
     parser.add_argument("--hours", type=options.above_zero, default=10.0, metavar="N", help=text)
-    text = "of crying, an hour (default: 12)"
+    text = "episodes of crying per hour (default: 12)"
     parser.add_argument("--episodes", type=options.above_zero, default=12.0, metavar="N", help=text)
-    text = "cries above the background (default: 20 10 0)"
+    text = "level of cries above the background (default: 20 10 0)"
     parser.add_argument("--snr", type=float, nargs="+", default=[20.0, 10.0, 0.0], metavar="DB", help=text)
-    parser.add_argument("--backgrounds", nargs="+", default=[], metavar="NAME", help="only these")
-    text = "another one composes other nights (default: 1)"
+    parser.add_argument("--backgrounds", nargs="+", default=[], metavar="NAME", help="only these backgrounds")
+    text = "of the composition; other seeds give other nights (default: 1)"
     parser.add_argument("--seed", type=int, default=1, metavar="N", help=text)
-    parser.add_argument("--report", type=Path, metavar="DIR", help="where nights.json and nights.txt are written")
-    text = "let the model's card have the thresholds that do best here"
+    parser.add_argument("--report", type=Path, metavar="DIR", help="the folder for nights.json and nights.txt")
+    text = "write the thresholds that do best here into the model's card"
     parser.add_argument("--set-thresholds", action="store_true", help=text)
-    text = "write the operating curve into the model's card: the app shows it"
+    text = "write the operating curve, which the app shows, into the model's card"
     parser.add_argument("--tell-model", action="store_true", help=text)
 
 

@@ -91,7 +91,9 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     """Add the data set, where its sound is kept, and --json."""
     text = "a data set folder; more than one --data make one data set"
     parser.add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help=text)
-    parser.add_argument("--segments", type=Path, metavar="FILE.csv", help="who is heard when; decides about labels")
+    parser.add_argument(
+        "--segments", type=Path, metavar="FILE.csv", help="who is heard when; overrides the labels of clips"
+    )
     text = "where decoded sound is kept (default: the user's cache folder)"
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
@@ -99,35 +101,37 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def add_division(parser: argparse.ArgumentParser) -> None:
     """Add what labels count as, and how groups are divided; `division` reads the latter."""
-    text = "which groups train, validate and test; a group never stands on two sides"
+    text = "which groups train, validate and test; a group is never on two sides"
     group = parser.add_argument_group("labels and sides", text)
-    text = "let one label count as another; may be given again"
+    text = "count one label as another; may be repeated"
     group.add_argument("--merge", action="append", default=[], type=pair, metavar="LABEL=AS", help=text)
     text = "per cent for training, validation and test (default: 70,15,15)"
     group.add_argument("--shares", type=shares, default="70,15,15", metavar="A,B,C", help=text)
-    group.add_argument("--sides", type=Path, metavar="FILE.csv", help="columns group,split: where groups stand")
+    group.add_argument("--sides", type=Path, metavar="FILE.csv", help="columns group,split: the side of each group")
     group.add_argument("--folds", type=int, default=0, metavar="N", help="divide the groups into N parts")
-    group.add_argument("--fold", type=int, default=0, metavar="K", help="the part that tests (default: the first)")
-    group.add_argument("--split-by-clip", action="store_true", help="let one speaker stand on all sides: too good")
+    group.add_argument("--fold", type=int, default=0, metavar="K", help="the part to test on (default: 0, the first)")
+    group.add_argument(
+        "--split-by-clip", action="store_true", help="divide clips, not groups: the figures are too good"
+    )
 
 
 def add_recipe(parser: argparse.ArgumentParser, searched: bool = False) -> None:
     """Add how to divide and train; `training_request` reads it. searched: leave out what `trainer tune` tries."""
     add_division(parser)
-    text = "what is not given is as `trainer families --json` shows for the family"
+    text = "defaults are the family's, see `trainer families --json`"
     group = parser.add_argument_group("recipe", text)
     add_settings(group, RECIPE, searched)
-    text = "night, speech or none, and changes to it (default: by the labels)"
+    text = "night, speech or none, with changes (default: by the labels)"
     group.add_argument("--augment", default="", metavar="NAME[,THING=SHARE…]", help=text)
-    group.add_argument("--no-codecs", action="store_true", help="leave out the copies through phone codecs")
-    text = "pretrained ones: a hub name, a folder, a file, or 'random'"
+    group.add_argument("--no-codecs", action="store_true", help="do not hear copies through phone codecs")
+    text = "pretrained weights: a hub name, a folder, a file, or 'random'"
     group.add_argument("--weights", action="append", default=[], type=weights, metavar="FAMILY=FROM", help=text)
     machine = parser.add_argument_group("machine")
-    text = "auto, cpu, cuda or mps (default: auto, the quickest there)"
+    text = "auto, cpu, cuda or mps (default: auto, the quickest)"
     machine.add_argument("--device", default="auto", help=text)
-    machine.add_argument("--threads", type=positive, default=1, metavar="N", help="of the network (default: 1)")
+    machine.add_argument("--threads", type=positive, default=1, metavar="N", help="threads of the network (default: 1)")
     add_settings(machine, MACHINE)
-    text = "of the model file (default: as the data it was trained on)"
+    text = "licence of the model file (default: as the data it was trained on)"
     parser.add_argument("--licence", metavar="TEXT", help=text, default="")
 
 

@@ -1,4 +1,4 @@
-"""`trainer predict`: what a model says of files, as `babymonitor predict` does."""
+"""`trainer predict`: print a model's verdict on sound files, as `babymonitor predict` does."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from trainer.commands import console, options
 
 NAME = "predict"
-SUMMARY = "what a model says of files"
+SUMMARY = "print a model's verdict on sound files"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     parser.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of words")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the JSON there")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from trainer.commands import console, options
 
 NAME = "rehearsal"
-SUMMARY = "write what a model rehearses while it is taught, beside it"
+SUMMARY = "write what a model rehearses while it is taught, beside the model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

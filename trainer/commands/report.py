@@ -1,4 +1,4 @@
-"""`trainer report`: write the page of a comparison again, or of several as one."""
+"""`trainer report`: write the page of a comparison again, or one page of several."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import argparse
 from pathlib import Path
 
 NAME = "report"
-SUMMARY = "write the page of a comparison again, or of several as one"
+SUMMARY = "write the page of a comparison again, or one page of several"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.json", help="what compare or evaluate wrote")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE.json", help="report.json, as `compare` or `evaluate` wrote it"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--title", default="Families compared", help="of the page")
+    parser.add_argument("--title", default="Families compared", help="the page's title")
 
 
 def run(arguments: argparse.Namespace) -> int:

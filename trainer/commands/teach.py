@@ -9,15 +9,15 @@ from typing import Any
 from trainer.commands import console, options
 
 NAME = "teach"
-SUMMARY = "teach a model your own clips, in seconds; it forgets nobody"
+SUMMARY = "teach a model your own clips, in seconds, without forgetting other babies"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx", help="the one in use")
-    text = "your clips: a folder per label, in it one per recording or night"
+    parser.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx", help="the model in use")
+    text = "your clips: a folder per label, with a folder per recording or night in it"
     parser.add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help=text)
     parser.add_argument("--output", type=options.model_file, required=True, metavar="FILE.onnx")
-    options.add_comparison(parser, "where old and new are set side by side")
+    options.add_comparison(parser, "write the comparison of old and new there")
     parser.add_argument("--threads", type=options.positive, default=2, metavar="N", help="(default: 2)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
 

@@ -17,15 +17,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_data(parser)
     options.add_recipe(parser)
     parser.add_argument("--family", required=True, metavar="NAME", help="see `trainer families`")
-    parser.add_argument("--output", type=Path, metavar="FILE.onnx", help="default: by the family's name in models/")
-    parser.add_argument("--name", default="", help="what the model calls itself")
-    parser.add_argument("--teacher", type=Path, metavar="FILE.tflite", help="learn YAMNet's word on what is heard, too")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE.onnx", help="default: in models/, named after the family or its weights"
+    )
+    parser.add_argument("--name", default="", help="the model's name on its card")
+    parser.add_argument("--teacher", type=Path, metavar="FILE.tflite", help="learn YAMNet's scores of each window, too")
     options.add_settings(parser, TEACHER)
     text = "begin with the weights of a model file or of a checkpoint"
     parser.add_argument("--from", dest="begin_from", type=Path, metavar="FILE", help=text)
-    text = "write what it rehearses when it is taught, too (see `teach`)"
+    text = "also write what the model rehearses when it is taught (see `teach`)"
     parser.add_argument("--rehearsal", action="store_true", help=text)
-    text = "go on after the last whole epoch of the same command"
+    text = "go on after the last complete epoch of the same command"
     parser.add_argument("--resume", action="store_true", help=text)
 
 

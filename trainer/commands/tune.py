@@ -16,8 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_data(parser)
     options.add_recipe(parser, searched=True)
     parser.add_argument("--family", required=True, metavar="NAME", help="see `trainer families`")
-    parser.add_argument("--study", type=Path, required=True, metavar="FILE.sqlite", help="kept, and gone on with")
-    text = "of this worker (default: 20)"
+    parser.add_argument(
+        "--study", type=Path, required=True, metavar="FILE.sqlite", help="the search so far; it is continued"
+    )
+    text = "trials of this worker (default: 20)"
     parser.add_argument("--trials", type=options.positive, default=20, metavar="N", help=text)
 
 

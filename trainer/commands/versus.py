@@ -1,4 +1,4 @@
-"""`trainer versus`: set two models side by side on the same clips."""
+"""`trainer versus`: compare two models on the same clips."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 from trainer.commands import options
 
 NAME = "versus"
-SUMMARY = "set two models side by side on the same clips"
+SUMMARY = "compare two models on the same clips"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--new", type=options.model_file, required=True, metavar="FILE.onnx")
     options.add_data(parser)
     options.add_division(parser)
-    parser.add_argument("--side", default="test", choices=options.SPLITS, help="of the data (default: test)")
-    options.add_comparison(parser, "where all of it is written")
+    parser.add_argument("--side", default="test", choices=options.SPLITS, help="the side (default: test)")
+    options.add_comparison(parser, "write the comparison there")
 
 
 def run(arguments: argparse.Namespace) -> int:

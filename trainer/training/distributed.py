@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -55,7 +57,19 @@ class World:
             distributed.barrier()
 
 
-def join(device: str = "auto") -> World:
+@contextmanager
+def joined(device: str = "auto") -> Iterator[World]:
+    """Train in company: join the other processes, wait for them at the end, and leave them whatever happens."""
+    try:
+        world = _join(device)
+        yield world
+        world.wait()
+    finally:
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+def _join(device: str) -> World:
     """Find the device (CUDA, then MPS, then CPU, unless named) and, under `torchrun`, join the other processes.
 
     `torchrun --nproc-per-node 2 -m trainer train …` sets WORLD_SIZE, RANK and LOCAL_RANK; processes communicate by NCCL
@@ -75,12 +89,6 @@ def join(device: str = "auto") -> World:
     if size > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return World(rank, size, torch.device(device))
-
-
-def leave() -> None:
-    """Leave the other processes, if there are any."""
-    if distributed.is_available() and distributed.is_initialized():
-        distributed.destroy_process_group()
 
 
 def set_up_process(threads: int) -> None:

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.audio import augment
 from trainer.data.dataset import DataSet
 from trainer.data.decoded_audio import Waves, closed, united
 from trainer.data.readers import load
 from trainer.data.split import split
-from trainer.errors import DataError
 from trainer.labelling.yamnet_teacher import Teacher
 from trainer.networks import FAMILIES, Front
 from trainer.networks.heads import TwoLevel
@@ -69,23 +67,10 @@ class TrainingWindows:
     pools: Path | None = None
 
 
-def strength_for(request: TrainingRequest) -> augment.Strength | None:
-    """→ how sound is altered; None where the labels decide. Raises DataError for an unknown alteration."""
-    if not request.augmentation:
-        return None
-    try:
-        return augment.strength_of(request.augmentation)
-    except ValueError as error:
-        raise DataError(f"--augment: {error}.") from error
-
-
-def training_windows(
-    request: TrainingRequest, prepared: PreparedData, strength: augment.Strength | None
-) -> TrainingWindows:
+def training_windows(request: TrainingRequest, prepared: PreparedData) -> TrainingWindows:
     """→ the windows that a request's family learns from and is validated by."""
     data, waves, recipe, front = prepared.data, prepared.waves, request.recipe, FAMILIES[request.family].front
-    if strength is None:
-        strength = augment.NIGHT if TwoLevel(data.labels).two_sided else augment.SPEECH
+    strength = request.strength(hears_crying=TwoLevel(data.labels).two_sided)
     clips = data.side("train")
     teacher = Teacher(request.teacher) if request.teacher else None
     maker = WindowMaker(

@@ -87,36 +87,36 @@ class Recipe:
     because drawing costs more than learning. workers: processes that draw ahead; they do not change what is drawn.
     """
 
-    epochs: int = _setting(12, least=1)
+    epochs: int = _setting(12, "passes over the windows", least=1)
     epoch_windows: int = _setting(
         0, "windows of one epoch (default: four for each clip, 1,024 to 24,576)", least=0, fits_at_once=True
     )
-    batch: int = _setting(128, "windows a step", least=2, search=Search(choices=(32, 64, 128)))
+    batch: int = _setting(128, "windows per step", least=2, search=Search(choices=(32, 64, 128)))
     learning_rate: float = _setting(
-        3e-3, "the highest of the schedule", metavar="RATE", least=0.0, most=1.0, above_least=True,
+        3e-3, "maximum of the schedule", metavar="RATE", least=0.0, most=1.0, above_least=True,
         search=Search(1e-4, 1e-2, log=True),
     )  # fmt: skip
     weight_decay: float = _setting(
-        1e-3, metavar="RATE", least=0.0, most=10.0, search=Search(1e-5, 1e-1, log=True)
+        1e-3, "of AdamW", metavar="RATE", least=0.0, most=10.0, search=Search(1e-5, 1e-1, log=True)
     )  # fmt: skip
     schedule: str = _setting("one_cycle", "of the learning rate", choices=("one_cycle", "plateau", "constant"))
-    patience: int = _setting(0, "end after N epochs without a better validation; 0: never", least=0)
-    balance: str = _setting("sampling", "how rare labels are made to count", choices=("sampling", "weights", "none"))
+    patience: int = _setting(0, "end after N epochs without better validation; 0: never", least=0)
+    balance: str = _setting("sampling", "how rare labels are given weight", choices=("sampling", "weights", "none"))
     reason_weight: float = _setting(0.1, section="")
     lesson_weight: float = _setting(
-        0.1, "of the teacher's word (default: 0.1)", section=TEACHER, least=0.0, most=10.0
+        0.1, "weight of the teacher's scores (default: 0.1)", section=TEACHER, least=0.0, most=10.0
     )  # fmt: skip
-    mixup: float = _share(0.15, "of a batch, mixed with other windows, and so their labels", search=Search(high=0.6))
-    overlay: float = _share(0.0, "of a batch, with other windows under what cries, or is louder")
-    noise: float = _share(0.0, "of a batch, with steady noise over it")
-    mask: float = _share(1.0, "of a batch, with bands and frames masked (SpecAugment)", search=Search())
-    smoothing: float = _share(0.0, "of the labels", most=0.5, search=Search(high=0.2))
+    mixup: float = _share(0.15, "of a batch mixed with other windows, labels included", search=Search(high=0.6))
+    overlay: float = _share(0.0, "of a batch overlaid with other windows; a cry stays a cry")
+    noise: float = _share(0.0, "of a batch with steady noise over it")
+    mask: float = _share(1.0, "of a batch with bands and frames masked (SpecAugment)", search=Search())
+    smoothing: float = _share(0.0, "of each label given to the others", most=0.5, search=Search(high=0.2))
     precision: str = _setting(
-        "float32", "of the products while training", choices=("float32", "bfloat16", "auto")
+        "float32", "of products while training", choices=("float32", "bfloat16", "auto")
     )  # fmt: skip
-    average: float = _share(0.998, "of the averaged weights that a step leaves (EMA)", most=0.99999)
-    reuse: int = _setting(3, "epochs that share the windows drawn", least=1)
-    seed: int = _setting(1, least=0, fits_at_once=True)
+    average: float = _share(0.998, "of the averaged weights that remains at each step (EMA)", most=0.99999)
+    reuse: int = _setting(3, "epochs that share drawn windows", least=1)
+    seed: int = _setting(1, "of everything drawn at random", least=0, fits_at_once=True)
     workers: int = _setting(1, "processes that draw windows (default: 1)", section=MACHINE, least=0)
 
     def __post_init__(self) -> None:

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trainer.audio import augment
 from trainer.data.readers import Roots
 from trainer.data.split import Division
+from trainer.errors import DataError
 from trainer.training.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """One model file to be trained.
+    """One model file to be trained. Raises DataError for an augmentation that does not exist.
 
     output: the model file; the checkpoint lies beside it. cache: where decoded sound is kept. segments, merged,
     division: which labels the clips have and how they are divided. augmentation: as `augment.strength_of` reads it;
@@ -44,6 +46,18 @@ class TrainingRequest:
     teacher: Path | None = None
     licence: str = ""
     name: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            augment.strength_of(self.augmentation or "none")
+        except ValueError as error:
+            raise DataError(f"--augment: {error}.") from error
+
+    def strength(self, hears_crying: bool) -> augment.Strength:
+        """→ how sound is altered. hears_crying: whether the labels tell crying from everything else."""
+        if self.augmentation:
+            return augment.strength_of(self.augmentation)
+        return augment.NIGHT if hears_crying else augment.SPEECH
 
     @property
     def checkpoint(self) -> Path:

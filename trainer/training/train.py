@@ -19,7 +19,7 @@ from trainer.networks.classical import Estimator
 from trainer.networks.network import Network
 from trainer.training.calibration import calibrated
 from trainer.training.checkpoint import CheckpointPlan
-from trainer.training.distributed import World, join, leave
+from trainer.training.distributed import World, joined
 from trainer.training.loop import EventSink, fit
 from trainer.training.model_card import card_of
 from trainer.training.prepare import (
@@ -27,7 +27,6 @@ from trainer.training.prepare import (
     TrainingWindows,
     calibration_windows,
     prepare,
-    strength_for,
     training_windows,
 )
 from trainer.training.request import TrainingRequest
@@ -42,25 +41,19 @@ def train(
     prepared: the data of this request, if they are at hand already. Raises DataError for a request that cannot be
     carried out.
     """
-    world = join(request.device)
-    try:
-        metrics = _train(request, world, emit if world.leads else None, prepared)
-        world.wait()
-        return metrics
-    finally:
-        leave()
+    with joined(request.device) as world:
+        return _train(request, world, emit if world.leads else None, prepared)
 
 
 def _train(
     request: TrainingRequest, world: World, emit: EventSink | None, prepared: PreparedData | None
 ) -> dict[str, float]:
     _check_output(request.output)
-    strength = strength_for(request)
     prepared = prepared or prepare(request)
     if emit:
         emit(_started(request, prepared))
     _check_teacher(request, prepared)
-    windows = training_windows(request, prepared, strength)
+    windows = training_windows(request, prepared)
     network = _fitted(request, prepared, windows, world, emit)
     if not world.leads:
         return {}
