@@ -70,15 +70,15 @@ def print_comparison(report: dict[str, Any], finished: dict[str, Any], as_json: 
 
 
 def _readable(report: dict[str, Any]) -> str:
-    cries, others, everyone = report["cries"], report["others"], report["everyone_else"]
+    cries, no_cries, everyone = report["cries"], report["others"], report["everyone_else"]
     accuracy = report["balanced_accuracy"]
     lines = [report["how"]]
     if cries["clips"]:
         lines.append(
             f"of {cries['clips']} clips of crying {cries['old_caught']} were caught, now {cries['new_caught']}"
         )
-    if others["clips"]:
-        lines.append(f"of {others['clips']} others {others['old_woke']} woke somebody, now {others['new_woke']}")
+    if no_cries["clips"]:
+        lines.append(f"of {no_cries['clips']} others {no_cries['old_woke']} woke somebody, now {no_cries['new_woke']}")
     if accuracy["new"]["value"] is not None:
         lines.append(f"balanced accuracy {accuracy['old']['value']:.3f}, now {accuracy['new']['value']:.3f}")
     if everyone and everyone["old_found"] is not None:

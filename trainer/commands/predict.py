@@ -22,15 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from babymonitor.core.model.classifier import Classifier
     from babymonitor.core.model.score_file import entry_of
-    from babymonitor.core.settings import replace_file
     from babymonitor.core.sound.files import sound_files
+    from babymonitor.core.whole_file import write_whole
 
     classifier = Classifier(arguments.model)
     entries = [entry_of(file, classifier) for path in arguments.paths for file in sound_files(path)]
     report = {"files": entries}
     if arguments.output:
         text = json.dumps(report, indent=2, ensure_ascii=False)
-        replace_file(arguments.output, text.encode(errors="backslashreplace"))
+        write_whole(arguments.output, text.encode(errors="backslashreplace"))
     if arguments.json:
         console.print_event(report)
     else:

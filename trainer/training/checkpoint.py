@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from babymonitor.core.whole_file import whole_file
 from trainer.errors import DataError
 from trainer.networks.network import Network, Taught
-from trainer.training.recipe import Recipe
+from trainer.training.recipe import SETTINGS, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +96,19 @@ class TrainingState:
             self._take_over(plan.begin_from)
 
     def save(self, path: Path) -> None:
-        """Write to a temporary, then replace: a kill in between leaves the old checkpoint intact."""
-        partial = path.with_suffix(".part")
+        """Write the checkpoint; a kill in the middle leaves the old one intact."""
+        content = {
+            "run": json.dumps(self._identity()),
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "best": self.best,
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else {},
+            "numbers": [self.epoch, self.seconds, self._best_figure, self._epochs_without_better],
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(
-            {
-                "run": json.dumps(self._identity()),
-                "network": self.network.state_dict(),
-                "averaged": self.averaged.state_dict(),
-                "best": self.best,
-                "optimiser": self.optimiser.state_dict(),
-                "schedule": self.schedule.state_dict() if self.schedule else {},
-                "numbers": [self.epoch, self.seconds, self._best_figure, self._epochs_without_better],
-            },
-            partial,
-        )
-        partial.replace(path)
+        with whole_file(path) as temporary:
+            torch.save(content, temporary)
 
     def _identity(self) -> list[Any]:
         """JSON values that two runs share exactly if one may resume the other."""
@@ -119,8 +117,8 @@ class TrainingState:
 
     def _is_of_this_run(self, text: str) -> bool:
         settings, *rest = json.loads(text)
-        # A setting that was saved by an earlier version and is none any more changed nothing here.
-        known = {name: value for name, value in settings.items() if hasattr(self.recipe, name)}
+        # Settings of an earlier version that exist no longer do not count.
+        known = {name: value for name, value in settings.items() if name in SETTINGS}
         return bool([known, *rest] == json.loads(json.dumps(self._identity())))
 
     def _restore(self, path: Path) -> None:

@@ -23,6 +23,7 @@ from filelock import FileLock
 
 from babymonitor.core.labels import two_sided
 from babymonitor.core.model.classifier import Classifier, ModelError
+from babymonitor.core.whole_file import write_whole
 from trainer.data.split import Division
 from trainer.errors import DataError
 from trainer.evaluation.judgements import Judgements, judge
@@ -128,9 +129,7 @@ def _run(request: TrainingRequest, prepared: PreparedData, work: Path, emit: Eve
         seconds = _train(request, prepared, emit)
         result = _judged(request.output, prepared) | {"train_seconds": round(seconds, 1)}
         request.checkpoint.unlink(missing_ok=True)
-        partial = record.with_suffix(".part")
-        partial.write_text(json.dumps(result), encoding="utf-8")
-        partial.replace(record)
+        write_whole(record, json.dumps(result))
     return result | {"model": request.output}
 
 

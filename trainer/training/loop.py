@@ -80,7 +80,7 @@ def fit(
             state.seconds += time.monotonic() - began
             if not math.isfinite(loss):
                 raise DivergedError("The loss is not a number any more: try a lower --learning-rate.")
-            figures = epoch_figures(_kept(state.averaged), maker.labels, windows.validation)
+            figures = epoch_figures(_without_lesson_head(state.averaged), maker.labels, windows.validation)
             bar.validated(figures["balanced_accuracy"])
             state.end_epoch(world.agree(sum(figures.values())))
             if not world.leads:
@@ -100,7 +100,7 @@ def fit(
                     }
                 )
     state.averaged.load_state_dict(state.best)
-    return _kept(state.averaged).cpu()
+    return _without_lesson_head(state.averaged).cpu()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class _Learner:
         return loss
 
 
-def _kept(learner: nn.Module) -> nn.Module:
+def _without_lesson_head(learner: nn.Module) -> nn.Module:
     """→ the network without the head that learns from a teacher."""
     return learner.network if isinstance(learner, Taught) else learner
 

@@ -27,12 +27,12 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class RecipeSetting:
     """What a field of the recipe may be, and how it is offered.
 
     help, metavar, section: for the command line; a setting without a section is no option. least, most: inclusive, but
-    for `least` where `above_least` is set. choices: of a text. fits_at_once: it also matters to families that are
-    fitted at once (SVM, trees) and have no epochs. search: None where `trainer tune` leaves it alone.
+    for `least` where `above_least` is set. choices: the values of a text. matters_when_fitted: also for families that
+    are fitted at once (SVM, trees) and have no epochs. search: None where `trainer tune` leaves it alone.
     """
 
     help: str = ""
@@ -42,7 +42,7 @@ class Setting:
     most: float | None = None
     above_least: bool = False
     choices: tuple[str, ...] = ()
-    fits_at_once: bool = False
+    matters_when_fitted: bool = False
     search: Search | None = None
 
     def check(self, name: str, value: Any) -> None:
@@ -64,7 +64,7 @@ class Setting:
 
 
 def _setting(default: Any, help: str = "", **limits: Any) -> Any:
-    return field(default=default, metadata={"setting": Setting(help, **limits)})
+    return field(default=default, metadata={"setting": RecipeSetting(help, **limits)})
 
 
 def _share(default: float, help: str, most: float = 1.0, **limits: Any) -> Any:
@@ -89,7 +89,7 @@ class Recipe:
 
     epochs: int = _setting(12, "passes over the windows", least=1)
     epoch_windows: int = _setting(
-        0, "windows of one epoch (default: four for each clip, 1,024 to 24,576)", least=0, fits_at_once=True
+        0, "windows of one epoch (default: four for each clip, 1,024 to 24,576)", least=0, matters_when_fitted=True
     )
     batch: int = _setting(128, "windows per step", least=2, search=Search(choices=(32, 64, 128)))
     learning_rate: float = _setting(
@@ -116,7 +116,7 @@ class Recipe:
     )  # fmt: skip
     average: float = _share(0.998, "of the averaged weights that remains at each step (EMA)", most=0.99999)
     reuse: int = _setting(3, "epochs that share drawn windows", least=1)
-    seed: int = _setting(1, "of everything drawn at random", least=0, fits_at_once=True)
+    seed: int = _setting(1, "of everything drawn at random", least=0, matters_when_fitted=True)
     workers: int = _setting(1, "processes that draw windows (default: 1)", section=MACHINE, least=0)
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class Recipe:
         return {name: getattr(self, name) for name in SETTINGS}
 
 
-SETTINGS: dict[str, Setting] = {declared.name: declared.metadata["setting"] for declared in fields(Recipe)}
+SETTINGS: dict[str, RecipeSetting] = {declared.name: declared.metadata["setting"] for declared in fields(Recipe)}
 """Every setting of a recipe, by name."""
 
 KINDS: dict[str, Any] = {declared.name: type(declared.default) for declared in fields(Recipe)}
@@ -153,5 +153,5 @@ def settings_json(fitted_at_once: bool) -> list[dict[str, Any]]:
             "help": setting.help,
         }
         for name, setting in SETTINGS.items()
-        if setting.section == RECIPE and (setting.fits_at_once or not fitted_at_once)
+        if setting.section == RECIPE and (setting.matters_when_fitted or not fitted_at_once)
     ]
