@@ -48,7 +48,7 @@ COMMANDS: tuple[Command, ...] = (
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; → the exit status."""
+    """Run one command. Returns the exit status."""
     words = sys.argv[1:] if argv is None else argv
     arguments = _parser().parse_args(words)
     arguments.words = words

@@ -10,12 +10,12 @@ class DataError(Exception):
 
 
 def existing(path: Path) -> Path:
-    """→ the path itself. Raises DataError if there is no such file."""
+    """Return the path itself. Raises DataError if there is no such file."""
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
     return path
 
 
 def counted(count: int, noun: str) -> str:
-    """→ the noun with its count: ``1 group``, ``2 groups``."""
+    """Return the noun with its count: ``1 group``, ``2 groups``."""
     return f"{count} {noun}{'s' * (count != 1)}"

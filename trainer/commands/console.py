@@ -30,7 +30,7 @@ def warn(sentence: str) -> None:
 
 
 def refuse(sentence: str, as_json: bool) -> int:
-    """Report bad input; → the exit status."""
+    """Report bad input. Returns the exit status."""
     print(sentence, file=sys.stderr)
     if as_json:
         print_event({"event": "failed", "error": sentence})
@@ -38,13 +38,13 @@ def refuse(sentence: str, as_json: bool) -> int:
 
 
 def interrupted(sentence: str) -> int:
-    """Report Ctrl-C; → the exit status."""
+    """Report Ctrl-C. Returns the exit status."""
     print(sentence, file=sys.stderr)
     return INTERRUPTED
 
 
 def training_events(as_json: bool) -> Callable[[dict[str, Any]], None]:
-    """→ the function that prints the events of a training.
+    """Return the function that prints the events of a training.
 
     Without JSON it prints the labels and groups at the start and, where no progress bar is drawn, a line an epoch.
     """

@@ -78,7 +78,7 @@ def above_zero(text: str) -> float:
 
 
 def default_cache() -> Path:
-    """→ the folder of decoded sound in the user's cache."""
+    """Return the folder of decoded sound in the user's cache."""
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("babymonitor", appauthor=False)) / "waves"
@@ -159,7 +159,7 @@ def add_comparison(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def division(arguments: argparse.Namespace) -> Division:
-    """→ how the options of `add_division` divide a data set. Raises DataError for a fold without folds."""
+    """Return how the options of `add_division` divide a data set. Raises DataError for a fold without folds."""
     from trainer.data.split import Division
     from trainer.errors import DataError
 
@@ -175,7 +175,7 @@ def division(arguments: argparse.Namespace) -> Division:
 
 
 def training_request(arguments: argparse.Namespace, family: str, output: Path) -> TrainingRequest:
-    """→ the training of one family that the options of `add_data` and `add_recipe` describe.
+    """Return the training of one family that the options of `add_data` and `add_recipe` describe.
 
     Raises DataError for an unknown family, weights that it cannot take, a setting that cannot be, or a missing file.
     """

@@ -49,7 +49,7 @@ def write_beside(model: Path, arguments: argparse.Namespace, emit: Callable[[dic
 
 
 def _write(model: Path, output: Path, arguments: argparse.Namespace, threads: int) -> dict[str, int]:
-    """→ counts of windows and clips."""
+    """Return counts of windows and clips."""
     from trainer.home.rehearsal import make
 
     division, merged = options.division(arguments), dict(arguments.merge)

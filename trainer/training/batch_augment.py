@@ -68,7 +68,7 @@ def masked(features: Tensor, share: float, spec: FeatureSpec) -> Tensor:
 
 
 def _runs(chosen: Tensor, length: int, widest: int) -> Tensor:
-    """→ (B, length) bool: in each row that is chosen, (B, 1) bool, one run of up to `widest`, anywhere."""
+    """Return (B, length) bool: in each row that is chosen, (B, 1) bool, one run of up to `widest`, anywhere."""
     count, device = len(chosen), chosen.device
     width = torch.randint(0, max(1, min(widest, length // 4)) + 1, (count, 1), device=device)
     start = (torch.rand(count, 1, device=device) * (length - width)).long()
@@ -134,13 +134,13 @@ def in_noise(features: Tensor, share: float, spec: FeatureSpec) -> Tensor:
 
 
 def loudness(mel: Tensor, spec: FeatureSpec) -> Tensor:
-    """→ (B,): mean power of the louder half of the frames of (B, bands, frames), so that pauses do not count."""
+    """Return (B,): mean power of the louder half of the frames of (B, bands, frames), so that pauses do not count."""
     powers = _powers(mel, spec).sort(1).values
     return powers[:, powers.shape[1] // 2 :].mean(1)
 
 
 def _powers(mel: Tensor, spec: FeatureSpec) -> Tensor:
-    """→ (B, frames): the power of log-mels (B, bands, frames)."""
+    """Return (B, frames): the power of log-mels (B, bands, frames)."""
     # Filters of equal area give densities; times their widths they add up to power. The lowest filters may be empty.
     peaks = torch.from_numpy(mel_filters(spec)).to(mel.device).amax(0)[:, None]
     return (mel.exp() * torch.where(peaks > 0, 1 / peaks, 0)).sum(1)

@@ -50,7 +50,7 @@ def calibrated(network: nn.Module, labels: tuple[str, ...], windows: Windows, un
 
 
 def group_weights(groups: Groups) -> Tensor:
-    """→ (N,) weights: a group counts as the square root of its windows, so that no one recording decides."""
+    """Return weights (N,): a group counts as the square root of its windows, so that no one recording decides."""
     _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
     return torch.from_numpy((1 / np.sqrt(counts[group])).astype(np.float32))
 
@@ -87,7 +87,7 @@ def calibrate(logits: Tensor, truth: Tensor, groups: Groups, two_level: TwoLevel
 
 
 def _temperature(logits: Tensor, truth: Tensor, weights: Tensor) -> float:
-    """→ the temperature with the least loss, every label counting alike: 0.5 (sharp) to 10 (next to flat)."""
+    """Return the temperature, 0.5 (sharp) to 10 (next to flat), with the least loss, every label counting alike."""
     if logits.shape[1] < 2 or not len(truth):
         return 1.0
     weights = weights.clone()
@@ -99,11 +99,12 @@ def _temperature(logits: Tensor, truth: Tensor, weights: Tensor) -> float:
 
 
 def thresholds(crying: npt.NDArray[np.floating], cries: npt.NDArray[np.bool_], weights: Tensor) -> dict[str, float]:
-    """→ start: where 1 in 50 of the windows without crying would pass, within [0.6, 0.9]; end: well below it.
+    """Return the start threshold, which 1 in 50 windows without crying would pass, and the end, well below it.
 
-    crying: (N,) calibrated P(crying) of unaltered validation windows. cries: (N,) whether they are. An alert needs more
-    than one window, so windows may be wrong sometimes. (Tried on validation groups: 0.88 missed every third cry, 0.6
-    one in fifteen with 4 false alarms in 600 clips, 0.5 one in twenty with 6.)
+    crying: (N,) calibrated P(crying) of unaltered validation windows. cries: (N,) whether they are. weights: (N,). The
+    start lies within [0.6, 0.9]; an alert needs more than one window, so windows may be wrong sometimes. (Tried on
+    validation groups: 0.88 missed every third cry, 0.6 one in fifteen with 4 false alarms in 600 clips, 0.5 one in
+    twenty with 6.)
     """
     if cries.all() or not cries.any():
         return {"start": 0.5, "end": 0.35}
@@ -117,5 +118,5 @@ def thresholds(crying: npt.NDArray[np.floating], cries: npt.NDArray[np.bool_], w
 
 
 def with_end(start: float) -> dict[str, float]:
-    """→ a start threshold as a card has it, with the end threshold well below it."""
+    """Return a start threshold as a card has it, with the end threshold well below it."""
     return {"start": start, "end": round(0.6 * start, 2)}

@@ -44,12 +44,13 @@ def compare(
     requests: Sequence[TrainingRequest], work: Path, title: str, command: str, emit: EventSink | None,
     together: Sequence[tuple[str, ...]] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """→ one comparison, as `family_report.write_comparison` takes it; several requests of one family are its folds.
+    """Train and judge. Returns a comparison as `family_report.write_comparison` takes it.
 
-    A family that cannot be trained here (weights that cannot be fetched, a package that is missing) is named with the
-    reason. Judged by windows where the labels are the monitor's, whose clips hold several; by whole clips elsewhere.
-    together: families among those requested whose model files, fold for fold, are combined and judged as well, see
-    `combine`. Raises DataError if no family could be trained.
+    Several requests of one family are its folds. A family that cannot be trained here (weights that cannot be fetched,
+    a package that is missing) is named with the reason. Families are judged by windows where the labels are the
+    monitor's, whose clips hold several, and by whole clips elsewhere. together: families among those requested whose
+    model files, fold for fold, are combined and judged as well, see `combine`. Raises DataError if no family could be
+    trained.
     """
     work.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
@@ -102,12 +103,12 @@ def compare(
 
 
 def _pools(work: Path, prepared: PreparedData) -> Path:
-    """→ the folder of the windows drawn from these data."""
+    """Return the folder of the windows drawn from these data."""
     return work / f"pools-{prepared.content}"
 
 
 def _identity(request: TrainingRequest, prepared: PreparedData) -> str:
-    """→ a hash of all that a run depends on: its settings, the data, and the files that it begins from."""
+    """Return a hash of all that a run depends on: its settings, the data, and the files that it begins from."""
     recipe = {**asdict(request.recipe), "workers": 0}
     values = [_FORMAT, prepared.content, request.origin, recipe, request.augmentation]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
@@ -142,7 +143,7 @@ def _run_together(runs: Sequence[dict[str, Any]], prepared: PreparedData, work: 
 
 
 def _train(request: TrainingRequest, prepared: PreparedData, emit: EventSink | None) -> float:
-    """Train, resuming from this run's checkpoint if there is one → seconds of its epochs, or else of all of it."""
+    """Train, or resume this run. Returns the seconds of its epochs, or of all of it where there are none."""
     epoch_seconds = 0.0
 
     def watch(values: dict[str, Any]) -> None:
@@ -164,8 +165,9 @@ def _train(request: TrainingRequest, prepared: PreparedData, emit: EventSink | N
 
 
 def _trained_body(request: TrainingRequest, prepared: PreparedData, work: Path) -> Path | None:
-    """→ the model file of the network on whose embedding the family is built, if this comparison trained it already:
-    trained again on the same split it would come out the same.
+    """Return the model file of the network on whose embedding the family is built, if this comparison trained it.
+
+    Trained again on the same split it would come out the same.
     """
     if not request.family.endswith("_embeddings"):
         return None
@@ -174,7 +176,7 @@ def _trained_body(request: TrainingRequest, prepared: PreparedData, work: Path) 
 
 
 def _judged(model: Path, prepared: PreparedData) -> dict[str, Any]:
-    """→ probabilities, truth, group and clip of each window of the test side, and what the model costs."""
+    """Return probabilities, truth, group and clip of each window of the test side, and what the model costs."""
     classifier = Classifier(model)
     judgements = judge(classifier, prepared.data.side("test"), prepared.waves, prepared.data.labels)
     cost = cost_of(classifier, memory=False)
@@ -189,7 +191,7 @@ def _judged(model: Path, prepared: PreparedData) -> dict[str, Any]:
 
 
 def _row(runs: Sequence[dict[str, Any]], leaks: bool) -> dict[str, Any]:
-    """→ a family's row of the table, its folds judged together. leaks: whether groups stand on several sides."""
+    """Return a family's row of the table, its folds judged together. leaks: whether groups stand on several sides."""
     columns = ("probabilities", "truth", "groups", "clips")
     judged = Judgements(tuple(runs[0]["labels"]), *(np.concatenate([run[name] for run in runs]) for name in columns))
     by_window, by_clip = judged.by_window(), judged.by_clip()
@@ -207,7 +209,7 @@ def _row(runs: Sequence[dict[str, Any]], leaks: bool) -> dict[str, Any]:
 
 
 def _note(request: TrainingRequest) -> str:
-    """→ which pretrained weights a family began from, in words; "" for a family that has none."""
+    """Return which pretrained weights a family began from, in words; "" for a family that has none."""
     family = FAMILIES[request.family]
     if not family.weights:
         return ""
@@ -218,7 +220,7 @@ def _note(request: TrainingRequest) -> str:
 
 
 def _protocol(request: TrainingRequest) -> str:
-    """→ how the data were divided, in words."""
+    """Return how the data were divided, in words."""
     division = request.division
     divided = "clips, whoever speaks in them" if division.by_clip else "groups (babies, speakers, recordings)"
     if division.folds:

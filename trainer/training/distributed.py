@@ -37,14 +37,14 @@ class World:
         return self.device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in instructions)
 
     def share(self, network: nn.Module) -> nn.Module:
-        """→ the network, with its gradients averaged over all processes after each step."""
+        """Return the network, with its gradients averaged over all processes after each step."""
         if self.size == 1:
             return network
         devices = [self.device] if self.device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(network, device_ids=devices)
 
     def agree(self, value: float) -> float:
-        """→ the leader's value, in every process."""
+        """Return the leader's value, in every process."""
         if self.size == 1:
             return value
         shared = torch.tensor([value], dtype=torch.float64, device=self.device)

@@ -46,7 +46,7 @@ def fit(
     world: World | None = None,
     emit: EventSink | None = None,
 ) -> nn.Module:
-    """Train a network → the averaged one, on the processor.
+    """Train a network. Returns the averaged one, on the processor.
 
     Killed at any moment and called again with `checkpoint.resume`, it ends with the very same weights (on a
     processor): the checkpoint holds all that the next epoch depends on, and windows depend on the seed alone. emit: is
@@ -141,7 +141,7 @@ class _Learner:
         self._shared = self._world.share(self.network)
 
     def run_epoch(self, pool: _Pool, state: TrainingState, bar: ProgressBar) -> float:
-        """Learn from every window of the pool once → the mean loss."""
+        """Learn from every window of the pool once. Returns the mean loss."""
         recipe, done = self._recipe, state.epoch * self.steps
         # Order, dropout, mixup, overlays, noise and masks of this epoch, in this process.
         torch.manual_seed((recipe.seed * 1_000_003 + state.epoch) * 1009 + self._world.rank)
@@ -161,7 +161,7 @@ class _Learner:
         return total / self.steps
 
     def _loss(self, pool: _Pool, rows: Tensor) -> Tensor:
-        """→ the loss of the pool's windows at the indices `rows`, altered anew."""
+        """Return the loss of the pool's windows at the indices `rows`, altered anew."""
         recipe, spec, device = self._recipe, self._spec, self._world.device
         features, targets = pool.features[rows].to(device).float(), pool.targets[rows].to(device)
         features, targets = mixed(features, targets, recipe.mixup, spec)
@@ -182,7 +182,7 @@ class _Learner:
 
 
 def _without_lesson_head(learner: nn.Module) -> nn.Module:
-    """→ the network without the head that learns from a teacher."""
+    """Return the network without the head that learns from a teacher."""
     return learner.network if isinstance(learner, Taught) else learner
 
 
@@ -219,7 +219,7 @@ class ProgressBar(tqdm):
 
 
 def progress_bar(total: int, done: int, shown: bool = True) -> ProgressBar:
-    """→ the bar of a training of `total` steps, of which `done` are done."""
+    """Return the bar of a training of `total` steps, of which `done` are done."""
     return ProgressBar(
         total=total,
         initial=done,

@@ -23,7 +23,7 @@ from trainer.training.request import TrainingRequest
 def card_of(
     request: TrainingRequest, prepared: PreparedData, strength: Strength, result: CalibratedNetwork
 ) -> dict[str, Any]:
-    """→ the fields of the card that `write_model` takes. strength: how sound was altered."""
+    """Return the fields of the card that `write_model` takes. strength: how sound was altered."""
     return {
         "name": request.name or request.output.stem,
         "family": request.family,
@@ -41,7 +41,7 @@ def card_of(
 def _training(
     request: TrainingRequest, prepared: PreparedData, strength: Strength, result: CalibratedNetwork
 ) -> dict[str, Any]:
-    """→ sources, seconds and groups of each side and label, recipe, and what else the training depended on."""
+    """Return sources, seconds and groups of each side and label, recipe, and what else the training depended on."""
     data, network = prepared.data, result.network
     sides: dict[str, Any] = {}
     for side in SIDES:
@@ -76,7 +76,7 @@ def _training(
 
 
 def _licences(data: DataSet) -> dict[str, list[str]]:
-    """→ the licences of each source, as its manifest states them; a source without any is left out."""
+    """Return the licences of each source, as its manifest states them; a source without any is left out."""
     by_source: dict[str, set[str]] = {}
     for clip in data.clips:
         if clip.licence:
@@ -85,7 +85,7 @@ def _licences(data: DataSet) -> dict[str, list[str]]:
 
 
 def _licence_of_data(licences: Mapping[str, Sequence[str]]) -> str:
-    """→ the licence of a model for which nobody chose one."""
+    """Return the licence of a model for which nobody chose one."""
     text = "as the data it was trained on"
     by_source = [f"{source}: {', '.join(names)}" for source, names in licences.items()]
     text += f" ({'; '.join(by_source)})" if by_source else ""
@@ -95,5 +95,5 @@ def _licence_of_data(licences: Mapping[str, Sequence[str]]) -> str:
 
 
 def _without_folder(text: str) -> str:
-    """→ only the name of a file or folder: where it lay is private. Any other text stays."""
+    """Return only the name of a file or folder: where it lay is private. Any other text stays."""
     return Path(text).name if Path(text).exists() else text

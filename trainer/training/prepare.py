@@ -42,12 +42,9 @@ class PreparedData:
 def prepare(request: TrainingRequest) -> PreparedData:
     """Load, decode and divide the data of a request. Raises DataError for data that cannot be divided."""
     listed = load(request.data, request.segments, request.merged)
-    # Asked first without sound, so that data which cannot be divided are refused before hours of decoding.
-    split(
-        replace(listed, clips=tuple(clip for clip in listed.clips if clip.usable and clip.spans)),
-        request.division,
-        listed,
-    )
+    # Only to refuse data that cannot be divided before hours of decoding; sides are given below, by what was decoded.
+    labelled = tuple(clip for clip in listed.clips if clip.usable and clip.spans)
+    split(replace(listed, clips=labelled), request.division, listed)
     waves = Waves(listed, request.cache, request.codecs)
     usable = tuple(clip for clip in united(closed(listed.clips, waves), waves) if clip.usable)
     return PreparedData(split(replace(listed, clips=usable), request.division, listed), waves)
@@ -68,7 +65,7 @@ class TrainingWindows:
 
 
 def training_windows(request: TrainingRequest, prepared: PreparedData) -> TrainingWindows:
-    """→ the windows that a request's family learns from and is validated by."""
+    """Return the windows that a request's family learns from and is validated by."""
     data, waves, recipe, front = prepared.data, prepared.waves, request.recipe, FAMILIES[request.family].front
     strength = request.strength(hears_crying=TwoLevel(data.labels).two_sided)
     clips = data.side("train")
@@ -82,13 +79,13 @@ def training_windows(request: TrainingRequest, prepared: PreparedData) -> Traini
 
 
 def _default_windows(clips: int, front: Front) -> int:
-    """→ windows of an epoch where the recipe leaves it open: of large windows only as many as fit into half a GB."""
+    """Return how many windows an epoch has by default; of large ones only as many as fit into half a GB."""
     most = _POOL_BYTES // (2 * front.features.rows * front.window_frames)
     return int(min(np.clip(4 * clips, 1024, 24576), most))
 
 
 def calibration_windows(prepared: PreparedData, windows: TrainingWindows) -> Windows:
-    """→ the validation windows, followed, where training altered sound much, by altered ones of the same groups.
+    """Return the validation windows and, if training altered sound much, as many altered ones behind them.
 
     Probabilities are then calibrated for rooms, noise and devices as well. Synthetic sounds are left out: the network
     learnt from their generators. Each altered window is its own group.

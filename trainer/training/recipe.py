@@ -98,22 +98,20 @@ class Recipe:
     )  # fmt: skip
     weight_decay: float = _setting(
         1e-3, "of AdamW", metavar="RATE", least=0.0, most=10.0, search=Search(1e-5, 1e-1, log=True)
-    )  # fmt: skip
+    )
     schedule: str = _setting("one_cycle", "of the learning rate", choices=("one_cycle", "plateau", "constant"))
     patience: int = _setting(0, "end after N epochs without better validation; 0: never", least=0)
     balance: str = _setting("sampling", "how rare labels are given weight", choices=("sampling", "weights", "none"))
     reason_weight: float = _setting(0.1, section="")
     lesson_weight: float = _setting(
         0.1, "weight of the teacher's scores (default: 0.1)", section=TEACHER, least=0.0, most=10.0
-    )  # fmt: skip
+    )
     mixup: float = _share(0.15, "of a batch mixed with other windows, labels included", search=Search(high=0.6))
     overlay: float = _share(0.0, "of a batch overlaid with other windows; a cry stays a cry")
     noise: float = _share(0.0, "of a batch with steady noise over it")
     mask: float = _share(1.0, "of a batch with bands and frames masked (SpecAugment)", search=Search())
     smoothing: float = _share(0.0, "of each label given to the others", most=0.5, search=Search(high=0.2))
-    precision: str = _setting(
-        "float32", "of products while training", choices=("float32", "bfloat16", "auto")
-    )  # fmt: skip
+    precision: str = _setting("float32", "of products while training", choices=("float32", "bfloat16", "auto"))
     average: float = _share(0.998, "of the averaged weights that remains at each step (EMA)", most=0.99999)
     reuse: int = _setting(3, "epochs that share drawn windows", least=1)
     seed: int = _setting(1, "of everything drawn at random", least=0, matters_when_fitted=True)
@@ -125,7 +123,7 @@ class Recipe:
 
     @classmethod
     def of_family(cls, own: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> Recipe:
-        """→ a family's own recipe with changes; a change to None is none. Raises DataError for what cannot be."""
+        """Return a family's own recipe with changes; a change to None is none. Raises DataError for what cannot be."""
         chosen = {name: value for name, value in (changes or {}).items() if value is not None}
         return cls(**{**own, **chosen})
 
@@ -141,13 +139,18 @@ KINDS: dict[str, Any] = {declared.name: type(declared.default) for declared in f
 
 
 def settings_json(fitted_at_once: bool) -> list[dict[str, Any]]:
-    """→ the options that matter to a family, as JSON for a form: name, kind, least, most, choices, help."""
+    """Return the options that matter to a family, as JSON for a form.
+
+    Each has a name, a kind (``integer``, ``number`` or ``choice``), choices, help, and the limits least and most (null:
+    none; above_least: least itself is not allowed).
+    """
     kinds = {int: "integer", float: "number", str: "choice"}
     return [
         {
             "name": name,
             "kind": kinds[KINDS[name]],
             "least": setting.least,
+            "above_least": setting.above_least,
             "most": setting.most,
             "choices": list(setting.choices),
             "help": setting.help,

@@ -54,7 +54,7 @@ class TrainingRequest:
             raise DataError(f"--augment: {error}.") from error
 
     def strength(self, hears_crying: bool) -> augment.Strength:
-        """→ how sound is altered. hears_crying: whether the labels tell crying from everything else."""
+        """Return how sound is altered. hears_crying: whether the labels tell crying from everything else."""
         if self.augmentation:
             return augment.strength_of(self.augmentation)
         return augment.NIGHT if hears_crying else augment.SPEECH

@@ -36,10 +36,10 @@ from trainer.windows.grid import fixed_windows
 def train(
     request: TrainingRequest, emit: EventSink | None = None, prepared: PreparedData | None = None
 ) -> dict[str, float]:
-    """Train, calibrate, write the model file → its figures on validation groups; {} in a process that does not lead.
+    """Train, calibrate, write the model file. Returns its figures on validation groups.
 
-    prepared: the data of this request, if they are at hand already. Raises DataError for a request that cannot be
-    carried out.
+    Only the leading process returns any. prepared: the data of this request, if they are at hand already. Raises
+    DataError for a request that cannot be carried out.
     """
     with joined(request.device) as world:
         return _train(request, world, emit if world.leads else None, prepared)
@@ -85,7 +85,7 @@ def _check_teacher(request: TrainingRequest, prepared: PreparedData) -> None:
 
 
 def _started(request: TrainingRequest, prepared: PreparedData) -> dict[str, object]:
-    """→ the first event: labels, and groups of each side."""
+    """Return the first event: labels, and groups of each side."""
     data = prepared.data
     groups = {side: len({clip.group for clip in data.side(side)}) for side in SIDES}
     return {"event": "started", "family": request.family, "labels": list(data.labels), "groups": groups}
@@ -98,7 +98,7 @@ def _fitted(
     world: World,
     emit: EventSink | None,
 ) -> nn.Module:
-    """→ the family's network, trained, or its estimator, fitted."""
+    """Return the family's network, trained, or its estimator, fitted."""
     family, labels, begin_from = FAMILIES[request.family], prepared.data.labels, request.begin_from
     torch.manual_seed(request.recipe.seed)
     network = family.network(labels, request.weights)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 def suggested(request: TrainingRequest, trial: optuna.Trial) -> TrainingRequest:
-    """→ the request with one trial's settings: those of the recipe that are searched, and how far sound is altered.
+    """Return the request with one trial's settings: those of the recipe that are searched, and how far sound is
+    altered.
 
     What the request says of anything else stays.
     """
@@ -44,7 +45,7 @@ def _suggestion(trial: optuna.Trial, name: str, search: Search) -> Any:
 
 
 def tune(request: TrainingRequest, study: Path, trials: int, emit: EventSink) -> dict[str, Any]:
-    """Run `trials` trials and add them to the study → its best trial so far, whoever ran it.
+    """Run `trials` trials and add them to the study. Returns its best trial so far, whoever ran it.
 
     Trials are compared by balanced accuracy on validation groups (and the area under crying's ROC, where there is
     crying) after the last epoch; test groups are never looked at. A trial that falls behind the median of the others is

@@ -14,7 +14,7 @@ from trainer.windows.grid import Windows
 
 @torch.no_grad()
 def logits_of(network: nn.Module, windows: Windows) -> Tensor:
-    """→ (N, labels) raw logits of all windows."""
+    """Return (N, labels) raw logits of all windows."""
     network.eval()
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     # Fewer windows of raw waves at a time: what a large network makes of them takes gigabytes.
@@ -25,7 +25,7 @@ def logits_of(network: nn.Module, windows: Windows) -> Tensor:
 
 
 def epoch_figures(network: nn.Module, labels: tuple[str, ...], windows: Windows) -> dict[str, float]:
-    """→ figures of one epoch: balanced accuracy, and the ROC area of crying where labels have both sides."""
+    """Return figures of one epoch: balanced accuracy, and the ROC area of crying where labels have both sides."""
     logits, two_level = logits_of(network, windows), TwoLevel(labels)
     guess = two_level.probabilities(logits, Calibration()).argmax(1).numpy()
     recalls = [float((guess[windows.labels == index] == index).mean()) for index in np.unique(windows.labels)]
@@ -37,7 +37,7 @@ def epoch_figures(network: nn.Module, labels: tuple[str, ...], windows: Windows)
 
 
 def calibrated_figures(two_level: TwoLevel, probabilities: Tensor, truth: npt.NDArray[np.int64]) -> dict[str, float]:
-    """→ figures of calibrated probabilities (N, labels) against label indices (N,), as the model's card has them."""
+    """Return the card's figures of calibrated probabilities (N, labels) against label indices (N,)."""
     table = metrics.confusion(truth, probabilities.argmax(1).numpy(), probabilities.shape[1])
     figures = {"balanced_accuracy": metrics.balanced_accuracy(table), "macro_f1": metrics.macro_f1(table)}
     if two_level.two_sided:
