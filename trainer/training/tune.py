@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
 
 def suggested(request: TrainingRequest, trial: optuna.Trial) -> TrainingRequest:
-    """Return the request with one trial's settings: those of the recipe that are searched, and how far sound is
-    altered.
+    """Return the request with one trial's settings: recipe settings that are searched, and how far sound is altered.
 
-    What the request says of anything else stays.
+    Everything else in the request stays.
     """
     settings = {name: _suggestion(trial, name, setting.search) for name, setting in SETTINGS.items() if setting.search}
     shares = {name: trial.suggest_float(name, 0.0, 0.8) for name in ("speed", "noise", "tone", "room")}
