@@ -50,7 +50,6 @@ PARTS = {
     "transformers": ("transformers", "tokenizers", "huggingface_hub", "hf_xet", "safetensors"),
     "librosa, numba": ("librosa", "numba", "llvmlite", "pooch", "audioread"),
     "scikit-learn, XGBoost": ("sklearn", "scikit_learn", "xgboost", "skl2onnx", "onnxmltools", "joblib"),
-    "matplotlib": ("matplotlib", "mpl_toolkits", "fontTools", "fonttools", "PIL", "pillow", "kiwisolver", "contourpy"),
 }
 OURS = {
     "app/babymonitor": "Baby Monitor",

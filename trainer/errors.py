@@ -1,4 +1,4 @@
-"""The error of bad data or bad options, and the small words that its sentences share."""
+"""The error for bad data or bad options, and two helpers for its sentences."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ class DataError(Exception):
 
 
 def existing(path: Path) -> Path:
-    """The path itself; DataError where no file is there."""
+    """Return the path itself. Raises DataError if there is no such file."""
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
     return path
 
 
 def counted(count: int, noun: str) -> str:
-    """``1 group``, ``2 groups``."""
+    """Return the noun with its count: ``1 group``, ``2 groups``."""
     return f"{count} {noun}{'s' * (count != 1)}"

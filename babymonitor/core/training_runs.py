@@ -105,9 +105,8 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The checkpoint to resume from; of an ensemble, that of the first network."""
-        is_ensemble = self.request.options.get("members", "1") != "1"
-        return self.folder / ("model.0.checkpoint" if is_ensemble else "model.checkpoint")
+        """The checkpoint to resume from."""
+        return self.folder / "model.checkpoint"
 
     def remove_checkpoints(self) -> None:
         """Delete the checkpoints of a finished training. Raises OSError."""

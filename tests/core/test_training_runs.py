@@ -98,17 +98,6 @@ def test_only_a_full_training_that_stopped_can_be_resumed(home: Path) -> None:
     ]  # fmt: skip
 
 
-def test_several_networks_are_resumed_by_the_first_and_leave_nothing(home: Path) -> None:
-    run = begin(Request(FULL, Path("old.onnx"), (Path("library"),), "cnn_tiny", {"members": "2"}))
-    assert not mark(run, CANCELLED).is_resumable
-    # as `trainer.training.train.Request.member` calls them
-    for number in range(2):
-        (run.folder / f"model.{number}.checkpoint").write_bytes(b"half way")
-    assert mark(run, CANCELLED).is_resumable
-    run.remove_checkpoints()
-    assert not list(run.folder.glob("*.checkpoint"))
-
-
 def test_a_model_is_adopted_whole_and_listed(home: Path) -> None:
     run = begin(TEACHING, 1e9)
     with pytest.raises(RunError, match="cannot be taken into use"):

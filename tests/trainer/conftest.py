@@ -19,5 +19,5 @@ def data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_data_set(tmp_path: Path) -> Path:
-    """One that a test may spoil."""
+    """A data set of its own, which a test may change."""
     return make_data_set(tmp_path / "data", 0.8)

@@ -1,4 +1,4 @@
-"""A data set made from nothing, small enough to train on in seconds."""
+"""A synthetic data set, small enough to train on in seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a folder of sound to a monitor that hears with what was made of it: a family of each kind, real recordings."""
+"""From a folder of sound to a monitor that runs the trained model: a family of each kind, real recordings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from program import babymonitor
 
 from trainer.__main__ import main
 
-# A network of each input, a machine, a forest, boosted trees; and how many windows each needs to get somewhere.
+# A network of each input, a support vector machine, a forest, boosted trees; and how many windows each needs to learn.
 FAMILIES = {
     "svm": 128,
     "random_forest": 128,
@@ -28,9 +28,9 @@ KINDS = {"baby_cry": "crying", "rain": "background", "clock_tick": "background",
 
 
 def real(kind: str) -> list[Path]:
-    """Recordings of one kind, of which the first two are never learnt from."""
+    """Recordings of one kind; the first two are never learnt from."""
     if not SHARED_DATA.is_dir():
-        pytest.skip("shared/data is not here: nothing was heard on real recordings.")
+        pytest.skip("shared/data is missing: nothing was tested on real recordings.")
     return sorted((SHARED_DATA / "esc10" / kind).iterdir())
 
 
@@ -40,9 +40,9 @@ def real_data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("real")
     rows = []
     for kind, label in KINDS.items():
-        out = {path.name.split("-")[1] for path in real(kind)[:2]}
-        known = [path for path in real(kind) if path.name.split("-")[1] not in out]
-        for path in known[: 16 if label == "crying" else 6]:
+        held_out = {path.name.split("-")[1] for path in real(kind)[:2]}
+        learnt = [path for path in real(kind) if path.name.split("-")[1] not in held_out]
+        for path in learnt[: 16 if label == "crying" else 6]:
             (root / kind).mkdir(exist_ok=True)
             (root / kind / path.name).symlink_to(path)
             rows.append({"path": f"{kind}/{path.name}", "label": label, "group": path.name.split("-")[1]})
@@ -51,7 +51,7 @@ def real_data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_trained_exported_and_heard_through_the_monitor(family: str, real_data_set: Path, tmp_path: Path) -> None:
+def test_a_family_trained_exported_and_run_in_the_monitor(family: str, real_data_set: Path, tmp_path: Path) -> None:
     model = tmp_path / f"{family}.onnx"
     small = ("--weights", "hubert=random", "--learning-rate", "1e-3") if family == "hubert" else ()
     words = [
@@ -76,5 +76,5 @@ def test_trained_exported_and_heard_through_the_monitor(family: str, real_data_s
             assert sum(score["probabilities"].values()) == pytest.approx(1, abs=1e-3)
             assert score["crying"] == pytest.approx(score["probabilities"]["sad"], abs=1e-3)
         crying[kind] = float(np.mean([score["crying"] for score in scores]))
-    # Two recordings it never met, after seconds of training.
+    # Two held-out recordings, after seconds of training.
     assert crying["baby_cry"] > 1.5 * crying["rain"], crying

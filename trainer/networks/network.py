@@ -85,18 +85,3 @@ class LevelNormalised(nn.Module):
         level = mel - mel.mean(dim=(1, 2), keepdim=True)
         change = mel - mel.mean(dim=2, keepdim=True)
         return torch.stack((level, change), dim=1) * 0.4
-
-
-class Ensemble(nn.Module):
-    """The mean of the logits of several networks of one family: (B, rows, frames) → (B, labels).
-
-    Lakshminarayanan, B. et al. (2017), "Simple and scalable predictive uncertainty estimation using deep ensembles",
-    NeurIPS. Each network is trained from its own seed.
-    """
-
-    def __init__(self, members: list[nn.Module]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def forward(self, features: Tensor) -> Tensor:
-        return torch.stack([member(features) for member in self.members]).mean(dim=0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +18,7 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """This process's place among those that train one network together. rank 0 writes, tells and decides."""
+    """This process's place among those that train one network together. Rank 0 leads: it writes, prints and decides."""
 
     rank: int = 0
     size: int = 1
@@ -28,47 +30,58 @@ class World:
 
     @property
     def knows_bfloat16(self) -> bool:
-        """Whether products of bfloat16 are quicker here than those of float32."""
+        """Whether products in bfloat16 are quicker here than in float32."""
         if self.device.type == "cuda":
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-        known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-        return self.device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in known)
+        instructions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return self.device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in instructions)
 
     def share(self, network: nn.Module) -> nn.Module:
-        """The network, its gradients averaged over all processes after each step."""
+        """Return the network, with its gradients averaged over all processes after each step."""
         if self.size == 1:
             return network
         devices = [self.device] if self.device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(network, device_ids=devices)
 
     def agree(self, value: float) -> float:
-        """The leader's value, in every process."""
+        """Return the leader's value, in every process."""
         if self.size == 1:
             return value
-        told = torch.tensor([value], dtype=torch.float64, device=self.device)
-        distributed.broadcast(told, 0)
-        return float(told)
+        shared = torch.tensor([value], dtype=torch.float64, device=self.device)
+        distributed.broadcast(shared, 0)
+        return float(shared)
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Block until every process has come this far."""
         if self.size > 1:
             distributed.barrier()
 
 
-def join(device: str = "auto") -> World:
-    """Find the device (CUDA, then MPS, then CPU, unless one is named) and, under `torchrun`, the other processes.
+@contextmanager
+def joined(device: str = "auto") -> Iterator[World]:
+    """Train in company: join the other processes, wait for them at the end, and leave them whatever happens."""
+    try:
+        world = _join(device)
+        yield world
+        world.wait()
+    finally:
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.destroy_process_group()
 
-    `torchrun --nproc-per-node 2 -m trainer train …` sets WORLD_SIZE, RANK and LOCAL_RANK; they speak by NCCL on CUDA
-    and by gloo elsewhere.
+
+def _join(device: str) -> World:
+    """Find the device (CUDA, then MPS, then CPU, unless named) and, under `torchrun`, join the other processes.
+
+    `torchrun --nproc-per-node 2 -m trainer train …` sets WORLD_SIZE, RANK and LOCAL_RANK; processes communicate by NCCL
+    on CUDA and by gloo elsewhere. Raises DataError for a device that is not here.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device != "auto" and not there.get(device, False):
-        raise DataError(
-            f"There is no device '{device}' here; there is {', '.join(name for name in there if there[name])}."
-        )
+    devices = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = [name for name, is_available in devices.items() if is_available]
+    if device != "auto" and device not in available:
+        raise DataError(f"There is no device '{device}' here; there is {', '.join(available)}.")
     if device == "auto":
-        device = "cuda" if there["cuda"] else "mps" if there["mps"] else "cpu"
+        device = available[0]
     if device == "cuda":
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(device)
@@ -78,15 +91,17 @@ def join(device: str = "auto") -> World:
     return World(rank, size, torch.device(device))
 
 
-def leave() -> None:
-    """Part from the other processes, if there are any."""
-    if distributed.is_available() and distributed.is_initialized():
-        distributed.destroy_process_group()
+def set_up_process(threads: int) -> None:
+    """Prepare this process for a training whose network runs on so many threads."""
+    keep_memory()
+    torch.set_num_threads(threads)
 
 
 def keep_memory() -> None:
-    """Tell glibc to keep what is freed: arrays of a window's size would else be mapped and unmapped for every window,
-    which costs five times as long as the arithmetic on them. Where there is no glibc, nothing happens.
+    """Tell glibc to keep freed memory; without glibc nothing happens.
+
+    Otherwise arrays of a window's size are mapped and unmapped for every window, which takes five times as long as the
+    arithmetic on them.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,44 +15,46 @@ from trainer.errors import DataError
 from trainer.networks import FAMILIES
 from trainer.networks.classical import Estimator
 from trainer.networks.heads import TwoLevel
-from trainer.training.loop import DivergedError
-from trainer.training.train import Request, prepared, train
+from trainer.training.loop import DivergedError, EventSink
+from trainer.training.prepare import prepare
+from trainer.training.recipe import SETTINGS, Search
+from trainer.training.request import TrainingRequest
+from trainer.training.train import train
 
 if TYPE_CHECKING:
     import optuna
 
 
-def suggested(request: Request, trial: optuna.Trial) -> Request:
-    """The request with one trial's settings: those of the recipe that matter most, and how far sound is altered.
+def suggested(request: TrainingRequest, trial: optuna.Trial) -> TrainingRequest:
+    """Return the request with one trial's settings: recipe settings that are searched, and how far sound is altered.
 
-    What the request says of anything else stays.
+    Everything else in the request stays.
     """
-    recipe = replace(
-        request.recipe,
-        learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
-        weight_decay=trial.suggest_float("weight_decay", 1e-5, 1e-1, log=True),
-        batch=trial.suggest_categorical("batch", [32, 64, 128]),
-        mixup=trial.suggest_float("mixup", 0.0, 0.6),
-        mask=trial.suggest_float("mask", 0.0, 1.0),
-        smoothing=trial.suggest_float("smoothing", 0.0, 0.2),
-    )
+    settings = {name: _suggestion(trial, name, setting.search) for name, setting in SETTINGS.items() if setting.search}
     shares = {name: trial.suggest_float(name, 0.0, 0.8) for name in ("speed", "noise", "tone", "room")}
     changes = ",".join(f"{name}={share:.3f}" for name, share in shares.items())
+    recipe = replace(request.recipe, **settings)
     return replace(request, recipe=recipe, augmentation=f"{request.augmentation},{changes}")
 
 
-def tune(request: Request, study: Path, trials: int, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Run so many trials and put them into the study; → its best trial so far, whoever ran it.
+def _suggestion(trial: optuna.Trial, name: str, search: Search) -> Any:
+    if search.choices:
+        return trial.suggest_categorical(name, search.choices)
+    return trial.suggest_float(name, search.low, search.high, log=search.log)
 
-    What is compared is balanced accuracy on validation groups (and the area under crying's ROC, where there is
-    crying) after the last epoch: test groups are never looked at. A trial that falls behind the others' median is given
-    up. DataError for a family that is fitted at once, and for a study of something else.
+
+def tune(request: TrainingRequest, study: Path, trials: int, emit: EventSink) -> dict[str, Any]:
+    """Run `trials` trials and add them to the study. Returns its best trial so far, whoever ran it.
+
+    Trials are compared by balanced accuracy on validation groups (and the area under crying's ROC, where there is
+    crying) after the last epoch; test groups are never looked at. A trial that falls behind the median of the others is
+    given up. Raises DataError for a family that is fitted at once, and for a study of something else.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    ready = prepared(request)
-    labels = ready[0].labels
+    prepared = prepare(request)
+    labels = prepared.data.labels
     if isinstance(FAMILIES[request.family].network(labels, "random"), Estimator):
         raise DataError(f"The family '{request.family}' is fitted at once: there is nothing to search over.")
     if not request.augmentation:
@@ -68,8 +69,8 @@ def tune(request: Request, study: Path, trials: int, tell: Callable[[dict[str, A
             sampler=optuna.samplers.TPESampler(multivariate=True),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3),
         )
-        where = " ".join(str(root.resolve()) for root in ready[0].roots)
-        about = json.dumps([where, labels, repr(request.division), request.recipe.epochs])
+        folders = " ".join(str(root.resolve()) for root in prepared.data.roots)
+        about = json.dumps([folders, labels, repr(request.division), request.recipe.epochs])
         if shared.user_attrs.setdefault("about", about) != about:
             raise DataError(f"{study} is a search over other data, sides or epochs: give another file.")
         shared.set_user_attr("about", about)
@@ -78,27 +79,27 @@ def tune(request: Request, study: Path, trials: int, tell: Callable[[dict[str, A
 
     def objective(trial: optuna.Trial) -> float:
         folder = Path(tempfile.mkdtemp(prefix="babymonitor-trial-"))
-        best = 0.0
+        latest = 0.0
 
         def watch(values: dict[str, Any]) -> None:
-            nonlocal best
+            nonlocal latest
             if values["event"] != "epoch":
                 return
-            shown = [values[name] for name in ("balanced_accuracy", "crying_auc") if name in values]
-            figure = sum(shown) / len(shown)
-            best = figure
+            figures = [values[name] for name in ("balanced_accuracy", "crying_auc") if name in values]
+            figure = sum(figures) / len(figures)
+            latest = figure
             trial.report(figure, values["epoch"])
             if trial.should_prune():
                 raise optuna.TrialPruned
 
         try:
-            train(replace(suggested(request, trial), output=folder / "trial.onnx", resume=False), watch, ready)
+            train(replace(suggested(request, trial), output=folder / "trial.onnx", resume=False), watch, prepared)
         except DivergedError as error:
             raise optuna.TrialPruned from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        tell({"event": "trial", "number": trial.number, "figure": round(best, 4), "settings": trial.params})
-        return best
+        emit({"event": "trial", "number": trial.number, "figure": round(latest, 4), "settings": trial.params})
+        return latest
 
     shared.optimize(objective, n_trials=trials)
     if not any(trial.state == optuna.trial.TrialState.COMPLETE for trial in shared.trials):

@@ -26,7 +26,6 @@ from trainer.windows.batch import CHUNK, Batch, concatenated
 from trainer.windows.strata import HARD_KINDS, SHORTEST_EVENT, SpanStrata, label_shares, sampling_strata
 from trainer.windows.synthetic_bank import SyntheticBank
 
-BALANCES = ("sampling", "weights", "none")
 _VERSION = 4
 """Raise this whenever the same seed gives different windows than before, so that stored pools are drawn anew."""
 SYNTHETIC_SHARES = {"background": 0.2, "natural": 0.85, "happy": 0.3}

@@ -1,4 +1,4 @@
-"""Whatever is wrong is said in one sentence, with status 2, before anything is spent on it."""
+"""Bad input is refused in one sentence, with status 2, before any time is spent."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from trainer.data.readers import load
 from trainer.data.split import Division, split
 from trainer.errors import DataError
 from trainer.networks.heads import TwoLevel
-from trainer.training.loop import Recipe
-from trainer.training.train import Request, train
+from trainer.training.recipe import Recipe
+from trainer.training.request import TrainingRequest
+from trainer.training.train import train
 
 
 def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     capsys.readouterr()
     assert main(words) == 2
-    said = capsys.readouterr().err.strip()
-    assert len(said.splitlines()) == 1, said
-    assert said.endswith(".")
-    return said
+    sentence = capsys.readouterr().err.strip()
+    assert len(sentence.splitlines()) == 1, sentence
+    assert sentence.endswith(".")
+    return sentence
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "sentence"),
     [
         ("--patience -1", "patience"),
         ("--batch 1", "batch"),
@@ -58,15 +59,15 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("--output model.pt", "NAME.onnx"),
     ],
 )
-def test_options_that_cannot_be(
-    words: str, said: str, data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_impossible_options(
+    words: str, sentence: str, data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = f"train --family cnn_tiny --data {data_set} --cache {tmp_path}/cache --no-codecs --output {tmp_path}/m.onnx"
-    assert said in refused([*base.split(), *words.split()], capsys)
+    assert sentence in refused([*base.split(), *words.split()], capsys)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "sentence"),
     [
         ("train", "--data, --family"),
         ("tarin", "invalid choice: 'tarin'"),
@@ -79,15 +80,15 @@ def test_options_that_cannot_be(
         ("nights --hours nan", "a number above 0, not nan"),
     ],
 )
-def test_words_that_are_no_command_are_told_without_the_usage(
-    words: str, said: str, capsys: pytest.CaptureFixture[str]
+def test_a_wrong_command_line_is_refused_without_the_usage(
+    words: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit:
         main(words.split())
-    sentence = capsys.readouterr().err
-    assert left.value.code == 2
-    assert said in sentence
-    assert len(sentence.splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert exit.value.code == 2
+    assert sentence in printed
+    assert len(printed.splitlines()) == 1
 
 
 def test_folds_and_given_sides_together(data_set: Path, tmp_path: Path) -> None:
@@ -95,14 +96,14 @@ def test_folds_and_given_sides_together(data_set: Path, tmp_path: Path) -> None:
         split(load(data_set), Division(folds=3, sides=tmp_path / "sides.csv"))
 
 
-def test_a_search_over_what_is_fitted_at_once(
+def test_a_search_over_a_family_that_is_fitted_at_once(
     data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = f"tune --family svm --data {data_set} --cache {tmp_path}/cache --no-codecs --study {tmp_path}/s.sqlite"
     assert "fitted at once" in refused(words.split(), capsys)
 
 
-def test_a_study_that_is_none(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_no_study(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "s.sqlite").write_text("not a database, but long enough to be looked at as one" * 20)
     words = f"tune --family cnn_tiny --data {data_set} --cache {tmp_path}/cache --no-codecs --study {tmp_path}/s.sqlite"
     assert "s.sqlite" in refused(words.split(), capsys)
@@ -115,11 +116,11 @@ def test_a_manifest_with_a_ragged_line(own_data_set: Path) -> None:
         load(own_data_set)
 
 
-def test_a_training_that_runs_away_ends_with_a_sentence(
+def test_a_diverged_training_ends_with_a_sentence(
     data_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
-    request = Request(data_set, "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path / "cache", codecs=False)
+    request = TrainingRequest(data_set, "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path / "cache", codecs=False)
     with monkeypatch.context() as patched:
         patched.setattr(TwoLevel, "loss", lambda *_: torch.full((), math.nan, requires_grad=True))
         with pytest.raises(DataError, match="not a number"):
@@ -128,14 +129,16 @@ def test_a_training_that_runs_away_ends_with_a_sentence(
 
 
 def test_a_batch_is_at_most_an_epoch(data_set: Path, tmp_path: Path) -> None:
-    """A number typed wrong would else have a hundred thousand windows drawn for one step."""
+    """Otherwise a mistyped number would have a hundred thousand windows drawn for one step."""
     recipe = Recipe(epochs=1, epoch_windows=16, batch=100_000)
     output = tmp_path / "m.onnx"
-    assert train(Request(data_set, "cnn_tiny", output, recipe, tmp_path / "cache", codecs=False))
+    assert train(TrainingRequest(data_set, "cnn_tiny", output, recipe, tmp_path / "cache", codecs=False))
 
 
-def test_a_folded_model_file_says_why_it_is_no_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the exporter once wrote them: numbers where the layers' names were."""
+def test_a_folded_model_file_says_why_training_cannot_begin_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the exporter once wrote them: numbers in place of the layers' names."""
     from trainer.model_file import torch_file
     from trainer.networks import FAMILIES
 
@@ -146,24 +149,24 @@ def test_a_folded_model_file_says_why_it_is_no_beginning(tmp_path: Path, monkeyp
         torch_file.initialise_weights(tmp_path / "old.onnx", network, ("rain", "wind"))
 
 
-def test_what_is_fitted_is_neither_quantised_nor_a_pt(
+def test_a_fitted_model_is_neither_quantised_nor_exported_as_pt(
     data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import onnx
 
     output = tmp_path / "m.onnx"
-    train(Request(data_set, "svm", output, Recipe(epoch_windows=16), tmp_path / "cache", codecs=False))
+    train(TrainingRequest(data_set, "svm", output, Recipe(epoch_windows=16), tmp_path / "cache", codecs=False))
     assert "8 bits are too few" in refused(["export", str(output), "--format", "onnx", "--int8"], capsys)
     assert "has no .pt: it is fitted" in refused(["export", str(output), "--format", "pt"], capsys)
     assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".onnx"]
-    declared = [one.domain for one in onnx.load(output).opset_import]
+    declared = [operators.domain for operators in onnx.load(output).opset_import]
     assert len(declared) == len(set(declared))
 
 
 def test_a_checkpoint_of_other_sides_is_refused(data_set: Path, tmp_path: Path) -> None:
-    """Going on from it would be learning from the test side."""
+    """Resuming from it would mean learning from the test side."""
     recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
-    first = Request(
+    first = TrainingRequest(
         data_set, "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path / "cache", division=Division(folds=2), codecs=False
     )
     train(first)
@@ -171,10 +174,16 @@ def test_a_checkpoint_of_other_sides_is_refused(data_set: Path, tmp_path: Path) 
         train(replace(first, division=Division(folds=2, fold=1), resume=True))
 
 
-def test_a_model_knows_whom_it_has_met(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_knows_the_groups_it_learnt_from(
+    data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
     output = tmp_path / "m.onnx"
-    train(Request(data_set, "cnn_tiny", output, recipe, tmp_path / "cache", division=Division(folds=2), codecs=False))
+    train(
+        TrainingRequest(
+            data_set, "cnn_tiny", output, recipe, tmp_path / "cache", division=Division(folds=2), codecs=False
+        )
+    )
     words = ["evaluate", "--model", str(output), "--data", str(data_set), "--cache", str(tmp_path / "cache"), "--json"]
     capsys.readouterr()
     assert main([*words, "--robustness-clips", "0", "--folds", "2"]) == 0
@@ -194,8 +203,8 @@ def test_copies_under_two_names_are_one_group(own_data_set: Path, tmp_path: Path
     assert groups["crying/copy.wav"] == groups[rows[0]["path"]] == groups[rows[1]["path"]]
 
 
-def test_a_store_that_was_taken_away_is_decoded_again(own_data_set: Path, tmp_path: Path) -> None:
-    """Filled up with zeros it would be silence, and nobody would notice."""
+def test_a_deleted_store_is_decoded_again(own_data_set: Path, tmp_path: Path) -> None:
+    """Filled with zeros it would be silence, and nobody would notice."""
     cache = tmp_path / "cache"
     before = DecodedAudio(load(own_data_set), cache, codecs=False).read("crying/0-0.wav")
     (store,) = cache.glob("*.i16")
@@ -208,7 +217,7 @@ def test_a_store_that_was_taken_away_is_decoded_again(own_data_set: Path, tmp_pa
     assert np.array_equal(DecodedAudio(load(own_data_set), cache, codecs=False).read("crying/0-0.wav"), before)
 
 
-def test_predict_is_as_the_apps(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_predict_prints_what_the_app_prints(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from babymonitor.core import paths
     from babymonitor.terminal import predict
 
@@ -216,12 +225,12 @@ def test_predict_is_as_the_apps(data_set: Path, tmp_path: Path, capsys: pytest.C
     sound.mkdir()
     soundfile.write(sound / "a.wav", np.zeros(32000, np.float32), 16000)
     (sound / "b.wav").write_text("no sound")
-    told = tmp_path / "told.json"
-    words = ["predict", str(sound), "--model", str(paths.default_model()), "--json", "--output", str(told)]
+    output = tmp_path / "told.json"
+    words = ["predict", str(sound), "--model", str(paths.default_model()), "--json", "--output", str(output)]
     assert main(words) == 0
     ours = json.loads(capsys.readouterr().out)
     assert [("error" in entry) for entry in ours["files"]] == [False, True]
-    assert json.loads(told.read_text(encoding="utf-8")) == ours
+    assert json.loads(output.read_text(encoding="utf-8")) == ours
     import argparse
 
     parser = argparse.ArgumentParser()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_model
 import torch
 
 from babymonitor.core.model.classifier import Classifier
@@ -23,9 +22,10 @@ from trainer.errors import DataError
 from trainer.labelling.yamnet_teacher import BABY_CRY, CLASSES, Teacher
 from trainer.networks import FAMILIES
 from trainer.networks.heads import TwoLevel
-from trainer.training.loop import Recipe, fit, lesson_loss
-from trainer.training.train import Request, prepared, train
-from trainer.windows.grid import fixed_windows
+from trainer.training.loop import lesson_loss
+from trainer.training.recipe import Recipe
+from trainer.training.request import TrainingRequest
+from trainer.training.train import train
 from trainer.windows.sampler import UNLABELLED_SHARE, WindowSampler
 
 SPEECH = 0
@@ -135,7 +135,9 @@ def test_the_written_model_does_not_contain_the_second_head(yamnet: Path, data_s
     classifiers = {}
     for name, weight in (("taught", 10.0), ("deaf", 0.0)):
         output, weighted = tmp_path / f"{name}.onnx", replace(recipe, lesson_weight=weight)
-        train(Request([data_set], "cnn_tiny", output, weighted, tmp_path / "cache", codecs=False, teacher=yamnet))
+        train(
+            TrainingRequest([data_set], "cnn_tiny", output, weighted, tmp_path / "cache", codecs=False, teacher=yamnet)
+        )
         classifiers[name] = Classifier(output)
     assert classifiers["taught"].card.training["teacher"] == "yamnet.tflite"
     sizes = [(tmp_path / f"{name}.onnx").stat().st_size for name in classifiers]
@@ -149,7 +151,9 @@ def test_the_written_model_does_not_contain_the_second_head(yamnet: Path, data_s
 
 def test_stopped_and_resumed_it_learns_the_same(yamnet: Path, data_set: Path, tmp_path: Path) -> None:
     recipe = Recipe(epochs=2, epoch_windows=32, batch=8, reuse=1)
-    request = Request([data_set], "cnn_tiny", tmp_path / "whole.onnx", recipe, tmp_path, codecs=False, teacher=yamnet)
+    request = TrainingRequest(
+        [data_set], "cnn_tiny", tmp_path / "whole.onnx", recipe, tmp_path, codecs=False, teacher=yamnet
+    )
     train(request)
 
     def stop(values: dict[str, object]) -> None:
@@ -164,41 +168,8 @@ def test_stopped_and_resumed_it_learns_the_same(yamnet: Path, data_set: Path, tm
     assert goldens[0] == goldens[1]
 
 
-def test_an_elder_is_learnt_from(data_set: Path, tmp_path: Path) -> None:
-    recipe = Recipe(epochs=4, epoch_windows=64, batch=8, reuse=4, mixup=0.0)
-    request = Request([data_set], "cnn_tiny", tmp_path / "elder.onnx", recipe, tmp_path, codecs=False)
-    train(request)
-    elder = Classifier(tmp_path / "elder.onnx")
-    # The elder is asked about exactly the windows that are learnt from.
-    asked: list[int] = []
-    data, audio = prepared(request)
-    sampler = WindowSampler(data.side("train"), audio, data.labels, FAMILIES["cnn_tiny"].front, NIGHT, 1)
-
-    class RecordingElder:
-        def probabilities(self, mel: np.ndarray) -> np.ndarray:
-            asked.append(int(np.abs(pool.mels.astype(np.float32) - mel).max((1, 2)).argmin()))
-            return elder.probabilities(mel)
-
-    pool = sampler.pool(0, 64)
-    network = FAMILIES["cnn_tiny"].network(data.labels)
-    validation = fixed_windows(data.side("validation"), audio, data.labels, FAMILIES["cnn_tiny"].front)
-    fit(network, data.labels, sampler, validation, recipe, tmp_path / "fit.checkpoint", elder=RecordingElder())  # type: ignore[arg-type]
-    assert asked == list(range(64))
-    wiser = replace(request, output=tmp_path / "wiser.onnx", elder=tmp_path / "elder.onnx")
-    train(wiser)
-    training = Classifier(tmp_path / "wiser.onnx").card.training
-    assert (training["elder"], training["teacher"]) == ("elder.onnx", "")
-
-
-def test_an_elder_of_other_labels_is_refused(data_set: Path, tmp_path: Path) -> None:
-    unrelated = tiny_model.write(tmp_path / "other.onnx")
-    recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
-    with pytest.raises(DataError, match="no elder"):
-        train(Request([data_set], "cnn_tiny", tmp_path / "m.onnx", recipe, tmp_path, codecs=False, elder=unrelated))
-
-
 def test_a_family_without_an_embedding_says_so(yamnet: Path, data_set: Path, tmp_path: Path) -> None:
     recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
-    request = Request([data_set], "svm", tmp_path / "svm.onnx", recipe, tmp_path, codecs=False, teacher=yamnet)
+    request = TrainingRequest([data_set], "svm", tmp_path / "svm.onnx", recipe, tmp_path, codecs=False, teacher=yamnet)
     with pytest.raises(DataError, match="teacher"):
         train(request)

@@ -13,8 +13,9 @@ from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.evaluation.model_cost import parameters_of
 from trainer.home.adapter import Adapter, Body
-from trainer.training.loop import Recipe
-from trainer.training.train import Request, train
+from trainer.training.recipe import Recipe
+from trainer.training.request import TrainingRequest
+from trainer.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def parts(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path
     for family in ("lstm_mel", "resnet_mel"):
         recipe = Recipe(epochs=1, epoch_windows=16, batch=8)
         paths.append(folder / f"{family}.onnx")
-        train(Request([data_set], family, paths[-1], recipe, folder / "cache", codecs=False))
+        train(TrainingRequest([data_set], family, paths[-1], recipe, folder / "cache", codecs=False))
     return paths
 
 
@@ -172,7 +173,7 @@ def test_a_cascade_is_not_quantised(cascade: tuple[Path, np.ndarray], capsys: py
 def test_a_fitted_part_prevents_8_bits(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parts = [tmp_path / f"{family}.onnx" for family in ("svm", "random_forest")]
     for part in parts:
-        train(Request([data_set], part.stem, part, Recipe(epoch_windows=16), tmp_path / "cache", codecs=False))
+        train(TrainingRequest([data_set], part.stem, part, Recipe(epoch_windows=16), tmp_path / "cache", codecs=False))
     both = tmp_path / "both.onnx"
     assert main(["combine", *map(str, parts), "--output", str(both)]) == 0
     assert main(["export", str(both), "--format", "onnx", "--int8"]) == 2

@@ -23,7 +23,7 @@ from trainer.networks import FAMILIES, Family, classical
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel
 from trainer.networks.network import Network
 from trainer.networks.prosody import PROSODY, Prosody
-from trainer.training.loop import Recipe
+from trainer.training.recipe import Recipe
 
 NETWORKS = {name: family for name, family in FAMILIES.items() if family.build.__module__ != classical.__name__}
 LABELS = ("sad", "happy", "natural", "background")

@@ -23,8 +23,9 @@ from trainer.errors import DataError
 from trainer.networks import FAMILIES
 from trainer.networks.heads import TwoLevel
 from trainer.networks.yamnet import TUNED_FRAMES, ConvolutionBlock, TunedYamnet, Yamnet, published_weights
-from trainer.training.loop import Recipe
-from trainer.training.train import Request, train
+from trainer.training.recipe import Recipe
+from trainer.training.request import TrainingRequest
+from trainer.training.train import train
 
 LABELS = ("hungry", "sad", "natural", "background")
 FRONT, TUNED_FRONT = (FAMILIES[name].front for name in ("yamnet", "yamnet_tuned"))
@@ -160,7 +161,7 @@ def test_a_card_names_its_weights_but_not_their_folder(weights: Path, data_set: 
     sides.write_text(f"group,split\n{somebody},train\n", encoding="utf-8")
     output, recipe = tmp_path / "tuned.onnx", Recipe(epochs=1, epoch_windows=16, batch=8)
     options = {"weights": str(weights), "division": Division(sides=sides)}
-    train(Request([data_set], "yamnet_tuned", output, recipe, tmp_path / "cache", codecs=False, **options))
+    train(TrainingRequest([data_set], "yamnet_tuned", output, recipe, tmp_path / "cache", codecs=False, **options))
     training = Classifier(output).card.training
     assert training["weights"] == weights.name
     assert training["division"]["sides"] == "sides.csv"

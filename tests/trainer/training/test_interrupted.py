@@ -1,4 +1,4 @@
-"""Killed in the middle of an epoch, spread over processes, searched by several workers: the real program each time."""
+"""The real program, killed in the middle of an epoch, spread over processes, and searching with several workers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def command(data: Path, output: Path, cache: Path, *more: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What was made of the sounds once, for every training that is no other test's subject."""
+    """The decoded sound, shared by every training whose decoding is not under test."""
     return tmp_path_factory.mktemp("cache")
 
 
@@ -41,7 +41,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def in_one_go(
     data_set: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[tuple[str, ...]], Path]:
-    """The model of one process that nobody interrupts, trained once for the same words."""
+    """Train in one process without interruption, once for the same options."""
     folder = tmp_path_factory.mktemp("in_one_go")
 
     @functools.cache
@@ -59,10 +59,10 @@ def weights(output: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("more", [(), ("--schedule", "plateau", "--patience", "2", "--mixup", "0.5")])
-def test_kill_in_the_middle_of_an_epoch_then_resume_ends_with_the_same_weights(
+def test_killed_in_an_epoch_and_resumed_it_ends_with_the_same_weights(
     data_set: Path, cache: Path, in_one_go: Callable[[tuple[str, ...]], Path], tmp_path: Path, more: tuple[str, ...]
 ) -> None:
-    whole, killed = in_one_go(more), tmp_path / "killed.onnx"
+    uninterrupted, killed = in_one_go(more), tmp_path / "killed.onnx"
     with subprocess.Popen(
         [sys.executable, "-m", "trainer", *command(data_set, killed, cache, *more)],
         cwd=REPOSITORY, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -77,9 +77,9 @@ def test_kill_in_the_middle_of_an_epoch_then_resume_ends_with_the_same_weights(
     assert not killed.exists()
     assert main([*command(data_set, killed, cache, *more), "--resume"]) == 0
     resumed = weights(killed)
-    for name, values in weights(whole).items():
+    for name, values in weights(uninterrupted).items():
         assert torch.equal(values, resumed[name]), name
-    assert Classifier(killed).card.metrics == Classifier(whole).card.metrics
+    assert Classifier(killed).card.metrics == Classifier(uninterrupted).card.metrics
 
 
 def test_two_processes_train_one_network(
@@ -94,10 +94,10 @@ def test_two_processes_train_one_network(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     events: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
-    # One of them speaks: every line once.
+    # Only the leader prints: every line once.
     assert [event["event"] for event in events] == ["started", "epoch", "epoch", "epoch", "finished"]
     assert Classifier(output).labels == ("sad", "natural", "background")
-    # The gradients were averaged: the network is another than either half alone would have made.
+    # The gradients were averaged: the network differs from what one process makes.
     assert not torch.equal(weights(output)["head.weight"], weights(in_one_go(()))["head.weight"])
 
 
@@ -108,10 +108,10 @@ def test_workers_share_one_study(data_set: Path, tmp_path: Path, capsys: pytest.
     ]
     with subprocess.Popen(
         [sys.executable, "-m", "trainer", *words], cwd=REPOSITORY, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
-    ) as other:
+    ) as second:
         assert main(words) == 0
-        other.communicate()
-    assert other.returncode == 0
+        second.communicate()
+    assert second.returncode == 0
     assert main(words) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last["event"] == "finished"

@@ -1,4 +1,4 @@
-"""Train, kill, go on, export, open: the whole way from a folder of sound to a file that the app uses."""
+"""Train, kill, resume, export, open: all the way from a folder of sound to a file that the app uses."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ import torch
 from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.errors import DataError
-from trainer.model_file.torch_file import initialise_weights
+from trainer.model_file.torch_file import take_over
 from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel
-from trainer.training.loop import Progress, Recipe
-from trainer.training.train import Request, train
+from trainer.training.loop import progress_bar
+from trainer.training.recipe import Recipe
+from trainer.training.request import TrainingRequest
+from trainer.training.train import train
 
 TINY = Recipe(epochs=2, epoch_windows=32, batch=8, seed=3)
 
 
-def request_for(data: Path, cache: Path, output: Path, **changes: Any) -> Request:
+def request_for(data: Path, cache: Path, output: Path, **changes: Any) -> TrainingRequest:
     values = {"data": data, "family": "cnn_tiny", "output": output, "recipe": TINY, "cache": cache, "codecs": False}
-    return Request(**{**values, **changes})
+    return TrainingRequest(**{**values, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,9 @@ def test_model_file_opens_and_answers_as_torch_does(trained: tuple[Path, Path]) 
     network = family.network(classifier.labels)
     state = torch.load(trained[0].with_suffix(".checkpoint"), weights_only=True)
     network.load_state_dict(state["best"])
-    told = classifier.card.calibration
+    values = classifier.card.calibration
     names = ("slope", "offset", "reason_temperature", "other_temperature")
-    calibration = Calibration(**{name: told[name] for name in names})
+    calibration = Calibration(**{name: values[name] for name in names})
     mels = np.random.default_rng(0).normal(-8, 3, (3, 64, 124)).astype(np.float32)
     with torch.no_grad():
         expected = Calibrated(network, classifier.labels, calibration).eval()(torch.from_numpy(mels)).numpy()
@@ -55,11 +57,11 @@ def test_model_file_opens_and_answers_as_torch_does(trained: tuple[Path, Path]) 
     assert np.allclose(actual, expected, atol=1e-4)
     assert np.allclose(actual.sum(1), 1, atol=1e-5)
     session = onnxruntime.InferenceSession(trained[0].read_bytes(), providers=["CPUExecutionProvider"])
-    (together,) = session.run(None, {"features": mels})
-    assert np.allclose(together, actual, atol=1e-5)
+    (in_one_batch,) = session.run(None, {"features": mels})
+    assert np.allclose(in_one_batch, actual, atol=1e-5)
 
 
-def test_killed_run_goes_on_to_the_very_same_weights(
+def test_a_killed_run_resumes_to_the_very_same_weights(
     trained: tuple[Path, Path], data_set: Path, tmp_path: Path
 ) -> None:
     class KilledError(Exception):
@@ -74,10 +76,10 @@ def test_killed_run_goes_on_to_the_very_same_weights(
         train(request_for(data_set, trained[1], output), die_in_the_second_epoch)
     assert not output.exists()
     train(request_for(data_set, trained[1], output, resume=True))
-    whole = torch.load(trained[0].with_suffix(".checkpoint"), weights_only=True)
+    uninterrupted = torch.load(trained[0].with_suffix(".checkpoint"), weights_only=True)
     resumed = torch.load(output.with_suffix(".checkpoint"), weights_only=True)
     for part in ("network", "averaged", "best"):
-        for name, values in whole[part].items():
+        for name, values in uninterrupted[part].items():
             assert torch.equal(values, resumed[part][name]), name
 
 
@@ -114,19 +116,19 @@ def test_the_bar_shows_the_latest_validation_in_one_line(
 ) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("COLUMNS", str(columns))
-    progress = Progress(24_000, 0)
-    for epoch, figure in enumerate((0.5, 0.614), start=1):
-        progress.begin()
-        progress.tell(12_000 * epoch, 1.234)
-        progress.judged(figure)
-    progress.end()
+    with progress_bar(24_000, 0) as bar:
+        for figure in (0.5, 0.614):
+            bar.update(11_999)
+            bar.stepped(1.234)
+            bar.validated(figure)
     lines = sys.stderr.getvalue().strip().split("\r")
-    assert ["validation" in line for line in lines] == [False, True, True, True]
-    assert "24000/24000 steps  loss 1.234  validation 0.61  0 s left" in lines[-1]
+    shown = ["validation" in line for line in lines]
+    assert shown == sorted(shown), "once known, it stays"
+    assert "24000/24000 steps  loss 1.234  validation 0.61  00:00 left" in lines[-1]
     assert max(map(len, lines)) <= widest
 
 
-def test_evaluate_tells_every_label_with_its_interval(
+def test_evaluate_reports_every_label_with_its_interval(
     trained: tuple[Path, Path], data_set: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["evaluate", "--model", str(trained[0]), "--data", str(data_set), "--cache", str(trained[1])]
@@ -146,7 +148,7 @@ def test_families_names_every_family_and_its_size(capsys: pytest.CaptureFixture[
     families = {family["name"]: family for family in json.loads(capsys.readouterr().out)["families"]}
     assert families.keys() == FAMILIES.keys()
     assert 100_000 <= families["cnn_tiny"]["parameters"] <= 250_000
-    # What it fetches, not the small stand-in: the published body, and on it the layers' shares and the head.
+    # Of the published body, not of the small stand-in; on it the layers' weights and the head.
     for name in ("hubert", "wav2vec2"):
         assert families[name]["parameters"] == 94_371_712 + 13 + 7 * 769
 
@@ -160,24 +162,24 @@ def test_probabilities_sum_to_one_in_the_labels_order(labels: tuple[str, ...]) -
 
 
 def test_a_training_begins_from_a_models_weights(trained: tuple[Path, Path], data_set: Path, tmp_path: Path) -> None:
-    """From the .onnx alone: what one step leaves is next to where it began, and far from a fresh network."""
-    lone = tmp_path / "given.onnx"
-    lone.write_bytes(trained[0].read_bytes())
+    """From the .onnx alone: after one small step the network is near where it began, and far from a fresh one."""
+    copy = tmp_path / "given.onnx"
+    copy.write_bytes(trained[0].read_bytes())
     family = FAMILIES["cnn_tiny"]
-    labels = Classifier(lone).labels
+    labels = Classifier(copy).labels
     network = family.network(labels)
-    initialise_weights(lone, network, labels)
+    take_over(copy, network, labels)
     state = torch.load(trained[0].with_suffix(".checkpoint"), weights_only=True)["best"]
     for name, values in network.state_dict().items():
         if not name.endswith("num_batches_tracked"):
             assert torch.equal(values, state[name]), name
     # Other labels: the body is taken over, the head is new.
-    other = family.network(("rain", "wind"))
-    initialise_weights(lone, other, ("rain", "wind"))
-    assert torch.equal(other.state_dict()["stem.0.weight"], state["stem.0.weight"])
+    other_labels = family.network(("rain", "wind"))
+    take_over(copy, other_labels, ("rain", "wind"))
+    assert torch.equal(other_labels.state_dict()["stem.0.weight"], state["stem.0.weight"])
     output = tmp_path / "on.onnx"
     few = replace(TINY, epochs=1, epoch_windows=8, learning_rate=1e-5)
-    train(request_for(data_set, trained[1], output, recipe=few, begin_from=lone))
+    train(request_for(data_set, trained[1], output, recipe=few, begin_from=copy))
     mel = np.random.default_rng(0).normal(-8, 3, (64, 124)).astype(np.float32)
     with torch.no_grad():
         near = network.eval()(torch.from_numpy(mel[None]))
@@ -186,10 +188,10 @@ def test_a_training_begins_from_a_models_weights(trained: tuple[Path, Path], dat
         assert torch.allclose(network(torch.from_numpy(mel[None])), near, atol=0.2)
 
 
-def test_a_training_begins_with_what_another_ended_with(
+def test_a_training_begins_with_the_weights_another_ended_with(
     trained: tuple[Path, Path], data_set: Path, tmp_path: Path
 ) -> None:
-    """One step that learns next to nothing leaves the averaged weights of the checkpoint as they were."""
+    """A step at a tiny learning rate leaves the averaged weights of the checkpoint as they were."""
     begun, output = trained[0].with_suffix(".checkpoint"), tmp_path / "on.onnx"
     few = replace(TINY, epochs=1, epoch_windows=8, learning_rate=1e-9)
     train(request_for(data_set, trained[1], output, recipe=few, begin_from=begun))
@@ -202,7 +204,7 @@ def test_a_training_begins_with_what_another_ended_with(
         assert torch.allclose(before[name], after[name], atol=1e-6), name
 
 
-def test_a_checkpoint_of_another_network_is_no_beginning(
+def test_training_cannot_begin_from_a_checkpoint_of_another_network(
     trained: tuple[Path, Path], data_set: Path, tmp_path: Path
 ) -> None:
     damaged = tmp_path / "begun.checkpoint"

@@ -92,10 +92,6 @@ class FamilyForm(QWidget):
         self.codecs_switch = SwitchView(self)
         self.codecs_switch.setChecked(True)
         self.codecs_switch.setAccessibleName(self.tr("Copies through phone codecs"))
-        self.members_box = _WholeBox(self)
-        self.members_box.setRange(1, 9)
-        self.members_box.setMinimumSize(130, 32)
-        self.members_box.setAccessibleName(self.tr("Networks that answer together"))
         self.more_button = QPushButton(self.tr("More options"), self)
         self.more_button.setProperty("role", "small")
         self.more_button.setCheckable(True)
@@ -162,7 +158,6 @@ class FamilyForm(QWidget):
         inner.addLayout(self._more_form)
         for name in _MORE:
             self._more_form.addRow(self._titles[name], self._fields[name])
-        self._more_form.addRow(self.tr("Networks that answer together"), self.members_box)
         self._more_form.addRow(self.tr("Copies through phone codecs"), self.codecs_switch)
         self._more.hide()
         column = QVBoxLayout(self)
@@ -206,8 +201,6 @@ class FamilyForm(QWidget):
                 found[name.replace("_", "-")] = f"{value:g}" if isinstance(value, float) else str(value)
         if self.augment_box.currentData():
             found["augment"] = str(self.augment_box.currentData())
-        if self.members_box.value() > 1 and not self._is_fitted():
-            found["members"] = str(self.members_box.value())
         if not self.codecs_switch.isChecked():
             found["no-codecs"] = ""
         return found
@@ -258,7 +251,6 @@ class FamilyForm(QWidget):
             if name in chosen["recipe"]:
                 _set_value(field, chosen["recipe"][name])
             field.setEnabled(self._is_meant(name))
-        self.members_box.setEnabled(not self._is_fitted())
         self.changed.emit()
 
     @Slot(bool)
