@@ -17,7 +17,7 @@ import torch
 from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.errors import DataError
-from trainer.model_file.torch_file import take_over
+from trainer.model_file.torch_file import initialise_weights
 from trainer.networks import FAMILIES
 from trainer.networks.heads import Calibrated, Calibration, TwoLevel
 from trainer.training.loop import progress_bar
@@ -168,14 +168,14 @@ def test_a_training_begins_from_a_models_weights(trained: tuple[Path, Path], dat
     family = FAMILIES["cnn_tiny"]
     labels = Classifier(copy).labels
     network = family.network(labels)
-    take_over(copy, network, labels)
+    initialise_weights(copy, network, labels)
     state = torch.load(trained[0].with_suffix(".checkpoint"), weights_only=True)["best"]
     for name, values in network.state_dict().items():
         if not name.endswith("num_batches_tracked"):
             assert torch.equal(values, state[name]), name
     # Other labels: the body is taken over, the head is new.
     other_labels = family.network(("rain", "wind"))
-    take_over(copy, other_labels, ("rain", "wind"))
+    initialise_weights(copy, other_labels, ("rain", "wind"))
     assert torch.equal(other_labels.state_dict()["stem.0.weight"], state["stem.0.weight"])
     output = tmp_path / "on.onnx"
     few = replace(TINY, epochs=1, epoch_windows=8, learning_rate=1e-5)
