@@ -138,6 +138,7 @@ def main() -> int:
     from babymonitor.core.state import Activity, MonitorState
     from babymonitor.live.monitor import Monitor
     from babymonitor.ui.pages.label.label_view import LabelView
+    from babymonitor.ui.pages.train.training_view import MODELS_TAB, TEACH_TAB, TrainingView
     from babymonitor.ui.window.main_window import MainWindow
 
     app = QApplication(sys.argv[:1])
@@ -188,6 +189,18 @@ def main() -> int:
         page.show_library()
         page.library_view.table.choose([clip.id for clip in page.library_view.model.shown[7:12]])
         photograph(f"library-{end}")
+        page.show_review()
+        photograph(f"review-{end}")
+        page.show_labelling()
+
+    def photograph_training(end: str) -> None:
+        """Train: what there is to teach with, then the models."""
+        window.show_training()
+        page = window.pages.currentWidget()
+        assert isinstance(page, TrainingView)
+        for name, tab in (("teach", TEACH_TAB), ("models", MODELS_TAB)):
+            page.show_tab(tab)
+            photograph(f"{name}-{end}")
 
     window.show()
     for theme in arguments.themes:
@@ -218,6 +231,7 @@ def main() -> int:
             photograph(f"nights-crying-{end}")
             set_state(Activity.LISTENING, SILENCE)
             photograph_label(end)
+            photograph_training(end)
             set_state(Activity.STOPPED, SILENCE)
             window.show_monitor()
             photograph(f"monitor-stopped-{end}")
