@@ -205,7 +205,7 @@ class Caregiver:
         self.press(Key.Key_4, CONTROL)
         page = self.train_page
         page.trainer.ended.connect(lambda *how: ended.append(how))
-        self.until(page.teach_button.isEnabled)
+        self.until(page.teach_view.teach_button.isEnabled)
         self.press(Key.Key_T, CONTROL)
         assert page.trainer.is_running
         return ended

@@ -100,7 +100,7 @@ def test_recorded_labelled_undone_and_still_there_tomorrow(at_home: Home) -> Non
     assert abs(first.recorded - time.time()) < 60
     wave = read_wave(first.path)
     assert np.abs(wave).max() > 0.05, "the cry is in it"
-    home.wait(lambda: view.suggestion_label.text().startswith("It sounds like: "), 30)
+    home.wait(lambda: view.suggestion_bar.label.text().startswith("It sounds like: "), 30)
 
     home.press(Key.Key_1)
     assert home.library.clip(first.id).label == "hungry"  # type: ignore[union-attr]

@@ -21,6 +21,7 @@ from babymonitor.core.history.history import History
 from babymonitor.core.library.library import Library
 from babymonitor.core.settings import LISTEN_AT_START, THEME, Settings
 from babymonitor.live.monitor import Monitor
+from babymonitor.ui.parts.theme import LIGHT, apply_theme, current_theme
 from babymonitor.ui.window.main_window import MainWindow
 
 
@@ -37,6 +38,13 @@ def _no_widgets_left(qapp: QApplication) -> Iterator[None]:
     """What pytest-qt closed is really deleted: otherwise every test would be slower than the one before."""
     yield
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+
+@pytest.fixture(autouse=True)
+def _light(_no_widgets_left: None, qapp: QApplication) -> None:
+    """Every test begins in the light theme, whichever the one before left behind."""
+    if current_theme() is not LIGHT:
+        apply_theme(qapp, LIGHT)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_the_style_sheet_is_whole(theme: Theme) -> None:
     assert "$" not in sheet
     assert sheet.count("{") == sheet.count("}")
     used = set(re.findall(r"\$\{?(\w+)", paths.resource("style.qss").read_text(encoding="utf-8")))
-    assert used <= {*COLOUR_NAMES, "text_px", "small_px", "large_px", "huge_px", "button_px"}
+    assert used <= {*COLOUR_NAMES, "text_px", "small_px", "large_px", "huge_px", "giant_px", "button_px"}
 
 
 @each_theme

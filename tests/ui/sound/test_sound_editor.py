@@ -17,7 +17,7 @@ from virtual_hardware import VirtualSoundCard
 
 from babymonitor.core.sound.wave import SAMPLE_RATE
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.parts.theme import DARK, LIGHT, NIGHT
+from babymonitor.ui.parts.theme import DARK, LIGHT, NIGHT, Theme, apply_theme
 from babymonitor.ui.sound.sound_editor import SoundEditor
 from resources import synthesise
 
@@ -34,7 +34,6 @@ def editor(qtbot: QtBot, monitor: Monitor) -> SoundEditor:
     editor = SoundEditor(monitor)
     editor.resize(800, 300)
     qtbot.addWidget(editor)
-    editor.set_theme(LIGHT)
     editor.show()
     qtbot.waitExposed(editor)
     editor.show_wave(tone(4.0), "a tone")
@@ -189,8 +188,8 @@ def test_what_is_drawn_is_the_sound(editor: SoundEditor) -> None:
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK, NIGHT])
-def test_every_theme(editor: SoundEditor, theme: object) -> None:
-    editor.set_theme(theme)  # type: ignore[arg-type]
+def test_every_theme(editor: SoundEditor, qapp: QApplication, theme: Theme) -> None:
+    apply_theme(qapp, theme)
     editor.set_region(1, 2)
     assert not editor.grab().isNull()
 

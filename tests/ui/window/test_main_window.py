@@ -9,6 +9,7 @@ import time
 
 import pytest
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -17,6 +18,8 @@ from babymonitor.core.settings import CLOSE_TO_TRAY, THEME, WINDOW_GEOMETRY, Set
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.nights.history_view import HistoryView
+from babymonitor.ui.parts.page import Page
+from babymonitor.ui.parts.theme import current_theme
 from babymonitor.ui.settings.settings_dialog import SettingsDialog
 from babymonitor.ui.window import main_window
 from babymonitor.ui.window.main_window import LABEL_PAGE, MONITOR_PAGE, NIGHTS_PAGE, TRAIN_PAGE, MainWindow
@@ -63,7 +66,7 @@ def test_every_action_has_a_key_and_does_it(
     assert window.pages.currentIndex() == TRAIN_PAGE
     qtbot.keyClick(window, key.Key_1, control)
     qtbot.keyClick(window, key.Key_N, control)
-    assert window.theme.name == "night"
+    assert current_theme().name == "night"
     qtbot.keyClick(window, key.Key_Comma, control)
     assert isinstance(window.settings_dialog, SettingsDialog)
     assert window.settings_dialog.isVisible()
@@ -155,7 +158,7 @@ def test_the_first_window_is_no_larger_than_the_screen(
     screen: tuple[int, int],
     opened: tuple[int, int],
 ) -> None:
-    monkeypatch.setattr(main_window, "_room_on_screen", lambda: QSize(*screen))
+    monkeypatch.setattr(main_window, "_screen_size", lambda: QSize(*screen))
     window = MainWindow(monitor, settings, history)
     qtbot.addWidget(window)
     assert (window.width(), window.height()) == opened
@@ -217,21 +220,28 @@ def test_closing_while_stopped_does_not_ask(window: MainWindow, qtbot: QtBot) ->
         assert window.close()
 
 
+def _is_painted_in(view: QWidget, colour: str) -> bool:
+    """Whether any pixel of a view has a colour."""
+    image = view.grab().toImage()
+    colours = {image.pixel(x, y) for x in range(0, image.width(), 3) for y in range(0, image.height(), 3)}
+    return QColor(colour).rgb() in colours
+
+
 def test_the_theme_follows_its_setting_on_every_page(window: MainWindow, settings: Settings) -> None:
     nights = _nights(window)
     for name in ("dark", "night", "light"):
         settings[THEME] = name
-        assert window.theme.name == name
-        assert nights.timeline_view._theme.name == name
-        assert window.monitor_view.bars_view._theme.name == name
+        assert current_theme().name == name
+        for view in (nights.timeline_view, window.monitor_view.bars_view):
+            assert _is_painted_in(view, current_theme().colours.sunken)
         assert window.side_bar.night_button.isChecked() is (name == "night")
 
 
 def test_pages_but_the_first_are_built_when_they_are_visited(window: MainWindow) -> None:
-    assert type(window.pages.widget(NIGHTS_PAGE)) is QWidget
+    assert type(window.pages.widget(NIGHTS_PAGE)) is Page
     assert type(_nights(window)).__name__ == "HistoryView"
     for number in (LABEL_PAGE, TRAIN_PAGE):
-        assert type(window.pages.widget(number)) is QWidget
+        assert type(window.pages.widget(number)) is Page
 
 
 def test_the_keys_of_the_page_that_is_shown_are_listed(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:

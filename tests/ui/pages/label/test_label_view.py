@@ -77,7 +77,7 @@ def press(
 
 
 def test_an_empty_library_says_what_can_be_done(view: LabellingView) -> None:
-    assert view.empty_label.isVisible()
+    assert view.stage.empty_label.isVisible()
     assert view.queue.count == 0
     assert not view.label_buttons.isEnabled()
     assert view.record_view.state_label.text() == "The microphone is off"
@@ -163,11 +163,11 @@ def test_the_suggestion_is_said_and_enter_accepts_it(
     clip = fill(library, [""])[0]
     page.labelling.refresh()
     monitor.guessed.emit(clip.id, CRYING, 0.95)
-    assert view.suggestion_label.text() == "It sounds like: crying 94 %, maybe hungry 59 %"
-    assert view.accept_button.text() == "Hungry  ↵"
+    assert view.suggestion_bar.label.text() == "It sounds like: crying 94 %, maybe hungry 59 %"
+    assert view.suggestion_bar.accept_button.text() == "Hungry  ↵"
     press(qtbot, view, Key.Key_Return)
     assert library.clip(clip.id).label == "hungry"  # type: ignore[union-attr]
-    assert not view.accept_button.isVisible(), "it is so already"
+    assert not view.suggestion_bar.accept_button.isVisible(), "it is so already"
 
 
 @pytest.mark.parametrize(
@@ -336,11 +336,11 @@ def test_counting_in(
     settings[COUNT_IN] = True
     press(qtbot, view, Key.Key_R)
     assert view.record_view.state_label.text() == "Recording in 3 …"
-    assert view.count_label.isVisible()
-    assert view.count_label.text() == "3"
+    assert view.stage.count_label.isVisible()
+    assert view.stage.count_label.text() == "3"
     press(qtbot, view, Key.Key_R)
     assert not view.record_view.is_counting
-    assert not view.count_label.isVisible()
+    assert not view.stage.count_label.isVisible()
     press(qtbot, view, Key.Key_R)
     qtbot.waitUntil(lambda: bool(begun), timeout=10_000)
     assert begun == [0.0], "nothing from before: that was the counting"
@@ -477,7 +477,7 @@ def test_the_tabs(page: LabelView, qtbot: QtBot) -> None:
     assert page.stack.currentIndex() == LIBRARY_TAB
     qtbot.keyClick(page.window(), Key.Key_1, alt)
     assert page.stack.currentIndex() == LABEL_TAB
-    assert [page.tab_text(number) for number in range(2)] == ["Record & label", "Library"]
+    assert [page.tabs.title(number) for number in range(2)] == ["Record & label", "Library"]
 
 
 def test_without_a_library_the_page_says_why(
@@ -489,7 +489,7 @@ def test_without_a_library_the_page_says_why(
     window.show()
     for number in (LABEL_PAGE, TRAIN_PAGE):
         window.show_page(number)
-        assert window.pages.currentWidget().text() == "The disk is read-only."  # type: ignore[union-attr]
+        assert window.pages.currentWidget().label.text() == "The disk is read-only."  # type: ignore[union-attr]
 
 
 def test_every_control_says_what_it_is(page: LabelView, library: Library) -> None:

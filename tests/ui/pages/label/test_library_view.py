@@ -17,9 +17,9 @@ from pytestqt.qtbot import QtBot
 
 from babymonitor.core.library.label_counts import LabelHealth
 from babymonitor.core.library.library import Library, LibraryClip
-from babymonitor.ui.pages.label.label_counts_view import HealthBars
+from babymonitor.ui.pages.label.label_counts_view import LabelCountBars
 from babymonitor.ui.pages.label.label_view import LABEL_TAB, LabelView
-from babymonitor.ui.pages.label.library_model import CLIP_ROLE, Column, LibraryModel, Wanted
+from babymonitor.ui.pages.label.library_model import CLIP_ROLE, ClipColumn, ClipFilter, LibraryModel
 from babymonitor.ui.pages.label.library_view import LibraryView
 from babymonitor.ui.window.main_window import LABEL_PAGE, MainWindow
 
@@ -73,7 +73,9 @@ def press(qtbot: QtBot, view: LibraryView, key: Key, modifier: Qt.KeyboardModifi
 
 
 def choose_label(view: LibraryView, label: str | None) -> None:
-    view.label_box.setCurrentIndex([view.label_box.itemData(row) for row in range(view.label_box.count())].index(label))
+    view.filter_bar.label_box.setCurrentIndex(
+        [view.filter_bar.label_box.itemData(row) for row in range(view.filter_bar.label_box.count())].index(label)
+    )
 
 
 def ids(view: LibraryView) -> list[str]:
@@ -83,36 +85,36 @@ def ids(view: LibraryView) -> list[str]:
 def test_all_are_listed_the_newest_first(view: LibraryView, clips: list[LibraryClip]) -> None:
     assert ids(view) == [clip.id for clip in clips]
     assert view.count_label.text() == "8 clips"
-    row = [view.model.index(4, column).data() for column in Column]
-    assert row[Column.LABEL] == "Hungry"
-    assert row[Column.LENGTH] == "0.3 s"
-    assert row[Column.NOTE] == "before the feed"
-    assert row[Column.LEVEL] == "−20 dB"
-    assert view.model.index(3, Column.LABEL).data() == "No label yet"
+    row = [view.model.index(4, column).data() for column in ClipColumn]
+    assert row[ClipColumn.LABEL] == "Hungry"
+    assert row[ClipColumn.LENGTH] == "0.3 s"
+    assert row[ClipColumn.NOTE] == "before the feed"
+    assert row[ClipColumn.LEVEL] == "−20 dB"
+    assert view.model.index(3, ClipColumn.LABEL).data() == "No label yet"
 
 
 def test_filters_and_search(view: LibraryView, clips: list[LibraryClip], qtbot: QtBot) -> None:
-    texts = [view.label_box.itemText(row) for row in range(view.label_box.count())]
+    texts = [view.filter_bar.label_box.itemText(row) for row in range(view.filter_bar.label_box.count())]
     assert texts[:3] == ["All clips", "No label yet (2)", "Hungry (2)"]
     assert texts[-2:] == ["Door (1)", "Recently deleted"]
     choose_label(view, "hungry")
     assert ids(view) == [clips[0].id, clips[4].id]
-    assert view.baby_box.isVisible()
-    assert not view.group_box.isVisible(), "three could not be read side by side"
-    view.baby_box.setCurrentText("Mia")
+    assert view.filter_bar.baby_box.isVisible()
+    assert not view.filter_bar.group_box.isVisible(), "three could not be read side by side"
+    view.filter_bar.baby_box.setCurrentText("Mia")
     assert ids(view) == [clips[0].id, clips[4].id]
-    view.group_box.setCurrentText("night-1")
+    view.filter_bar.group_box.setCurrentText("night-1")
     assert ids(view) == [clips[4].id]
-    view.group_box.setCurrentIndex(0)
+    view.filter_bar.group_box.setCurrentIndex(0)
     choose_label(view, None)
-    view.baby_box.setCurrentText("Ben")
+    view.filter_bar.baby_box.setCurrentText("Ben")
     assert ids(view) == [clips[2].id, clips[5].id]
-    view.baby_box.setCurrentIndex(0)
+    view.filter_bar.baby_box.setCurrentIndex(0)
     press(qtbot, view, Key.Key_F, CONTROL)
-    assert view.search_edit.hasFocus()
-    qtbot.keyClicks(view.search_edit, "feed before")
+    assert view.filter_bar.search_edit.hasFocus()
+    qtbot.keyClicks(view.filter_bar.search_edit, "feed before")
     qtbot.waitUntil(lambda: ids(view) == [clips[4].id])
-    qtbot.keyClicks(view.search_edit, "xyz")
+    qtbot.keyClicks(view.filter_bar.search_edit, "xyz")
     qtbot.waitUntil(lambda: ids(view) == [])
     assert view.empty_label.text() == "Nothing matches."
 
@@ -127,7 +129,7 @@ def test_many_are_labelled_at_once_in_one_step(
         "hungry", "tired", "background", "tired", "hungry", "tired", "natural", "tired",
     ]  # fmt: skip
     assert view.table.chosen_ids() == [clips[3].id, clips[5].id, clips[7].id], "what was chosen stays chosen"
-    assert view.model.index(3, Column.LABEL).data() == "Tired"
+    assert view.model.index(3, ClipColumn.LABEL).data() == "Tired"
     press(qtbot, view, Key.Key_Z, CONTROL)
     assert [clip.label for clip in library.clips()] == list(LABELS)
     press(qtbot, view, Key.Key_Z, CONTROL | SHIFT)
@@ -186,7 +188,7 @@ def test_enter_opens_a_clip_on_the_other_tab(
 def test_notes_and_names_are_written_in_the_table(
     view: LibraryView, library: Library, clips: list[LibraryClip], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view.table.setCurrentIndex(view.model.index(0, Column.NOTE))
+    view.table.setCurrentIndex(view.model.index(0, ClipColumn.NOTE))
     press(qtbot, view, Key.Key_F2)
     editor = QApplication.focusWidget()
     assert editor is not view.table
@@ -200,10 +202,10 @@ def test_notes_and_names_are_written_in_the_table(
 
 
 def test_a_click_on_a_header_sorts(view: LibraryView, clips: list[LibraryClip]) -> None:
-    view.table.sortByColumn(Column.LABEL, Qt.SortOrder.AscendingOrder)
+    view.table.sortByColumn(ClipColumn.LABEL, Qt.SortOrder.AscendingOrder)
     shown = [clip.label for clip in view.model.shown]
     assert shown == sorted(shown)
-    view.table.sortByColumn(Column.RECORDED, Qt.SortOrder.AscendingOrder)
+    view.table.sortByColumn(ClipColumn.RECORDED, Qt.SortOrder.AscendingOrder)
     assert ids(view) == [clip.id for clip in reversed(clips)]
 
 
@@ -230,8 +232,8 @@ def test_an_export_that_is_cancelled_leaves_nothing(page: LabelView, clips: list
 
 
 def test_health_is_told_in_words_too(view: LibraryView, clips: list[LibraryClip], qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: bool(view.health_view.advice_label.text()))
-    words = view.health_view.bars.accessible_text()
+    qtbot.waitUntil(lambda: bool(view.counts_view.advice_label.text()))
+    words = view.counts_view.bars.accessible_text()
     assert words.startswith("Hungry 2 clips, 0 s · 1 night · 1 baby, 198 to go. Pain 0 clips, none yet")
 
 
@@ -246,10 +248,10 @@ def test_health_is_told_in_words_too(view: LibraryView, clips: list[LibraryClip]
     ],
 )
 def test_how_far_it_is(qtbot: QtBot, clips: int, state: str, words: str) -> None:
-    bars = HealthBars()
+    bars = LabelCountBars()
     qtbot.addWidget(bars)
     one = LabelHealth("hungry", clips, 3.0, 2, 1, {}, state, 2)
-    bars.set_health([one])
+    bars.set_counts([one])
     assert bars.words(one) == words
     assert not bars.grab().isNull()
 
@@ -272,11 +274,11 @@ def test_ten_thousand_rows(qtbot: QtBot, clips: list[LibraryClip], measured: Mea
     began = time.perf_counter()
     model.set_clips(many)
     listed = time.perf_counter()
-    model.show_only(Wanted(text="feed hungry"))
+    model.show_only(ClipFilter(text="feed hungry"))
     searched = time.perf_counter()
     assert len(model.shown) == 1250
-    model.show_only(Wanted(label="door"))
-    model.sort(Column.GROUP)
+    model.show_only(ClipFilter(label="door"))
+    model.sort(ClipColumn.GROUP)
     done = time.perf_counter()
     assert model.rowCount() == 1250
     measured(
@@ -295,8 +297,8 @@ def test_the_model_keeps_qts_rules(clips: list[LibraryClip]) -> None:
     model = LibraryModel()
     tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
     model.set_clips(clips)
-    model.show_only(Wanted(label="hungry"))
-    model.show_only(Wanted())
+    model.show_only(ClipFilter(label="hungry"))
+    model.show_only(ClipFilter())
     model.set_clips([replace(clip, note="x") for clip in clips])
     model.set_clips([])
     assert model.index(0, 0).data(CLIP_ROLE) is None
@@ -325,7 +327,7 @@ def test_what_strangers_wrote_is_shown_and_not_obeyed(library: Library, page: La
     rows = [view.model.index(row, 0).data(CLIP_ROLE).id for row in range(view.model.rowCount())]
     tips = [
         view.model.index(rows.index(clip.id), column).data(Qt.ItemDataRole.ToolTipRole)
-        for column in (Column.NOTE, Column.GROUP)
+        for column in (ClipColumn.NOTE, ClipColumn.GROUP)
     ]
     page.show_labelling()
     queue = page.labelling_view.queue

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
@@ -17,8 +18,8 @@ from babymonitor.core.settings import LOUD_ALERTS, LOUD_LEVEL_DB, LOUD_RISE_DB, 
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.monitor.bars_view import BarsView
-from babymonitor.ui.parts.alerts_model import Column
-from babymonitor.ui.parts.theme import THEMES, Theme
+from babymonitor.ui.parts.alerts_model import AlertColumn
+from babymonitor.ui.parts.theme import THEMES, Theme, apply_theme
 from babymonitor.ui.parts.wording import label_title
 from babymonitor.ui.window.main_window import MainWindow
 
@@ -61,10 +62,10 @@ def test_the_state_line_follows_the_state(window: MainWindow, monitor: Monitor) 
 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES.keys())
-def test_no_label_is_cut_short_where_the_bars_are_narrow(qtbot: QtBot, theme: Theme) -> None:
+def test_no_label_is_cut_short_where_the_bars_are_narrow(qtbot: QtBot, qapp: QApplication, theme: Theme) -> None:
+    apply_theme(qapp, theme)
     bars = BarsView()
     qtbot.addWidget(bars)
-    bars.set_theme(theme)
     bars.set_model(LABELS, 0.7)
     bars.resize(bars.minimumSizeHint())
     assert bars.titles()[1] == {name: label_title(name) for name in LABELS}
@@ -121,13 +122,13 @@ def test_a_loud_alert_is_told_and_listed_as_one(window: MainWindow, monitor: Mon
     assert window.monitor_view.acknowledge_button.isVisible()
     add_alert(history, time.time() - 600)
     monitor.alerts_changed.emit()
-    assert window.monitor_view.alerts_view.isColumnHidden(Column.KIND), "all of them crying: that need not be said"
+    assert window.monitor_view.alerts_view.isColumnHidden(AlertColumn.KIND), "all of them crying: that need not be said"
     id = history.add_alert("loud", time.time() - 12, time.time() - 9, -14.0, 0.0)
     history.update_alert(id, time.time(), -12.0, 0.0, {})
     monitor.alerts_changed.emit()
     model = window.monitor_view.alerts_model
-    assert model.index(0, Column.KIND).data() == "Loud"
-    assert not window.monitor_view.alerts_view.isColumnHidden(Column.KIND)
+    assert model.index(0, AlertColumn.KIND).data() == "Loud"
+    assert not window.monitor_view.alerts_view.isColumnHidden(AlertColumn.KIND)
 
 
 def test_the_level_is_the_sounds(window: MainWindow, monitor: Monitor, qtbot: QtBot) -> None:
@@ -149,7 +150,7 @@ def test_alerts_are_listed_from_the_history(window: MainWindow, monitor: Monitor
     assert not view.no_alerts_label.isVisible()
     row = [model.index(1, column).data() for column in range(model.columnCount())]
     assert row == ["23:05:07", "1 min 05 s", "Crying", "−12 dB", "hungry 60 %", "▶ Play"]
-    assert model.index(0, Column.CLIP).data() == "–"
+    assert model.index(0, AlertColumn.CLIP).data() == "–"
 
 
 @pytest.mark.parametrize("way", ["click", "enter"])
@@ -162,7 +163,7 @@ def test_a_click_or_enter_plays_the_clip(
     played: list[object] = []
     monkeypatch.setattr(monitor, "play", played.append)
     monkeypatch.setattr(monitor, "stop_playing", lambda: played.append(None))
-    index = view.model().index(0, Column.CLIP)
+    index = view.model().index(0, AlertColumn.CLIP)
 
     def ask() -> None:
         if way == "click":

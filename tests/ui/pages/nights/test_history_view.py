@@ -22,7 +22,7 @@ from babymonitor.core.sound.wave import SAMPLE_RATE
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.nights.alerts_file import FIELDS
 from babymonitor.ui.pages.nights.history_view import HistoryView
-from babymonitor.ui.parts.alerts_model import Column
+from babymonitor.ui.parts.alerts_model import AlertColumn
 from babymonitor.ui.window.main_window import NIGHTS_PAGE, MainWindow
 
 NIGHT = Night.of(time.time() - 86400)
@@ -70,7 +70,7 @@ def test_the_last_night_is_shown_with_its_numbers(
     assert view.numbers["crying"].text() == "3 min"
     assert view.numbers["quiet"].text() == "58 min"
     assert view.numbers["deaf"].text() == "0 min"
-    shown = [view.alerts_filter.index(row, Column.KIND).data() for row in range(view.alerts_filter.rowCount())]
+    shown = [view.alerts_filter.index(row, AlertColumn.KIND).data() for row in range(view.alerts_filter.rowCount())]
     assert shown == ["Crying", "Crying", "Loud"]
     assert "Crying" not in view.timeline_view.accessible_text()  # by minute nothing cried long enough
     view.show_night(0.0)
@@ -195,7 +195,7 @@ def press(view: HistoryView, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.Key
 
 
 def verdicts(view: HistoryView) -> list[str]:
-    return [view.alerts_filter.index(row, Column.VERDICT).data() for row in range(view.alerts_filter.rowCount())]
+    return [view.alerts_filter.index(row, AlertColumn.VERDICT).data() for row in range(view.alerts_filter.rowCount())]
 
 
 @pytest.fixture

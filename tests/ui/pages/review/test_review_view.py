@@ -23,7 +23,7 @@ from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.label.label_view import REVIEW_TAB, LabelView
 from babymonitor.ui.pages.nights.history_view import HistoryView
 from babymonitor.ui.pages.review.review_view import ReviewView
-from babymonitor.ui.parts.alerts_model import Column
+from babymonitor.ui.parts.alerts_model import AlertColumn
 from babymonitor.ui.window.main_window import LABEL_PAGE, MainWindow
 
 NIGHT = 0.0
@@ -320,20 +320,20 @@ def test_in_the_window_the_review_the_library_and_the_nights_tell_the_same(
     window.show_page(LABEL_PAGE)
     page = window.pages.currentWidget()
     assert isinstance(page, LabelView)
-    assert page.tab_text(REVIEW_TAB) == "Review · 2"
+    assert page.tabs.title(REVIEW_TAB) == "Review · 2"
     QTest.keyClick(window, Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
     for key in (Qt.Key.Key_Y, Qt.Key.Key_N, Qt.Key.Key_6):
         QTest.keyClick(window, key)
-    assert page.tab_text(REVIEW_TAB) == "Review"
+    assert page.tabs.title(REVIEW_TAB) == "Review"
     assert {clip.label for clip in library.clips()} == {"sad", "natural"}
     QTest.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert page.tab_text(REVIEW_TAB) == "Review · 1"
+    assert page.tabs.title(REVIEW_TAB) == "Review · 1"
     assert {clip.label for clip in library.clips()} == {"sad"}
     QTest.keyClick(window, Qt.Key.Key_7)
     window.show_nights()
     nights = window.pages.currentWidget()
     assert isinstance(nights, HistoryView)
-    shown = [nights.alerts_filter.index(row, Column.VERDICT).data() for row in range(2)]
+    shown = [nights.alerts_filter.index(row, AlertColumn.VERDICT).data() for row in range(2)]
     assert shown == ["✓ Right", "✕ Wrong: no baby"]
     assert nights.precision_label.text() == "✓ 1 of 2 alerts right this week"
     nights.alerts_view.selectRow(0)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.train.comparison_view import ComparisonView
-from babymonitor.ui.pages.train.comparison_words import figures_of, verdict_of
-from babymonitor.ui.parts.theme import THEMES, Tone
+from babymonitor.ui.pages.train.comparison_words import figures_of, outcome_of
+from babymonitor.ui.parts.theme import THEMES, Tone, apply_theme
 
 LABELS = ["hungry", "pain", "background"]
 
@@ -105,8 +105,8 @@ def comparison(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_the_verdict_is_one_sentence(changes: dict[str, Any], headline: str, tone: Tone) -> None:
-    verdict = verdict_of(comparison(**changes))
-    assert (verdict.headline, verdict.tone) == (headline, tone)
+    outcome = outcome_of(comparison(**changes))
+    assert (outcome.headline, outcome.tone) == (headline, tone)
 
 
 def test_each_number_is_said_in_words() -> None:
@@ -126,17 +126,16 @@ def view(monitor: Monitor, qtbot: QtBot) -> ComparisonView:
     qtbot.addWidget(view)
     view.resize(900, 600)
     view.show()
-    view.set_theme(THEMES["light"])
     view.show_comparison(comparison())
     view.show_use(False, False)
     return view
 
 
-def test_it_is_shown_whole_in_every_theme(view: ComparisonView) -> None:
+def test_it_is_shown_whole_in_every_theme(view: ComparisonView, qapp: QApplication) -> None:
     for theme in THEMES.values():
-        view.set_theme(theme)
+        apply_theme(qapp, theme)
         assert not view.grab().isNull()
-    assert view.verdict_view.accessibleName().startswith("Better for your baby")
+    assert view.outcome_view.accessibleName().startswith("Better for your baby")
     assert view.old_matrix.accessible_text() == "Hungry was taken for: Hungry 1; No baby was taken for: Pain 2"
     assert view.new_matrix.accessible_text() == "Hungry was taken for: Hungry 1; No baby was taken for: No baby 2"
 

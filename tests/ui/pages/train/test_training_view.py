@@ -87,15 +87,15 @@ def page(window: MainWindow) -> TrainingView:
 
 def taught(view: TrainingView, qtbot: QtBot) -> None:
     with qtbot.waitSignal(view.trainer.ended, timeout=END_MS) as ended:
-        qtbot.mouseClick(view.teach_button, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(view.teach_view.teach_button, Qt.MouseButton.LeftButton)
         assert view.stack.currentWidget() is view.running_view
     assert ended.args[1] == "finished", ended.args[2]
 
 
 def test_an_empty_library_is_told_kindly(window: MainWindow) -> None:
     view = page(window)
-    assert view.teach_label.text() == "There is nothing to learn from yet."
-    assert not view.teach_button.isEnabled()
+    assert view.teach_view.teach_label.text() == "There is nothing to learn from yet."
+    assert not view.teach_view.teach_button.isEnabled()
     view.teach()
     assert not view.trainer.is_running
 
@@ -103,13 +103,13 @@ def test_an_empty_library_is_told_kindly(window: MainWindow) -> None:
 def test_it_says_what_it_will_use_and_what_is_missing(window: MainWindow, library: Library) -> None:
     fill(library)
     view = page(window)
-    assert view.teach_label.text() == (
+    assert view.teach_view.teach_label.text() == (
         "It will use 6 clips from 3 nights: no baby 3, crying, reason unclear 3. That takes about half a minute."
     )
-    assert view.missing_label.text() == "These are few: with 20 clips or more it gets better."
+    assert view.teach_view.missing_label.text() == "These are few: with 20 clips or more it gets better."
     library.change([clip.id for clip in library.clips(label="background")], label="hungry")
     view.show_tab(TEACH_TAB)
-    assert "only crying" in view.missing_label.text()
+    assert "only crying" in view.teach_view.missing_label.text()
 
 
 def test_what_is_not_on_the_disk_any_more_is_not_taught(
@@ -140,7 +140,7 @@ def test_taught_compared_used_and_rolled_back_while_it_scores(
     assert max(shares) > 500
     assert view.stack.currentWidget() is view.comparison_view
     assert settings[MODEL] == ""
-    assert view.comparison_view.verdict_view.accessibleName()
+    assert view.comparison_view.outcome_view.accessibleName()
     assert len(view.comparison_view._play_buttons) == 6
 
     scores: list[Score] = []
