@@ -67,7 +67,7 @@ def _measure(rounds: int) -> None:
     from babymonitor.core.library.library import Library
     from babymonitor.core.settings import LISTEN_AT_START, Settings
     from babymonitor.live.monitor import Monitor
-    from babymonitor.ui.pages.label.label_view import LIBRARY_TAB, LabelView
+    from babymonitor.ui.pages.label.label_page import LIBRARY_TAB, LabelPage
     from babymonitor.ui.pages.label.library_model import ClipColumn
     from babymonitor.ui.window.main_window import LABEL_PAGE, MainWindow
 
@@ -86,7 +86,7 @@ def _measure(rounds: int) -> None:
     window.show()
     window.show_label()
     page = window.pages.widget(LABEL_PAGE)
-    assert isinstance(page, LabelView)
+    assert isinstance(page, LabelPage)
     view = page.library_view
     screen = Screen()
     table: dict[str, Times] = {}
@@ -113,7 +113,7 @@ def _measure(rounds: int) -> None:
         view.table.choose([clip.id for clip in view.model.shown[:count]])
         settle()
         wall, cpu = time.perf_counter(), time.process_time()
-        view.label_chosen(label)
+        view.label_selection(label)
         view.repaint()
         _keep(table, name, wall, cpu)
 

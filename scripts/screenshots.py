@@ -137,8 +137,8 @@ def main() -> int:
     from babymonitor.core.sound.levels import level_db
     from babymonitor.core.state import Activity, MonitorState
     from babymonitor.live.monitor import Monitor
-    from babymonitor.ui.pages.label.label_view import LabelView
-    from babymonitor.ui.pages.train.training_view import MODELS_TAB, TEACH_TAB, TrainingView
+    from babymonitor.ui.pages.label.label_page import LabelPage
+    from babymonitor.ui.pages.train.train_page import MODELS_TAB, TEACH_TAB, TrainPage
     from babymonitor.ui.window.main_window import MainWindow
 
     app = QApplication(sys.argv[:1])
@@ -176,10 +176,10 @@ def main() -> int:
         (widget or window).grab().save(str(arguments.folder / f"{name}.png"))  # type: ignore[attr-defined]
 
     def photograph_label(end: str) -> None:
-        """Photograph Record & label: a clip with a selected region, then the library with several selected clips."""
+        """Photograph a clip with a selection, the library with several selected clips, and the review."""
         window.show_label()
         page = window.pages.currentWidget()
-        assert isinstance(page, LabelView)
+        assert isinstance(page, LabelPage)
         page.show_labelling()
         view = page.labelling_view
         view.open(view.queue.ids[1])
@@ -194,10 +194,10 @@ def main() -> int:
         page.show_labelling()
 
     def photograph_training(end: str) -> None:
-        """Train: what there is to teach with, then the models."""
+        """Photograph the tabs to teach and to choose models."""
         window.show_training()
         page = window.pages.currentWidget()
-        assert isinstance(page, TrainingView)
+        assert isinstance(page, TrainPage)
         for name, tab in (("teach", TEACH_TAB), ("models", MODELS_TAB)):
             page.show_tab(tab)
             photograph(f"{name}-{end}")

@@ -18,7 +18,7 @@ from babymonitor.core.library.library import Library
 from babymonitor.core.settings import ALARM_ON, BABY_NAME, Settings
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.state import Activity
-from babymonitor.ui.pages.label.label_view import LabelView
+from babymonitor.ui.pages.label.label_page import LabelPage
 from babymonitor.ui.window.main_window import LABEL_PAGE
 from resources import synthesise
 
@@ -52,7 +52,7 @@ class Home:
         self.wait(self.window.isActiveWindow)
         self.press(Key.Key_3, CONTROL)
         page = self.window.pages.widget(LABEL_PAGE)
-        assert isinstance(page, LabelView)
+        assert isinstance(page, LabelPage)
         self.page = page
         assert self.application.library is not None
         self.library: Library = self.application.library

@@ -198,10 +198,10 @@ def current_theme() -> Theme:
 
 
 def follow_theme(dress: Callable[[], None]) -> None:
-    """Call a widget's method now, and again after each change of the theme for as long as the widget lives.
+    """Call an object's method now, and again after each change of the theme for as long as the object lives.
 
-    Not by `changeEvent`: Qt sends `StyleChange` only to widgets that have been shown, and a page that has not would
-    keep its icons.
+    By a signal rather than `changeEvent`: models follow the theme, too, and a `StyleChange` also comes to every child
+    of a panel that is given a style sheet of its own.
     """
     _theme_signal().changed.connect(dress)
     dress()

@@ -29,7 +29,7 @@ def _tr(text: str) -> str:
 
 
 def translated(sentence: str) -> str:
-    """A sentence of `core` or `live` in the person's language. What is no `Message` stays as it is."""
+    """Return a sentence of `core` or `live` in the person's language; anything but a `Message` stays as it is."""
     if not isinstance(sentence, Message):
         return sentence
     template = QCoreApplication.translate(CONTEXT, sentence.code.value)

@@ -142,7 +142,7 @@ class SteadyClock:
 class HeatItem(pg.GraphicsObject):
     """A picture of numbers 0 to 255, in colours from a table.
 
-    WORKAROUND for pyqtgraph: its ImageItem hands Qt an indexed image, which Qt converts at every repaint, thirty times
+    WORKAROUND pyqtgraph: its ImageItem hands Qt an indexed image, which Qt converts at every repaint, thirty times
     a second. That takes 1.5 ms, against 0.3 ms for colours that are looked up here.
     """
 
@@ -301,7 +301,8 @@ class LivePlot(pg.GraphicsLayoutWidget):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
-        if hasattr(self, "_note"):  # pyqtgraph resizes the widget in its constructor
+        # WORKAROUND pyqtgraph: its constructor resizes the widget before ours has built anything.
+        if hasattr(self, "_note"):
             self._place_note()
             self._name_seconds()
 

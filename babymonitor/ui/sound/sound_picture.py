@@ -208,7 +208,8 @@ class SoundPicture(pg.GraphicsLayoutWidget):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
-        if hasattr(self, "_heads"):  # pyqtgraph resizes the widget in its constructor
+        # WORKAROUND pyqtgraph: its constructor resizes the widget before ours has built anything.
+        if hasattr(self, "_heads"):
             self._draw()
 
     def _draw(self) -> None:

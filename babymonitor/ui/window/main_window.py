@@ -31,7 +31,7 @@ from babymonitor.core.history.history import AlertRow, History
 from babymonitor.core.settings import CLOSE_TO_TRAY, THEME, WINDOW_GEOMETRY, Settings
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.pages.monitor.monitor_view import MonitorView
+from babymonitor.ui.pages.monitor.monitor_page import MonitorPage
 from babymonitor.ui.parts.banner_view import BannerView
 from babymonitor.ui.parts.complaint_view import ComplaintView
 from babymonitor.ui.parts.keys import key_list, key_table
@@ -57,7 +57,7 @@ class MainWindow(QMainWindow):
 
     first_painted = Signal()
     """The window's first picture is on the screen, so that slow work may begin."""
-    library_wanted = Signal()
+    library_requested = Signal()
     """A page needs the library: the receiver calls `set_library` before the signal returns."""
     closed = Signal()
     """The person closed the window for good, not to the tray."""
@@ -70,7 +70,7 @@ class MainWindow(QMainWindow):
         library: Library | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        """library: None if it is not open yet; then `library_wanted` asks for it when a page needs it."""
+        """library: None if it is not open yet; then `library_requested` asks for it when a page needs it."""
         super().__init__(parent)
         self._monitor = monitor
         self._settings = settings
@@ -93,8 +93,8 @@ class MainWindow(QMainWindow):
         self._show_state()
         for sentence in (*settings.complaints, *history.complaints):
             self.complaint_view.add(sentence)
-        self.monitor_view.setAccessibleName(self.tr("Monitor page"))
-        self.monitor_view.setFocus()
+        self.monitor_page.setAccessibleName(self.tr("Monitor page"))
+        self.monitor_page.setFocus()
 
     def _build_frame(self) -> None:
         self.setWindowTitle(self.tr("Baby Monitor"))
@@ -112,8 +112,8 @@ class MainWindow(QMainWindow):
         self._second_timer.setInterval(500)
 
     def _build_pages(self) -> None:
-        self.monitor_view = MonitorView(self._monitor, self._settings, self._history, self)
-        for make in (lambda: self.monitor_view, self._make_nights, self._make_label, self._make_training):
+        self.monitor_page = MonitorPage(self._monitor, self._settings, self._history, self)
+        for make in (lambda: self.monitor_page, self._make_nights, self._make_label, self._make_training):
             self.pages.add_page(make)
         self.pages.show_page(MONITOR_PAGE)
         self.side_bar.add_page(MONITOR_PAGE, self.tr("Monitor"), "waves", self.tr("Listen now (Ctrl+1)"))
@@ -145,7 +145,7 @@ class MainWindow(QMainWindow):
 
     def _build_actions(self) -> None:
         """Give every action a key. A single letter stays a letter while somebody types in a field."""
-        monitor = self.monitor_view
+        monitor = self.monitor_page
         table: tuple[tuple[str, tuple[str, ...], Callable[[], object]], ...] = (
             (self.tr("Start or stop listening"), ("L",), monitor.toggle_listening),
             (self.tr("Snooze, or end the snooze"), ("S",), monitor.toggle_snooze),
@@ -173,8 +173,8 @@ class MainWindow(QMainWindow):
         if TrayIcon.is_available():
             self.tray_icon = TrayIcon(self)
             self.tray_icon.show_window_requested.connect(self.come_forward)
-            self.tray_icon.toggle_listening_requested.connect(self.monitor_view.toggle_listening)
-            self.tray_icon.toggle_snooze_requested.connect(self.monitor_view.toggle_snooze)
+            self.tray_icon.toggle_listening_requested.connect(self.monitor_page.toggle_listening)
+            self.tray_icon.toggle_snooze_requested.connect(self.monitor_page.toggle_snooze)
             self.tray_icon.quit_requested.connect(self.quit)
             self.tray_icon.show()
 
@@ -189,7 +189,7 @@ class MainWindow(QMainWindow):
         self.side_bar.settings_requested.connect(self.show_settings)
         self.side_bar.night_mode_requested.connect(self.toggle_night_mode)
         self.banner_view.acknowledge_requested.connect(monitor.acknowledge)
-        self.banner_view.snooze_requested.connect(self.monitor_view.toggle_snooze)
+        self.banner_view.snooze_requested.connect(self.monitor_page.toggle_snooze)
         self.complaint_view.dismiss_button.clicked.connect(self._on_message_visibility_changed)
         self._second_timer.timeout.connect(self._on_second_due)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_colour_scheme_changed)
@@ -201,29 +201,29 @@ class MainWindow(QMainWindow):
 
     def _open_library(self) -> Library | None:
         if self._library is None and not self._no_library:
-            self.library_wanted.emit()
+            self.library_requested.emit()
         return self._library
 
     def _make_nights(self) -> Page:
-        from babymonitor.ui.pages.nights.history_view import HistoryView
+        from babymonitor.ui.pages.nights.nights_page import NightsPage
 
-        return HistoryView(self._monitor, self._history, self, self._open_library())
+        return NightsPage(self._monitor, self._history, self, self._open_library())
 
     def _make_label(self) -> Page:
-        from babymonitor.ui.pages.label.label_view import LabelView
+        from babymonitor.ui.pages.label.label_page import LabelPage
 
         library = self._open_library()
         if library is None:
             return self._make_empty_page()
-        return LabelView(self._monitor, library, self._history, self._settings, self)
+        return LabelPage(self._monitor, library, self._history, self._settings, self)
 
     def _make_training(self) -> Page:
-        from babymonitor.ui.pages.train.training_view import TrainingView
+        from babymonitor.ui.pages.train.train_page import TrainPage
 
         library = self._open_library()
         if library is None:
             return self._make_empty_page()
-        return TrainingView(self._monitor, library, self._settings, self)
+        return TrainPage(self._monitor, library, self._settings, self)
 
     def _make_empty_page(self) -> Page:
         return EmptyPage(translated(self._no_library) or self.tr("There is no library of recordings."), self)
@@ -306,7 +306,7 @@ class MainWindow(QMainWindow):
     def _show_state(self) -> None:
         """Show the state in banner, tray and title. The Monitor page has a state line and needs no banner."""
         state = self._monitor.state
-        words = state_words(state, self.monitor_view.mean_score(), time.time())
+        words = state_words(state, self.monitor_page.mean_score(), time.time())
         is_urgent = state.alarm_sounding or state.activity.is_fault
         is_urgent = is_urgent or state.activity in (Activity.CRYING, Activity.LOUD)
         if is_urgent and self.pages.currentIndex() != MONITOR_PAGE:
@@ -374,7 +374,7 @@ class MainWindow(QMainWindow):
         if name == THEME.name:
             self._follow_theme()
         elif name != WINDOW_GEOMETRY.name:
-            self.monitor_view.refresh_settings()
+            self.monitor_page.refresh_settings()
 
     def _follow_theme(self) -> None:
         theme = resolve_theme(self._settings[THEME])
@@ -392,7 +392,7 @@ class MainWindow(QMainWindow):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() is QEvent.Type.WindowStateChange:
-            self.monitor_view.set_minimised(self.isMinimized())
+            self.monitor_page.set_minimised(self.isMinimized())
             self._show_state()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -460,7 +460,7 @@ class MainWindow(QMainWindow):
 
 
 def _screen_size() -> QSize:
-    # WORKAROUND for PySide: `self.screen()` makes the screen a child of the widget, and collecting garbage crashed.
+    # WORKAROUND PySide: `self.screen()` makes the screen a child of the widget, and collecting garbage then crashed.
     return QGuiApplication.primaryScreen().availableSize()
 
 

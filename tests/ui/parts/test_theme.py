@@ -72,7 +72,7 @@ def test_the_spectrograms_colours_grow_steadily_apart_from_silence(theme: Theme)
 def test_night_uses_no_blue_or_green_light() -> None:
     for name in COLOUR_NAMES:
         colour = getattr(THEMES["night"].colours, name)
-        red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+        red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
         assert red >= green >= blue or max(green, blue) < 60 or red > 2 * max(green, blue)
 
 

@@ -86,11 +86,11 @@ def test_the_clock_runs_evenly_over_blocks_and_never_ahead() -> None:
     for frame in range(300):
         now = 100.0 + frame / 30
         written = int((frame / 30) * 10) * RATE // 10 + 10 * RATE  # a block every tenth of a second
-        at = clock.advance(now, written)
-        assert at <= written
+        position = clock.advance(now, written)
+        assert position <= written
         if frame > 60:
-            steps.append(at - last)
-        last = at
+            steps.append(position - last)
+        last = position
     assert min(steps) > 0.3 * RATE / 30
     assert max(steps) < 1.7 * RATE / 30
     assert written - last < 0.3 * RATE

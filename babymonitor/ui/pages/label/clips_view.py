@@ -44,7 +44,8 @@ class ClipsView(QTableView):
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
-        # A header that shares the table's selection asks at every repaint whether all rows of each column are selected.
+        # WORKAROUND QHeaderView: if it shares the table's selection, it asks at every repaint whether all rows of each
+        # column are selected, which is slow for 10,000 rows.
         header.setSelectionModel(QItemSelectionModel(model, header))
         header.setSectionsClickable(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)

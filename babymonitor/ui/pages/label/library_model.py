@@ -131,8 +131,8 @@ class LibraryModel(QAbstractTableModel):
     def update_clips(self, changed: Mapping[str, LibraryClip | None]) -> None:
         """Replace some clips by their ids: None for a clip that is gone; new clips may be among them."""
         changed = dict(changed)
-        kept = [changed.pop(clip.id) if clip.id in changed else clip for clip in self._clips]
-        self._clips = [clip for clip in (*changed.values(), *kept) if clip is not None]
+        unchanged = [changed.pop(clip.id) if clip.id in changed else clip for clip in self._clips]
+        self._clips = [clip for clip in (*changed.values(), *unchanged) if clip is not None]
         self._show()
 
     def show_only(self, clip_filter: ClipFilter) -> None:

@@ -150,8 +150,8 @@ class LibraryView(QWidget):
                 (tr("Play the clip, or end it"), ("Space",), self._on_space),
                 (tr("Open the clip"), ("Return", "Enter"), self._on_enter),
                 (tr("Delete what is chosen, or bring it back"), ("Del",), self.delete_chosen),
-                (tr("Whose voice these are"), ("B",), self._on_baby_wanted),
-                (tr("Search"), ("Ctrl+F",), self._on_search_wanted),
+                (tr("Whose voice these are"), ("B",), self._on_baby_requested),
+                (tr("Search"), ("Ctrl+F",), self._on_search_requested),
                 (tr("Export everything"), ("Ctrl+E",), self.export),
                 *self.label_buttons.keys(tr("Label {n}")),
             ),
@@ -161,10 +161,10 @@ class LibraryView(QWidget):
         self.filter_bar.changed.connect(self._on_filter_changed)
         self.table.doubleClicked.connect(self._on_double_clicked)
         self.table.selectionModel().selectionChanged.connect(self._on_selection_changed)
-        self.label_buttons.label_chosen.connect(self.label_chosen)
+        self.label_buttons.label_chosen.connect(self.label_selection)
         self.play_button.clicked.connect(self.toggle_playing)
         self.open_button.clicked.connect(self.open_chosen)
-        self.baby_button.clicked.connect(self._on_baby_wanted)
+        self.baby_button.clicked.connect(self._on_baby_requested)
         self.delete_button.clicked.connect(self.delete_chosen)
         self.model.note_edited.connect(self._on_note_edited)
         self.model.baby_edited.connect(self._on_baby_edited)
@@ -227,7 +227,7 @@ class LibraryView(QWidget):
         has_focus = self.empty_label.hasFocus()
         self._table_stack.setCurrentIndex(0 if has_rows else 1)
         if has_rows and has_focus:
-            self.table.setFocus()  # the stack had moved the focus to the words
+            self.table.setFocus()  # the stack moved the focus to the words when it hid the table
         if self._is_trash:
             words = self.tr("The trash is empty.")
         elif self.model.clips:
@@ -254,7 +254,7 @@ class LibraryView(QWidget):
         self.label_buttons.check(clip.label if clip is not None else None)
 
     @Slot(str)
-    def label_chosen(self, name: str) -> None:
+    def label_selection(self, name: str) -> None:
         """Give all selected clips this label."""
         ids = self.table.chosen_ids()
         if ids and not self._is_trash:
@@ -361,12 +361,12 @@ class LibraryView(QWidget):
             self.open_chosen()
 
     @Slot()
-    def _on_search_wanted(self) -> None:
+    def _on_search_requested(self) -> None:
         self.filter_bar.search_edit.setFocus()
         self.filter_bar.search_edit.selectAll()
 
     @Slot()
-    def _on_baby_wanted(self) -> None:
+    def _on_baby_requested(self) -> None:
         ids = self.table.chosen_ids()
         clip = self.table.current_clip()
         if not ids or self._is_trash:

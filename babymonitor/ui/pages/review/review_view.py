@@ -196,7 +196,7 @@ class ReviewView(QWidget):
         self.wrong_button.clicked.connect(self.ask_what_it_was)
         self.unsure_button.clicked.connect(self.say_unsure)
         self.back_button.clicked.connect(self.go_back)
-        self.end_view.week_requested.connect(self._on_week_wanted)
+        self.end_view.week_requested.connect(self._on_week_requested)
         self.label_buttons.label_chosen.connect(self._on_label_chosen)
 
     @property
@@ -397,7 +397,7 @@ class ReviewView(QWidget):
         self.editor.setFocus()
 
     @Slot()
-    def _on_week_wanted(self) -> None:
+    def _on_week_requested(self) -> None:
         self.period_box.setCurrentIndex(self.period_box.findData("week"))
 
     def showEvent(self, event: QShowEvent) -> None:

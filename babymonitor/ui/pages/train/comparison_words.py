@@ -40,8 +40,8 @@ class Figure:
 
 def outcome_of(comparison: dict[str, Any]) -> Outcome:
     """Return the outcome of a comparison, as `core.training_runs.read_comparison` gives it."""
-    cries, others = comparison["cries"], comparison["others"]
-    caught, woke = cries["new_caught"] - cries["old_caught"], others["old_woke"] - others["new_woke"]
+    cries, no_cries = comparison["cries"], comparison["others"]
+    caught, woke = cries["new_caught"] - cries["old_caught"], no_cries["old_woke"] - no_cries["new_woke"]
     learnt = _accuracy_gain(comparison)
     parts = [_woke_words(woke)] if woke else []
     parts.append(_caught_words(caught) if cries["clips"] else _tr("there is no cry to judge it by"))
@@ -118,12 +118,12 @@ def _cries(cries: dict[str, Any]) -> Figure:
     return Figure(value, _was(str(cries["old_caught"])), _tr("cries caught"), text)
 
 
-def _alarms(others: dict[str, Any], nightly: dict[str, Any] | None) -> Figure:
-    if not others["clips"]:
+def _alarms(no_cries: dict[str, Any], nightly: dict[str, Any] | None) -> Figure:
+    if not no_cries["clips"]:
         text = _tr("There is no clip without crying among yours, so false alarms could not be counted.")
         return Figure("–", "", _tr("false alarms"), text)
     words = _tr("Of {clips} without crying {new} would wake you; with the present model {old}.")
-    text = words.format(clips=_clips(others["clips"]), new=others["new_woke"], old=others["old_woke"])
+    text = words.format(clips=_clips(no_cries["clips"]), new=no_cries["new_woke"], old=no_cries["old_woke"])
     if nightly:
         more = _tr("In {nights} that is {new} false alarms a night; with the present model {old}.")
         text += " " + more.format(
@@ -131,8 +131,8 @@ def _alarms(others: dict[str, Any], nightly: dict[str, Any] | None) -> Figure:
             new=f"{nightly['new']:.2g}",
             old=f"{nightly['old']:.2g}",
         )
-    value = _tr("{n} of {of}").format(n=others["new_woke"], of=others["clips"])
-    return Figure(value, _was(str(others["old_woke"])), _tr("false alarms"), text)
+    value = _tr("{n} of {of}").format(n=no_cries["new_woke"], of=no_cries["clips"])
+    return Figure(value, _was(str(no_cries["old_woke"])), _tr("false alarms"), text)
 
 
 def _everyone(comparison: dict[str, Any]) -> Figure:

@@ -267,8 +267,8 @@ def model_name(value: str) -> str:
 def _made_text(file: ModelFile) -> str:
     if file.card is not None:
         with contextlib.suppress(ValueError):
-            made = time.strptime(file.card.created[:10], "%Y-%m-%d")
-            return QLocale().toString(QDate(made.tm_year, made.tm_mon, made.tm_mday), "d MMM yyyy")
+            day = time.strptime(file.card.created[:10], "%Y-%m-%d")
+            return QLocale().toString(QDate(day.tm_year, day.tm_mon, day.tm_mday), "d MMM yyyy")
     return time.strftime("%Y-%m-%d", time.localtime(file.made))
 
 

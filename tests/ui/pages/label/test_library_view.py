@@ -1,4 +1,4 @@
-"""The library's table on the real window: found, chosen, labelled many at once, deleted and brought back."""
+"""The library's table on the real window: search, selection, labelling several clips, deleting and restoring."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 from babymonitor.core.library.label_counts import LabelHealth
 from babymonitor.core.library.library import Library, LibraryClip
 from babymonitor.ui.pages.label.label_counts_view import LabelCountBars
-from babymonitor.ui.pages.label.label_view import LABEL_TAB, LabelView
+from babymonitor.ui.pages.label.label_page import LABEL_TAB, LabelPage
 from babymonitor.ui.pages.label.library_model import CLIP_ROLE, ClipColumn, ClipFilter, LibraryModel
 from babymonitor.ui.pages.label.library_view import LibraryView
 from babymonitor.ui.window.main_window import LABEL_PAGE, MainWindow
@@ -31,7 +31,7 @@ Measured = Callable[[str, str], None]
 
 
 def fill(library: Library) -> list[LibraryClip]:
-    """Eight clips, the first the newest; every third is Ben's."""
+    """Add eight clips, the newest first; every third is Ben's."""
     random = np.random.default_rng(1)
     return [
         library.add(
@@ -52,18 +52,18 @@ def clips(library: Library) -> list[LibraryClip]:
 
 
 @pytest.fixture
-def page(window: MainWindow, clips: list[LibraryClip], qtbot: QtBot) -> LabelView:
+def page(window: MainWindow, clips: list[LibraryClip], qtbot: QtBot) -> LabelPage:
     window.show_label()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     page = window.pages.widget(LABEL_PAGE)
-    assert isinstance(page, LabelView)
+    assert isinstance(page, LabelPage)
     page.show_library()
     return page
 
 
 @pytest.fixture
-def view(page: LabelView) -> LibraryView:
+def view(page: LabelPage) -> LibraryView:
     return page.library_view
 
 
@@ -154,7 +154,7 @@ def test_a_clip_that_leaves_the_filter_makes_place_for_the_next(
 
 
 def test_delete_undo_and_the_trash(
-    page: LabelView, view: LibraryView, library: Library, clips: list[LibraryClip], qtbot: QtBot
+    page: LabelPage, view: LibraryView, library: Library, clips: list[LibraryClip], qtbot: QtBot
 ) -> None:
     view.table.choose([clips[0].id, clips[1].id])
     press(qtbot, view, Key.Key_Delete)
@@ -175,7 +175,7 @@ def test_delete_undo_and_the_trash(
 
 
 def test_enter_opens_a_clip_on_the_other_tab(
-    page: LabelView, view: LibraryView, clips: list[LibraryClip], qtbot: QtBot
+    page: LabelPage, view: LibraryView, clips: list[LibraryClip], qtbot: QtBot
 ) -> None:
     view.table.setCurrentIndex(view.model.index(4, 0))
     press(qtbot, view, Key.Key_Return)
@@ -209,7 +209,7 @@ def test_a_click_on_a_header_sorts(view: LibraryView, clips: list[LibraryClip]) 
     assert ids(view) == [clip.id for clip in reversed(clips)]
 
 
-def test_export(page: LabelView, clips: list[LibraryClip], tmp_path: Path, qtbot: QtBot) -> None:
+def test_export(page: LabelPage, clips: list[LibraryClip], tmp_path: Path, qtbot: QtBot) -> None:
     target = tmp_path / "out"
     page.export_to(str(target))
     assert page.message_button.text() == "Cancel"
@@ -223,7 +223,7 @@ def test_export(page: LabelView, clips: list[LibraryClip], tmp_path: Path, qtbot
     assert len(list(target.glob("babymonitor-*/train_metadata.json"))) == 1, "into a new folder beside what is there"
 
 
-def test_an_export_that_is_cancelled_leaves_nothing(page: LabelView, clips: list[LibraryClip], tmp_path: Path) -> None:
+def test_an_export_that_is_cancelled_leaves_nothing(page: LabelPage, clips: list[LibraryClip], tmp_path: Path) -> None:
     page.export_to(str(tmp_path / "out"))
     page.message_button.click()
     assert not page.is_busy
@@ -250,14 +250,14 @@ def test_health_is_told_in_words_too(view: LibraryView, clips: list[LibraryClip]
 def test_how_far_it_is(qtbot: QtBot, clips: int, state: str, words: str) -> None:
     bars = LabelCountBars()
     qtbot.addWidget(bars)
-    one = LabelHealth("hungry", clips, 3.0, 2, 1, {}, state, 2)
-    bars.set_counts([one])
-    assert bars.words(one) == words
+    count = LabelHealth("hungry", clips, 3.0, 2, 1, {}, state, 2)
+    bars.set_counts([count])
+    assert bars.words(count) == words
     assert not bars.grab().isNull()
 
 
-def test_what_the_library_gets_elsewhere_is_seen(view: LibraryView, page: LabelView, library: Library) -> None:
-    """Nights adds to it too; this page looks when it is shown."""
+def test_what_the_library_gets_elsewhere_is_seen(view: LibraryView, page: LabelPage, library: Library) -> None:
+    """The Nights page adds clips, too; this page reads them when it is shown."""
     new = library.add(np.full(8000, 0.1, np.float32), "pain", group="night-9", recorded=NOW + 60, source="night")
     page.hide()
     page.show()
@@ -265,7 +265,7 @@ def test_what_the_library_gets_elsewhere_is_seen(view: LibraryView, page: LabelV
 
 
 def test_ten_thousand_rows(qtbot: QtBot, clips: list[LibraryClip], measured: Measured) -> None:
-    """As many as anybody will have: filtered and sorted in a moment, and what is chosen stays chosen."""
+    """With as many clips as anybody will have, it filters and sorts in a moment and keeps the selection."""
     many = [
         replace(clips[number % 8], id=f"{number:016x}", recorded=NOW - number, group=f"night-{number // 100}")
         for number in range(10_000)
@@ -319,7 +319,7 @@ def test_a_selection_of_thousands_is_restored_in_stretches(view: LibraryView, cl
     assert view.table.chosen_ids() == chosen
 
 
-def test_what_strangers_wrote_is_shown_and_not_obeyed(library: Library, page: LabelView, view: LibraryView) -> None:
+def test_what_strangers_wrote_is_shown_and_not_obeyed(library: Library, page: LabelPage, view: LibraryView) -> None:
     """A note and a name out of somebody's file: Qt would load the picture, and a device has no end."""
     evil = '<img src="/dev/zero"> & co'
     clip = library.add(np.full(4800, 0.25, np.float32), "", group="import-x", source="import", note=evil, origin=evil)

@@ -1,4 +1,4 @@
-"""Old against new: what is said first, what a refusal asks for, and what is played."""
+"""Old against new: what is shown first, what a refusal asks, and what is played."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ LABELS = ["hungry", "pain", "background"]
 
 
 def clip(name: str, label: str, old: str, new: str, old_wakes: bool, new_wakes: bool) -> dict[str, Any]:
-    def said(answer: str, wakes: bool) -> dict[str, Any]:
-        shares = {one: 0.8 if one == answer else 0.1 for one in LABELS}
+    def answer_of(answer: str, wakes: bool) -> dict[str, Any]:
+        shares = {label: 0.8 if label == answer else 0.1 for label in LABELS}
         return {"label": answer, "crying": 1 - shares["background"], "wakes": wakes, "probabilities": shares}
 
-    both = {"old": said(old, old_wakes), "new": said(new, new_wakes)}
+    both = {"old": answer_of(old, old_wakes), "new": answer_of(new, new_wakes)}
     return {"path": f"/clips/{name}.flac", "group": "night-1", "label": label, "seconds": 4.0, **both}
 
 
 def comparison(**changes: Any) -> dict[str, Any]:
-    """One in which two clips of the cat wake nobody any more."""
+    """Return a comparison in which two clips of the cat wake nobody any more."""
     row = {"precision": 1.0, "recall": 0.5, "f1": 0.667, "items": 2}
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "format": 1,
         "old": {"name": "Default", "path": "a"},
         "new": {"name": "Default, taught", "path": "b"},
@@ -43,8 +43,10 @@ def comparison(**changes: Any) -> dict[str, Any]:
         ],
         "confusion": {"old": [[1, 0, 0], [0, 0, 0], [0, 2, 0]], "new": [[1, 0, 0], [0, 0, 0], [0, 0, 2]]},
         "per_label": {
-            "old": [{"label": one, **row, "items": n} for one, n in zip(LABELS, (1, 0, 2), strict=True)],
-            "new": [{"label": one, **row, "f1": None, "items": n} for one, n in zip(LABELS, (1, 0, 2), strict=True)],
+            "old": [{"label": label, **row, "items": n} for label, n in zip(LABELS, (1, 0, 2), strict=True)],
+            "new": [
+                {"label": label, **row, "f1": None, "items": n} for label, n in zip(LABELS, (1, 0, 2), strict=True)
+            ],
         },
         "balanced_accuracy": {
             "old": {"value": 0.5, "low": None, "high": None},
@@ -61,10 +63,11 @@ def comparison(**changes: Any) -> dict[str, Any]:
         "worst": [2, 1, 0],
         "refused": "",
     }  # fmt: skip
-    told = copy.deepcopy(told)
+    values = copy.deepcopy(values)
     for name, value in changes.items():
-        told[name] = {**told[name], **value} if isinstance(value, dict) and isinstance(told[name], dict) else value
-    return told
+        is_merged = isinstance(value, dict) and isinstance(values[name], dict)
+        values[name] = {**values[name], **value} if is_merged else value
+    return values
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ _REFRESH_MS = 30_000
 """How often the present night is read again while it is shown."""
 
 
-class HistoryView(Page):
+class NightsPage(Page):
     """Reads the history when it is shown, when an alert changes, and every half minute; never while hidden."""
 
     def __init__(

@@ -39,7 +39,7 @@ from babymonitor.ui.parts.wording import plain, translated
 LABEL_TAB, LIBRARY_TAB, REVIEW_TAB = 0, 1, 2
 
 
-class LabelView(Page):
+class LabelPage(Page):
     """Three tabs: record and label, the library, and the review."""
 
     own_keys = frozenset({"L"})

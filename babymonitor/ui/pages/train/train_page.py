@@ -54,7 +54,7 @@ TEACH_TAB, FULL_TAB, MODELS_TAB = 0, 1, 2
 _RUNNING, _RESULT = 3, 4
 
 
-class TrainingView(Page):
+class TrainPage(Page):
     """Three tabs, and in place of them a training under way or its result.
 
     When it is built, it offers to resume what a program that died left behind.

@@ -44,7 +44,7 @@ _SCORES_FOR_BACKGROUND = 240
 _NOT_HEARING = frozenset({Activity.STOPPED, Activity.DEAF, Activity.MUTED})
 
 
-class MonitorView(Page):
+class MonitorPage(Page):
     """The first page. It draws only while it can be seen: its two timers stop when it is hidden or minimised."""
 
     def __init__(self, monitor: Monitor, settings: Settings, history: History, parent: QWidget | None = None) -> None:
