@@ -47,7 +47,7 @@ class Application(QObject):
         self._library: Library | None = None
         self._has_library = False
         self.window = MainWindow(self.monitor, self.settings, self.history)
-        self.window.library_wanted.connect(self._on_library_wanted)
+        self.window.library_requested.connect(self._on_library_requested)
         self._catch_errors()
         self._purge_timer = QTimer(self)
         self._purge_timer.setSingleShot(True)
@@ -114,7 +114,7 @@ class Application(QObject):
             self.monitor.complained.emit(run.sentence)
 
     @Slot()
-    def _on_library_wanted(self) -> None:
+    def _on_library_requested(self) -> None:
         _ = self.library
 
     @Slot()

@@ -67,8 +67,8 @@ def _measure(rounds: int) -> None:
     from babymonitor.core.library.library import Library
     from babymonitor.core.settings import LISTEN_AT_START, Settings
     from babymonitor.live.monitor import Monitor
-    from babymonitor.ui.pages.label.label_view import LIBRARY_TAB, LabelView
-    from babymonitor.ui.pages.label.library_model import Column
+    from babymonitor.ui.pages.label.label_page import LIBRARY_TAB, LabelPage
+    from babymonitor.ui.pages.label.library_model import ClipColumn
     from babymonitor.ui.window.main_window import LABEL_PAGE, MainWindow
 
     app = QApplication(sys.argv[:1])
@@ -86,7 +86,7 @@ def _measure(rounds: int) -> None:
     window.show()
     window.show_label()
     page = window.pages.widget(LABEL_PAGE)
-    assert isinstance(page, LabelView)
+    assert isinstance(page, LabelPage)
     view = page.library_view
     screen = Screen()
     table: dict[str, Times] = {}
@@ -113,7 +113,7 @@ def _measure(rounds: int) -> None:
         view.table.choose([clip.id for clip in view.model.shown[:count]])
         settle()
         wall, cpu = time.perf_counter(), time.process_time()
-        view.label_chosen(label)
+        view.label_selection(label)
         view.repaint()
         _keep(table, name, wall, cpu)
 
@@ -121,12 +121,12 @@ def _measure(rounds: int) -> None:
         page.show_labelling()
         page.labelling.refresh()  # so that everything is read again
         timed("open the tab (read 10,000 rows)", lambda: page.show_tab(LIBRARY_TAB))
-        timed("filter by a label", lambda: view.label_box.setCurrentIndex(2))
-        timed("all of them again", lambda: view.label_box.setCurrentIndex(0))
+        timed("filter by a label", lambda: view.filter_bar.label_box.setCurrentIndex(2))
+        timed("all of them again", lambda: view.filter_bar.label_box.setCurrentIndex(0))
         timed("search a word", partial(_search, view, f"note {number + 1}"))
         timed("search nothing", lambda: _search(view, ""))
-        timed("sort by label", lambda: view.table.sortByColumn(Column.LABEL, Qt.SortOrder.AscendingOrder))
-        timed("sort by time", lambda: view.table.sortByColumn(Column.RECORDED, Qt.SortOrder.DescendingOrder))
+        timed("sort by label", lambda: view.table.sortByColumn(ClipColumn.LABEL, Qt.SortOrder.AscendingOrder))
+        timed("sort by time", lambda: view.table.sortByColumn(ClipColumn.RECORDED, Qt.SortOrder.DescendingOrder))
         timed("choose all", view.table.selectAll)
         first, second = ("pain", "tired") if number % 2 else ("happy", "sad")
         labelled("label one (file and row too)", 1, first)
@@ -150,8 +150,8 @@ def _search(view: object, text: str) -> None:
     from babymonitor.ui.pages.label.library_view import LibraryView
 
     assert isinstance(view, LibraryView)
-    view.search_edit.setText(text)
-    view.find_now()
+    view.filter_bar.search_edit.setText(text)
+    view.filter_bar.find_now()
 
 
 def _scroll(view: object, table: dict[str, Times]) -> None:

@@ -95,7 +95,7 @@ def _measure(rounds: int, seconds: float) -> None:
 
 def _cpu_shares(application: Application, seconds: float) -> CpuShares:
     _run(_SETTLE_SECONDS)
-    view = application.window.monitor_view
+    view = application.window.monitor_page
     screens = _screen_processes()
     began, cpu, frames = time.perf_counter(), time.process_time(), view.frames_drawn
     main_thread, detector = _thread_seconds("main"), _thread_seconds("detector")

@@ -137,7 +137,8 @@ def main() -> int:
     from babymonitor.core.sound.levels import level_db
     from babymonitor.core.state import Activity, MonitorState
     from babymonitor.live.monitor import Monitor
-    from babymonitor.ui.pages.label.label_view import LabelView
+    from babymonitor.ui.pages.label.label_page import LabelPage
+    from babymonitor.ui.pages.train.train_page import MODELS_TAB, TEACH_TAB, TrainPage
     from babymonitor.ui.window.main_window import MainWindow
 
     app = QApplication(sys.argv[:1])
@@ -175,10 +176,10 @@ def main() -> int:
         (widget or window).grab().save(str(arguments.folder / f"{name}.png"))  # type: ignore[attr-defined]
 
     def photograph_label(end: str) -> None:
-        """Photograph Record & label: a clip with a selected region, then the library with several selected clips."""
+        """Photograph a clip with a selection, the library with several selected clips, and the review."""
         window.show_label()
         page = window.pages.currentWidget()
-        assert isinstance(page, LabelView)
+        assert isinstance(page, LabelPage)
         page.show_labelling()
         view = page.labelling_view
         view.open(view.queue.ids[1])
@@ -188,6 +189,18 @@ def main() -> int:
         page.show_library()
         page.library_view.table.choose([clip.id for clip in page.library_view.model.shown[7:12]])
         photograph(f"library-{end}")
+        page.show_review()
+        photograph(f"review-{end}")
+        page.show_labelling()
+
+    def photograph_training(end: str) -> None:
+        """Photograph the tabs to teach and to choose models."""
+        window.show_training()
+        page = window.pages.currentWidget()
+        assert isinstance(page, TrainPage)
+        for name, tab in (("teach", TEACH_TAB), ("models", MODELS_TAB)):
+            page.show_tab(tab)
+            photograph(f"{name}-{end}")
 
     window.show()
     for theme in arguments.themes:
@@ -218,6 +231,7 @@ def main() -> int:
             photograph(f"nights-crying-{end}")
             set_state(Activity.LISTENING, SILENCE)
             photograph_label(end)
+            photograph_training(end)
             set_state(Activity.STOPPED, SILENCE)
             window.show_monitor()
             photograph(f"monitor-stopped-{end}")

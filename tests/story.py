@@ -36,8 +36,8 @@ from babymonitor.core.settings import ALARM_ON, END_SECONDS, MODEL, PREVIOUS_MOD
 from babymonitor.core.sound.wave import Wave
 from babymonitor.core.state import Activity
 from babymonitor.core.training_runs import Run, all_runs
-from babymonitor.ui.pages.label.label_view import LabelView
-from babymonitor.ui.pages.train.training_view import TrainingView
+from babymonitor.ui.pages.label.label_page import LabelPage
+from babymonitor.ui.pages.train.train_page import TrainPage
 from resources import synthesise
 
 Key = Qt.Key
@@ -152,8 +152,8 @@ class Caregiver:
         return self.application.library
 
     @property
-    def label_page(self) -> LabelView:
-        return cast(LabelView, self.window.pages.currentWidget())
+    def label_page(self) -> LabelPage:
+        return cast(LabelPage, self.window.pages.currentWidget())
 
     @property
     def open_clip(self) -> LibraryClip:
@@ -196,8 +196,8 @@ class Caregiver:
     # Train
 
     @property
-    def train_page(self) -> TrainingView:
-        return cast(TrainingView, self.window.pages.currentWidget())
+    def train_page(self) -> TrainPage:
+        return cast(TrainPage, self.window.pages.currentWidget())
 
     def teach(self) -> list[tuple[Run, str, str]]:
         """Ctrl+4, Ctrl+T: it begins; how it ended, once it has."""
@@ -205,7 +205,7 @@ class Caregiver:
         self.press(Key.Key_4, CONTROL)
         page = self.train_page
         page.trainer.ended.connect(lambda *how: ended.append(how))
-        self.until(page.teach_button.isEnabled)
+        self.until(page.teach_view.teach_button.isEnabled)
         self.press(Key.Key_T, CONTROL)
         assert page.trainer.is_running
         return ended

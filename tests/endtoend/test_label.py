@@ -18,7 +18,7 @@ from babymonitor.core.library.library import Library
 from babymonitor.core.settings import ALARM_ON, BABY_NAME, Settings
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.state import Activity
-from babymonitor.ui.pages.label.label_view import LabelView
+from babymonitor.ui.pages.label.label_page import LabelPage
 from babymonitor.ui.window.main_window import LABEL_PAGE
 from resources import synthesise
 
@@ -52,7 +52,7 @@ class Home:
         self.wait(self.window.isActiveWindow)
         self.press(Key.Key_3, CONTROL)
         page = self.window.pages.widget(LABEL_PAGE)
-        assert isinstance(page, LabelView)
+        assert isinstance(page, LabelPage)
         self.page = page
         assert self.application.library is not None
         self.library: Library = self.application.library
@@ -100,7 +100,7 @@ def test_recorded_labelled_undone_and_still_there_tomorrow(at_home: Home) -> Non
     assert abs(first.recorded - time.time()) < 60
     wave = read_wave(first.path)
     assert np.abs(wave).max() > 0.05, "the cry is in it"
-    home.wait(lambda: view.suggestion_label.text().startswith("It sounds like: "), 30)
+    home.wait(lambda: view.suggestion_bar.label.text().startswith("It sounds like: "), 30)
 
     home.press(Key.Key_1)
     assert home.library.clip(first.id).label == "hungry"  # type: ignore[union-attr]

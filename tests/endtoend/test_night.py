@@ -95,7 +95,7 @@ class Night:
 
     @property
     def line(self) -> str:
-        return self.application.window.monitor_view.state_view.words.text
+        return self.application.window.monitor_page.state_view.words.text
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_a_cry_is_heard_seen_told_and_kept(night: Night, shared_data: Path, meas
     assert night.monitor.state.alarm_sounding
     assert night.hears(above=0.1), "the alarm comes out of the loudspeakers"
     assert max(score.crying for _, score in night.scores[-4:]) > 0.5
-    bars = night.application.window.monitor_view.bars_view
+    bars = night.application.window.monitor_page.bars_view
     assert bars.crying > 0.5
     assert set(bars.shares()) == set(night.monitor.labels)
     night.until(Activity.LISTENING, 30)

@@ -21,12 +21,13 @@ from babymonitor.core.history.history import History
 from babymonitor.core.library.library import Library
 from babymonitor.core.settings import LISTEN_AT_START, THEME, Settings
 from babymonitor.live.monitor import Monitor
+from babymonitor.ui.parts.theme import LIGHT, apply_theme, current_theme
 from babymonitor.ui.window.main_window import MainWindow
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Nothing of the person who runs the tests is read or written."""
+    """Keep the settings and data of whoever runs the tests out of it."""
     folder = tmp_path / "home"
     monkeypatch.setenv("BABYMONITOR_HOME", str(folder))
     return folder
@@ -34,9 +35,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_widgets_left(qapp: QApplication) -> Iterator[None]:
-    """What pytest-qt closed is really deleted: otherwise every test would be slower than the one before."""
+    """Delete what pytest-qt has closed, or every test would be slower than the one before."""
     yield
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+
+@pytest.fixture(autouse=True)
+def _light(_no_widgets_left: None, qapp: QApplication) -> None:
+    """Begin every test in the light theme, whichever theme the test before left behind."""
+    if current_theme() is not LIGHT:
+        apply_theme(qapp, LIGHT)
 
 
 @pytest.fixture
@@ -63,7 +71,7 @@ def library(home: Path) -> Iterator[Library]:
 
 @pytest.fixture
 def monitor(qapp: object, settings: Settings, history: History) -> Iterator[Monitor]:
-    """The real one, not started: what it would say is said by emitting its signals."""
+    """A real monitor that is not started; tests emit its signals themselves."""
     monitor = Monitor(settings, history)
     yield monitor
     monitor.shut_down()

@@ -1,4 +1,4 @@
-"""Qt's bindings on this Python: what must hold before any window can be trusted for a night."""
+"""What must hold of Qt's bindings on this Python before any window can be trusted for a night."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from PySide6.QtCore import QTimer
 
 
 def test_calls_that_return_nothing_do_not_use_up_none(qapp: object) -> None:
-    """PySide6 6.12.0 under Python 3.11 takes a reference from None at every such call.
+    """Calls from Python into Qt that return nothing keep None's reference count.
 
-    None then dies ("deallocating None") after some thousands of calls, which for a window that draws thirty times a
-    second is a minute: 6.11.3 is the newest that does not.
+    WORKAROUND PySide6 6.12.0 under Python 3.11: it drops a reference to None at every such call. After some thousands
+    of calls, a minute of drawing, Python dies of "deallocating None". Therefore 6.11.3 is pinned.
     """
     timer = QTimer()
     before = sys.getrefcount(None)

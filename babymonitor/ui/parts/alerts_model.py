@@ -1,4 +1,4 @@
-"""Episodes as rows of a table: the same model under the recent alerts and under the nights."""
+"""Episodes as rows of a table: the model of the recent alerts and of the nights."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from babymonitor.ui.parts.wording import (
 _Index = QModelIndex | QPersistentModelIndex
 
 
-class Column(IntEnum):
-    """The table's columns, in order."""
+class AlertColumn(IntEnum):
+    """The columns of the table of alerts, in order."""
 
     BEGAN = 0
     LENGTH = 1
@@ -51,37 +51,38 @@ ALERT_ROLE = Qt.ItemDataRole.UserRole
 
 
 def clip_path(alert: AlertRow | Episode) -> Path | None:
-    """Where the alert's clip lies, if one was kept."""
+    """Return the file of an alert's clip; None if no sound was kept."""
     return None if alert.clip is None else paths.clips_folder() / alert.clip
 
 
 def lasted_seconds(alert: AlertRow | Episode) -> float | None:
-    """How long it lasted; None while it does."""
+    """Return how long an alert lasted; None while it goes on."""
     return None if alert.ended is None else max(0.0, alert.ended - alert.began)
 
 
 class AlertsModel(QAbstractTableModel):
-    """Rows are given whole by `set_alerts` or `set_episodes`; which clip is played is told by `set_playing`."""
+    """All rows are replaced at once, by `set_alerts` or `set_episodes`."""
 
     def __init__(self, parent: QObject | None = None, with_day: bool = False, with_reviews: bool = False) -> None:
         super().__init__(parent)
-        # Where alerts come and go nobody reviews them.
-        self._column_count = len(Column) if with_reviews else int(Column.VERDICT)
+        # The recent alerts are not reviewed where they are listed.
+        self._column_count = len(AlertColumn) if with_reviews else int(AlertColumn.VERDICT)
         self._alerts: list[Episode] = []
         self._playing = ""
-        self._order: tuple[Column, Qt.SortOrder] | None = None
+        self._order: tuple[AlertColumn, Qt.SortOrder] | None = None
         self.with_day = with_day
 
     @property
     def alerts(self) -> list[Episode]:
+        """The rows, as they are sorted."""
         return self._alerts
 
     def set_alerts(self, alerts: Sequence[AlertRow]) -> None:
-        """As `set_episodes`, of alerts alone and without what was said of them."""
+        """Do as `set_episodes` for alerts alone, without their reviews."""
         self.set_episodes([Episode.of_alert(alert) for alert in alerts])
 
     def set_episodes(self, alerts: Sequence[Episode]) -> None:
-        """Other rows; where only values changed (a clip was saved, an alert ended) the selection stays."""
+        """Replace all rows. The selection stays if only values changed (a clip was saved, an alert ended)."""
         alerts = self._sorted(alerts)
         if [alert.key for alert in alerts] == [alert.key for alert in self._alerts]:
             changed = [row for row, pair in enumerate(zip(alerts, self._alerts, strict=True)) if pair[0] != pair[1]]
@@ -94,7 +95,7 @@ class AlertsModel(QAbstractTableModel):
         self.endResetModel()
 
     def put(self, episode: Episode) -> None:
-        """Another value of one row: something was said of it."""
+        """Replace one row by its newer value, such as after a review."""
         for row, alert in enumerate(self._alerts):
             if alert.key == episode.key:
                 self._alerts[row] = episode
@@ -102,35 +103,35 @@ class AlertsModel(QAbstractTableModel):
                 return
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Rows in this order from now on. What is selected stays selected."""
-        self._order = Column(column), order
+        """Sort the rows now and from now on. What is selected stays selected."""
+        self._order = AlertColumn(column), order
         self.layoutAboutToBeChanged.emit()
-        places = self.persistentIndexList()
-        chosen = [self._alerts[place.row()].key for place in places]
+        indexes = self.persistentIndexList()
+        chosen = [self._alerts[index.row()].key for index in indexes]
         self._alerts = self._sorted(self._alerts)
         rows = {alert.key: row for row, alert in enumerate(self._alerts)}
-        moved = [self.index(rows[key], place.column()) for key, place in zip(chosen, places, strict=True)]
-        self.changePersistentIndexList(places, moved)
+        moved = [self.index(rows[key], index.column()) for key, index in zip(chosen, indexes, strict=True)]
+        self.changePersistentIndexList(indexes, moved)
         self.layoutChanged.emit()
 
     def _sorted(self, alerts: Sequence[Episode]) -> list[Episode]:
         if self._order is None:
             return list(alerts)
         column, order = self._order
-        # Asked by Qt row against row, ten thousand took seconds.
+        # Letting Qt compare row with row took seconds for ten thousand of them.
         keys = {alert.key: _sort_value(alert, column) for alert in alerts}
         return sorted(alerts, key=lambda alert: keys[alert.key], reverse=order is Qt.SortOrder.DescendingOrder)
 
     def set_playing(self, path: str) -> None:
-        """The path of the clip that is played now, empty for none."""
+        """Say which clip is played now, by its path; empty for none."""
         if path != self._playing:
             self._playing = path
             if self._alerts:
-                last = self.index(len(self._alerts) - 1, Column.CLIP)
-                self.dataChanged.emit(self.index(0, Column.CLIP), last)
+                last = self.index(len(self._alerts) - 1, AlertColumn.CLIP)
+                self.dataChanged.emit(self.index(0, AlertColumn.CLIP), last)
 
     def toggle_playing(self, alert: AlertRow | Episode, monitor: Monitor) -> None:
-        """Play an alert's clip, or end it if it plays already."""
+        """Play an alert's clip, or stop it if it is played already."""
         path = clip_path(alert)
         if path is None or self.is_playing(alert):
             monitor.stop_playing()
@@ -138,6 +139,7 @@ class AlertsModel(QAbstractTableModel):
             monitor.play(path)
 
     def is_playing(self, alert: AlertRow | Episode) -> bool:
+        """Return whether an alert's clip is played now."""
         return bool(self._playing) and self._playing == str(clip_path(alert))
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
@@ -153,38 +155,38 @@ class AlertsModel(QAbstractTableModel):
             return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         if role != Qt.ItemDataRole.DisplayRole:
             return None
-        return _header(Column(section))
+        return _header(AlertColumn(section))
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        alert, column = self._alerts[index.row()], Column(index.column())
+        alert, column = self._alerts[index.row()], AlertColumn(index.column())
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(alert, column)
         if role == ALERT_ROLE:
             return alert
-        if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.CLIP:
+        if role == Qt.ItemDataRole.AccessibleTextRole and column is AlertColumn.CLIP:
             return self._clip_words(alert)
-        if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.VERDICT:
+        if role == Qt.ItemDataRole.AccessibleTextRole and column is AlertColumn.VERDICT:
             return verdict_hint(alert)
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(alert, column)
         return None
 
-    def _text(self, alert: Episode, column: Column) -> str:
-        if column is Column.BEGAN:
+    def _text(self, alert: Episode, column: AlertColumn) -> str:
+        if column is AlertColumn.BEGAN:
             clock = clock_text(alert.began, with_seconds=not self.with_day)
             return f"{day_text(alert.began)}  {clock}" if self.with_day else clock
-        if column is Column.LENGTH:
+        if column is AlertColumn.LENGTH:
             lasted = lasted_seconds(alert)
             return QCoreApplication.translate("Alerts", "now") if lasted is None else duration_text(lasted)
-        if column is Column.KIND:
+        if column is AlertColumn.KIND:
             return episode_title(alert.kind)
-        if column is Column.LOUDEST:
+        if column is AlertColumn.LOUDEST:
             return level_text(alert.peak_db)
-        if column is Column.REASON:
+        if column is AlertColumn.REASON:
             return top_reason(alert.reasons)
-        if column is Column.VERDICT:
+        if column is AlertColumn.VERDICT:
             return verdict_text(alert, is_short=self.with_day)
         return self._clip_words(alert)
 
@@ -195,25 +197,25 @@ class AlertsModel(QAbstractTableModel):
             return "■ " + QCoreApplication.translate("Alerts", "Stop")
         return "▶ " + QCoreApplication.translate("Alerts", "Play")
 
-    def _tip(self, alert: Episode, column: Column) -> str | None:
-        if column is Column.REASON:
+    def _tip(self, alert: Episode, column: AlertColumn) -> str | None:
+        if column is AlertColumn.REASON:
             return reason_hint(alert.reasons)
-        if column is Column.CLIP and alert.clip is None:
+        if column is AlertColumn.CLIP and alert.clip is None:
             return QCoreApplication.translate("Alerts", "No sound was kept of this one.")
-        if column is Column.VERDICT:
+        if column is AlertColumn.VERDICT:
             return verdict_hint(alert)
         return None
 
 
 def episode_title(kind: str) -> str:
-    """The kind of an episode as a person reads it."""
+    """Return the kind of an episode as a person reads it."""
     return QCoreApplication.translate("Alerts", "Near miss") if kind == NEAR_MISS else kind_title(kind)
 
 
 def verdict_text(episode: Episode, is_short: bool = False) -> str:
-    """What was said of an episode: a sign and a word, and the label where one was given; in short, that in its place.
+    """Return an episode's review as a sign and a word, followed by the label if there is one.
 
-    That nobody said why it cried is no label to tell.
+    In short form the label takes the place of the word. A cry without a known reason counts as having no label.
     """
     if episode.verdict is None:
         return "–"
@@ -229,7 +231,7 @@ def verdict_text(episode: Episode, is_short: bool = False) -> str:
 
 
 def verdict_hint(episode: Episode) -> str:
-    """What a verdict means, in a sentence."""
+    """Return what an episode's review means, in a sentence."""
     if episode.verdict is None:
         return QCoreApplication.translate("Alerts", "Not reviewed yet.")
     if episode.verdict == UNSURE:
@@ -244,44 +246,48 @@ def verdict_hint(episode: Episode) -> str:
             RIGHT: QCoreApplication.translate("Alerts", "It woke you, and was right."),
             WRONG: QCoreApplication.translate("Alerts", "It woke you for nothing."),
         }
-    said = sentences[episode.verdict]
+    sentence = sentences[episode.verdict]
     if not episode.label:
-        return said
-    return said + " " + QCoreApplication.translate("Alerts", "It was: {label}").format(label=label_title(episode.label))
+        return sentence
+    return (
+        sentence
+        + " "
+        + QCoreApplication.translate("Alerts", "It was: {label}").format(label=label_title(episode.label))
+    )
 
 
-def _header(column: Column) -> str:
+def _header(column: AlertColumn) -> str:
     return {
-        Column.BEGAN: QCoreApplication.translate("Alerts", "Began"),
-        Column.LENGTH: QCoreApplication.translate("Alerts", "Length"),
-        Column.KIND: QCoreApplication.translate("Alerts", "Kind"),
-        Column.LOUDEST: QCoreApplication.translate("Alerts", "Loudest"),
-        Column.REASON: QCoreApplication.translate("Alerts", "Maybe"),
-        Column.CLIP: QCoreApplication.translate("Alerts", "Clip"),
-        Column.VERDICT: QCoreApplication.translate("Alerts", "Review"),
+        AlertColumn.BEGAN: QCoreApplication.translate("Alerts", "Began"),
+        AlertColumn.LENGTH: QCoreApplication.translate("Alerts", "Length"),
+        AlertColumn.KIND: QCoreApplication.translate("Alerts", "Kind"),
+        AlertColumn.LOUDEST: QCoreApplication.translate("Alerts", "Loudest"),
+        AlertColumn.REASON: QCoreApplication.translate("Alerts", "Maybe"),
+        AlertColumn.CLIP: QCoreApplication.translate("Alerts", "Clip"),
+        AlertColumn.VERDICT: QCoreApplication.translate("Alerts", "Review"),
     }[column]
 
 
-def _sort_value(alert: Episode, column: Column) -> Any:
-    """What orders the rows of a column: numbers, or words."""
-    if column is Column.BEGAN:
+def _sort_value(alert: Episode, column: AlertColumn) -> Any:
+    """Return what a row is sorted by in a column: a number or words."""
+    if column is AlertColumn.BEGAN:
         return alert.began
-    if column is Column.LENGTH:
+    if column is AlertColumn.LENGTH:
         lasted = lasted_seconds(alert)
         return float("inf") if lasted is None else lasted
-    if column is Column.KIND:
+    if column is AlertColumn.KIND:
         return alert.kind
-    if column is Column.LOUDEST:
+    if column is AlertColumn.LOUDEST:
         return alert.peak_db
-    if column is Column.REASON:
+    if column is AlertColumn.REASON:
         return top_reason(alert.reasons)
-    if column is Column.VERDICT:
+    if column is AlertColumn.VERDICT:
         return verdict_text(alert)
     return "" if alert.clip is None else alert.clip
 
 
 class AlertsFilter(QSortFilterProxyModel):
-    """Only episodes of one kind whose words hold what is searched for."""
+    """Lets pass the episodes of one kind whose text contains all words of a search."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -289,15 +295,17 @@ class AlertsFilter(QSortFilterProxyModel):
         self._words: list[str] = []
 
     def set_kind(self, kind: str) -> None:
-        """``""`` for every alert; ``all`` with near misses; ``clip``: alerts with sound; ``waiting``: not reviewed yet.
+        """Choose which episodes pass.
 
-        Else a kind of an `Episode`.
+        "": every alert. "all": alerts and near misses. "clip": alerts with sound. "waiting": not reviewed yet. Anything
+        else is a kind of `Episode`.
         """
         self.beginFilterChange()
         self._kind = kind
         self.endFilterChange()
 
     def set_search(self, text: str) -> None:
+        """Let pass only episodes whose text contains every word of `text`."""
         self.beginFilterChange()
         self._words = text.lower().split()
         self.endFilterChange()
@@ -329,9 +337,9 @@ class AlertsFilter(QSortFilterProxyModel):
         return all(word in text for word in self._words)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """The rows stand as in the model, which sorts them."""
+        """Sort the model; the rows follow its order."""
         self.sourceModel().sort(column, order)
 
     def shown(self) -> list[Episode]:
-        """The episodes that pass, as they are sorted."""
+        """Return the episodes that pass, as they are sorted."""
         return [self.index(row, 0).data(ALERT_ROLE) for row in range(self.rowCount())]

@@ -7,22 +7,21 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from babymonitor.core.history.review import Episode
-from babymonitor.ui.parts.alerts_model import ALERT_ROLE, AlertsFilter, AlertsModel, Column
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.alerts_model import ALERT_ROLE, AlertColumn, AlertsFilter, AlertsModel
+from babymonitor.ui.parts.theme import current_theme, follow_theme
 
 _LEAST_REASON_EM, _REASON_EM = 5.5, 12.0
 _MOST_SPARE_EM = 8.0
-"""What was said of an episode gets so much more where a reason has all it needs."""
+"""How much wider the review's column may become once the reason has all it needs."""
 
 
 class AlertsView(QTableView):
-    """Rows only, no grid. `play_requested` is sent for an alert that has a clip."""
+    """Rows without a grid. A click or Enter on an alert that has a clip asks to play it."""
 
     play_requested = Signal(object)
-    """core.review.Episode."""
-
+    """The Episode whose clip is to be played, or to be ended if it plays."""
     alert_selected = Signal(object)
-    """core.review.Episode."""
+    """The Episode that is selected now."""
 
     def __init__(self, model: AlertsModel | AlertsFilter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,41 +39,38 @@ class AlertsView(QTableView):
         header.setHighlightSections(False)
         header.setSectionsClickable(isinstance(model, AlertsFilter))
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSectionResizeMode(Column.REASON, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(AlertColumn.REASON, QHeaderView.ResizeMode.Stretch)
         self.setSortingEnabled(isinstance(model, AlertsFilter))
         self.setAccessibleName(self.tr("Alerts"))
         self.setAccessibleDescription(self.tr("Enter plays the sound of the selected alert."))
-        self._text_px = LIGHT.text_px
         self.clicked.connect(self._on_clicked)
         self.selectionModel().currentRowChanged.connect(self._on_current_row_changed)
+        follow_theme(self.fit_columns)
 
-    def set_theme(self, theme: Theme) -> None:
-        self._text_px = theme.text_px
-        self.fit_columns()
-
+    @Slot()
     def fit_columns(self) -> None:
-        """Row height and column widths for the size of the text, and for times with or without a day."""
-        px = self._text_px
+        """Set row height and column widths for the size of the text, and for times with or without a day."""
+        px = current_theme().text_px
         self.verticalHeader().setDefaultSectionSize(round(px * 2.3))
         model = self.model()
         source = model.sourceModel() if isinstance(model, AlertsFilter) else model
         with_day = isinstance(source, AlertsModel) and source.with_day
         widths = {
-            Column.BEGAN: 11 if with_day else 6.5,
-            Column.LENGTH: 6.5 if with_day else 6.8,
-            Column.KIND: 6.7 if isinstance(model, AlertsFilter) else 5.2,
-            Column.LOUDEST: 5.4,
-            Column.CLIP: 5.4,
-            Column.VERDICT: 8.6 if with_day else 10.6,
+            AlertColumn.BEGAN: 11 if with_day else 6.5,
+            AlertColumn.LENGTH: 6.5 if with_day else 6.8,
+            AlertColumn.KIND: 6.7 if isinstance(model, AlertsFilter) else 5.2,
+            AlertColumn.LOUDEST: 5.4,
+            AlertColumn.CLIP: 5.4,
+            AlertColumn.VERDICT: 8.6 if with_day else 10.6,
         }
         if isinstance(model, AlertsFilter):
-            # Where it is narrow, how loud it was gives way to why it cried; then the clip, which a click plays still.
+            # In a narrow table loudness gives way to the reason, and then the clip does, which a click still plays.
             room = self.viewport().width() / px - sum(widths.values())
-            for column in (Column.LOUDEST, Column.CLIP):
+            for column in (AlertColumn.LOUDEST, AlertColumn.CLIP):
                 is_narrow = room < _LEAST_REASON_EM
                 self.setColumnHidden(column, is_narrow)
                 room += widths[column] if is_narrow else 0.0
-            widths[Column.VERDICT] += min(_MOST_SPARE_EM, max(0.0, room - _REASON_EM))
+            widths[AlertColumn.VERDICT] += min(_MOST_SPARE_EM, max(0.0, room - _REASON_EM))
         for column, ems in widths.items():
             self.setColumnWidth(column, round(ems * px))
 
@@ -83,16 +79,17 @@ class AlertsView(QTableView):
         self.fit_columns()
 
     def selected_alert(self) -> Episode | None:
+        """Return the selected episode."""
         index = self.currentIndex()
         return index.data(ALERT_ROLE) if index.isValid() else None
 
     @Slot(int)
     def select_alert(self, id: int) -> None:
-        """Move to the row of an alert, if it is shown."""
+        """Select the alert with this id, if it is listed."""
         self.select_episode(f"alert:{id}")
 
     def select_episode(self, key: str) -> None:
-        """Move to the row of an episode, if it is shown."""
+        """Select the episode with this key, if it is listed."""
         for row in range(self.model().rowCount()):
             index = self.model().index(row, 0)
             if index.data(ALERT_ROLE).key == key:

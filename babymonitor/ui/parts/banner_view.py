@@ -14,7 +14,7 @@ from babymonitor.ui.parts.wording import StateWords
 
 
 class BannerView(StateView):
-    """The state line of the Monitor page with the two answers to an alarm."""
+    """The state line of the Monitor page, with the two answers to an alarm."""
 
     acknowledge_requested = Signal()
     snooze_requested = Signal()
@@ -33,8 +33,9 @@ class BannerView(StateView):
         self.hide()
 
     def show_state(self, state: MonitorState, words: StateWords) -> None:
+        """Show the banner, in words that call for somebody."""
         if words.tone not in (Tone.CRY, Tone.FAULT):
-            # An alarm without crying is one that is being tested.
+            # An alarm without crying is a test.
             words = replace(words, headline=self.tr("The alarm sounds"), tone=Tone.CRY, symbol="crying")
         self.set_words(words)
         self.snooze_button.setText(self.tr("Snooze") if state.snoozed_until is None else self.tr("End snooze"))

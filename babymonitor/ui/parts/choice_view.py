@@ -1,4 +1,4 @@
-"""A combo box that looks like the rest: a field with a small chevron, and deaf to a wheel that only passes by."""
+"""A combo box that looks like the other fields, with a small chevron, and that ignores the wheel."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePai
 
 
 class ChoiceView(QComboBox):
-    """Paints `shown_text` instead of the chosen entry where a subclass says so; too long a text gets dots."""
+    """Shows `shown_text`, which a subclass may override; text that is too long is elided in the middle."""
 
     def shown_text(self) -> str:
+        """Return the words on the closed box."""
         return self.currentText()
 
     def sizeHint(self) -> QSize:
-        # The style leaves no room for a chevron of our own.
+        # The style leaves no room for our own chevron.
         return super().sizeHint() + QSize(16, 0)
 
     def minimumSizeHint(self) -> QSize:
         return super().minimumSizeHint() + QSize(16, 0)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        # Scrolling a page past a choice must not change it.
+        # Scrolling the page past a choice must not change it.
         event.ignore()
 
     def paintEvent(self, event: QPaintEvent) -> None:

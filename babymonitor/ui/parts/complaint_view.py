@@ -1,31 +1,29 @@
-"""One sentence about something that went wrong but does not stop the listening; it stays until it is dismissed."""
+"""Sentences about what went wrong without stopping the listening; each stays until it is dismissed."""
 
 from __future__ import annotations
 
 from collections import deque
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
+from babymonitor.ui.parts.text_label import wrapped_label
 from babymonitor.ui.parts.wording import translated
 
 _MOST = 20
 
 
 class ComplaintView(QFrame):
-    """Hidden while there is nothing to say. The newest sentence is seen: it may answer what the person did just now.
+    """Shows the newest sentence, which may answer what the person has just done; hidden while there is none.
 
-    The others wait behind it; one that is waiting already comes to the front.
+    Older sentences wait behind it. A sentence that comes again moves to the front.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "complaint")
         self._waiting: deque[str] = deque(maxlen=_MOST)
-        self.label = QLabel(self)
-        self.label.setWordWrap(True)
-        # Rich text would let a file's name speak HTML.
-        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.label = wrapped_label(parent=self)
         self.dismiss_button = QPushButton(self.tr("Dismiss"), self)
         self.dismiss_button.setProperty("role", "plain")
         self.dismiss_button.clicked.connect(self.dismiss)
@@ -37,10 +35,11 @@ class ComplaintView(QFrame):
 
     @property
     def sentences(self) -> list[str]:
-        """Those that wait, the newest first."""
+        """All sentences that have not been dismissed, the newest first."""
         return list(self._waiting)
 
     def add(self, sentence: str) -> None:
+        """Show a sentence in front of the others."""
         sentence = translated(sentence)
         if not sentence:
             return
@@ -51,6 +50,7 @@ class ComplaintView(QFrame):
 
     @Slot()
     def dismiss(self) -> None:
+        """Drop the sentence that is shown."""
         if self._waiting:
             self._waiting.popleft()
         self._show()

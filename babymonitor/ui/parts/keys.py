@@ -1,4 +1,4 @@
-"""Keys of a page: they work while it can be seen, wherever the focus is, and stay letters in a field."""
+"""The keys of a page: they work while the page can be seen, wherever the focus is, but type letters in a field."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
 Row = tuple[str, tuple[str, ...], Callable[[], object]]
-"""What it does, its keys, who is told."""
+"""What the keys do, the keys, and the receiver."""
 
 
 def add_keys(widget: QWidget, table: Iterable[Row]) -> dict[str, QAction]:
-    """Give a widget actions with keys. Qt passes keys to the actions of those that are visible alone."""
-    made: dict[str, QAction] = {}
+    """Give a widget actions with keys. Returns them by key. Qt passes keys only to actions of visible widgets."""
+    actions: dict[str, QAction] = {}
     for title, keys, receiver in table:
         action = QAction(title, widget)
         action.setShortcuts([QKeySequence(key) for key in keys])
         action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         action.triggered.connect(receiver)
         widget.addAction(action)
-        made.update(dict.fromkeys(keys, action))
-    return made
+        actions.update(dict.fromkeys(keys, action))
+    return actions
 
 
 def press_focused_button() -> bool:
-    """Press the button that has the focus, for whoever went there by Tab; whether there was one."""
+    """Press the button that has the focus, which somebody went to by Tab. Returns whether there was one."""
     focused = QApplication.focusWidget()
     if not isinstance(focused, QAbstractButton):
         return False
@@ -36,7 +36,7 @@ def press_focused_button() -> bool:
 
 
 def key_list(widget: QWidget) -> list[str]:
-    """A line for each action of a widget that has a key, and can be done now: "R  —  Record"."""
+    """Return a line for each action of a widget that has a key and is enabled: "R  —  Record"."""
     rows = []
     for action in widget.actions():
         keys = ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in action.shortcuts())
@@ -46,24 +46,24 @@ def key_list(widget: QWidget) -> list[str]:
 
 
 def _without_repeats(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """ "1 — Label 1" to "9 — Label 9" are one row: "1 … 9 — Label 1 … 9"."""
-    found: list[tuple[str, str]] = []
+    """Join rows from "1 — Label 1" to "9 — Label 9" into "1 … 9 — Label 1 … 9"."""
+    joined: list[tuple[str, str]] = []
     for keys, words in rows:
-        first = found[-1][0].partition(" … ")[0] if found else ""
+        first = joined[-1][0].partition(" … ")[0] if joined else ""
         if first.isdigit() and keys.isdigit() and words.endswith(keys):
-            found[-1] = f"{first} … {keys}", f"{words.removesuffix(keys)}{first} … {keys}"
+            joined[-1] = f"{first} … {keys}", f"{words.removesuffix(keys)}{first} … {keys}"
         else:
-            found.append((keys, words))
-    return found
+            joined.append((keys, words))
+    return joined
 
 
 def key_table(groups: Iterable[list[str]]) -> str:
-    """The lines of several widgets as rich text, beside each other: else they would be higher than a small screen.
+    """Return the lines of several widgets as rich text in two columns, because one would not fit a small screen.
 
-    The first stand on the left, all others on the right.
+    The first group stands on the left, all further groups on the right.
     """
-    first, *others = [lines for lines in groups if lines]
-    right = "<br><br>".join("<br>".join(map(escape, lines)) for lines in others)
+    first, *further = [lines for lines in groups if lines]
+    right = "<br><br>".join("<br>".join(map(escape, lines)) for lines in further)
     cells = ["<br>".join(map(escape, first)), *([right] if right else [])]
     cell = '<td style="white-space: pre; padding-right: 32px">{}</td>'
     return f"<table><tr>{''.join(map(cell.format, cells))}</tr></table>"

@@ -1,4 +1,4 @@
-"""On or off as a switch: the knob's place and a tick tell it, not the colour alone."""
+"""A switch for on and off, told apart by the knob's place and a tick as well as by colour."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QCheckBox
 
 
 class SwitchView(QCheckBox):
-    """A check box in all but its looks; colours come from the palette, so it follows every theme."""
+    """A check box drawn as a switch. Its colours come from the palette, which follows the theme."""
 
     def sizeHint(self) -> QSize:
         return QSize(50, 30)

@@ -1,4 +1,4 @@
-"""What the window says: states, durations, reasons and levels in plain words, all of them translatable."""
+"""How the window words states, durations, reasons and levels; all of it can be translated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, QLocale
+from PySide6.QtCore import QCoreApplication, QDate, QLocale
 
 from babymonitor.core.alerts.sensitivity import NIGHT_HOURS, Rung
 from babymonitor.core.labels import label
@@ -18,10 +18,10 @@ from babymonitor.core.state import Activity, MonitorState
 from babymonitor.ui.parts.theme import Tone
 
 _QUIET_DB = -45.0
-"""Below this a room without a baby's voice is called quiet."""
+"""Below this level a room without a child's voice is called quiet."""
 
 SURE_SHARE, SURE_MARGIN = 0.40, 0.10
-"""A reason is named from this share on, and only this far ahead of the next: why a baby cries can barely be heard."""
+"""A reason is named from this share on, and only this far ahead of the next: why a baby cries is hard to hear."""
 
 
 def _tr(text: str) -> str:
@@ -29,7 +29,7 @@ def _tr(text: str) -> str:
 
 
 def translated(sentence: str) -> str:
-    """A sentence of `core` or `live` in the person's language. What is no `Message` stays as it is."""
+    """Return a sentence of `core` or `live` in the person's language; anything but a `Message` stays as it is."""
     if not isinstance(sentence, Message):
         return sentence
     template = QCoreApplication.translate(CONTEXT, sentence.code.value)
@@ -41,7 +41,7 @@ def translated(sentence: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StateWords:
-    """The state line: a headline to be read from two metres, a detail beneath it, and how both look."""
+    """The state line: a headline to be read from two metres, a detail beneath it, and the look of both."""
 
     headline: str
     detail: str
@@ -50,12 +50,12 @@ class StateWords:
 
     @property
     def text(self) -> str:
-        """The whole of it in one line, for tool tips, the tray and screen readers."""
+        """Headline and detail on one line, for tool tips, the tray and screen readers."""
         return f"{self.headline} — {self.detail}" if self.detail else self.headline
 
 
 def state_words(state: MonitorState, score: Score | None, now: float) -> StateWords:
-    """What to say of a state, given the last (or the mean of the last) scores, at `now` in Unix seconds."""
+    """Return the words for a state. score: the last one, or the mean of the last. now: in Unix seconds."""
     activity = state.activity
     if activity is Activity.STOPPED:
         return StateWords(_tr("Stopped"), _tr("nobody is listening — press Start"), Tone.IDLE, "stopped")
@@ -93,7 +93,7 @@ def state_words(state: MonitorState, score: Score | None, now: float) -> StateWo
 
 
 def sound_word(score: Score | None) -> tuple[str, bool]:
-    """One word for what is heard now, and whether it is a child's voice; empty before anything was judged."""
+    """Return a word for the present sound (empty without a score), and whether it is a child's voice."""
     if score is None or not score.probabilities:
         return "", False
     name = max(score.probabilities, key=lambda name: score.probabilities[name])
@@ -109,7 +109,7 @@ def sound_word(score: Score | None) -> tuple[str, bool]:
 
 
 def reason_hint(reasons: Mapping[str, float]) -> str:
-    """The likeliest reason as a hint ("maybe hungry 41 %"), or that it is not sure; empty when nothing was judged."""
+    """Return the likeliest reason as a hint ("maybe hungry 41 %"), or that it is unclear; empty without reasons."""
     ranked = sorted(reasons.items(), key=lambda item: item[1], reverse=True)
     if not ranked:
         return ""
@@ -121,27 +121,27 @@ def reason_hint(reasons: Mapping[str, float]) -> str:
 
 
 def top_reason(reasons: Mapping[str, float]) -> str:
-    """As `reason_hint`, in the brief form of a table."""
+    """Return the same as `reason_hint`, in the short form of a table."""
     return reason_hint(reasons).removeprefix(_tr("maybe ")) or "–"
 
 
 def label_title(name: str) -> str:
-    """A label as a person reads it, in the person's language."""
+    """Return a label's title in the person's language."""
     return QCoreApplication.translate("Labels", label(name).title)
 
 
 def short_label_title(name: str) -> str:
-    """The same for a narrow place."""
+    """Return a label's title for a narrow place."""
     return _tr("Crying, unclear") if name == "sad" else label_title(name)
 
 
 def kind_title(kind: str) -> str:
-    """The kind of an alert as a person reads it."""
+    """Return the kind of an alert as a person reads it."""
     return {"crying": _tr("Crying"), "loud": _tr("Loud")}.get(kind, kind.replace("_", " ").capitalize())
 
 
 def sensitivity_text(rung: Rung) -> str:
-    """What a sensitivity was measured to give, in one sentence that promises no more than was measured."""
+    """Return what a sensitivity was measured to give, in a sentence that promises no more than that."""
     if rung.false_alarms_per_hour is None or rung.caught is None:
         words = _tr(
             "Crying counts from {share} on; how often that wakes you for nothing, and how many cries it misses, "
@@ -151,14 +151,14 @@ def sensitivity_text(rung: Rung) -> str:
     alarms = _false_alarms_text(rung.false_alarms_per_hour * NIGHT_HOURS, rung.hours)
     parts = [alarms[:1].upper() + alarms[1:], _caught_text(rung.caught)]
     if rung.p95_delay_seconds is not None:
-        parts.append(_tr("nearly always within {n} s").format(n=_up_to_whole(rung.p95_delay_seconds)))
+        parts.append(_tr("nearly always within {n} s").format(n=_rounded_up(rung.p95_delay_seconds)))
     elif rung.median_delay_seconds is not None:
-        parts.append(_tr("half of them within {n} s").format(n=_up_to_whole(rung.median_delay_seconds)))
+        parts.append(_tr("half of them within {n} s").format(n=_rounded_up(rung.median_delay_seconds)))
     return ", ".join(parts) + "."
 
 
 def no_stop_text(start_threshold: float, end_threshold: float) -> str:
-    """Thresholds of which a model's curve knows nothing, and what the slider shows in their place."""
+    """Return a sentence on thresholds that are no stop of the model's curve, and on what the slider shows."""
     words = _tr(
         "Yours is none of the stops: crying counts from {start} on and ends below {end}. "
         "What that gives was not measured; the slider shows the nearest stop."
@@ -166,15 +166,15 @@ def no_stop_text(start_threshold: float, end_threshold: float) -> str:
     return words.format(start=percent_text(start_threshold), end=percent_text(end_threshold))
 
 
-def _false_alarms_text(a_night: float, hours: float | None) -> str:
-    if a_night == 0:
-        # None in so many hours is not never.
+def _false_alarms_text(per_night: float, hours: float | None) -> str:
+    if per_night == 0:
+        # No alarm in so many hours does not mean never.
         if hours is None or hours < 1.5:
             return _tr("no false alarm in the nights it was tried on")
         return _tr("no false alarm in the {n} hours it was tried on").format(n=int(hours))
-    if a_night < 2 / 3:
-        return _tr("about 1 false alarm in {n} nights").format(n=round(1 / a_night))
-    count = math.floor(a_night + 0.5)
+    if per_night < 2 / 3:
+        return _tr("about 1 false alarm in {n} nights").format(n=round(1 / per_night))
+    count = math.floor(per_night + 0.5)
     return _tr("about 1 false alarm a night") if count == 1 else _tr("about {n} false alarms a night").format(n=count)
 
 
@@ -187,51 +187,52 @@ def _caught_text(share: float) -> str:
     return _tr("catches {n} of 100 cries").format(n=of_100) if of_100 else _tr("catches hardly any cry")
 
 
-def _up_to_whole(seconds: float) -> int:
+def _rounded_up(seconds: float) -> int:
     return max(1, math.ceil(round(seconds, 1)))
 
 
 def plain(text: str) -> str:
-    """Words that are not ours (a file's name, a stranger's note), for a tool tip or a box: Qt would take them for HTML,
-    and load what they name.
+    """Return text that is not ours (a file's name, a note) so that Qt takes it for no HTML in a tool tip or a box.
+
+    Qt would even load what such HTML refers to.
     """
     return f'<span style="white-space: pre-wrap">{html.escape(text)}</span>' if "<" in text else text
 
 
 def percent_text(share: float) -> str:
+    """Return a share from 0 to 1 as 41 %."""
     return f"{round(100 * share)} %"
 
 
 def level_text(level_db: float) -> str:
+    """Return a level as −23 dB."""
     return _tr("{level} dB").format(level=f"{level_db:.0f}".replace("-", "−"))
 
 
 def duration_text(seconds: float) -> str:
-    """24 s, 3 min 05 s, 1 h 20 min."""
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return _tr("{seconds} s").format(seconds=whole)
-    if whole < 3600:
-        return _tr("{minutes} min {seconds} s").format(minutes=whole // 60, seconds=f"{whole % 60:02d}")
-    return _tr("{hours} h {minutes} min").format(hours=whole // 3600, minutes=f"{whole % 3600 // 60:02d}")
+    """Return a duration as 24 s, 3 min 05 s or 1 h 20 min."""
+    total = max(0, int(seconds))
+    if total < 60:
+        return _tr("{seconds} s").format(seconds=total)
+    if total < 3600:
+        return _tr("{minutes} min {seconds} s").format(minutes=total // 60, seconds=f"{total % 60:02d}")
+    return _tr("{hours} h {minutes} min").format(hours=total // 3600, minutes=f"{total % 3600 // 60:02d}")
 
 
 def minutes_text(minutes: float) -> str:
-    """0 min, 7 min, 1 h 20 min: for the morning, when seconds do not matter."""
-    whole = round(minutes)
-    if whole < 60:
-        return _tr("{minutes} min").format(minutes=whole)
-    return _tr("{hours} h {minutes} min").format(hours=whole // 60, minutes=f"{whole % 60:02d}")
+    """Return a duration without seconds as 7 min or 1 h 20 min."""
+    total = round(minutes)
+    if total < 60:
+        return _tr("{minutes} min").format(minutes=total)
+    return _tr("{hours} h {minutes} min").format(hours=total // 60, minutes=f"{total % 60:02d}")
 
 
 def clock_text(unix_seconds: float, with_seconds: bool = False) -> str:
-    """Local time of day, 02:40."""
+    """Return the local time of day as 02:40."""
     return time.strftime("%H:%M:%S" if with_seconds else "%H:%M", time.localtime(unix_seconds))
 
 
 def day_text(unix_seconds: float, pattern: str = "ddd d MMM") -> str:
-    """Local date in the person's language."""
+    """Return the local date in the person's language. pattern: as QLocale has it."""
     local = time.localtime(unix_seconds)
-    from PySide6.QtCore import QDate
-
     return QLocale().toString(QDate(local.tm_year, local.tm_mon, local.tm_mday), pattern)

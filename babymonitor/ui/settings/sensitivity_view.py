@@ -1,4 +1,4 @@
-"""Sensitivity as one slider that says what it means: its stops are those of the model's own operating curve."""
+"""The slider for the sensitivity, with a sentence on what it means. Its stops are those of the model's curve."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QWheelEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSlider,
     QStyle,
@@ -21,6 +20,7 @@ from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.alerts.sensitivity import Rung, nearest, rungs
 from babymonitor.core.settings import LOUD_ALERTS, MINIMUM_SECONDS, START_THRESHOLD, USE_MODEL_THRESHOLDS, Settings
 from babymonitor.live.monitor import Monitor
+from babymonitor.ui.parts.text_label import text_label, wrapped_label
 from babymonitor.ui.parts.wording import no_stop_text, sensitivity_text
 
 _Key = Qt.Key
@@ -29,17 +29,17 @@ _KEYS = frozenset(
     | {_Key.Key_Left, _Key.Key_Right, _Key.Key_Up, _Key.Key_Down}
     | {_Key.Key_Home, _Key.Key_End, _Key.Key_PageUp, _Key.Key_PageDown}
 )
-"""Those that choose; one that moves the handle cannot move it beyond the last stop."""
+"""The keys that choose a stop; at the end of the slider a key chooses without moving the handle."""
 
 
 class SensitivityView(QWidget):
-    """A slider from "fewer alarms" to "fewer missed cries", and beneath it what its place was measured to give.
+    """A slider from "fewer alarms" to "fewer missed cries", above what its position was measured to give.
 
-    It follows the settings and the model in use; what the person chooses is told by `rung_chosen`, to be stored.
+    It follows the settings and the model in use. The receiver of `rung_chosen` stores the choice.
     """
 
     rung_chosen = Signal(object)
-    """core.sensitivity.Rung"""
+    """The Rung that the person chose."""
 
     def __init__(self, monitor: Monitor, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,11 +48,8 @@ class SensitivityView(QWidget):
         self._rungs: list[Rung] = []
         self._is_choosing = False
         self.slider = _Stops(self)
-        self.sentence_label = QLabel(self)
-        self.sentence_label.setWordWrap(True)
-        self.note_label = QLabel(self)
-        self.note_label.setWordWrap(True)
-        self.note_label.setProperty("role", "muted")
+        self.sentence_label = wrapped_label(parent=self)
+        self.note_label = wrapped_label("", "muted", self)
         self.recommended_button = QPushButton(self.tr("As the model recommends"), self)
         self.recommended_button.setProperty("role", "small")
         self.recommended_button.setAutoDefault(False)
@@ -66,9 +63,7 @@ class SensitivityView(QWidget):
     def _lay_out(self) -> None:
         ends = QHBoxLayout()
         for text in (self.tr("fewer alarms"), self.tr("fewer missed cries")):
-            label = QLabel(text)
-            label.setProperty("role", "muted")
-            ends.addWidget(label)
+            ends.addWidget(text_label(text, "muted"))
         ends.insertStretch(1)
         below = QHBoxLayout()
         below.setSpacing(20)
@@ -85,23 +80,23 @@ class SensitivityView(QWidget):
 
     @property
     def rung(self) -> Rung | None:
-        """The stop at which the slider stands; None before a model is open."""
+        """The stop at which the slider stands; None if no model is open."""
         return self._rungs[self.slider.value()] if self._rungs else None
 
     @Slot()
     def refresh(self) -> None:
-        """Show the model and the settings as they are now, without saying that anything was chosen."""
+        """Show the model and the settings as they are now, without announcing a choice."""
         if self._is_choosing:
-            return  # a choice is several settings, and this comes after each
+            return  # a choice changes several settings, and this is called after each
         card = self._monitor.card
         self._rungs = [] if card is None else rungs(card)
-        own = next((number for number, rung in enumerate(self._rungs) if rung.is_recommended), 0)
-        at = own
+        recommended = next((number for number, rung in enumerate(self._rungs) if rung.is_recommended), 0)
+        stop = recommended
         if self._rungs and not self._settings[USE_MODEL_THRESHOLDS]:
-            at = nearest(self._rungs, self._settings[START_THRESHOLD])
+            stop = nearest(self._rungs, self._settings[START_THRESHOLD])
         blocked = self.slider.blockSignals(True)
-        self.slider.set_stops(len(self._rungs), own)
-        self.slider.setValue(at)
+        self.slider.set_stops(len(self._rungs), recommended)
+        self.slider.setValue(stop)
         self.slider.blockSignals(blocked)
         self._describe()
 
@@ -114,12 +109,12 @@ class SensitivityView(QWidget):
         self.recommended_button.setEnabled(rung is not None and not self._settings[USE_MODEL_THRESHOLDS])
 
     def _is_in_force(self, rung: Rung) -> bool:
-        """Whether crying is counted by this stop; thresholds of another model or of `--set` may be no stop of this."""
+        """Return whether this stop's thresholds are in force; those of another model or of `--set` may be no stop."""
         if self._settings[USE_MODEL_THRESHOLDS]:
             return rung.is_recommended
         rules = AlertRules.from_settings(self._settings)
         pairs = ((rung.start_threshold, rules.start_threshold), (rung.end_threshold, rules.end_threshold))
-        return all(math.isclose(its, ours, abs_tol=1e-6) for its, ours in pairs)
+        return all(math.isclose(of_stop, in_force, abs_tol=1e-6) for of_stop, in_force in pairs)
 
     def _sentence(self, rung: Rung | None) -> str:
         if rung is None:
@@ -130,7 +125,7 @@ class SensitivityView(QWidget):
         return no_stop_text(rules.start_threshold, rules.end_threshold)
 
     def _notes(self, rung: Rung | None) -> list[str]:
-        """What else has to be known to take the sentence for no more than it is."""
+        """Return what limits the sentence: where it was measured, and which settings it leaves out."""
         if rung is None:
             return []
         is_in_force = self._is_in_force(rung)
@@ -159,7 +154,7 @@ class SensitivityView(QWidget):
 
     @Slot()
     def _on_left_in_place(self) -> None:
-        """The stop that is shown was meant, and it may be only the nearest to what is in force."""
+        """Choose the stop that is shown, which may be only the nearest to the thresholds in force."""
         if self.rung is not None and not self._is_in_force(self.rung):
             self._choose(self.rung)
 
@@ -169,10 +164,10 @@ class SensitivityView(QWidget):
 
 
 class _Stops(QSlider):
-    """Leaves the wheel to the page, shows its stops, and marks the one that the model recommends."""
+    """A slider that leaves the wheel to the page, draws its stops, and marks the recommended one."""
 
     left_in_place = Signal()
-    """The handle was let go, or a key was pressed, and the value is what it was: `valueChanged` says nothing."""
+    """The person released the handle or pressed a key without changing the value, which Qt does not announce."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
@@ -181,6 +176,7 @@ class _Stops(QSlider):
         self.sliderReleased.connect(self.left_in_place)
 
     def set_stops(self, count: int, recommended: int) -> None:
+        """Have this many stops, and mark one of them."""
         self._recommended = recommended
         self.setRange(0, max(0, count - 1))
         self.setEnabled(count > 1)

@@ -1,7 +1,7 @@
-"""The settings, made from their declarations: a page a section, a field a setting.
+"""The settings dialog, made from the declarations of the settings: a page for each section, a field for each setting.
 
-Each change holds at once, and there is no OK: a microphone, a volume or a theme is judged by trying it, the monitor
-follows the settings by itself, and nothing is lost when the lid is closed. *Restore defaults* is the way back.
+Each change holds at once and there is no OK button, because a microphone, a volume or a theme is judged by trying it.
+The monitor follows the settings by itself. *Restore defaults* is the way back.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, Qt, Slot
-from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDoubleSpinBox,
@@ -47,31 +46,35 @@ from babymonitor.core.settings import (
     Settings,
 )
 from babymonitor.live.monitor import Monitor
+from babymonitor.ui.parts.card import Card
 from babymonitor.ui.parts.choice_view import ChoiceView
 from babymonitor.ui.parts.microphone_view import MicrophoneView
+from babymonitor.ui.parts.number_boxes import DecimalBox, IntegerBox
+from babymonitor.ui.parts.save_setting import try_to_save
 from babymonitor.ui.parts.switch_view import SwitchView
-from babymonitor.ui.parts.theme import Theme
+from babymonitor.ui.parts.text_label import text_label, wrapped_label
+from babymonitor.ui.parts.theme import current_theme, follow_theme
 from babymonitor.ui.parts.wording import translated
 from babymonitor.ui.settings.sensitivity_view import SensitivityView
 
 _BY_SLIDER = (START_THRESHOLD, END_THRESHOLD)
-"""Set by the slider for the sensitivity: two ways to the same thing would only confuse."""
+"""Set by the slider for the sensitivity, and therefore without fields of their own."""
 
 
-def _words(text: str) -> str:
-    """A setting's wording in the person's language."""
+def _translated(text: str) -> str:
+    """Return a setting's wording in the person's language."""
     return QCoreApplication.translate("Settings", text)
 
 
 class SettingsDialog(QDialog):
-    """Not modal: an alarm must be answerable while it is open."""
+    """Is not modal, because an alarm must be answerable while it is open."""
 
     def __init__(self, monitor: Monitor, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._monitor = monitor
         self._settings = settings
         self.fields: dict[str, QWidget] = {}
-        """Per setting's name the widget that holds its value."""
+        """The widget that holds a setting's value, by the setting's name."""
         self._show_value: dict[str, Callable[[], None]] = {}
         self.setWindowTitle(self.tr("Settings"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
@@ -79,8 +82,7 @@ class SettingsDialog(QDialog):
         self._build_sections()
         self._build_foot()
         self._lay_out()
-
-    # ------------------------------------------------------------------------------------------------------- building
+        follow_theme(self._dress)
 
     def _build_sections(self) -> None:
         self.section_list = QListWidget(self)
@@ -88,7 +90,7 @@ class SettingsDialog(QDialog):
         self.section_pages = QStackedWidget(self)
         sections = dict.fromkeys(setting.section for setting in SETTINGS if setting.section)
         for section in sections:
-            self.section_list.addItem(_words(section))
+            self.section_list.addItem(_translated(section))
             self.section_pages.addWidget(self._section_page(section))
         self.section_list.currentRowChanged.connect(self.section_pages.setCurrentIndex)
         self.section_list.setCurrentRow(0)
@@ -112,11 +114,13 @@ class SettingsDialog(QDialog):
         return area
 
     def _row(self, setting: Setting[Any]) -> QWidget:
-        """Title and help at the left, the field at the right; the slider beneath them, for it needs the width."""
+        """Return a row with title and help at the left and the field at the right, or a wide field beneath."""
         field, holder = self._field(setting)
         self.fields[setting.name] = field
         is_wide = setting.name == USE_MODEL_THRESHOLDS.name
-        return self._line(_words(setting.title), _words(setting.help) if setting.help else "", field, holder, is_wide)
+        return self._line(
+            _translated(setting.title), _translated(setting.help) if setting.help else "", field, holder, is_wide
+        )
 
     def _line(self, title: str, help: str, field: QWidget, holder: QWidget, is_wide: bool = False) -> QWidget:
         row = QWidget()
@@ -128,10 +132,7 @@ class SettingsDialog(QDialog):
         title_label = QLabel(title)
         words.addWidget(title_label)
         if help:
-            help_label = QLabel(help)
-            help_label.setWordWrap(True)
-            help_label.setProperty("role", "muted")
-            words.addWidget(help_label)
+            words.addWidget(wrapped_label(help, "muted"))
         field.setAccessibleName(title)
         if not field.accessibleDescription():
             field.setAccessibleDescription(help)
@@ -141,7 +142,7 @@ class SettingsDialog(QDialog):
         return row
 
     def _autostart_row(self) -> QWidget:
-        """No setting of ours: the system's own entry is what counts, whoever made or removed it."""
+        """Return a row that is no setting: what counts is the system's own entry, whoever made or removed it."""
         self.autostart_switch = self.fields["autostart"] = SwitchView()
         self._show_value["autostart"] = self._show_autostart
         self.autostart_switch.clicked.connect(self._on_autostart_clicked)
@@ -152,18 +153,19 @@ class SettingsDialog(QDialog):
         self.autostart_switch.setChecked(autostart.is_on())
 
     @Slot(bool)
-    def _on_autostart_clicked(self, wanted: bool) -> None:
+    def _on_autostart_clicked(self, is_on: bool) -> None:
         try:
-            autostart.turn_on() if wanted else autostart.turn_off()
+            autostart.turn_on() if is_on else autostart.turn_off()
         except OSError as error:
             self._complain(self.tr("That could not be changed: {error}.").format(error=error.strerror))
         self._show_autostart()
 
     def _field(self, setting: Setting[Any]) -> tuple[QWidget, QWidget]:
-        """The widget for a setting's type, and what it is laid out in."""
+        """Return the field for a setting's type, and the widget that holds it in its row."""
         if setting.name == MICROPHONE.name:
             picker = MicrophoneView(self._monitor, self._settings)
             picker.setMinimumWidth(230)
+            picker.complained.connect(self._complain)
             self._show_value[setting.name] = picker.refresh
             return picker, picker
         if setting.name == MODEL.name:
@@ -182,15 +184,14 @@ class SettingsDialog(QDialog):
     def _check_field(self, setting: Setting[bool]) -> tuple[QWidget, QWidget]:
         box = SwitchView()
         self._bind(setting, lambda: box.setChecked(self._settings[setting]))
-        box.toggled.connect(partial(self._keep, setting))
+        box.toggled.connect(partial(self._save, setting))
         return box, box
 
     def _number_field(self, setting: Setting[Any]) -> tuple[QWidget, QWidget]:
-        is_whole = type(setting.default) is int
-        box: QSpinBox | QDoubleSpinBox = _WholeBox() if is_whole else _FloatBox()
+        box: QSpinBox | QDoubleSpinBox = IntegerBox() if type(setting.default) is int else DecimalBox()
         least, most = setting.least, setting.most
         if isinstance(box, QDoubleSpinBox):
-            # As fine as the limits are: 0.001 needs three places, 0.5 s one.
+            # A share such as 0.001 needs three decimals, seconds need one.
             is_share = least is not None and most is not None and most - least < 1.5
             box.setDecimals(3 if is_share else 1)
             box.setSingleStep(0.01 if is_share else 1.0 if (most or 0) > 100 else 0.5)
@@ -199,31 +200,31 @@ class SettingsDialog(QDialog):
             box.setRange(-(2**31) if least is None else int(least), 2**31 - 1 if most is None else int(most))
         if setting.unit:
             box.setSuffix(f" {setting.unit}")
-        # Not while a number is half typed: 6 on the way to 60 must not become the setting.
+        # The 6 on the way to 60 must not become the setting.
         box.setKeyboardTracking(False)
         box.setMinimumSize(130, 34)
         self._bind(setting, lambda: box.setValue(self._settings[setting]))
-        box.valueChanged.connect(partial(self._keep, setting))
+        box.valueChanged.connect(partial(self._save, setting))
         return box, box
 
     def _choice_field(self, setting: Setting[str]) -> tuple[QWidget, QWidget]:
         box = ChoiceView()
         for value, title in setting.choices:
-            box.addItem(_words(title), value)
+            box.addItem(_translated(title), value)
         box.setMinimumWidth(160)
         self._bind(setting, lambda: box.setCurrentIndex(box.findData(self._settings[setting])))
-        box.currentIndexChanged.connect(lambda index: self._keep(setting, box.itemData(index)))
+        box.currentIndexChanged.connect(lambda index: self._save(setting, box.itemData(index)))
         return box, box
 
     def _text_field(self, setting: Setting[str]) -> tuple[QWidget, QWidget]:
         field = QLineEdit()
         field.setMinimumWidth(230)
         self._bind(setting, lambda: field.setText(self._settings[setting]))
-        field.editingFinished.connect(lambda: self._keep(setting, field.text()))
+        field.editingFinished.connect(lambda: self._save(setting, field.text()))
         return field, field
 
     def _model_field(self) -> tuple[QWidget, QWidget]:
-        """A path, checked to be a file; whether it is a model is said by the monitor, which tries it."""
+        """Return a field for a path, which must be a file; whether it is a model shows when the monitor opens it."""
         field = QLineEdit()
         field.setMinimumWidth(150)
         field.setPlaceholderText(self.tr("shipped model"))
@@ -248,10 +249,7 @@ class SettingsDialog(QDialog):
         return self.sensitivity_view.slider, self.sensitivity_view
 
     def _build_foot(self) -> None:
-        self.error_label = QLabel(self)
-        self.error_label.setProperty("role", "error")
-        self.error_label.setWordWrap(True)
-        self.error_label.setTextFormat(Qt.TextFormat.PlainText)
+        self.error_label = wrapped_label("", "error", self)
         self.error_label.hide()
         self.defaults_button = QPushButton(self.tr("Restore defaults"), self)
         self.defaults_button.setProperty("role", "small")
@@ -265,9 +263,7 @@ class SettingsDialog(QDialog):
         self.close_button.clicked.connect(self.close)
 
     def _lay_out(self) -> None:
-        self.section_list.setFixedWidth(170)
-        card = QFrame(self)
-        card.setProperty("role", "card")
+        card = Card(self)
         inner = QVBoxLayout(card)
         inner.setContentsMargins(18, 18, 6, 14)
         inner.addWidget(self.section_pages)
@@ -276,9 +272,7 @@ class SettingsDialog(QDialog):
         middle.addWidget(self.section_list)
         middle.addWidget(card, 1)
         foot = QHBoxLayout()
-        foot_label = QLabel(self.tr("Changes hold at once."))
-        foot_label.setProperty("role", "muted")
-        foot.addWidget(foot_label)
+        foot.addWidget(text_label(self.tr("Changes hold at once."), "muted"))
         foot.addStretch(1)
         foot.addWidget(self.defaults_button)
         foot.addWidget(self.close_button)
@@ -289,14 +283,14 @@ class SettingsDialog(QDialog):
         column.addWidget(self.error_label)
         column.addLayout(foot)
 
-    # --------------------------------------------------------------------------------------------------------- values
-
-    def set_theme(self, theme: Theme) -> None:
-        self.section_list.setFixedWidth(round(theme.text_px * 10.5))
-        self.resize(max(self.width(), 58 * theme.text_px), self.height())
+    @Slot()
+    def _dress(self) -> None:
+        text_px = current_theme().text_px
+        self.section_list.setFixedWidth(round(text_px * 10.5))
+        self.resize(max(self.width(), 58 * text_px), self.height())
 
     def show_values(self) -> None:
-        """Every field as the settings are now, without saying that anything was changed."""
+        """Show the settings as they are now, without storing anything."""
         for name, show in self._show_value.items():
             blocked = self.fields[name].blockSignals(True)
             show()
@@ -304,31 +298,31 @@ class SettingsDialog(QDialog):
 
     @Slot()
     def restore_defaults(self) -> None:
-        """All that the dialog shows; what is only remembered (the window's place) stays."""
+        """Restore the default of each setting that the dialog shows; the window's geometry, for one, stays."""
         for setting in SETTINGS:
             if setting.section:
-                self._keep(setting, setting.default)
+                self._save(setting, setting.default)
         self.show_values()
 
     def _bind(self, setting: Setting[Any], show: Callable[[], None]) -> None:
         show()
         self._show_value[setting.name] = show
 
-    def _keep(self, setting: Setting[Any], value: Any) -> None:
-        """Set and save; if that is refused, say so in one sentence and show the old value again."""
-        self._try(lambda: self._settings.__setitem__(setting, value))
+    def _save(self, setting: Setting[Any], value: Any) -> None:
+        """Set and save a setting; if the value is refused, say why and show the old value again."""
+        self._try(partial(self._settings.__setitem__, setting, value))
 
     def _try(self, change: Callable[[], None]) -> None:
         try:
-            change()
+            is_saved = try_to_save(change, self._complain)
         except (SettingError, ModelError) as error:
             self._complain(translated(error.message))
             self.show_values()
-        except OSError as error:
-            self._complain(self.tr("The settings could not be saved: {error}.").format(error=error.strerror or error))
-        else:
+            return
+        if is_saved:
             self.error_label.hide()
 
+    @Slot(object)
     def _complain(self, sentence: str) -> None:
         self.error_label.setText(sentence)
         self.error_label.show()
@@ -342,11 +336,11 @@ class SettingsDialog(QDialog):
 
     @Slot(object)
     def _on_rung_chosen(self, rung: Rung) -> None:
-        """The thresholds are stored, not the number of the stop: they mean the same to another model."""
+        """Store the thresholds rather than the stop's number, because they mean the same to another model."""
         if not rung.is_recommended:
-            self._keep(END_THRESHOLD, rung.end_threshold)
-            self._keep(START_THRESHOLD, rung.start_threshold)
-        self._keep(USE_MODEL_THRESHOLDS, rung.is_recommended)
+            self._save(END_THRESHOLD, rung.end_threshold)
+            self._save(START_THRESHOLD, rung.start_threshold)
+        self._save(USE_MODEL_THRESHOLDS, rung.is_recommended)
 
     @Slot()
     def _on_choose_model_clicked(self) -> None:
@@ -355,17 +349,3 @@ class SettingsDialog(QDialog):
         if path:
             self._model_edit.setText(path)
             self._on_model_edited()
-
-
-class _WholeBox(QSpinBox):
-    """Leaves the wheel to the page: scrolling past a number must not change it."""
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        event.ignore()
-
-
-class _FloatBox(QDoubleSpinBox):
-    """As `_WholeBox`."""
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        event.ignore()

@@ -1,4 +1,4 @@
-"""The last ten seconds of sound as a wave and a mel spectrogram over one time axis, scrolling smoothly."""
+"""The last ten seconds of sound as wave and mel spectrogram over one time axis, scrolling smoothly."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ import time
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRectF, Qt, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QWidget
 
 from babymonitor.core.model.features import FeatureSpec, LogMelStream, Mel, mel_filters
 from babymonitor.core.sound.levels import envelope
 from babymonitor.core.sound.ring import OverrunError, RingBuffer
-from babymonitor.ui.parts.theme import Theme, heat_table
+from babymonitor.ui.parts.text_label import text_label
+from babymonitor.ui.parts.theme import Theme, current_theme, follow_theme, heat_table
 
 SHOWN_SECONDS = 10.0
 _SPARE_SECONDS = 1.0
-"""Kept beyond what is shown: the picture runs a little behind the newest sound."""
+"""How much is stored beyond what is shown, because the picture runs a little behind the newest sound."""
 
 _DARKEST, _BRIGHTEST = -13.0, 2.0
-"""The log-mel values that get the first and the last colour: a quiet room, and a cry close by."""
+"""The log-mel values of the first and the last colour: a quiet room, and a cry close by."""
 
 _LEAST_HEIGHT = 0.08
-"""The wave's scale never shows less than this amplitude: a silent room must not look loud."""
+"""The wave's scale never shows less than this amplitude, because a silent room must not look loud."""
 
 
 def pixels(mel: Mel) -> npt.NDArray[np.uint8]:
-    """Log-mel values as indices into the table of colours."""
+    """Return log-mel values as indices into the table of colours, of the same shape."""
     scaled = (mel - _DARKEST) * (255.0 / (_BRIGHTEST - _DARKEST))
     return np.asarray(np.clip(scaled, 0, 255), np.uint8)
 
 
 class LiveTrace:
-    """What the plot draws, without pixels: follows a ring by absolute sample number, one column per hop.
+    """The data of the plot: follows a ring by absolute sample number, with one column for each hop.
 
-    Image and envelope are twice as wide as what is shown and each column is written twice, one width apart, so that
-    the newest columns always lie in one piece and scrolling copies nothing.
+    Image and envelope are twice as wide as what is shown, and each column is written twice, one width apart. So the
+    newest columns are always contiguous, and scrolling copies nothing.
     """
 
     def __init__(self, spec: FeatureSpec, seconds: float = SHOWN_SECONDS + _SPARE_SECONDS) -> None:
@@ -49,16 +50,16 @@ class LiveTrace:
         self._ring: RingBuffer | None = None
         self._next_sample = 0
         self.next_column = 0
-        """The column after the newest one, counted like the ring's samples: column k begins at sample k · hop."""
+        """The number of the column after the newest; column k begins at the ring's sample k · hop."""
 
     def follow(self, ring: RingBuffer) -> bool:
-        """Take in what is new in the ring; whether anything was."""
+        """Take in what is new in the ring. Returns whether anything was."""
         hop = self.spec.hop_length
         if ring is not self._ring or ring.written < self._next_sample:
             self._ring = ring
             self._begin(ring)
         if ring.written - self._next_sample > self.columns * hop:
-            # Nobody looked for a while: what has scrolled away is not worth computing.
+            # Nobody looked for a while, and what has scrolled away meanwhile is not worth computing.
             self._begin(ring)
         stop = ring.written - ring.written % hop
         if stop <= self._next_sample:
@@ -73,7 +74,7 @@ class LiveTrace:
         return True
 
     def _begin(self, ring: RingBuffer) -> None:
-        """Forget everything; the next sample is the oldest that can be shown and read."""
+        """Forget everything and continue at the oldest sample that can be both read and shown."""
         hop = self.spec.hop_length
         oldest = max(ring.oldest + ring.capacity // 8 if ring.oldest else 0, ring.written - self.columns * hop)
         self.next_column = -(-oldest // hop)
@@ -85,11 +86,11 @@ class LiveTrace:
     def _add(self, wave: npt.NDArray[np.float32]) -> None:
         bins = wave.size // self.spec.hop_length
         first_bin = self._next_sample // self.spec.hop_length
-        at = np.arange(first_bin, first_bin + bins) % self.columns
-        self._envelope[at] = self._envelope[at + self.columns] = envelope(wave, bins)
+        places = np.arange(first_bin, first_bin + bins) % self.columns
+        self._envelope[places] = self._envelope[places + self.columns] = envelope(wave, bins)
         mel = pixels(self._stream.push(wave))
-        at = np.arange(self.next_column, self.next_column + mel.shape[1]) % self.columns
-        self._image[:, at] = self._image[:, at + self.columns] = mel
+        places = np.arange(self.next_column, self.next_column + mel.shape[1]) % self.columns
+        self._image[:, places] = self._image[:, places + self.columns] = mel
         self.next_column += mel.shape[1]
 
     @property
@@ -100,21 +101,21 @@ class LiveTrace:
 
     @property
     def next_bin(self) -> int:
-        """The envelope's bin after the newest one; it is ahead of the columns, which need longer windows."""
+        """The number of the envelope's bin after the newest; ahead of the columns, which need longer windows."""
         return self._next_sample // self.spec.hop_length
 
     @property
     def extremes(self) -> npt.NDArray[np.float32]:
-        """Least and greatest sample per hop, (columns, 2), the newest last."""
+        """The least and the greatest sample of each hop, (columns, 2), the newest last."""
         begin = self.next_bin % self.columns
         return self._envelope[begin : begin + self.columns]
 
 
 class SteadyClock:
-    """The sample at the right edge of the picture.
+    """Tells which sample stands at the right edge of the picture.
 
-    Sound comes in blocks; following them would jerk. This runs evenly, is drawn towards the newest sample gently,
-    and never passes it.
+    Sound comes in blocks, and a picture that followed them would jerk. This clock runs evenly, is pulled gently towards
+    the newest sample, and never passes it.
     """
 
     _PULL = 0.06
@@ -123,26 +124,26 @@ class SteadyClock:
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._at = 0.0
+        self._sample = 0.0
         self._read_at = 0.0
 
     def advance(self, now: float, written: int) -> float:
-        """The sample to show at the right edge at `now` (seconds of a monotonic clock)."""
+        """Return the sample for the right edge. now: seconds of a monotonic clock. written: samples in the ring."""
         elapsed, self._read_at = now - self._read_at, now
         wanted = written - self._LAG_SECONDS * self._rate
-        if not 0 <= written - self._at <= self._FURTHEST_SECONDS * self._rate or elapsed > 1.0:
-            self._at = max(0.0, wanted)
+        if not 0 <= written - self._sample <= self._FURTHEST_SECONDS * self._rate or elapsed > 1.0:
+            self._sample = max(0.0, wanted)
         else:
-            self._at += elapsed * self._rate + self._PULL * (wanted - self._at)
-            self._at = min(self._at, float(written))
-        return self._at
+            self._sample += elapsed * self._rate + self._PULL * (wanted - self._sample)
+            self._sample = min(self._sample, float(written))
+        return self._sample
 
 
 class HeatItem(pg.GraphicsObject):
     """A picture of numbers 0 to 255, in colours from a table.
 
-    pyqtgraph's ImageItem hands Qt an indexed image, which Qt converts at every repaint: measured, 1.5 ms against the
-    0.3 ms of colours looked up here, thirty times a second.
+    WORKAROUND pyqtgraph: its ImageItem hands Qt an indexed image, which Qt converts at every repaint, thirty times
+    a second. That takes 1.5 ms, against 0.3 ms for colours that are looked up here.
     """
 
     def __init__(self) -> None:
@@ -152,13 +153,13 @@ class HeatItem(pg.GraphicsObject):
         self._box = QRectF()
 
     def set_table(self, table: npt.NDArray[np.uint8]) -> None:
-        """(256, 4) RGBA; the transparency is not used."""
+        """Set the colours, (256, 4) RGBA; alpha is not used."""
         rgb = table.astype(np.uint32)
         self._table = np.asarray(0xFF000000 | rgb[:, 0] << 16 | rgb[:, 1] << 8 | rgb[:, 2], np.uint32)
         self.update()
 
     def set_image(self, image: npt.NDArray[np.uint8], box: QRectF) -> None:
-        """(rows, columns), the first row lowest, to fill `box` of the axes."""
+        """Show numbers, (rows, columns) with the lowest row first, in `box` of the axes."""
         self._colours = self._table[image]
         if box.size() != self._box.size() or box.topLeft() != self._box.topLeft():
             self.prepareGeometryChange()
@@ -175,7 +176,7 @@ class HeatItem(pg.GraphicsObject):
 
 
 class LivePlot(pg.GraphicsLayoutWidget):
-    """Wave above, spectrogram beneath, seconds below. `show_sound` draws what is new; nothing moves by itself."""
+    """Wave above, spectrogram beneath, seconds below. Nothing moves by itself: `show_sound` draws what is new."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -186,13 +187,13 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._height = _LEAST_HEIGHT
         self._word_px = 40.0
         self._build_items()
-        self._note = QLabel(self)
-        self._note.setProperty("role", "plotNote")
+        self._note = text_label("", "plotNote", self)
         self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._note.hide()
         self.setAccessibleName(self.tr("Live sound"))
         self.setAccessibleDescription(self.tr("Waveform and mel spectrogram of the last ten seconds."))
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        follow_theme(self._dress)
 
     def _build_items(self) -> None:
         spec = self.trace.spec
@@ -227,7 +228,9 @@ class LivePlot(pg.GraphicsLayoutWidget):
         box.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
         return box
 
-    def set_theme(self, theme: Theme) -> None:
+    @Slot()
+    def _dress(self) -> None:
+        theme = current_theme()
         c = theme.colours
         self.setBackground(c.surface)
         self._mel_item.set_table(heat_table(theme))
@@ -240,16 +243,16 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._name_seconds()
 
     def _name_seconds(self) -> None:
-        """The outermost words would be left out at the picture's edges: they stand half their width inside."""
+        """Name the seconds. The outermost names move inwards, because pyqtgraph omits names that cross an edge."""
         inside = (self._word_px / 2 + 3) / max(1.0, self._mel_box.width()) * SHOWN_SECONDS
         marks = []
         for seconds in range(0, int(SHOWN_SECONDS) + 1, 2):
-            at = min(max(-seconds, -SHOWN_SECONDS + inside), -inside)
-            marks.append((at, self.tr("now") if seconds == 0 else f"−{seconds} s"))
+            position = min(max(-seconds, -SHOWN_SECONDS + inside), -inside)
+            marks.append((position, self.tr("now") if seconds == 0 else f"−{seconds} s"))
         self._time_axis.setTicks([marks])
 
     def set_note(self, text: str) -> None:
-        """Words over a faded picture when it is not alive; none when it is."""
+        """Show words over a faded picture that is not alive; empty for a picture that is."""
         self._note.setText(text)
         self._note.setVisible(bool(text))
         for item in (self._wave_item, self._mel_item):
@@ -257,7 +260,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._place_note()
 
     def show_sound(self, ring: RingBuffer) -> bool:
-        """Draw what has happened in the ring since the last call; whether there was anything to draw."""
+        """Draw what came into the ring since the last call. Returns whether there was anything to draw."""
         self.trace.follow(ring)
         right = self._clock.advance(time.perf_counter(), ring.written)
         if right == self._right_edge:
@@ -269,7 +272,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
 
     def _draw_mel(self, right: float) -> None:
         spec, columns = self.trace.spec, self.trace.columns
-        # A column stands for the middle of its window.
+        # A column stands at the middle of its window.
         middle = (spec.n_fft - spec.hop_length) / 2
         left = (self.trace.next_column - columns) * spec.hop_length + middle - right
         seconds = columns * spec.hop_length / spec.sample_rate
@@ -277,17 +280,17 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._mel_item.set_image(self.trace.image, box)
 
     def _draw_wave(self, right: float) -> None:
-        """A column of pixels per hop, from its least to its greatest sample; filling a path took four times as long."""
+        """Draw a column of pixels per hop, from its least to its greatest sample. A path takes four times as long."""
         spec, extremes = self.trace.spec, self.trace.extremes
         loudest = max(_LEAST_HEIGHT, float(np.abs(extremes).max(initial=0.0)))
-        # Up at once, down slowly: the scale must never cut a wave, and must not pump.
+        # The scale grows at once, so that no wave is cut off, and shrinks slowly, so that it does not pump.
         self._height = max(loudest, self._height + 0.04 * (loudest - self._height))
         rows = int(min(max(self._wave_box.height(), 32.0), 400.0))
-        # Every column covers the middle at least, so that silence is a line and not nothing.
+        # Every column covers at least the middle, so that silence is a line and not nothing.
         low = np.minimum(extremes[:, 0] / self._height, -0.9 / rows)
         high = np.maximum(extremes[:, 1] / self._height, 0.9 / rows)
-        at = ((np.arange(rows) + 0.5) / rows * 2.0 - 1.0).astype(np.float32)[:, None]
-        image = ((at >= low) & (at <= high)).view(np.uint8) * np.uint8(255)
+        amplitudes = ((np.arange(rows) + 0.5) / rows * 2.0 - 1.0).astype(np.float32)[:, None]
+        image = ((amplitudes >= low) & (amplitudes <= high)).view(np.uint8) * np.uint8(255)
         left = (self.trace.next_bin - self.trace.columns) * spec.hop_length - right
         seconds = self.trace.columns * spec.hop_length / spec.sample_rate
         self._wave_item.set_image(image, QRectF(left / spec.sample_rate, -1.0, seconds, 2.0))
@@ -298,7 +301,8 @@ class LivePlot(pg.GraphicsLayoutWidget):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
-        if hasattr(self, "_note"):  # the base class resizes itself while it is being built
+        # WORKAROUND pyqtgraph: its constructor resizes the widget before ours has built anything.
+        if hasattr(self, "_note"):
             self._place_note()
             self._name_seconds()
 
@@ -308,12 +312,12 @@ class LivePlot(pg.GraphicsLayoutWidget):
 
 
 def dress_axes(hz_axis: pg.AxisItem, time_axis: pg.AxisItem, theme: Theme, font: QFont) -> QFont:
-    """Numbers and no lines beside a spectrogram, in the theme's colours and size; → their font."""
+    """Give the axes of a spectrogram numbers without lines, in the theme's colours and size. Returns their font."""
     font.setPixelSize(max(11, theme.text_px - 3))
     for axis in (hz_axis, time_axis):
         axis.setPen(QPen(Qt.PenStyle.NoPen))
         axis.setTextPen(theme.colours.muted)
-        axis.setTickPen(theme.colours.surface)  # a mark without length is still a dot
+        axis.setTickPen(theme.colours.surface)  # a tick without length would still be drawn as a dot
         axis.setTickFont(font)
     time_axis.setHeight(theme.text_px + 6)
     hz_axis.setWidth(round(2.6 * theme.text_px))
@@ -321,8 +325,8 @@ def dress_axes(hz_axis: pg.AxisItem, time_axis: pg.AxisItem, theme: Theme, font:
 
 
 def hz_ticks(spec: FeatureSpec) -> list[tuple[float, str]]:
-    """Rows of the spectrogram at round frequencies."""
+    """Return rows of the spectrogram at round frequencies, with their names."""
     filters = mel_filters(spec)
     centres_hz = filters.argmax(axis=0) * spec.sample_rate / spec.n_fft
-    wanted = (500.0, 1000.0, 2000.0, 4000.0)
-    return [(float(np.interp(hz, centres_hz, np.arange(spec.n_mels))) + 0.5, f"{hz / 1000:g}k") for hz in wanted]
+    round_hz = (500.0, 1000.0, 2000.0, 4000.0)
+    return [(float(np.interp(hz, centres_hz, np.arange(spec.n_mels))) + 0.5, f"{hz / 1000:g}k") for hz in round_hz]

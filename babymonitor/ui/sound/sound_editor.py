@@ -1,42 +1,41 @@
-"""A sound to look at, to hear, and to choose a part of: a picture, and what can be done with it."""
+"""An editor for one sound: a picture of it, buttons to play and zoom, and a selection."""
 
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollBar, QVBoxLayout, QWidget
 
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.parts.symbols import symbol_icon
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.symbol_button import SymbolButton
+from babymonitor.ui.parts.text_label import text_label
 from babymonitor.ui.sound.sound_picture import SoundPicture
 
 _FRAME_MS = 33
 _SCROLL_STEPS = 10_000
+_SYMBOL_EM = 1.15
 _ZOOM = 0.6
 _LEAST_SECONDS = 0.02
 _STEP = 0.02
-"""An arrow key moves the selection by this share of what can be seen."""
+"""An arrow key moves the selection by this share of what is shown."""
 
 
 class SoundEditor(QWidget):
-    """Shows one sound; plays, loops, zooms. Buttons of whoever uses it go beside its own (`add_button`)."""
+    """Shows one sound, plays, loops and zooms. Further buttons can go beside its own (`add_button`)."""
 
     region_changed = Signal()
-    """Another part is selected: see `region`."""
+    """The selection changed: see `region`."""
 
     def __init__(self, monitor: Monitor, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._monitor = monitor
         self._wave: Wave = np.zeros(0, np.float32)
         self._name = ""
-        self._theme = LIGHT
         self._is_playing = self._is_starting = False
         self._played = (0.0, 0.0)
-        self._begins_at: float | None = None
-        self._symbols: list[tuple[QPushButton, str]] = []
+        self._start_seconds: float | None = None
         self.picture = SoundPicture(self)
         self._build_buttons()
         self._lay_out()
@@ -47,8 +46,6 @@ class SoundEditor(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Sound"))
         self.clear()
-
-    # ------------------------------------------------------------------------------------------------------- building
 
     def _build_buttons(self) -> None:
         self.play_button = self._button(self.tr("Play"), "play", "")
@@ -61,18 +58,15 @@ class SoundEditor(QWidget):
         self.zoom_in_button.setAccessibleName(self.tr("Zoom in"))
         self.fit_button = self._button("", "fit", self.tr("Show and select everything (0, or a double click)"))
         self.fit_button.setAccessibleName(self.tr("Show everything"))
-        self.region_label = QLabel(self)
-        self.region_label.setProperty("role", "muted")
+        self.region_label = text_label("", "muted", self)
         self.scroll_bar = QScrollBar(Qt.Orientation.Horizontal, self)
         self.scroll_bar.setAccessibleName(self.tr("Part that is shown"))
 
-    def _button(self, text: str, symbol: str, tip: str) -> QPushButton:
-        button = QPushButton(text, self)
+    def _button(self, text: str, symbol: str, tip: str) -> SymbolButton:
+        button = SymbolButton(text, symbol, self, "small" if text else "tool", _SYMBOL_EM)
         button.setToolTip(tip)
-        button.setProperty("role", "small" if text else "tool")
-        # Space is for playing, wherever the focus is.
+        # A click must not take the focus: Space plays, wherever the focus is.
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._symbols.append((button, symbol))
         return button
 
     def _lay_out(self) -> None:
@@ -105,36 +99,21 @@ class SoundEditor(QWidget):
         self.picture.pointed.connect(self._on_pointed)
         self._monitor.playback_changed.connect(self._on_playback_changed)
 
-    def add_button(self, button: QPushButton, symbol: str = "") -> None:
-        """Put a button after those for playing."""
-        if symbol:
-            self._symbols.append((button, symbol))
-            self._dress_buttons()
-        # Before the stretch, and before what tells the selection.
+    def add_button(self, text: str, symbol: str, tip: str) -> QPushButton:
+        """Put another button after those for playing, and return it."""
+        button = self._button(text, symbol, tip)
+        # Before the space that separates the buttons from the words on the selection.
         self._button_row.insertWidget(self._button_row.indexOf(self.region_label) - 1, button)
-
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.picture.set_theme(theme)
-        self._dress_buttons()
-
-    def _dress_buttons(self) -> None:
-        c, side = self._theme.colours, round(self._theme.text_px * 1.15)
-        for button, symbol in self._symbols:
-            gap = 6 if button.text() else 0
-            button.setIcon(symbol_icon(symbol, c.text, c.on_accent, side, gap))
-            button.setIconSize(QSize(side + gap, side))
-
-    # -------------------------------------------------------------------------------------------------------- showing
+        return button
 
     def show_wave(self, wave: Wave, name: str = "") -> None:
-        """Show (samples,) at 16 kHz, all of it selected; what was played ends. The name is for screen readers."""
+        """Show a sound, (samples,) at 16 kHz, and select all of it. name: for screen readers. Stops what is played."""
         self.stop()
         self._wave, self._name = wave, name
         self.picture.set_wave(wave)
         for widget in (self.play_button, self.loop_button, self.zoom_in_button, self.fit_button):
             widget.setEnabled(wave.size > 0)
-        self._begins_at = None
+        self._start_seconds = None
         self._on_region_changed()
 
     def clear(self) -> None:
@@ -143,15 +122,16 @@ class SoundEditor(QWidget):
 
     @property
     def wave(self) -> Wave:
-        """What is shown, (samples,) at 16 kHz."""
+        """The sound that is shown, (samples,) at 16 kHz."""
         return self._wave
 
     @property
     def seconds(self) -> float:
+        """The sound's length."""
         return self._wave.size / SAMPLE_RATE
 
     def region(self) -> tuple[float, float]:
-        """First and last second of the selection; without one, of the whole sound."""
+        """Return the first and last second of the selection, or of the sound if nothing is selected."""
         return self.picture.region()
 
     def set_region(self, start: float, end: float) -> None:
@@ -160,26 +140,24 @@ class SoundEditor(QWidget):
 
     @property
     def has_selection(self) -> bool:
-        """Whether a part is selected rather than everything."""
+        """Whether a part of the sound is selected, rather than all of it."""
         return self._wave.size > 0 and not self.picture.is_whole
 
     def accessible_text(self) -> str:
-        """What the picture says, in words."""
+        """Return the picture in words."""
         if not self._wave.size:
             return self.tr("No sound is open.")
         words = self.tr("{name}, {seconds} s").format(name=self._name, seconds=f"{self.seconds:.1f}")
         return f"{words}, {self.region_label.text()}"
 
-    # -------------------------------------------------------------------------------------------------------- playing
-
     @property
     def is_playing(self) -> bool:
-        """Whether the sound shown here is heard now."""
+        """Whether the sound is played now."""
         return self._is_playing
 
     @Slot()
     def toggle_playing(self) -> None:
-        """Play the selection, or end it."""
+        """Play the selection, or stop it."""
         if self._is_playing:
             self.stop()
         else:
@@ -187,24 +165,24 @@ class SoundEditor(QWidget):
 
     @Slot()
     def play(self) -> None:
-        """Play the selection, from where the person clicked if that lies in it."""
+        """Play the selection, from where the person clicked if that is inside it."""
         if not self._wave.size:
             return
         start, end = self.region()
-        at = start
-        if self._begins_at is not None and start < self._begins_at < end - _LEAST_SECONDS:
-            at = self._begins_at
-        self._begins_at = None
-        self._play(start, end, at)
+        first = start
+        if self._start_seconds is not None and start < self._start_seconds < end - _LEAST_SECONDS:
+            first = self._start_seconds
+        self._start_seconds = None
+        self._play(start, end, first)
 
-    def _play(self, start: float, end: float, at: float) -> None:
-        """Play these seconds, at first from `at` on."""
+    def _play(self, start: float, end: float, position: float) -> None:
+        """Play these seconds, the first time from `position` on."""
         first, last = int(start * SAMPLE_RATE), round(end * SAMPLE_RATE)
         self._is_starting = True
-        self._monitor.play_wave(self._wave[first:last], self.loop_button.isChecked(), at - start)
+        self._monitor.play_wave(self._wave[first:last], self.loop_button.isChecked(), position - start)
         self._is_starting = False
         self._played = (start, end)
-        # Where there is no loudspeaker nothing plays, and the monitor has said so.
+        # Without a loudspeaker nothing is played, and the monitor has already complained.
         self._is_playing = self._monitor.playback_position() is not None
         if self._is_playing:
             self._frame_timer.start()
@@ -212,7 +190,7 @@ class SoundEditor(QWidget):
 
     @Slot()
     def stop(self) -> None:
-        """End what is played here."""
+        """Stop what is played here."""
         if self._is_playing:
             self._is_playing = False
             self._monitor.stop_playing()
@@ -220,7 +198,7 @@ class SoundEditor(QWidget):
 
     def _show_silence(self) -> None:
         self._frame_timer.stop()
-        self.picture.set_playhead(self._begins_at)
+        self.picture.set_playhead(self._start_seconds)
         self._show_play_button()
 
     def _show_play_button(self) -> None:
@@ -230,9 +208,7 @@ class SoundEditor(QWidget):
         self.play_button.setText(word)
         tip = self.tr("End it (Space)") if self._is_playing else self.tr("Hear the selection (Space)")
         self.play_button.setToolTip(tip)
-        symbol = "stop" if self._is_playing else "play"
-        self._symbols = [(button, symbol if button is self.play_button else name) for button, name in self._symbols]
-        self._dress_buttons()
+        self.play_button.set_symbol("stop" if self._is_playing else "play")
 
     @Slot()
     def _on_frame_due(self) -> None:
@@ -243,7 +219,7 @@ class SoundEditor(QWidget):
 
     @Slot(str)
     def _on_playback_changed(self, _playing: str) -> None:
-        """Ended, or something else began."""
+        """Notice that the sound ended, or that something else is played."""
         if self._is_playing and not self._is_starting:
             self._is_playing = False
             self._show_silence()
@@ -257,7 +233,7 @@ class SoundEditor(QWidget):
 
     @Slot(float)
     def _on_pointed(self, seconds: float) -> None:
-        """A click says where to begin; while it plays, it goes on there."""
+        """Start from where the person clicked; a sound that is played goes on from there."""
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         start, end = self.region()
         if not self._wave.size:
@@ -268,17 +244,17 @@ class SoundEditor(QWidget):
         if self._is_playing:
             self._play(start, end, min(max(seconds, start), end - _LEAST_SECONDS))
         else:
-            self._begins_at = seconds
+            self._start_seconds = seconds
             self.picture.set_playhead(seconds)
-
-    # -------------------------------------------------------------------------------------------- selection and zoom
 
     @Slot()
     def zoom_in(self) -> None:
+        """Show fewer seconds."""
         self.picture.zoom(_ZOOM, self._middle())
 
     @Slot()
     def zoom_out(self) -> None:
+        """Show more seconds."""
         self.picture.zoom(1 / _ZOOM, self._middle())
 
     @Slot()
@@ -289,10 +265,11 @@ class SoundEditor(QWidget):
 
     @Slot()
     def toggle_loop(self) -> None:
+        """Play over and over, or once."""
         self.loop_button.toggle()
 
     def _middle(self) -> float | None:
-        """What a zoom is about: the selection, where there is one."""
+        """Return the second around which to zoom: the middle of the selection; None if there is none."""
         return sum(self.region()) / 2 if self.has_selection else None
 
     @Slot()
@@ -320,7 +297,7 @@ class SoundEditor(QWidget):
         self.scroll_bar.setValue(round(start / length * _SCROLL_STEPS))
         self.scroll_bar.blockSignals(False)
         is_part = share < 0.999
-        # It keeps its place: the picture must not jump when one zooms.
+        # A hidden scroll bar keeps its place, so that the picture does not jump while zooming.
         policy = self.scroll_bar.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.scroll_bar.setSizePolicy(policy)
@@ -330,11 +307,11 @@ class SoundEditor(QWidget):
     @Slot(int)
     def _on_scrolled(self, value: int) -> None:
         start, end = self.picture.view()
-        at = value / _SCROLL_STEPS * self.seconds
-        self.picture.set_view(at, at + end - start)
+        first = value / _SCROLL_STEPS * self.seconds
+        self.picture.set_view(first, first + end - start)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Left and Right move the selection, with Shift its end, with Ctrl its beginning."""
+        """Move the selection with Left and Right, its end with Shift, its beginning with Ctrl."""
         direction = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()), 0)
         if not direction or not self._wave.size:
             super().keyPressEvent(event)

@@ -1,4 +1,4 @@
-"""A whole sound as wave and mel spectrogram over one time axis, with a selection to drag and a place that is played."""
+"""A complete sound as wave and mel spectrogram over one time axis, with a selection to drag and a playhead."""
 
 from __future__ import annotations
 
@@ -14,43 +14,42 @@ from PySide6.QtWidgets import QWidget
 from babymonitor.core.model.features import FeatureSpec, log_mel
 from babymonitor.core.sound.levels import envelope
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
-from babymonitor.ui.parts.theme import LIGHT, Theme, heat_table
+from babymonitor.ui.parts.theme import current_theme, follow_theme, heat_table
 from babymonitor.ui.sound.live_plot import dress_axes, hz_ticks, pixels
 
 LEAST_SPAN_SECONDS = 0.1
-"""How far one can zoom in."""
+"""The shortest stretch that zooming in can show."""
 LEAST_REGION_SECONDS = 0.02
 _LEAST_HEIGHT = 0.02
-"""The wave's scale never shows less than this amplitude: a silent room must not look loud."""
+"""The wave's scale never shows less than this amplitude, because a silent room must not look loud."""
 _LOW_PX = 75
-"""A spectrogram lower than this has two words at its side."""
+"""A spectrogram lower than this names only two frequencies."""
 _BIN_SAMPLES = 32
-"""The wave is kept once more as least and greatest of so many samples: a minute is drawn from 30,000 pairs."""
+"""The wave is also stored as least and greatest of so many samples: a minute is drawn from 30,000 pairs."""
 
 
 class SoundPicture(pg.GraphicsLayoutWidget):
-    """Wave above, spectrogram beneath, seconds below. It is drawn anew only where something about it has changed."""
+    """Wave above, spectrogram beneath, seconds below. It is drawn again only when something about it changed."""
 
     region_changed = Signal()
-    """The selection is another; while it is being dragged too."""
+    """The selection changed, also while it is being dragged."""
     view_changed = Signal()
-    """Another stretch is shown."""
+    """Another stretch of the sound is shown."""
     pointed = Signal(float)
-    """The person clicked at these seconds."""
+    """The person clicked at this second of the sound."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._spec = FeatureSpec()
-        self._theme = LIGHT
         self._wave: Wave = np.zeros(0, np.float32)
         self._extremes = np.zeros((0, 2), np.float32)
         self._mel = np.zeros((self._spec.n_mels, 0), np.uint8)
         self._region = (0.0, 0.0)
         self._view = (0.0, 1.0)
-        self._is_region_ours = False
+        self._is_setting_region = False
         self._build_items()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.set_theme(LIGHT)
+        follow_theme(self._dress)
 
     def _build_items(self) -> None:
         layout = self.ci.layout
@@ -86,10 +85,8 @@ class SoundPicture(pg.GraphicsLayoutWidget):
             self._heads.append(head)
             box.selected.connect(self._on_selected)
             box.pointed.connect(self.pointed)
-            box.all_wanted.connect(self.select_all)
+            box.all_requested.connect(self.select_all)
             box.scrolled.connect(self._on_scrolled)
-
-    # ------------------------------------------------------------------------------------------------------ the sound
 
     @property
     def seconds(self) -> float:
@@ -97,31 +94,29 @@ class SoundPicture(pg.GraphicsLayoutWidget):
         return self._wave.size / SAMPLE_RATE
 
     def set_wave(self, wave: Wave) -> None:
-        """Show (samples,) at 16 kHz, whole, and all of it selected."""
+        """Show a sound from beginning to end, (samples,) at 16 kHz, and select all of it."""
         self._wave = wave
-        whole = wave[: wave.size // _BIN_SAMPLES * _BIN_SAMPLES]
-        self._extremes = envelope(whole, max(1, whole.size // _BIN_SAMPLES)) if whole.size else self._extremes[:0]
-        # A sound shorter than one window is still a picture.
+        bins = wave.size // _BIN_SAMPLES
+        self._extremes = envelope(wave[: bins * _BIN_SAMPLES], bins) if bins else self._extremes[:0]
+        # Even a sound shorter than one window gets a picture.
         padded = wave if wave.size >= self._spec.n_fft else np.pad(wave, (0, self._spec.n_fft - wave.size))
         self._mel = pixels(log_mel(padded, self._spec))
         self.set_playhead(None)
         self._show_region(0.0, self.seconds)
         self.fit()
 
-    # ----------------------------------------------------------------------------------------------------- selection
-
     def region(self) -> tuple[float, float]:
-        """First and last second of what is selected."""
+        """Return the first and last second of the selection."""
         return self._region
 
     @property
     def is_whole(self) -> bool:
-        """Everything is selected, which is as good as nothing."""
+        """Whether all of the sound is selected, which is as good as nothing."""
         start, end = self._region
         return start <= 1e-6 and end >= self.seconds - 1e-6
 
     def set_region(self, start: float, end: float) -> None:
-        """Select these seconds, as far as the sound goes."""
+        """Select these seconds, as far as they lie in the sound."""
         start, end = sorted((min(max(start, 0.0), self.seconds), min(max(end, 0.0), self.seconds)))
         if end - start < LEAST_REGION_SECONDS:
             end = min(self.seconds, start + LEAST_REGION_SECONDS)
@@ -130,22 +125,23 @@ class SoundPicture(pg.GraphicsLayoutWidget):
 
     @Slot()
     def select_all(self) -> None:
+        """Select all of the sound."""
         self._show_region(0.0, self.seconds)
 
     def _show_region(self, start: float, end: float) -> None:
         self._region = (start, end)
         is_whole = self.is_whole
-        self._is_region_ours = True
+        self._is_setting_region = True
         for item in self._region_items:
             item.setBounds((0.0, max(self.seconds, LEAST_REGION_SECONDS)))
             item.setRegion((start, end))
-            item.show_whole(is_whole, self._theme)
-        self._is_region_ours = False
+            item.show_whole(is_whole)
+        self._is_setting_region = False
         self.region_changed.emit()
 
     @Slot(object)
     def _on_region_dragged(self, item: pg.LinearRegionItem) -> None:
-        if not self._is_region_ours:
+        if not self._is_setting_region:
             start, end = item.getRegion()
             self.set_region(float(start), float(end))
 
@@ -153,14 +149,12 @@ class SoundPicture(pg.GraphicsLayoutWidget):
     def _on_selected(self, start: float, end: float) -> None:
         self.set_region(start, end)
 
-    # ----------------------------------------------------------------------------------------------------- what is seen
-
     def view(self) -> tuple[float, float]:
-        """First and last second that can be seen."""
+        """Return the first and last second that are shown."""
         return self._view
 
     def set_view(self, start: float, end: float) -> None:
-        """Show these seconds, as far as the sound goes."""
+        """Show these seconds, as far as they lie in the sound."""
         length = max(self.seconds, LEAST_SPAN_SECONDS)
         span = min(max(end - start, LEAST_SPAN_SECONDS), length)
         start = min(max(start, 0.0), length - span)
@@ -170,37 +164,36 @@ class SoundPicture(pg.GraphicsLayoutWidget):
         self._draw()
         self.view_changed.emit()
 
-    def zoom(self, factor: float, at: float | None = None) -> None:
-        """Show `factor` times as many seconds; `at` stays where it is (None: the middle)."""
+    def zoom(self, factor: float, centre: float | None = None) -> None:
+        """Show `factor` times as many seconds. The second `centre` stays where it is (None: the middle)."""
         start, end = self._view
-        at = (start + end) / 2 if at is None else at
-        self.set_view(at + (start - at) * factor, at + (end - at) * factor)
+        centre = (start + end) / 2 if centre is None else centre
+        self.set_view(centre + (start - centre) * factor, centre + (end - centre) * factor)
 
     @Slot()
     def fit(self) -> None:
-        """Show everything."""
+        """Show all of the sound."""
         self.set_view(0.0, self.seconds)
 
     @Slot(float, float, float)
-    def _on_scrolled(self, sideways: float, upwards: float, at: float) -> None:
+    def _on_scrolled(self, sideways: float, upwards: float, seconds: float) -> None:
         start, end = self._view
         if sideways:
             step = -sideways * 0.1 * (end - start)
             self.set_view(start + step, end + step)
         if upwards:
-            self.zoom(0.8**upwards, at)
+            self.zoom(0.8**upwards, seconds)
 
     def set_playhead(self, seconds: float | None) -> None:
-        """The place that is heard now; None hides it."""
+        """Mark the second that is played now; None hides the mark."""
         for head in self._heads:
             head.setVisible(seconds is not None)
             if seconds is not None:
                 head.setPos(seconds)
 
-    # ------------------------------------------------------------------------------------------------------- drawing
-
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
+    @Slot()
+    def _dress(self) -> None:
+        theme = current_theme()
         c = theme.colours
         self.setBackground(c.surface)
         self._mel_item.set_table(heat_table(theme))
@@ -209,19 +202,20 @@ class SoundPicture(pg.GraphicsLayoutWidget):
         for head in self._heads:
             head.setPen(QPen(QColor(c.cry), 0))
         for item in self._region_items:
-            item.show_whole(self.is_whole, theme)
+            item.show_whole(self.is_whole)
         dress_axes(self._hz_axis, self._time_axis, theme, self.font())
         self._draw()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
-        if hasattr(self, "_heads"):  # the base class resizes itself while it is being built
+        # WORKAROUND pyqtgraph: its constructor resizes the widget before ours has built anything.
+        if hasattr(self, "_heads"):
             self._draw()
 
     def _draw(self) -> None:
         start, end = self._view
         width = max(16, min(4096, round(self._mel_box.width() * self.devicePixelRatioF())))
-        # In a low picture their words would stand on each other.
+        # In a low picture the names of all frequencies would overlap.
         is_low = self._mel_box.height() < _LOW_PX
         self._hz_axis.setTicks([self._ticks[::3] if is_low else self._ticks])
         self._draw_wave(start, end, width)
@@ -235,15 +229,15 @@ class SoundPicture(pg.GraphicsLayoutWidget):
             return
         low, high = self._columns(start, end, width)
         loudest = max(_LEAST_HEIGHT, float(np.abs(self._extremes).max(initial=0.0))) * 1.05
-        # Half a pixel at least, so that silence is a line and not nothing; edges are shaded, which is smoother.
+        # At least half a pixel high, so that silence is a line and not nothing; shaded edges look smoother.
         pixel = 2.0 / height
         low, high = np.minimum(low / loudest, -0.45 * pixel), np.maximum(high / loudest, 0.45 * pixel)
-        at = ((np.arange(height) + 0.5) * pixel - 1.0).astype(np.float32)[:, None]
-        covered = np.minimum((high - at) / pixel, (at - low) / pixel) + np.float32(0.5)
+        amplitudes = ((np.arange(height) + 0.5) * pixel - 1.0).astype(np.float32)[:, None]
+        covered = np.minimum((high - amplitudes) / pixel, (amplitudes - low) / pixel) + np.float32(0.5)
         self._wave_item.set_image(np.asarray(np.clip(covered, 0.0, 1.0) * 255.0, np.uint8), box)
 
     def _columns(self, start: float, end: float, width: int) -> tuple[npt.NDArray[np.float32], ...]:
-        """Least and greatest sample in each column of pixels; nothing (0) beyond the sound."""
+        """Return the least and the greatest sample of each column of pixels, (width,) each; 0 beyond the sound."""
         samples = (end - start) * SAMPLE_RATE
         if samples > 2 * _BIN_SAMPLES * width:
             source, size = self._extremes, _BIN_SAMPLES
@@ -255,12 +249,12 @@ class SoundPicture(pg.GraphicsLayoutWidget):
         if not len(source):
             return np.zeros(width, np.float32), np.zeros(width, np.float32)
         edges = np.linspace(start, end, width, endpoint=False) * (SAMPLE_RATE / size)
-        at = np.clip(edges.astype(np.int64), 0, len(source) - 1)
-        low, high = np.minimum.reduceat(source[:, 0], at), np.maximum.reduceat(source[:, 1], at)
-        # reduceat's last piece goes on to the end of the sound.
-        stop = max(int(at[-1]) + 1, int(end * SAMPLE_RATE / size))
-        low[-1], high[-1] = source[at[-1] : stop, 0].min(), source[at[-1] : stop, 1].max()
-        # A steep wave must not fall apart into dots.
+        starts = np.clip(edges.astype(np.int64), 0, len(source) - 1)
+        low, high = np.minimum.reduceat(source[:, 0], starts), np.maximum.reduceat(source[:, 1], starts)
+        # The last piece of reduceat extends to the end of the sound.
+        stop = max(int(starts[-1]) + 1, int(end * SAMPLE_RATE / size))
+        low[-1], high[-1] = source[starts[-1] : stop, 0].min(), source[starts[-1] : stop, 1].max()
+        # Neighbouring columns overlap, so that a steep wave does not fall apart into dots.
         low[1:], high[1:] = np.minimum(low[1:], high[:-1]), np.maximum(high[1:], low[:-1])
         beyond = edges > self.seconds * SAMPLE_RATE / size
         low[beyond] = high[beyond] = 0.0
@@ -271,28 +265,28 @@ class SoundPicture(pg.GraphicsLayoutWidget):
         if columns == 0:
             self._mel_item.set_image(np.zeros((1, 1), np.uint8), QRectF(0, 0, 1, spec.n_mels))
             return
-        # A column stands for the middle of its window.
+        # A column stands at the middle of its window.
         hop, lead = spec.hop_length / spec.sample_rate, (spec.n_fft - spec.hop_length) / 2 / spec.sample_rate
         first = min(max(int((start - lead) / hop) - 1, 0), columns - 1)
         last = min(max(int((end - lead) / hop) + 2, first + 1), columns)
         image = self._mel[:, first:last]
         seconds = (last - first) * hop
         if last - first > width:
-            # The loudest of those that share a pixel: a short cry is not to vanish among the quiet.
-            at = np.arange(0, last - first, -(-(last - first) // width))
-            image = np.maximum.reduceat(image, at, axis=1)
-            seconds = len(at) * (at[1] - at[0]) * hop
+            # Of columns that share a pixel the loudest is drawn, so that a short cry does not vanish.
+            starts = np.arange(0, last - first, -(-(last - first) // width))
+            image = np.maximum.reduceat(image, starts, axis=1)
+            seconds = len(starts) * (starts[1] - starts[0]) * hop
         self._mel_item.set_image(image, QRectF(first * hop + lead, 0.0, seconds, float(spec.n_mels)))
 
 
 class _SoundBox(pg.ViewBox):
-    """Passes on what the mouse means; moves nothing by itself."""
+    """Announces what the mouse does and moves nothing by itself."""
 
     selected = Signal(float, float)
     pointed = Signal(float)
-    all_wanted = Signal()
+    all_requested = Signal()
     scrolled = Signal(float, float, float)
-    """Notches sideways and upwards, and the seconds under the mouse."""
+    """Notches of the wheel sideways and upwards, and the second under the mouse."""
 
     def __init__(self, y_range: tuple[float, float]) -> None:
         super().__init__(enableMenu=False, enableMouse=False, defaultPadding=0.0)
@@ -314,7 +308,7 @@ class _SoundBox(pg.ViewBox):
             return
         ev.accept()
         if ev.double():
-            self.all_wanted.emit()
+            self.all_requested.emit()
         else:
             self.pointed.emit(self._seconds(ev.pos()))
 
@@ -328,26 +322,28 @@ class _SoundBox(pg.ViewBox):
 
 
 class _RegionItem(pg.LinearRegionItem):
-    """The selection: its edges can always be dragged, its body only where it is a part of the whole."""
+    """The selection: its edges can always be dragged, its body only if it is a part of the sound."""
 
     def __init__(self) -> None:
         super().__init__(movable=True, swapMode="sort")
         self.setZValue(10)
         self._is_whole = True
 
-    def show_whole(self, is_whole: bool, theme: Theme) -> None:
+    def show_whole(self, is_whole: bool) -> None:
+        """Draw the selection in the theme's colours; one of the whole sound is not drawn."""
         self._is_whole = is_whole
-        colour = QColor(theme.colours.accent)
+        colours = current_theme().colours
+        colour = QColor(colours.accent)
         for line in self.lines:
             line.setPen(QPen(colour, 0, Qt.PenStyle.NoPen if is_whole else Qt.PenStyle.SolidLine))
-            line.setHoverPen(QPen(QColor(theme.colours.text), 0))
+            line.setHoverPen(QPen(QColor(colours.text), 0))
         for alpha, use in ((0 if is_whole else 46, self.setBrush), (0 if is_whole else 70, self.setHoverBrush)):
             colour.setAlpha(alpha)
             use(colour)
 
     def mouseDragEvent(self, ev: Any) -> None:
         if self._is_whole:
-            # A drag over a sound of which nothing is chosen yet chooses.
+            # A drag over a sound without a selection makes one.
             ev.ignore()
             return
         super().mouseDragEvent(ev)
@@ -358,7 +354,7 @@ class _RegionItem(pg.LinearRegionItem):
 
 
 class _SecondsAxis(pg.AxisItem):
-    """0.5 s, 1 s, 1:20."""
+    """An axis of seconds: 0.5 s, 1 s, 1:20."""
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         if spacing >= 1 and max(values, default=0.0) >= 60:
@@ -368,7 +364,7 @@ class _SecondsAxis(pg.AxisItem):
 
 
 class _PictureItem(pg.GraphicsObject):
-    """A picture of numbers 0 to 255 in colours from a table, scaled to the screen once and not at every repaint."""
+    """A picture of numbers 0 to 255 in colours from a table, scaled once rather than at every repaint."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -378,14 +374,14 @@ class _PictureItem(pg.GraphicsObject):
         self._scaled: QPixmap | None = None
 
     def set_table(self, table: npt.NDArray[np.uint8]) -> None:
-        """(256, 4) RGBA; the transparency is not used."""
+        """Set the colours, (256, 4) RGBA; alpha is not used."""
         rgb = table.astype(np.uint32)
         self._table = np.asarray(0xFF000000 | rgb[:, 0] << 16 | rgb[:, 1] << 8 | rgb[:, 2], np.uint32)
         self._scaled = None
         self.update()
 
     def set_image(self, image: npt.NDArray[np.uint8], box: QRectF) -> None:
-        """(rows, columns), the first row lowest, to fill `box` of the axes."""
+        """Show numbers, (rows, columns) with the lowest row first, in `box` of the axes."""
         self._image = image
         if box != self._box:
             self.prepareGeometryChange()
@@ -403,7 +399,7 @@ class _PictureItem(pg.GraphicsObject):
         if width < 1 or height < 1:
             return
         if self._scaled is None or (self._scaled.width(), self._scaled.height()) != (width, height):
-            # The axes count upwards, pixels downwards.
+            # The axes count upwards, pixels count downwards.
             colours = np.ascontiguousarray(self._table[self._image[::-1]])
             rows, columns = colours.shape
             image = QImage(colours.data, columns, rows, 4 * columns, QImage.Format.Format_RGB32)
@@ -418,7 +414,7 @@ class _PictureItem(pg.GraphicsObject):
 
 
 def _shades(ground: str, ink: str) -> npt.NDArray[np.uint8]:
-    """256 colours from one to the other, (256, 4) RGBA."""
+    """Return 256 colours from `ground` to `ink`, (256, 4) RGBA."""
     ends = [[colour.red(), colour.green(), colour.blue(), 255] for colour in (QColor(ground), QColor(ink))]
-    share = np.linspace(0.0, 1.0, 256)[:, None]
-    return np.asarray(np.array(ends[0]) * (1 - share) + np.array(ends[1]) * share, np.uint8)
+    shares = np.linspace(0.0, 1.0, 256)[:, None]
+    return np.asarray(np.array(ends[0]) * (1 - shares) + np.array(ends[1]) * shares, np.uint8)

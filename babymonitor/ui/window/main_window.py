@@ -1,14 +1,12 @@
-"""The window: pages beside a narrow bar, a banner over them while someone is needed, and the manners of closing."""
+"""The window: a narrow bar, pages, a banner over them while somebody is needed, and what closing means."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -22,10 +20,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QMessageBox,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -35,14 +31,19 @@ from babymonitor.core.history.history import AlertRow, History
 from babymonitor.core.settings import CLOSE_TO_TRAY, THEME, WINDOW_GEOMETRY, Settings
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.pages.monitor.monitor_view import MonitorView
+from babymonitor.ui.pages.monitor.monitor_page import MonitorPage
 from babymonitor.ui.parts.banner_view import BannerView
 from babymonitor.ui.parts.complaint_view import ComplaintView
 from babymonitor.ui.parts.keys import key_list, key_table
-from babymonitor.ui.parts.theme import Theme, apply_theme, resolve_theme
+from babymonitor.ui.parts.page import Page
+from babymonitor.ui.parts.save_setting import save_setting
+from babymonitor.ui.parts.theme import apply_theme, current_theme, resolve_theme
 from babymonitor.ui.parts.wording import StateWords, kind_title, level_text, reason_hint, state_words, translated
+from babymonitor.ui.window.close_question import confirms_closing
+from babymonitor.ui.window.page_stack import EmptyPage, PageStack
 from babymonitor.ui.window.side_bar_view import SideBarView
 from babymonitor.ui.window.tray_icon import TrayIcon
+from babymonitor.ui.window.window_geometry import geometry_text, restore_geometry
 
 if TYPE_CHECKING:
     from babymonitor.core.library.library import Library
@@ -51,21 +52,15 @@ if TYPE_CHECKING:
 MONITOR_PAGE, NIGHTS_PAGE, LABEL_PAGE, TRAIN_PAGE = 0, 1, 2, 3
 
 
-class Themed(Protocol):
-    """Whatever wears a theme."""
-
-    def set_theme(self, theme: Theme) -> None: ...
-
-
 class MainWindow(QMainWindow):
-    """Shows the monitor; decides nothing about sound. Built by app.py, which owns what is passed in."""
+    """Shows the monitor and decides nothing about sound. app.py builds it and owns what is passed in."""
 
     first_painted = Signal()
-    """The window's first picture is on the screen: what takes long may begin."""
-    library_wanted = Signal()
-    """A page needs the library: `set_library` is to be called before this returns."""
+    """The window's first picture is on the screen, so that slow work may begin."""
+    library_requested = Signal()
+    """A page needs the library: the receiver calls `set_library` before the signal returns."""
     closed = Signal()
-    """The person closed the window for good (it did not go to the tray)."""
+    """The person closed the window for good, not to the tray."""
 
     def __init__(
         self,
@@ -75,35 +70,31 @@ class MainWindow(QMainWindow):
         library: Library | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        """library: the one to work with, where it is open already; else `library_wanted` asks for it."""
+        """library: None if it is not open yet; then `library_requested` asks for it when a page needs it."""
         super().__init__(parent)
         self._monitor = monitor
         self._settings = settings
         self._history = history
         self._library = library
         self._no_library = ""
-        self._theme = resolve_theme(settings[THEME])
         self._last_activity = Activity.STOPPED
         self._is_quitting = False
         self._is_painted = False
         self.settings_dialog: SettingsDialog | None = None
-        # Before anything is built: a widget keeps the size of the text it was born with.
-        apply_theme(_app(), self._theme)
+        # Before anything is built, because a widget keeps the text size that it was built with.
+        apply_theme(_app(), resolve_theme(settings[THEME]))
         self._build_frame()
         self._build_pages()
         self._lay_out()
         self._build_actions()
         self._build_tray()
         self._connect()
-        self._theme_pages()
-        self._restore_geometry()
+        restore_geometry(self, settings[WINDOW_GEOMETRY])
         self._show_state()
         for sentence in (*settings.complaints, *history.complaints):
             self.complaint_view.add(sentence)
-        self.monitor_view.setAccessibleName(self.tr("Monitor page"))
-        self.monitor_view.setFocus()
-
-    # ------------------------------------------------------------------------------------------------------- building
+        self.monitor_page.setAccessibleName(self.tr("Monitor page"))
+        self.monitor_page.setFocus()
 
     def _build_frame(self) -> None:
         self.setWindowTitle(self.tr("Baby Monitor"))
@@ -111,27 +102,20 @@ class MainWindow(QMainWindow):
         if icon.exists():
             self.setWindowIcon(QIcon(str(icon)))
         self.setMinimumSize(900, 600)
-        # A small screen may have nobody who would make a window fit it.
-        self.resize(QSize(1180, 760).boundedTo(_room_on_screen()))
+        # A small screen may have no window manager that would make the window fit.
+        self.resize(QSize(1180, 760).boundedTo(_screen_size()))
         self.side_bar = SideBarView(self)
         self.banner_view = BannerView(self)
         self.complaint_view = ComplaintView(self)
-        self.pages = QStackedWidget(self)
+        self.pages = PageStack(self)
         self._second_timer = QTimer(self)
         self._second_timer.setInterval(500)
 
     def _build_pages(self) -> None:
-        self.monitor_view = MonitorView(self._monitor, self._settings, self._history, self)
-        self.pages.addWidget(self.monitor_view)
-        self._themed: list[Themed] = [self.side_bar, self.banner_view, self.monitor_view]
-        self._makers: dict[int, Callable[[], QWidget]] = {
-            NIGHTS_PAGE: self._make_nights,
-            LABEL_PAGE: self._make_label,
-            TRAIN_PAGE: self._make_training,
-        }
-        for _ in self._makers:
-            # An empty page holds the place; the real one is built when it is first visited.
-            self.pages.addWidget(QWidget(self))
+        self.monitor_page = MonitorPage(self._monitor, self._settings, self._history, self)
+        for make in (lambda: self.monitor_page, self._make_nights, self._make_label, self._make_training):
+            self.pages.add_page(make)
+        self.pages.show_page(MONITOR_PAGE)
         self.side_bar.add_page(MONITOR_PAGE, self.tr("Monitor"), "waves", self.tr("Listen now (Ctrl+1)"))
         self.side_bar.add_page(NIGHTS_PAGE, self.tr("Nights"), "timeline", self.tr("What happened (Ctrl+2)"))
         label_tip, train_tip = self.tr("Record, label, collect (Ctrl+3)"), self.tr("Teach it your baby (Ctrl+4)")
@@ -160,8 +144,8 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(central)
 
     def _build_actions(self) -> None:
-        """Every action has a key. Single letters stay letters while someone types in a field."""
-        monitor = self.monitor_view
+        """Give every action a key. A single letter stays a letter while somebody types in a field."""
+        monitor = self.monitor_page
         table: tuple[tuple[str, tuple[str, ...], Callable[[], object]], ...] = (
             (self.tr("Start or stop listening"), ("L",), monitor.toggle_listening),
             (self.tr("Snooze, or end the snooze"), ("S",), monitor.toggle_snooze),
@@ -189,8 +173,8 @@ class MainWindow(QMainWindow):
         if TrayIcon.is_available():
             self.tray_icon = TrayIcon(self)
             self.tray_icon.show_window_requested.connect(self.come_forward)
-            self.tray_icon.toggle_listening_requested.connect(self.monitor_view.toggle_listening)
-            self.tray_icon.toggle_snooze_requested.connect(self.monitor_view.toggle_snooze)
+            self.tray_icon.toggle_listening_requested.connect(self.monitor_page.toggle_listening)
+            self.tray_icon.toggle_snooze_requested.connect(self.monitor_page.toggle_snooze)
             self.tray_icon.quit_requested.connect(self.quit)
             self.tray_icon.show()
 
@@ -200,120 +184,94 @@ class MainWindow(QMainWindow):
         monitor.alert_raised.connect(self._on_alert_raised)
         monitor.complained.connect(self._on_complained)
         monitor.recorder.state_changed.connect(self._on_recorder_changed)
-        self.monitor_view.complained.connect(self._on_complained)
+        self.pages.complained.connect(self._on_complained)
         self.side_bar.page_requested.connect(self.show_page)
         self.side_bar.settings_requested.connect(self.show_settings)
         self.side_bar.night_mode_requested.connect(self.toggle_night_mode)
         self.banner_view.acknowledge_requested.connect(monitor.acknowledge)
-        self.banner_view.snooze_requested.connect(self.monitor_view.toggle_snooze)
+        self.banner_view.snooze_requested.connect(self.monitor_page.toggle_snooze)
         self.complaint_view.dismiss_button.clicked.connect(self._on_message_visibility_changed)
         self._second_timer.timeout.connect(self._on_second_due)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_colour_scheme_changed)
         self._settings.on_change(self._on_setting_changed)
 
-    def _make_nights(self) -> QWidget:
-        from babymonitor.ui.pages.nights.history_view import HistoryView
-
-        view = HistoryView(self._monitor, self._history, self, self._open_library())
-        view.set_theme(self._theme)
-        view.complained.connect(self._on_complained)
-        self._themed.append(view)
-        return view
-
     def set_library(self, library: Library | None, complaint: str = "") -> None:
-        """The library, or in a sentence why there is none; its pages then show that."""
+        """Work with this library or, if there is none, show the complaint on the pages that need it."""
         self._library, self._no_library = library, complaint
 
     def _open_library(self) -> Library | None:
         if self._library is None and not self._no_library:
-            self.library_wanted.emit()
+            self.library_requested.emit()
         return self._library
 
-    def _make_label(self) -> QWidget:
+    def _make_nights(self) -> Page:
+        from babymonitor.ui.pages.nights.nights_page import NightsPage
+
+        return NightsPage(self._monitor, self._history, self, self._open_library())
+
+    def _make_label(self) -> Page:
+        from babymonitor.ui.pages.label.label_page import LabelPage
+
         library = self._open_library()
         if library is None:
-            return self._page_without_library()
-        from babymonitor.ui.pages.label.label_view import LabelView
+            return self._make_empty_page()
+        return LabelPage(self._monitor, library, self._history, self._settings, self)
 
-        view = LabelView(self._monitor, library, self._history, self._settings, self)
-        view.set_theme(self._theme)
-        view.complained.connect(self._on_complained)
-        self._themed.append(view)
-        return view
+    def _make_training(self) -> Page:
+        from babymonitor.ui.pages.train.train_page import TrainPage
 
-    def _make_training(self) -> QWidget:
         library = self._open_library()
         if library is None:
-            return self._page_without_library()
-        from babymonitor.ui.pages.train.training_view import TrainingView
+            return self._make_empty_page()
+        return TrainPage(self._monitor, library, self._settings, self)
 
-        view = TrainingView(self._monitor, library, self._settings, self)
-        view.set_theme(self._theme)
-        view.complained.connect(self._on_complained)
-        self._themed.append(view)
-        return view
-
-    def _page_without_library(self) -> QWidget:
-        """Better no page than one that forgets what is put into it."""
-        label = QLabel(translated(self._no_library) or self.tr("There is no library of recordings."), self)
-        label.setProperty("role", "muted")
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        label.setWordWrap(True)
-        label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        label.setContentsMargins(48, 48, 48, 48)
-        return label
-
-    # ---------------------------------------------------------------------------------------------------------- pages
+    def _make_empty_page(self) -> Page:
+        return EmptyPage(translated(self._no_library) or self.tr("There is no library of recordings."), self)
 
     @Slot(int)
     def show_page(self, number: int) -> None:
-        if number in self._makers:
-            page = self._makers.pop(number)()
-            placeholder = self.pages.widget(number)
-            if placeholder is not None:
-                self.pages.removeWidget(placeholder)
-                placeholder.deleteLater()
-            self.pages.insertWidget(number, page)
+        """Show a page: MONITOR_PAGE, NIGHTS_PAGE, LABEL_PAGE or TRAIN_PAGE."""
         focused = QApplication.focusWidget()
         is_in_bar = focused is not None and self.side_bar.isAncestorOf(focused)
-        self.pages.setCurrentIndex(number)
+        page = self.pages.show_page(number)
         self.side_bar.show_page(number)
-        shown, focused = self.pages.currentWidget(), QApplication.focusWidget()
-        if shown is not None:
-            shown.setAccessibleName(self.actions_by_key[f"Ctrl+{number + 1}"].text())
-        if shown is not None and not is_in_bar and (focused is None or not shown.isAncestorOf(focused)):
-            # Qt would give it to the next that can have it: Night mode, and Space would switch that.
-            shown.setFocus()
-        # A letter that means something else on this page; two receivers of one key would leave Qt silent.
-        own_keys: frozenset[str] = getattr(self.pages.currentWidget(), "own_keys", frozenset())
+        page.setAccessibleName(self.actions_by_key[f"Ctrl+{number + 1}"].text())
+        focused = QApplication.focusWidget()
+        if not is_in_bar and (focused is None or not page.isAncestorOf(focused)):
+            # Qt would focus the next widget that accepts it, Night mode, which Space would then switch.
+            page.setFocus()
+        # If two actions have the same key, Qt triggers neither of them.
         for key, action in self.actions_by_key.items():
-            action.setEnabled(key not in own_keys)
+            action.setEnabled(key not in page.own_keys)
         self._show_state()
 
     @Slot()
     def show_monitor(self) -> None:
+        """Show the Monitor page."""
         self.show_page(MONITOR_PAGE)
 
     @Slot()
     def show_nights(self) -> None:
+        """Show the Nights page."""
         self.show_page(NIGHTS_PAGE)
 
     @Slot()
     def show_label(self) -> None:
+        """Show the page Record & label."""
         self.show_page(LABEL_PAGE)
 
     @Slot()
     def show_training(self) -> None:
+        """Show the Train page."""
         self.show_page(TRAIN_PAGE)
 
     @Slot()
     def show_settings(self) -> None:
+        """Open the settings dialog."""
         from babymonitor.ui.settings.settings_dialog import SettingsDialog
 
         if self.settings_dialog is None:
             self.settings_dialog = SettingsDialog(self._monitor, self._settings, self)
-            self.settings_dialog.set_theme(self._theme)
-            self._themed.append(self.settings_dialog)
         self.settings_dialog.show_values()
         self.settings_dialog.show()
         self.settings_dialog.raise_()
@@ -321,9 +279,10 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def show_keys(self) -> None:
+        """Open a box with the keys of the window and of what is shown."""
         page = self.pages.currentWidget()
-        seen = [] if page is None else [widget for widget in (page, *page.findChildren(QWidget)) if widget.isVisible()]
-        words = key_table(key_list(widget) for widget in (self, *seen))
+        widgets = [] if page is None else [page, *page.findChildren(QWidget)]
+        words = key_table(key_list(widget) for widget in (self, *widgets) if widget.isVisible())
         box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Keys"), words, parent=self)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setModal(False)
@@ -331,35 +290,23 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def come_forward(self) -> None:
-        """Show the window and bring it to the front, from the tray or for a second start of the program."""
+        """Show the window in front, from the tray or for a second start of the program."""
         self.showNormal() if self.isMinimized() else self.show()
         self.raise_()
         self.activateWindow()
 
     @Slot()
     def toggle_night_mode(self) -> None:
-        """Night, or back to what the system looks like."""
-        self._settings[THEME] = "system" if self._theme.name == "night" else "night"
-        self.side_bar.set_theme(self._theme)
-
-    # ---------------------------------------------------------------------------------------------------------- state
-
-    @property
-    def theme(self) -> Theme:
-        return self._theme
-
-    def _show_theme(self) -> None:
-        apply_theme(_app(), self._theme)
-        self._theme_pages()
-
-    def _theme_pages(self) -> None:
-        for view in self._themed:
-            view.set_theme(self._theme)
+        """Switch to the night's theme, or from it to the system's."""
+        theme = "system" if current_theme().name == "night" else "night"
+        save_setting(self._settings, THEME, theme, self._on_complained)
+        # The click has checked or unchecked the button by itself.
+        self.side_bar.dress()
 
     def _show_state(self) -> None:
-        """Banner, tray and title. The Monitor page has its own state line, so the banner is for the other pages."""
+        """Show the state in banner, tray and title. The Monitor page has a state line and needs no banner."""
         state = self._monitor.state
-        words = state_words(state, self.monitor_view.mean_score(), time.time())
+        words = state_words(state, self.monitor_page.mean_score(), time.time())
         is_urgent = state.alarm_sounding or state.activity.is_fault
         is_urgent = is_urgent or state.activity in (Activity.CRYING, Activity.LOUD)
         if is_urgent and self.pages.currentIndex() != MONITOR_PAGE:
@@ -376,7 +323,7 @@ class MainWindow(QMainWindow):
         self._show_title(state, words)
 
     def _show_title(self, state: MonitorState, words: StateWords) -> None:
-        """The task bar tells it too; without the seconds, which would make it flicker."""
+        """Show the state in the title, for the task bar; without seconds, which would make it flicker."""
         name = self.tr("Baby Monitor")
         urgent = {Activity.CRYING: self.tr("CRYING"), Activity.LOUD: self.tr("LOUD")}
         title = f"{urgent.get(state.activity, words.headline)} — {name}"
@@ -394,7 +341,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_recorder_changed(self) -> None:
-        """A recording goes on whichever page is shown: it is not to be forgotten."""
+        """Show a recording in the side bar, because it goes on whichever page is shown."""
         is_recording = self._monitor.recorder.is_recording
         self.side_bar.set_title(LABEL_PAGE, self.tr("● Recording") if is_recording else self.tr("Label"))
 
@@ -412,8 +359,8 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_message_visibility_changed(self) -> None:
-        shown = any(not view.isHidden() for view in (self.banner_view, self.complaint_view))
-        self._messages.setVisible(shown)
+        has_messages = any(not view.isHidden() for view in (self.banner_view, self.complaint_view))
+        self._messages.setVisible(has_messages)
 
     @Slot()
     def _on_second_due(self) -> None:
@@ -427,15 +374,12 @@ class MainWindow(QMainWindow):
         if name == THEME.name:
             self._follow_theme()
         elif name != WINDOW_GEOMETRY.name:
-            self.monitor_view.refresh_settings()
+            self.monitor_page.refresh_settings()
 
     def _follow_theme(self) -> None:
         theme = resolve_theme(self._settings[THEME])
-        if theme.name != self._theme.name:
-            self._theme = theme
-            self._show_theme()
-
-    # -------------------------------------------------------------------------------------------- opening and closing
+        if theme is not current_theme():
+            apply_theme(_app(), theme)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -447,15 +391,15 @@ class MainWindow(QMainWindow):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() is QEvent.Type.WindowStateChange and hasattr(self, "monitor_view"):
-            self.monitor_view.set_minimised(self.isMinimized())
+        if event.type() is QEvent.Type.WindowStateChange:
+            self.monitor_page.set_minimised(self.isMinimized())
             self._show_state()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if not self._is_painted:
             self._is_painted = True
-            # It reaches the screen when this event is over.
+            # The picture reaches the screen when this event is over.
             QTimer.singleShot(0, self.first_painted.emit)
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -465,7 +409,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             self._go_to_tray(self.tray_icon)
             return
-        if not is_ending and (lost := self._what_is_lost()) and not self._ask_to_close(lost):
+        if not is_ending and not self._may_close():
             event.ignore()
             return
         self._save_geometry()
@@ -476,25 +420,22 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def quit(self) -> None:
-        """Close for good, asking first while it listens or trains."""
-        if (lost := self._what_is_lost()) and not self._ask_to_close(lost):
+        """Close for good, after asking if anything would be lost."""
+        if not self._may_close():
             return
         self._is_quitting = True
         self.close()
-        # Hidden in the tray, closing does not count as the last window's.
+        # Closing a window that is hidden in the tray does not end the program by itself.
         QApplication.quit()
 
     def close_without_asking(self) -> None:
-        """For app.py, when the program ends for another reason."""
+        """Close for good, because the program ends for another reason."""
         self._is_quitting = True
         self.close()
 
     def shut_down(self) -> None:
-        """What the pages have under way ends here, each in its own way, before the program goes."""
-        for number in range(self.pages.count()):
-            end = getattr(self.pages.widget(number), "shut_down", None)
-            if end is not None:
-                end()
+        """End whatever the pages have under way, because the program ends."""
+        self.pages.shut_down()
 
     def _go_to_tray(self, tray_icon: TrayIcon) -> None:
         self._save_geometry()
@@ -503,47 +444,23 @@ class MainWindow(QMainWindow):
         tray_icon.say(self.tr("Still listening"), self.tr("Open or quit it from this icon."), is_urgent=False)
 
     def _what_is_lost(self) -> str:
-        """What ends when the program is closed now, in sentences; empty where nothing does."""
-        found = [str(getattr(self.pages.widget(number), "busy_sentence", "")) for number in range(self.pages.count())]
+        """Return in sentences what would end if the program were closed now; empty if nothing would."""
+        sentences = self.pages.busy_sentences
         if self._monitor.state.activity is not Activity.STOPPED:
-            found.insert(0, self.tr("It is listening. If you close it, nobody listens."))
-        return "\n".join(filter(None, found))
+            sentences.insert(0, self.tr("It is listening. If you close it, nobody listens."))
+        return "\n".join(sentences)
 
-    def _ask_to_close(self, lost: str) -> bool:
-        box = QMessageBox(self)
-        box.setWindowTitle(self.tr("Baby Monitor"))
-        box.setText(lost)
-        is_listening = self._monitor.state.activity is not Activity.STOPPED
-        words = self.tr("Go on listening") if is_listening else self.tr("Keep it open")
-        keep = box.addButton(words, QMessageBox.ButtonRole.RejectRole)
-        close = box.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
-        # Enter and Esc keep listening: the careless answer is the safe one.
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        box.exec()
-        return box.clickedButton() is close
+    def _may_close(self) -> bool:
+        """Return whether nothing would be lost, or the person insists."""
+        lost = self._what_is_lost()
+        return not lost or confirms_closing(self, lost, self._monitor.state.activity is not Activity.STOPPED)
 
     def _save_geometry(self) -> None:
-        text = base64.b64encode(self.saveGeometry().data()).decode("ascii")
-        try:
-            self._settings[WINDOW_GEOMETRY] = text
-        except OSError as error:
-            self._on_complained(self.tr("The settings could not be saved: {error}.").format(error=error))
-
-    def _restore_geometry(self) -> None:
-        """As it was last time; what cannot be read is ignored."""
-        text = self._settings[WINDOW_GEOMETRY]
-        if not text:
-            return
-        try:
-            raw = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            return
-        self.restoreGeometry(QByteArray(raw))
+        save_setting(self._settings, WINDOW_GEOMETRY, geometry_text(self), self._on_complained)
 
 
-def _room_on_screen() -> QSize:
-    # Not `self.screen()`: PySide makes the screen a child of whoever was asked for it, and collecting garbage crashed.
+def _screen_size() -> QSize:
+    # WORKAROUND PySide: `self.screen()` makes the screen a child of the widget, and collecting garbage then crashed.
     return QGuiApplication.primaryScreen().availableSize()
 
 

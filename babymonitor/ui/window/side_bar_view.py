@@ -1,4 +1,4 @@
-"""The narrow bar at the left: the pages above, night mode and settings below."""
+"""The narrow bar at the left: the pages at the top, night mode and settings at the bottom."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QFrame, QToolButton, QVBoxLayout, QWidget
 
 from babymonitor.ui.parts.symbols import symbol_icon
-from babymonitor.ui.parts.theme import Theme
+from babymonitor.ui.parts.theme import current_theme, follow_theme
 
 
 class SideBarView(QFrame):
-    """One button a page. A further page is one more `add_page`."""
+    """One button for each page (`add_page`)."""
 
     page_requested = Signal(int)
+    """The person clicked the page of this number."""
     settings_requested = Signal()
     night_mode_requested = Signal()
 
@@ -34,29 +35,39 @@ class SideBarView(QFrame):
         self.settings_button.clicked.connect(self.settings_requested)
         self._column.addWidget(self.night_button)
         self._column.addWidget(self.settings_button)
+        follow_theme(self.dress)
 
     def add_page(self, number: int, title: str, symbol: str, tip: str) -> None:
+        """Add a page at the end of the list."""
         button = self._button(title, symbol, tip)
         button.setCheckable(True)
+        self._dress_button(button, symbol)
         self._pages.addButton(button, number)
-        # Above the stretch and what follows it.
+        # Above the stretch, and above what follows it.
         self._column.insertWidget(len(self._pages.buttons()) - 1, button)
 
     def set_title(self, number: int, title: str) -> None:
-        """Other words under a page's drawing."""
+        """Change the words beneath a page's symbol."""
         self._pages.button(number).setText(title)
 
     def show_page(self, number: int) -> None:
+        """Mark the page that is shown."""
         self._pages.button(number).setChecked(True)
 
-    def set_theme(self, theme: Theme) -> None:
-        c = theme.colours
-        side = round(theme.text_px * 1.7)
+    @Slot()
+    def dress(self) -> None:
+        """Take on the theme, of which the night button shows whether it is the night's."""
+        theme = current_theme()
         for button, symbol in self._symbols:
-            button.setIcon(symbol_icon(symbol, c.muted, c.accent, side))
-            button.setIconSize(QSize(side, side))
+            self._dress_button(button, symbol)
         self.night_button.setChecked(theme.name == "night")
         self.setFixedWidth(round(theme.text_px * 6.6))
+
+    def _dress_button(self, button: QToolButton, symbol: str) -> None:
+        theme = current_theme()
+        side = round(theme.text_px * 1.7)
+        button.setIcon(symbol_icon(symbol, theme.colours.muted, theme.colours.accent, side))
+        button.setIconSize(QSize(side, side))
 
     def _button(self, title: str, symbol: str, tip: str) -> QToolButton:
         button = QToolButton(self)

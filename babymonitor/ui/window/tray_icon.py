@@ -1,4 +1,4 @@
-"""The icon in the desktop's tray: the state at a glance, a menu, and messages when the window is not looked at."""
+"""The icon in the desktop's tray: the state at a glance, a menu, and messages for whoever does not see the window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MESSAGE_MS = 15_000
 
 
 class TrayIcon(QObject):
-    """Made only where there is a tray. Owns the icon, its menu and its messages."""
+    """Owns the icon, its menu and its messages. Made only if there is a tray."""
 
     show_window_requested = Signal()
     toggle_listening_requested = Signal()
@@ -33,7 +33,7 @@ class TrayIcon(QObject):
         self._icon = QSystemTrayIcon(self)
         self._icon.setContextMenu(self._menu)
         self._symbol = ""
-        # A signal connected to a signal would pass on "checked", which these do not carry.
+        # Connected to slots, because a signal connected to a signal would pass on "checked".
         self._open_action.triggered.connect(self._on_open_triggered)
         self._listen_action.triggered.connect(self._on_listen_triggered)
         self._snooze_action.triggered.connect(self._on_snooze_triggered)
@@ -43,29 +43,33 @@ class TrayIcon(QObject):
 
     @staticmethod
     def is_available() -> bool:
+        """Return whether the desktop has a tray."""
         return QSystemTrayIcon.isSystemTrayAvailable()
 
     def show(self) -> None:
+        """Show the icon."""
         self._icon.show()
 
     def hide(self) -> None:
+        """Hide the icon."""
         self._icon.hide()
 
     def set_state(self, state: MonitorState, words: StateWords) -> None:
+        """Show a state in icon, tool tip and menu."""
         is_stopped = state.activity is Activity.STOPPED
         is_snoozed = state.snoozed_until is not None
         self._listen_action.setText(self.tr("Start listening") if is_stopped else self.tr("Stop listening"))
         self._snooze_action.setText(self.tr("End snooze") if is_snoozed else self.tr("Snooze the alarm"))
         self._snooze_action.setEnabled(not is_stopped)
         self._icon.setToolTip(words.text)
-        # Trays are dark or light and do not tell which: strong colours read on both.
+        # A tray does not tell whether it is dark or light; strong colours can be seen on both.
         colour = {Tone.CALM: "#2fa398", Tone.CRY: "#e8492f", Tone.FAULT: "#e8a400", Tone.IDLE: "#8a9399"}[words.tone]
         if f"{words.symbol}{colour}" != self._symbol:
             self._symbol = f"{words.symbol}{colour}"
             self._icon.setIcon(symbol_icon(words.symbol, colour, size=22))
 
     def say(self, title: str, text: str, is_urgent: bool) -> None:
-        """A message from the tray. It can be late or lost: never the only way something is told."""
+        """Show a message. It may come late or never, so it must not be the only way to learn something."""
         kind = QSystemTrayIcon.MessageIcon.Critical if is_urgent else QSystemTrayIcon.MessageIcon.Information
         self._icon.showMessage(title, text, kind, _MESSAGE_MS)
 

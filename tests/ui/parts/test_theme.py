@@ -57,7 +57,7 @@ def test_the_style_sheet_is_whole(theme: Theme) -> None:
     assert "$" not in sheet
     assert sheet.count("{") == sheet.count("}")
     used = set(re.findall(r"\$\{?(\w+)", paths.resource("style.qss").read_text(encoding="utf-8")))
-    assert used <= {*COLOUR_NAMES, "text_px", "small_px", "large_px", "huge_px", "button_px"}
+    assert used <= {*COLOUR_NAMES, "text_px", "small_px", "large_px", "huge_px", "giant_px", "button_px"}
 
 
 @each_theme
@@ -72,7 +72,7 @@ def test_the_spectrograms_colours_grow_steadily_apart_from_silence(theme: Theme)
 def test_night_uses_no_blue_or_green_light() -> None:
     for name in COLOUR_NAMES:
         colour = getattr(THEMES["night"].colours, name)
-        red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+        red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
         assert red >= green >= blue or max(green, blue) < 60 or red > 2 * max(green, blue)
 
 

@@ -23,12 +23,12 @@ def score(level_db: float = -60.0, **shares: float) -> Score:
     return Score(0, 0.0, crying, level_db, probabilities, reasons)
 
 
-def words(activity: Activity, heard: Score | None = None, **more: object) -> str:
-    return state_words(MonitorState(activity, **more), heard, NOW).text  # type: ignore[arg-type]
+def words(activity: Activity, last_score: Score | None = None, **more: object) -> str:
+    return state_words(MonitorState(activity, **more), last_score, NOW).text  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("heard", "said"),
+    ("last_score", "sentence"),
     [
         (score(background=1.0), "Listening · quiet"),
         (score(background=1.0, level_db=-30.0), "Listening · some noise"),
@@ -37,13 +37,13 @@ def words(activity: Activity, heard: Score | None = None, **more: object) -> str
         (None, "Listening"),
     ],
 )
-def test_listening_says_what_is_heard(heard: Score | None, said: str) -> None:
-    assert words(Activity.LISTENING, heard) == said
+def test_listening_says_what_is_heard(last_score: Score | None, sentence: str) -> None:
+    assert words(Activity.LISTENING, last_score) == sentence
 
 
 def test_crying_says_how_long_and_perhaps_why() -> None:
-    heard = score(hungry=0.41, pain=0.2, tired=0.2, sad=0.19)
-    assert words(Activity.CRYING, heard, since=NOW - 24) == "Crying for 24 s — maybe hungry 41 %"
+    last_score = score(hungry=0.41, pain=0.2, tired=0.2, sad=0.19)
+    assert words(Activity.CRYING, last_score, since=NOW - 24) == "Crying for 24 s — maybe hungry 41 %"
     unsure = score(hungry=0.36, pain=0.3, tired=0.34)
     assert words(Activity.CRYING, unsure, since=NOW - 84) == "Crying for 1 min 24 s — not sure why"
 
@@ -73,9 +73,9 @@ def test_snooze_stop_start_and_loudness() -> None:
 
 def test_no_two_states_share_both_symbol_and_colour() -> None:
     looks = [state_words(MonitorState(activity), None, NOW) for activity in Activity]
-    for one in looks:
-        twins = [other for other in looks if other.headline != one.headline and other.symbol == one.symbol]
-        assert all(other.tone is one.tone for other in twins)
+    for look in looks:
+        twins = [twin for twin in looks if twin.headline != look.headline and twin.symbol == look.symbol]
+        assert all(twin.tone is look.tone for twin in twins)
     assert len({look.headline for look in looks}) == len(looks)
 
 
@@ -94,7 +94,7 @@ def test_a_reason_is_a_hint_only_where_it_stands_out(reasons: dict[str, float], 
 
 
 @pytest.mark.parametrize(
-    ("a_night", "hours", "caught", "delays", "said"),
+    ("per_night", "hours", "caught", "delays", "sentence"),
     [
         (0.25, 400.0, 0.98, (1.2, 1.9),
          "About 1 false alarm in 4 nights, catches 98 of 100 cries, nearly always within 2 s."),
@@ -111,14 +111,14 @@ def test_a_reason_is_a_hint_only_where_it_stands_out(reasons: dict[str, float], 
     ],
 )  # fmt: skip
 def test_a_sensitivity_promises_no_more_than_was_measured(
-    a_night: float, hours: float | None, caught: float, delays: tuple[float | None, float | None], said: str
+    per_night: float, hours: float | None, caught: float, delays: tuple[float | None, float | None], sentence: str
 ) -> None:
-    assert sensitivity_text(Rung(0.6, 0.3, True, a_night / 10, caught, *delays, hours)) == said
+    assert sensitivity_text(Rung(0.6, 0.3, True, per_night / 10, caught, *delays, hours)) == sentence
 
 
 def test_what_was_not_measured_is_said_to_be_so() -> None:
-    said = "Crying counts from 67 % on; how often that wakes you for nothing, and how many cries it misses, "
-    assert sensitivity_text(Rung(0.67, 0.4)) == said + "was not measured for this model."
+    sentence = "Crying counts from 67 % on; how often that wakes you for nothing, and how many cries it misses, "
+    assert sensitivity_text(Rung(0.67, 0.4)) == sentence + "was not measured for this model."
 
 
 def test_durations() -> None:

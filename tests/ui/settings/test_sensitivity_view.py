@@ -102,7 +102,7 @@ def test_with_another_model_the_choice_keeps_its_meaning(
     view: SensitivityView, settings: Settings, use: Any, monitor: Monitor
 ) -> None:
     view.slider.setValue(0)
-    use("finer", [{**CURVE[0], "start_threshold": at / 20, "caught": 1 - at / 40} for at in range(4, 20)])
+    use("finer", [{**CURVE[0], "start_threshold": stop / 20, "caught": 1 - stop / 40} for stop in range(4, 20)])
     assert monitor.start_threshold == settings[START_THRESHOLD] == 0.8
     rung = view.rung
     assert rung is not None

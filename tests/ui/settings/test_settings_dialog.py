@@ -153,7 +153,7 @@ def test_a_microphone_that_is_gone_stays_chosen(
 ) -> None:
     monkeypatch.setattr(monitor, "microphones", lambda: ["Built-in"])
     settings[MICROPHONE] = "USB crib"
-    picker = window.monitor_view.microphone_view
+    picker = window.monitor_page.microphone_view
     picker.showPopup()
     picker.hidePopup()
     assert picker.currentData() == "USB crib"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core.model.features import FeatureSpec, log_mel
 from babymonitor.core.sound.ring import RingBuffer
-from babymonitor.ui.parts.theme import DARK
+from babymonitor.ui.parts.theme import DARK, apply_theme
 from babymonitor.ui.sound.live_plot import LivePlot, LiveTrace, SteadyClock, pixels
 
 RATE = 16000
@@ -85,19 +86,19 @@ def test_the_clock_runs_evenly_over_blocks_and_never_ahead() -> None:
     for frame in range(300):
         now = 100.0 + frame / 30
         written = int((frame / 30) * 10) * RATE // 10 + 10 * RATE  # a block every tenth of a second
-        at = clock.advance(now, written)
-        assert at <= written
+        position = clock.advance(now, written)
+        assert position <= written
         if frame > 60:
-            steps.append(at - last)
-        last = at
+            steps.append(position - last)
+        last = position
     assert min(steps) > 0.3 * RATE / 30
     assert max(steps) < 1.7 * RATE / 30
     assert written - last < 0.3 * RATE
 
 
-def test_it_draws_what_is_new_and_counts_it(qtbot: QtBot) -> None:
+def test_it_draws_what_is_new_and_counts_it(qtbot: QtBot, qapp: QApplication) -> None:
+    apply_theme(qapp, DARK)
     plot, ring = LivePlot(), RingBuffer(20.0)
-    plot.set_theme(DARK)
     qtbot.addWidget(plot)
     plot.resize(500, 300)
     plot.show()

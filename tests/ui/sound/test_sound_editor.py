@@ -17,7 +17,7 @@ from virtual_hardware import VirtualSoundCard
 
 from babymonitor.core.sound.wave import SAMPLE_RATE
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.parts.theme import DARK, LIGHT, NIGHT
+from babymonitor.ui.parts.theme import DARK, LIGHT, NIGHT, Theme, apply_theme
 from babymonitor.ui.sound.sound_editor import SoundEditor
 from resources import synthesise
 
@@ -25,8 +25,8 @@ Measured = Callable[[str, str], None]
 
 
 def tone(seconds: float, amplitude: float = 0.4) -> np.ndarray:
-    at = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    return np.asarray(amplitude * np.sin(2 * np.pi * 700 * at), np.float32)
+    times = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return np.asarray(amplitude * np.sin(2 * np.pi * 700 * times), np.float32)
 
 
 @pytest.fixture
@@ -34,7 +34,6 @@ def editor(qtbot: QtBot, monitor: Monitor) -> SoundEditor:
     editor = SoundEditor(monitor)
     editor.resize(800, 300)
     qtbot.addWidget(editor)
-    editor.set_theme(LIGHT)
     editor.show()
     qtbot.waitExposed(editor)
     editor.show_wave(tone(4.0), "a tone")
@@ -42,13 +41,13 @@ def editor(qtbot: QtBot, monitor: Monitor) -> SoundEditor:
 
 
 def point(editor: SoundEditor, seconds: float) -> QPoint:
-    """Where these seconds are on the screen, in the wave."""
+    """Return the point of a second in the wave."""
     box = editor.picture._wave_box
     return editor.picture.mapFromScene(box.mapViewToScene(QPointF(seconds, 0.0)))
 
 
 def drag(qtbot: QtBot, editor: SoundEditor, start: float, end: float) -> None:
-    """As a hand does it, in small steps: pyqtgraph wants to see the way."""
+    """Drag in small steps as a hand does, because pyqtgraph follows the way."""
     viewport = editor.picture.viewport()
     first, last = point(editor, start), point(editor, end)
     qtbot.mouseMove(viewport, first)
@@ -63,7 +62,7 @@ def drag(qtbot: QtBot, editor: SoundEditor, start: float, end: float) -> None:
 
 @pytest.fixture(autouse=True)
 def _every_move_counts() -> Iterator[None]:
-    """pyqtgraph looks at a hundred moves a second; a test's hand is quicker."""
+    """Wait, because pyqtgraph looks at a hundred moves a second at most."""
     pg.setConfigOption("mouseRateLimit", -1)
     yield
     pg.setConfigOption("mouseRateLimit", 100)
@@ -77,12 +76,12 @@ def test_all_is_selected_at_first(editor: SoundEditor) -> None:
 
 
 def test_a_drag_selects_and_an_edge_can_be_dragged_on(editor: SoundEditor, qtbot: QtBot) -> None:
-    told: list[tuple[float, float]] = []
-    editor.region_changed.connect(lambda: told.append(editor.region()))
+    regions: list[tuple[float, float]] = []
+    editor.region_changed.connect(lambda: regions.append(editor.region()))
     drag(qtbot, editor, 1.0, 2.5)
     assert editor.region() == pytest.approx((1.0, 2.5), abs=0.06)
     assert editor.has_selection
-    assert told[-1] == editor.region()
+    assert regions[-1] == editor.region()
     assert "1.0" in editor.region_label.text()
     drag(qtbot, editor, editor.region()[1], 3.4)
     assert editor.region() == pytest.approx((1.0, 3.4), abs=0.08)
@@ -94,11 +93,11 @@ def test_a_drag_selects_and_an_edge_can_be_dragged_on(editor: SoundEditor, qtbot
 
 def test_a_double_click_selects_everything_again(editor: SoundEditor, qtbot: QtBot) -> None:
     editor.set_region(1.0, 2.0)
-    viewport, left, at = editor.picture.viewport(), Qt.MouseButton.LeftButton, point(editor, 1.5)
-    qtbot.mouseClick(viewport, left, pos=at)
+    viewport, left, place = editor.picture.viewport(), Qt.MouseButton.LeftButton, point(editor, 1.5)
+    qtbot.mouseClick(viewport, left, pos=place)
     assert editor.has_selection
-    qtbot.mouseDClick(viewport, left, pos=at)
-    qtbot.mouseRelease(viewport, left, pos=at)
+    qtbot.mouseDClick(viewport, left, pos=place)
+    qtbot.mouseRelease(viewport, left, pos=place)
     qtbot.waitUntil(lambda: not editor.has_selection)
 
 
@@ -115,11 +114,11 @@ def test_a_region_never_leaves_the_sound_and_never_vanishes(editor: SoundEditor)
 
 
 def test_the_wheel_zooms_about_the_mouse(editor: SoundEditor) -> None:
-    viewport, at = editor.picture.viewport(), QPointF(point(editor, 1.0))
+    viewport, place = editor.picture.viewport(), QPointF(point(editor, 1.0))
     for _ in range(4):
         event = QWheelEvent(
-            at,
-            viewport.mapToGlobal(at),
+            place,
+            viewport.mapToGlobal(place),
             QPoint(),
             QPoint(0, 120),
             Qt.MouseButton.NoButton,
@@ -189,8 +188,8 @@ def test_what_is_drawn_is_the_sound(editor: SoundEditor) -> None:
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK, NIGHT])
-def test_every_theme(editor: SoundEditor, theme: object) -> None:
-    editor.set_theme(theme)  # type: ignore[arg-type]
+def test_every_theme(editor: SoundEditor, qapp: QApplication, theme: Theme) -> None:
+    apply_theme(qapp, theme)
     editor.set_region(1, 2)
     assert not editor.grab().isNull()
 

@@ -1,4 +1,4 @@
-"""The window's manners: keys, banner, complaints, geometry, themes, closing, and what it leaves unloaded."""
+"""The window: keys, banner, complaints, geometry, themes, closing, and what it does not load."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 
 import pytest
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -16,7 +17,9 @@ from babymonitor.core.history.history import AlertRow, History
 from babymonitor.core.settings import CLOSE_TO_TRAY, THEME, WINDOW_GEOMETRY, Settings
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.pages.nights.history_view import HistoryView
+from babymonitor.ui.pages.nights.nights_page import NightsPage
+from babymonitor.ui.parts.page import Page
+from babymonitor.ui.parts.theme import current_theme
 from babymonitor.ui.settings.settings_dialog import SettingsDialog
 from babymonitor.ui.window import main_window
 from babymonitor.ui.window.main_window import LABEL_PAGE, MONITOR_PAGE, NIGHTS_PAGE, TRAIN_PAGE, MainWindow
@@ -55,7 +58,7 @@ def test_every_action_has_a_key_and_does_it(
     qtbot.keyClick(window, key.Key_1, control)
     assert window.pages.currentIndex() == MONITOR_PAGE
     wanted: list[str] = []
-    window.library_wanted.connect(lambda: wanted.append("library"))
+    window.library_requested.connect(lambda: wanted.append("library"))
     qtbot.keyClick(window, key.Key_3, control)
     assert window.pages.currentIndex() == LABEL_PAGE
     assert wanted == ["library"], "it is opened when it is first needed"
@@ -63,7 +66,7 @@ def test_every_action_has_a_key_and_does_it(
     assert window.pages.currentIndex() == TRAIN_PAGE
     qtbot.keyClick(window, key.Key_1, control)
     qtbot.keyClick(window, key.Key_N, control)
-    assert window.theme.name == "night"
+    assert current_theme().name == "night"
     qtbot.keyClick(window, key.Key_Comma, control)
     assert isinstance(window.settings_dialog, SettingsDialog)
     assert window.settings_dialog.isVisible()
@@ -74,15 +77,15 @@ def test_letters_stay_letters_in_a_field(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(monitor, "start", lambda: asked.append("start"))
-    history_view = _nights(window)
-    history_view.search_edit.setFocus()
-    qtbot.keyClicks(history_view.search_edit, "last")
-    assert history_view.search_edit.text() == "last"
+    nights = _nights(window)
+    nights.search_edit.setFocus()
+    qtbot.keyClicks(nights.search_edit, "last")
+    assert nights.search_edit.text() == "last"
     assert not asked
 
 
 def test_tooltips_tell_the_keys(window: MainWindow) -> None:
-    view, bar = window.monitor_view, window.side_bar
+    view, bar = window.monitor_page, window.side_bar
     hints = {
         view.listen_button: "(L)",
         view.snooze_button: "(S)",
@@ -155,7 +158,7 @@ def test_the_first_window_is_no_larger_than_the_screen(
     screen: tuple[int, int],
     opened: tuple[int, int],
 ) -> None:
-    monkeypatch.setattr(main_window, "_room_on_screen", lambda: QSize(*screen))
+    monkeypatch.setattr(main_window, "_screen_size", lambda: QSize(*screen))
     window = MainWindow(monitor, settings, history)
     qtbot.addWidget(window)
     assert (window.width(), window.height()) == opened
@@ -217,21 +220,28 @@ def test_closing_while_stopped_does_not_ask(window: MainWindow, qtbot: QtBot) ->
         assert window.close()
 
 
+def _is_painted_in(view: QWidget, colour: str) -> bool:
+    """Whether any pixel of a view has a colour."""
+    image = view.grab().toImage()
+    colours = {image.pixel(x, y) for x in range(0, image.width(), 3) for y in range(0, image.height(), 3)}
+    return QColor(colour).rgb() in colours
+
+
 def test_the_theme_follows_its_setting_on_every_page(window: MainWindow, settings: Settings) -> None:
     nights = _nights(window)
     for name in ("dark", "night", "light"):
         settings[THEME] = name
-        assert window.theme.name == name
-        assert nights.timeline_view._theme.name == name
-        assert window.monitor_view.bars_view._theme.name == name
+        assert current_theme().name == name
+        for view in (nights.timeline_view, window.monitor_page.bars_view):
+            assert _is_painted_in(view, current_theme().colours.sunken)
         assert window.side_bar.night_button.isChecked() is (name == "night")
 
 
 def test_pages_but_the_first_are_built_when_they_are_visited(window: MainWindow) -> None:
-    assert type(window.pages.widget(NIGHTS_PAGE)) is QWidget
-    assert type(_nights(window)).__name__ == "HistoryView"
+    assert type(window.pages.widget(NIGHTS_PAGE)) is Page
+    assert type(_nights(window)).__name__ == "NightsPage"
     for number in (LABEL_PAGE, TRAIN_PAGE):
-        assert type(window.pages.widget(number)) is QWidget
+        assert type(window.pages.widget(number)) is Page
 
 
 def test_the_keys_of_the_page_that_is_shown_are_listed(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,23 +268,23 @@ def test_the_list_of_keys_fits_a_small_screen(window: MainWindow) -> None:
 
 
 def test_the_window_loads_nothing_heavy() -> None:
-    """In a process of its own: what other tests have loaded does not count."""
+    """Look in a process of its own, where other tests have loaded nothing."""
     heavy = ("torch", "librosa", "sklearn", "scipy", "matplotlib", "onnxruntime", "sounddevice", "soundfile", "av")
-    heavy += ("pyqtgraph", "babymonitor.core.library.library", "babymonitor.ui.pages.label.label_view")
+    heavy += ("pyqtgraph", "babymonitor.core.library.library", "babymonitor.ui.pages.label.label_page")
     code = f"import sys, babymonitor.ui.window.main_window; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
 
 
-def _nights(window: MainWindow) -> HistoryView:
+def _nights(window: MainWindow) -> NightsPage:
     window.show_nights()
     page = window.pages.widget(NIGHTS_PAGE)
-    assert isinstance(page, HistoryView)
+    assert isinstance(page, NightsPage)
     return page
 
 
 def test_the_focus_is_on_the_page_that_is_shown(window: MainWindow, qtbot: QtBot) -> None:
-    """Not on the next button that can have it, which would be Night mode: Space would switch that."""
+    """The focus must not go to Night mode, the next button that accepts it, which Space would switch."""
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     for show in (window.show_monitor, window.show_nights, window.show_label, window.show_training):

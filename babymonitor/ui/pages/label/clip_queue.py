@@ -1,43 +1,41 @@
-"""The clips that wait for a label, as a list to go through."""
+"""The list of clips that wait for a label."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from PySide6.QtCore import QItemSelectionModel, Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from babymonitor.core.library.library import LibraryClip
-from babymonitor.ui.parts.theme import Theme
+from babymonitor.ui.parts.card import Card
+from babymonitor.ui.parts.text_label import wrapped_label
+from babymonitor.ui.parts.theme import current_theme, follow_theme
 from babymonitor.ui.parts.wording import clock_text, day_text, plain
 
 _MOST_SHOWN = 300
-"""More than anybody sees at once; the rest follows as these are labelled."""
+"""More than anybody looks through at once; the rest follows as these are labelled."""
 
 
-class ClipQueue(QFrame):
-    """The newest first. Which one is open is told by `show_open`, not by the list itself."""
+class ClipQueue(Card):
+    """The newest clip first. A click asks for a clip, and `show_open` marks the one that is open."""
 
     clip_chosen = Signal(str)
-    """The id of a clip."""
+    """The id of the clip that was clicked."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setProperty("role", "card")
         self._ids: list[str] = []
         self._waiting = 0
-        self.title_label = QLabel(self)
-        self.title_label.setProperty("role", "title")
-        self.title_label.setWordWrap(True)
+        self.title_label = wrapped_label("", "title", self)
         self.list = QListWidget(self)
         self.list.setAccessibleName(self.tr("Clips without a label"))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setUniformItemSizes(True)
         self.list.itemClicked.connect(self._on_item_chosen)
         self.list.itemActivated.connect(self._on_item_chosen)
-        self.empty_label = QLabel(self.tr("What you record or import waits here for its label."), self)
-        self.empty_label.setProperty("role", "muted")
-        self.empty_label.setWordWrap(True)
+        words = self.tr("What you record or import waits here for its label.")
+        self.empty_label = wrapped_label(words, "muted", self)
         self.empty_label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.empty_label.setContentsMargins(8, 4, 4, 4)
         column = QVBoxLayout(self)
@@ -47,22 +45,24 @@ class ClipQueue(QFrame):
         column.addWidget(self.title_label)
         column.addWidget(self.list, 1)
         column.addWidget(self.empty_label, 1)
+        follow_theme(self._dress)
 
     @property
     def count(self) -> int:
-        """How many wait."""
+        """How many clips wait, listed or not."""
         return self._waiting
 
     @property
     def ids(self) -> list[str]:
-        """Of those that are listed, in order."""
+        """The ids of the clips that are listed, in order."""
         return self._ids
 
-    def set_theme(self, theme: Theme) -> None:
-        self.setFixedWidth(round(theme.text_px * 12.2))
+    @Slot()
+    def _dress(self) -> None:
+        self.setFixedWidth(round(current_theme().text_px * 12.2))
 
     def set_clips(self, clips: Sequence[LibraryClip]) -> None:
-        """Those that wait."""
+        """Show the clips that wait."""
         self._waiting = len(clips)
         shown = clips[:_MOST_SHOWN]
         self.title_label.setText(self.tr("No label yet · {n}").format(n=len(clips)))
@@ -79,7 +79,7 @@ class ClipQueue(QFrame):
             self.list.addItem(item)
 
     def show_open(self, id: str) -> None:
-        """Mark the clip that is open, if it waits here."""
+        """Mark the clip that is open, if it is listed."""
         flag = QItemSelectionModel.SelectionFlag
         if id in self._ids:
             self.list.setCurrentRow(self._ids.index(id), flag.ClearAndSelect)
@@ -87,14 +87,15 @@ class ClipQueue(QFrame):
             self.list.setCurrentRow(-1, flag.Clear)
 
     def next_after(self, id: str, step: int = 1) -> str:
-        """The one after (or before) a clip; from one that is not here, the first. "" where none is left."""
-        others = [other for other in self._ids if other != id]
-        if not others:
+        """Return the id of the clip `step` places after a clip, or the first if that clip is not listed.
+
+        Returns "" if no further clip is listed.
+        """
+        if not [listed for listed in self._ids if listed != id]:
             return ""
-        at = self._ids.index(id) if id in self._ids else -1
-        if at < 0:
-            return others[0]
-        return self._ids[(at + step) % len(self._ids)]
+        if id not in self._ids:
+            return self._ids[0]
+        return self._ids[(self._ids.index(id) + step) % len(self._ids)]
 
     @Slot(QListWidgetItem)
     def _on_item_chosen(self, item: QListWidgetItem) -> None:
@@ -102,7 +103,7 @@ class ClipQueue(QFrame):
 
 
 def _words(clip: LibraryClip) -> str:
-    """When it was heard, or what the file was called; and its length."""
+    """Return when a clip was recorded, or its file's name, and its length."""
     if clip.source == "import" and clip.origin:
         name = clip.origin if len(clip.origin) <= 18 else f"{clip.origin[:9]}…{clip.origin[-8:]}"
         return f"{name}\n{clip.seconds:.1f} s"

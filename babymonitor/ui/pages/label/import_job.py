@@ -1,4 +1,4 @@
-"""Sound files on their way into the library: a few at a time, so that the window goes on living and it can be ended."""
+"""Import sound files into the library, in short slices, so that the window stays alive and it can be cancelled."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _MOST_LABELS = 5
 
 
 class ImportJob(QObject):
-    """Imports files and folders. `ended` comes in any case; what was imported before a cancel stays."""
+    """Imports files and folders. `ended` comes in any case; what was imported before cancelling stays."""
 
     progressed = Signal(int, int)
-    """Files done, files altogether."""
+    """How many files are done, of how many."""
     ended = Signal()
 
     def __init__(self, library: Library, paths: Sequence[Path], baby: str, parent: QObject | None = None) -> None:
@@ -30,7 +30,7 @@ class ImportJob(QObject):
         self._library = library
         self._baby = baby
         self.clips: list[LibraryClip] = []
-        """What came in, so far."""
+        """What has been imported so far."""
         self.refused: list[str] = []
         """A sentence for each file that was left out."""
         self.is_cancelled = False
@@ -44,7 +44,7 @@ class ImportJob(QObject):
         self._timer.timeout.connect(self._on_turn)
 
     def start(self) -> None:
-        """Begin; the event loop has to run."""
+        """Begin. The event loop has to run."""
         for path in self._paths:
             try:
                 self._sources.append(import_path(self._library, path, baby=self._baby))
@@ -57,13 +57,13 @@ class ImportJob(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        """End it here; half a file that is being read is left out."""
+        """Stop at once. A file that is half read is left out."""
         if self._timer.isActive():
             self.is_cancelled = True
             self._end()
 
     def sentence(self) -> str:
-        """What came of it, in a sentence or two."""
+        """Return the outcome in a sentence or two."""
         words = self.tr("{n} clips are in the library now.").format(n=len(self.clips))
         if len(self.clips) == 1:
             words = self.tr("1 clip is in the library now.")
@@ -73,7 +73,7 @@ class ImportJob(QObject):
             words = self.tr("It was ended early.") + " " + words
         labels = Counter(clip.label for clip in self.clips if clip.label)
         if labels:
-            # A folder may be called anything: what became a label by it is to be seen.
+            # A folder may be called anything, so the labels that came of it are listed.
             named = ", ".join(f"{label_title(label)} ({count})" for label, count in labels.most_common(_MOST_LABELS))
             named += ", …" if len(labels) > _MOST_LABELS else ""
             words += " " + self.tr("Labelled as their folders are called: {labels}.").format(labels=named)
@@ -87,7 +87,7 @@ class ImportJob(QObject):
         return words
 
     def _import(self) -> Iterator[LibraryClip | str | None]:
-        """What was imported, and sentences about what was not; None while a long file is being read."""
+        """Yield what was imported, and a sentence about what was not; None while a long file is being read."""
         before = 0
         for source in self._sources:
             while True:

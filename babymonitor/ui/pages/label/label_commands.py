@@ -1,4 +1,4 @@
-"""What a person does to the library, each step with its way back: labels, names, notes, deleting, trimming, adding."""
+"""The edits of the library that can be undone: labels, names, notes, deleting, trimming, importing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ _MOST_STEPS = 200
 
 
 class Labelling(QObject):
-    """Changes the library step by step, and takes steps back. Whatever changes is told, by whom ever it was asked for.
+    """Edits the library in steps that can be undone and redone. Emits `changed` for every edit, whoever made it.
 
-    What the library refuses is said (`complained`) and is no step.
+    An edit that the library refuses becomes a complaint and no step.
     """
 
     changed = Signal(object)
-    """A list of ids: these clips were added, changed or taken away."""
+    """The ids of clips that were added, changed or removed; empty if everything has to be read again."""
     complained = Signal(object)
+    """Why the library refused an edit."""
 
     def __init__(self, library: Library, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -31,40 +32,41 @@ class Labelling(QObject):
         self.undo_stack = QUndoStack(self)
         self.undo_stack.setUndoLimit(_MOST_STEPS)
         self.touched: list[str] = []
-        """The clips of the last step that was done, taken back or done again."""
+        """The clips of the last step that was done, undone or redone."""
 
     def label(self, ids: Sequence[str], label: str) -> bool:
-        """Give clips a label ("" takes it away); whether that was done."""
+        """Give clips a label; "" removes it. Returns whether that succeeded."""
         title = label_title(label) if label else self.tr("no label")
         words = self.tr("label “{title}”") if len(ids) == 1 else self.tr("label {n} clips “{title}”")
         return self._do(_Change(self, ids, words.format(n=len(ids), title=title), label=label))
 
     def name_baby(self, ids: Sequence[str], baby: str) -> bool:
-        """Say whose voice it is; whether that was done."""
+        """Store whose voice it is. Returns whether that succeeded."""
         return self._do(_Change(self, ids, self.tr("baby’s name"), baby=baby))
 
     def put_note(self, ids: Sequence[str], note: str) -> bool:
-        """Write a note; whether that was done."""
+        """Store a note. Returns whether that succeeded."""
         return self._do(_Change(self, ids, self.tr("note"), note=note))
 
     def delete(self, ids: Sequence[str]) -> bool:
-        """Into the trash; whether that was done."""
+        """Move clips to the trash. Returns whether that succeeded."""
         words = self.tr("delete the clip") if len(ids) == 1 else self.tr("delete {n} clips").format(n=len(ids))
         return self._do(_Delete(self, ids, words))
 
     def bring_back(self, ids: Sequence[str]) -> bool:
-        """Out of the trash; whether that was done."""
+        """Move clips back out of the trash. Returns whether that succeeded."""
         return self._do(_BringBack(self, ids, self.tr("bring back {n} clips").format(n=len(ids))))
 
     def trim(self, id: str, start_seconds: float, end_seconds: float) -> LibraryClip | None:
-        """Keep a part of a clip instead of the whole; the new clip, or None where that was refused."""
+        """Replace a clip by a part of it. Returns the new clip, or None if that was refused."""
         step = _Trim(self, id, start_seconds, end_seconds, self.tr("trim"))
-        return step.made if self._do(step) else None
+        return step.part if self._do(step) else None
 
     def add(self, wave: Wave, *, group: str, baby: str, recorded: float) -> LibraryClip:
-        """A recording without a label yet, (samples,) at 16 kHz; the one that is there, if it has been added before.
+        """Add a recording without a label. wave: (samples,) at 16 kHz.
 
-        No step: what was heard is not taken back. LibraryError where it cannot be kept.
+        Returns the new clip, or the clip that has the same sound already. This is no step: a recording is not undone.
+        Raises LibraryError if it cannot be stored.
         """
         try:
             clip = self.library.add(wave, "", group=group, baby=baby, recorded=recorded)
@@ -74,23 +76,23 @@ class Labelling(QObject):
         return clip
 
     def imported(self, ids: Sequence[str]) -> None:
-        """These clips have just been added out of files: one step, which can be taken back."""
+        """Make a step of an import that has just added these clips, so that it can be undone."""
         if ids:
             self._do(_Imported(self, ids, self.tr("import of {n} clips").format(n=len(ids))))
 
     def refresh(self) -> None:
-        """Somebody else changed the library: everything is to be read again."""
+        """Have everything read again, because the library was changed from elsewhere."""
         self.changed.emit([])
 
     def _do(self, step: _Step) -> bool:
         if not step.ids:
             return False
-        self.undo_stack.push(step)  # does it, and forgets it where it was refused
+        self.undo_stack.push(step)  # this does the step, and drops it if it was refused
         return step.is_done
 
 
 class _Step(QUndoCommand):
-    """One step. `do` and `take_back` may raise LibraryError: it is said, and the step is forgotten."""
+    """A step. If `do` or `take_back` raises LibraryError, that becomes a complaint and the step is dropped."""
 
     def __init__(self, labelling: Labelling, ids: Sequence[str], words: str) -> None:
         super().__init__(words)
@@ -116,11 +118,11 @@ class _Step(QUndoCommand):
         except LibraryError as error:
             self.setObsolete(True)
             self.labelling.complained.emit(str(error))
-            self.labelling.changed.emit(self.touched())  # fields show again what is kept
+            self.labelling.changed.emit(self.touched())  # so that fields show the stored values again
         self.labelling.touched = self.touched()
 
     def touched(self) -> list[str]:
-        """The clips that are others than before."""
+        """Return the clips that may have changed."""
         return self.ids
 
     def do(self) -> None:
@@ -169,7 +171,7 @@ class _BringBack(_Step):
 
 
 class _Imported(_BringBack):
-    """The first time it is done already."""
+    """An import, which is already done when it becomes a step."""
 
     def do(self) -> None:
         if self._is_again:
@@ -184,21 +186,21 @@ class _Imported(_BringBack):
 class _Trim(_Step):
     def __init__(self, labelling: Labelling, id: str, start_seconds: float, end_seconds: float, words: str) -> None:
         super().__init__(labelling, [id], words)
-        self._part = start_seconds, end_seconds
-        self.made: LibraryClip | None = None
+        self._range = start_seconds, end_seconds
+        self.part: LibraryClip | None = None
 
     def do(self) -> None:
-        if self.made is None:
-            self.made = self.library.trim(self.ids[0], *self._part)
+        if self.part is None:
+            self.part = self.library.trim(self.ids[0], *self._range)
         else:
-            # Once more after it was taken back: the part still lies in the trash.
-            self.library.undelete([self.made.id])
+            # Redone after an undo: the part still lies in the trash.
+            self.library.undelete([self.part.id])
             self.library.delete(self.ids)
 
     def touched(self) -> list[str]:
-        return self.ids + ([self.made.id] if self.made is not None else [])
+        return self.ids + ([self.part.id] if self.part is not None else [])
 
     def take_back(self) -> None:
-        assert self.made is not None
+        assert self.part is not None
         self.library.undelete(self.ids)
-        self.library.delete([self.made.id])
+        self.library.delete([self.part.id])

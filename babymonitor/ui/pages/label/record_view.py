@@ -1,21 +1,25 @@
-"""The recorder as a person meets it: one large button, how loud it is, and in words what is going on."""
+"""The controls of the recorder: one large button, the level, and words on what is going on."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QHideEvent, QPainter, QPainterPath, QPaintEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from babymonitor.core.settings import COUNT_IN, PRE_ROLL_SECONDS, Settings
 from babymonitor.core.state import Activity
 from babymonitor.live.monitor import Monitor
+from babymonitor.ui.parts.card import Card
+from babymonitor.ui.parts.save_setting import save_setting
 from babymonitor.ui.parts.switch_view import SwitchView
-from babymonitor.ui.parts.symbols import symbol_icon
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.symbol_button import SymbolButton
+from babymonitor.ui.parts.text_label import text_label
+from babymonitor.ui.parts.theme import current_theme, follow_theme, set_style_property
 from babymonitor.ui.parts.wording import duration_text, level_text
 
 KEPT_SECONDS = 30.0
-"""What "Keep the last 30 s" keeps."""
+"""How much "Keep the last 30 s" keeps."""
+_SYMBOL_EM = 1.25
 _COUNT = 3
 _COUNT_MS = 800
 _WARNING_MS = 4000
@@ -24,11 +28,13 @@ _TOO_LOUD_DB = -3.0
 _HEARING = frozenset({Activity.LISTENING, Activity.CRYING, Activity.LOUD, Activity.MODEL_FAILED})
 
 
-class RecordView(QFrame):
-    """Starts and ends recordings; what comes of them is told by the recorder itself."""
+class RecordView(Card):
+    """Starts and ends recordings; the recorder itself announces the results."""
 
     count_changed = Signal(int)
-    """Counting in: 3, 2, 1, and 0 when it is over."""
+    """The number of the count-in: 3, 2, 1, and 0 when it is over."""
+    complained = Signal(object)
+    """A sentence about a setting that could not be saved."""
     import_files_requested = Signal()
     import_folder_requested = Signal()
 
@@ -37,22 +43,22 @@ class RecordView(QFrame):
         self._monitor = monitor
         self._recorder = monitor.recorder
         self._settings = settings
-        self._theme = LIGHT
         self._count = 0
         self._is_too_loud = False
         self._is_waiting = False
-        self.setProperty("role", "card")
         self._build()
         self._lay_out()
         self._build_timers()
         self._connect()
         self._show_state()
+        follow_theme(self._dress)
 
     def _build(self) -> None:
-        self.record_button = QPushButton(self)
-        self.keep_button = QPushButton(self.tr("Keep the last {n} s").format(n=round(KEPT_SECONDS)), self)
+        self.record_button = SymbolButton("", "record", self, "main", _SYMBOL_EM)
+        words = self.tr("Keep the last {n} s").format(n=round(KEPT_SECONDS))
+        self.keep_button: QPushButton = SymbolButton(words, "keep", self, "", _SYMBOL_EM)
         self.keep_button.setToolTip(self.tr("Too late to press Record? What was just heard is still there (L)"))
-        self.import_button = QPushButton(self.tr("Import"), self)
+        self.import_button: QPushButton = SymbolButton(self.tr("Import"), "into", self, "", _SYMBOL_EM)
         self.import_button.setToolTip(self.tr("Sound files of any usual kind; they can also be dropped here (Ctrl+O)"))
         menu = QMenu(self)
         menu.addAction(self.tr("Files…"), self.import_files_requested.emit)
@@ -61,18 +67,13 @@ class RecordView(QFrame):
         self.count_switch = SwitchView(self)
         self.count_switch.setChecked(self._settings[COUNT_IN])
         self.count_switch.setAccessibleName(self.tr("Count to three before recording"))
-        self._count_label = QLabel(self.tr("Count in"), self)
-        self._count_label.setProperty("role", "muted")
+        self._count_label = text_label(self.tr("Count in"), "muted", self)
         self._count_label.setBuddy(self.count_switch)
         self.count_switch.setToolTip(self.tr("Count to three before recording"))
         for button in (self.record_button, self.keep_button, self.import_button, self.count_switch):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.state_label = QLabel(self)
-        self.state_label.setProperty("role", "stateDetail")
-        self.state_label.setTextFormat(Qt.TextFormat.PlainText)
-        self.source_label = QLabel(self)
-        self.source_label.setProperty("role", "muted")
-        self.source_label.setTextFormat(Qt.TextFormat.PlainText)
+        self.state_label = text_label("", "stateDetail", self)
+        self.source_label = text_label("", "muted", self)
         for label in (self.state_label, self.source_label):
             label.setMinimumWidth(40)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -114,21 +115,14 @@ class RecordView(QFrame):
         self._recorder.level_changed.connect(self._on_level_changed)
         self._monitor.state_changed.connect(self._on_monitor_changed)
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.level_bar.set_theme(theme)
-        self._dress()
-
-    # -------------------------------------------------------------------------------------------------------- actions
-
     @property
     def is_counting(self) -> bool:
-        """Whether it counts to three now."""
+        """Whether it counts to three before recording."""
         return self._count > 0
 
     @Slot()
     def toggle_recording(self) -> None:
-        """Record, or end the recording (or the counting)."""
+        """Record, or end the recording or the count-in."""
         if self.is_counting:
             self._count_timer.stop()
             self._set_count(0)
@@ -143,7 +137,7 @@ class RecordView(QFrame):
 
     @Slot()
     def keep_last(self) -> None:
-        """Keep what was heard in the last half minute."""
+        """Keep the sound of the last half minute."""
         if self.keep_button.isEnabled():
             self._recorder.take_last(KEPT_SECONDS)
 
@@ -156,18 +150,13 @@ class RecordView(QFrame):
         self._set_count(self._count - 1)
         if self._count == 0:
             self._count_timer.stop()
-            # What was heard while it counted is not wanted.
+            # Nobody wants the sound of the count-in.
             self._recorder.start(0.0)
         self._show_state()
 
     @Slot(bool)
     def _on_count_in_toggled(self, is_on: bool) -> None:
-        try:
-            self._settings[COUNT_IN] = is_on
-        except OSError:  # it holds for this run, which is all that matters here
-            return
-
-    # ----------------------------------------------------------------------------------------------------------- state
+        save_setting(self._settings, COUNT_IN, is_on, self.complained.emit)
 
     @Slot()
     def _on_recorder_changed(self) -> None:
@@ -198,11 +187,8 @@ class RecordView(QFrame):
             self.record_button.setText(word)
             tip = self.tr("End the recording (R)") if is_busy else self.tr("Record from the microphone (R)")
             self.record_button.setToolTip(tip)
-            # The one that is wanted now stands out.
-            self.record_button.setProperty("role", "stop" if is_busy else "main")
-            self.record_button.style().unpolish(self.record_button)
-            self.record_button.style().polish(self.record_button)
-            self._dress()
+            self.record_button.set_symbol("stop" if is_busy else "record")
+            self.record_button.set_role("stop" if is_busy else "main")
         activity = self._monitor.state.activity
         is_hearing = activity in _HEARING
         self.keep_button.setEnabled(is_hearing and not is_busy)
@@ -236,28 +222,17 @@ class RecordView(QFrame):
             words = self.tr("TOO LOUD · {words}").format(words=words)
             source = self.tr("Move the microphone away")
         if self.state_label.property("is_warning") is not self._is_too_loud:
-            self.state_label.setProperty("is_warning", self._is_too_loud)
-            self.state_label.setStyleSheet(f"color: {self._theme.colours.cry}" if self._is_too_loud else "")
-        # Thirty times a second: a label that is told what it shows already would be laid out anew all the same.
+            set_style_property(self.state_label, "is_warning", self._is_too_loud)
+        # Thirty times a second: a label would lay out even the text that it shows already.
         for label, text in ((self.state_label, words), (self.source_label, source)):
             if label.text() != text:
                 label.setText(text)
                 label.setToolTip(text)
 
+    @Slot()
     def _dress(self) -> None:
-        c, side = self._theme.colours, round(self._theme.text_px * 1.25)
-        is_busy = self.record_button.property("role") == "stop"
-        for button, symbol, colour in (
-            (self.record_button, "stop" if is_busy else "record", c.cry_text if is_busy else c.on_accent),
-            (self.keep_button, "keep", c.text),
-            (self.import_button, "into", c.text),
-        ):
-            button.setIcon(symbol_icon(symbol, colour, None, side, 6))
-            button.setIconSize(QSize(side + 6, side))
-        # Recording or not, what stands beside it keeps its place.
-        self.record_button.setMinimumWidth(round(8.2 * self._theme.text_px))
-
-    # ------------------------------------------------------------------------------------------------- seen or not seen
+        # The neighbours keep their place whether the button says Record or Stop.
+        self.record_button.setMinimumWidth(round(8.2 * current_theme().text_px))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -270,11 +245,10 @@ class RecordView(QFrame):
 
 
 class LevelBar(QWidget):
-    """How loud it is now, lying: a bar over a scale in dB, its loudest of late, and where sound is cut off."""
+    """A horizontal level meter in dB: the level now, its recent peak, and where sound is cut off."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = LIGHT
         self._level_db = self._shown_db = self._held_db = _LOWEST_DB
         self._is_clipping = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -283,41 +257,38 @@ class LevelBar(QWidget):
 
     @property
     def level_db(self) -> float:
+        """The level that is shown, in dB relative to full scale."""
         return self._level_db
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.updateGeometry()
-        self.update()
-
     def set_level(self, level_db: float, is_clipping: bool) -> None:
-        """The level now, and whether the sound reaches full scale."""
+        """Show the level now. is_clipping: whether the sound reaches full scale."""
         self._level_db, self._is_clipping = level_db, is_clipping
         self._shown_db = max(level_db, self._shown_db - 2.0)
         self._held_db = max(level_db, self._held_db - 0.3)
         self.update()
 
     def clear(self) -> None:
-        """No sound is coming."""
+        """Show that no sound arrives."""
         self._level_db = self._shown_db = self._held_db = _LOWEST_DB
         self._is_clipping = False
         self.update()
 
     def accessible_text(self) -> str:
-        """What the picture says, in words."""
+        """Return the picture in words."""
         words = self.tr("Level {level}").format(level=level_text(self._level_db))
         return f"{words}, {self.tr('too loud')}" if self._is_clipping else words
 
     def sizeHint(self) -> QSize:
-        return QSize(180, self._theme.text_px + 2)
+        return QSize(180, current_theme().text_px + 2)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(90, self._theme.text_px + 2)
+        return QSize(90, current_theme().text_px + 2)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        c, px = self._theme.colours, self._theme.text_px
+        theme = current_theme()
+        c, px = theme.colours, theme.text_px
         font = self.font()
         font.setPixelSize(max(11, px - 3))
         painter.setFont(font)
@@ -343,6 +314,6 @@ class LevelBar(QWidget):
             painter.fillRect(QRectF(x_of(self._held_db) - 1, bar.top(), 2, thick), QColor(c.text))
         text = level_text(self._level_db) if self._level_db > _LOWEST_DB else "–"
         painter.setPen(QColor(c.muted))
-        place = QRectF(bar.right(), 0, room, self.height())
-        painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        box = QRectF(bar.right(), 0, room, self.height())
+        painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
         painter.end()

@@ -1,4 +1,4 @@
-"""Recordings on their way from the recorder's folder into the library."""
+"""Take finished recordings over from the recorder's folder into the library."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ _LEAST_PIECE_SECONDS = 0.2
 
 
 class Takeover(QObject):
-    """A piece at a time: an hour's recording is sixty of them, and the monitor must not be held up.
+    """Works a piece at a time, because an hour's recording has sixty and must not hold up the monitor.
 
-    The recorder's own file is deleted when all of it is in the library, and not before.
+    The recorder's file is deleted only when all of it is in the library.
     """
 
     taken_over = Signal(object, bool)
-    """The clips that a recording became, and whether it is a new one."""
+    """The clips that a recording became, and whether it was made just now."""
     complained = Signal(object)
+    """A sentence about a recording that could not be taken over."""
 
     def __init__(
         self, recorder: Recorder, labelling: Labelling, settings: Settings, parent: QObject | None = None
@@ -45,12 +46,12 @@ class Takeover(QObject):
         self._timer.timeout.connect(self._on_turn)
 
     def begin(self, sound: RecordedSound, is_new: bool) -> None:
-        """Take a recording over, after those that wait already. is_new: it was made just now."""
+        """Take a recording over, after those that already wait. is_new: whether it was made just now."""
         self._waiting.append(self._take_over(sound, is_new))
         self._timer.start()
 
     def stop(self) -> None:
-        """Leave it there: what is not wholly in the library is offered again at the next start."""
+        """Stop at once. A recording that is not completely in the library is offered again at the next start."""
         self._timer.stop()
         self._waiting.clear()
 
@@ -68,26 +69,29 @@ class Takeover(QObject):
 
     def _take_over(self, sound: RecordedSound, is_new: bool) -> Iterator[None]:
         baby, group, recorded = self._settings[BABY_NAME], sound.path.stem, sound.recorded
-        made: list[LibraryClip] = []
+        clips: list[LibraryClip] = []
         for wave in pieces(sound.path, sound.seconds):
-            made.append(self._labelling.add(wave, group=group, baby=baby, recorded=recorded))
+            clips.append(self._labelling.add(wave, group=group, baby=baby, recorded=recorded))
             recorded += wave.size / SAMPLE_RATE
             yield
         self._recorder.discard(sound.path)
-        if made:
-            self.taken_over.emit(made, is_new)
+        if clips:
+            self.taken_over.emit(clips, is_new)
 
 
 def pieces(path: Path, seconds: float, longest_seconds: float = _PIECE_SECONDS) -> Iterator[Wave]:
-    """A recording of so many seconds in equal pieces, each (samples,) at 16 kHz; AudioError as of `read_wave`."""
+    """Yield a recording of `seconds` in equal pieces, each (samples,) at 16 kHz.
+
+    Raises AudioError if the file cannot be read.
+    """
     size = math.ceil(seconds * SAMPLE_RATE / max(1, math.ceil(seconds / longest_seconds)))
     waiting: list[Wave] = []
     for block in resampled_blocks(path):
         waiting.append(block)
         while sum(wave.size for wave in waiting) >= size:
-            whole = np.concatenate(waiting)
-            yield whole[:size]
-            waiting = [whole[size:]]
+            joined = np.concatenate(waiting)
+            yield joined[:size]
+            waiting = [joined[size:]]
     rest = np.concatenate(waiting) if waiting else np.zeros(0, np.float32)
     if rest.size >= _LEAST_PIECE_SECONDS * SAMPLE_RATE:
         yield rest

@@ -1,4 +1,4 @@
-"""How sure the model is of each label: a bar and a number per label, and the sum that the alarm follows."""
+"""How sure the model is of each label: a bar and a number for each, and the sum that the alarm follows."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from babymonitor.core.labels import LABELS, label
 from babymonitor.core.model.detector import Score
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.theme import current_theme
 from babymonitor.ui.parts.wording import label_title, percent_text, reason_hint
 
 _SMALLEST_TITLE = 0.8
-"""Of the text's size; what does not fit even so is cut short."""
+"""Relative to the text's size; a title that does not fit even so is elided."""
 
 
 class BarsView(QWidget):
-    """ "Crying" on top with the threshold and a hint of the reason, then every label in the model's order."""
+    """P(crying) on top, with the threshold and a hint at the reason, then every label in the model's order."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = LIGHT
         self._names: tuple[str, ...] = tuple(LABELS)
         self._threshold = 0.6
         self._score: Score | None = None
@@ -38,42 +37,37 @@ class BarsView(QWidget):
 
     @property
     def crying(self) -> float | None:
-        """P(crying) as shown; None when nothing is."""
+        """The P(crying) that is shown; None if nothing is."""
         return None if self._score is None else self._score.crying
 
     @property
     def hint(self) -> str:
-        """The line beneath "crying": the likely reason, while there is something to explain."""
+        """The line beneath "Crying": the likely reason, while there is something to explain."""
         if self._score is None or self._score.crying < min(self._threshold, 0.3):
             return ""
         return reason_hint(self._score.reasons)
 
     def shares(self) -> dict[str, float]:
-        """Per label what its bar shows; empty when nothing is shown."""
+        """Return the share that each label's bar shows; empty if nothing is shown."""
         if self._score is None:
             return {}
         return {name: self._score.probabilities.get(name, 0.0) for name in self._names}
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.updateGeometry()
-        self.update()
-
     def set_model(self, names: Sequence[str], threshold: float) -> None:
-        """The labels of the model in use, and the P(crying) from which it counts as crying."""
+        """Show these labels, and mark the P(crying) from which it counts as crying."""
         self._names = tuple(names) or tuple(LABELS)
         self._threshold = threshold
         self.updateGeometry()
         self.update()
 
     def set_score(self, score: Score | None) -> None:
-        """What was heard last; None when nothing is being heard."""
+        """Show the last score; None if nothing is being judged."""
         self._score = score
         self._describe()
         self.update()
 
     def accessible_text(self) -> str:
-        """What the picture says, in words."""
+        """Return the picture in words."""
         if self._score is None:
             return self.tr("Nothing is being judged now.")
         parts = [f"{self.tr('Crying')} {percent_text(self._score.crying)}"]
@@ -86,16 +80,16 @@ class BarsView(QWidget):
         self.setAccessibleDescription(self.accessible_text())
 
     def _row_px(self) -> int:
-        return round(self._theme.text_px * 2.25)
+        return round(current_theme().text_px * 2.25)
 
     def _top_px(self) -> int:
-        return round(self._theme.text_px * 5.6)
+        return round(current_theme().text_px * 5.6)
 
     def sizeHint(self) -> QSize:
-        return QSize(self._theme.text_px * 19, self._top_px() + self._row_px() * len(self._names))
+        return QSize(current_theme().text_px * 19, self._top_px() + self._row_px() * len(self._names))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._theme.text_px * 16, self._top_px() + round(0.9 * self._row_px()) * len(self._names))
+        return QSize(current_theme().text_px * 16, self._top_px() + round(0.9 * self._row_px()) * len(self._names))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -103,39 +97,39 @@ class BarsView(QWidget):
         self._paint_crying(painter)
         top = float(self._top_px())
         room = (self.height() - top) / max(1, len(self._names))
-        row = min(room, self._theme.text_px * 5.4)
+        row = min(room, current_theme().text_px * 5.4)
         shares, (scale, titles) = self.shares(), self.titles()
-        for at, (name, title) in enumerate(titles.items()):
-            place = QRectF(0, top + at * row, self.width(), row)
-            self._paint_label(painter, name, shares.get(name), place, title, scale)
+        for index, (name, title) in enumerate(titles.items()):
+            box = QRectF(0, top + index * row, self.width(), row)
+            self._paint_label(painter, name, shares.get(name), box, title, scale)
         painter.end()
 
     def _font(self, scale: float, bold: bool = False) -> QFont:
         font = self.font()
-        font.setPixelSize(round(self._theme.text_px * scale))
+        font.setPixelSize(round(current_theme().text_px * scale))
         font.setBold(bold)
         return font
 
     def titles(self) -> tuple[float, dict[str, str]]:
-        """How large titles are drawn, of the text's size, and every label's as it is drawn."""
+        """Return the titles' size relative to the text, and each label's title as it is drawn."""
         scale = self._title_scale()
         metrics, room = QFontMetricsF(self._font(scale)), self._room_for_titles()
-        cut = Qt.TextElideMode.ElideRight
-        return scale, {name: metrics.elidedText(label_title(name), cut, room) for name in self._names}
+        right = Qt.TextElideMode.ElideRight
+        return scale, {name: metrics.elidedText(label_title(name), right, room) for name in self._names}
 
     def _room_for_titles(self) -> float:
-        """Pixels between a label's symbol and the largest number that may stand at the end of its line."""
+        """Return the pixels between a label's symbol and the widest number at the end of its line."""
         number = QFontMetricsF(self._font(1.0, bold=True)).horizontalAdvance("100 %")
-        return self.width() - 1.5 * self._theme.text_px - number - 8
+        return self.width() - 1.5 * current_theme().text_px - number - 8
 
     def _title_scale(self) -> float:
-        """All titles in one size: a little smaller where the longest would not fit."""
+        """Return one size for all titles, relative to the text, in which the longest fits if possible."""
         metrics = QFontMetricsF(self._font(1.0))
         fits = self._room_for_titles() / max(metrics.horizontalAdvance(label_title(name)) for name in self._names)
-        return max(_SMALLEST_TITLE, math.floor(self._theme.text_px * min(1.0, fits)) / self._theme.text_px)
+        return max(_SMALLEST_TITLE, math.floor(current_theme().text_px * min(1.0, fits)) / current_theme().text_px)
 
     def _paint_crying(self, painter: QPainter) -> None:
-        c, px = self._theme.colours, self._theme.text_px
+        c, px = current_theme().colours, current_theme().text_px
         crying = self.crying
         line = QRectF(0, 0, self.width(), px * 1.7)
         is_up = crying is not None and crying >= self._threshold
@@ -159,8 +153,8 @@ class BarsView(QWidget):
     def _paint_label(
         self, painter: QPainter, name: str, share: float | None, row: QRectF, title: str, scale: float
     ) -> None:
-        c, px = self._theme.colours, self._theme.text_px
-        # Thicker where there is room.
+        c, px = current_theme().colours, current_theme().text_px
+        # The bar is thicker if there is room.
         thick = min(0.75 * px, 0.19 * row.height())
         bar = QRectF(row.left(), row.bottom() - thick - px * 0.33, row.width(), thick)
         text = QRectF(row.left(), bar.top() - px * 1.45, row.width(), px * 1.4)
@@ -169,10 +163,10 @@ class BarsView(QWidget):
         painter.setPen(QColor(c.text if is_top else c.muted))
         number = "–" if share is None else percent_text(share)
         painter.drawText(text, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, number)
-        colour = self._theme.label_colour(name)
+        colour = current_theme().label_colour(name)
         painter.setFont(self._font(scale, bold=is_top))
         if painter.fontMetrics().horizontalAdvance(title) > self._room_for_titles():
-            painter.setFont(self._font(scale))  # bold, the longest would run into the number
+            painter.setFont(self._font(scale))  # in bold the longest title would run into the number
         box = text.adjusted(px * 1.5, 0, 0, 0)
         painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, title)
         painter.setFont(self._font(0.9))
@@ -184,9 +178,9 @@ class BarsView(QWidget):
     def _paint_bar(self, painter: QPainter, bar: QRectF, share: float, colour: str) -> None:
         radius = bar.height() / 2
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self._theme.colours.sunken))
+        painter.setBrush(QColor(current_theme().colours.sunken))
         painter.drawRoundedRect(bar, radius, radius)
-        # Cut out of the track's shape: a small share must not look like the knob of a slider.
+        # Clipped to the track's shape: a small share must not look like the knob of a slider.
         track = QPainterPath()
         track.addRoundedRect(bar, radius, radius)
         painter.save()

@@ -6,22 +6,21 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.theme import current_theme
 from babymonitor.ui.parts.wording import level_text
 
 _LOWEST_DB, _HIGHEST_DB = -90.0, 0.0
 _TICK_DB = 15
 _FALL_DB = 1.2
-"""How far the bar falls from one look to the next; it rises at once."""
+"""How far the bar falls from one reading to the next; it rises at once."""
 _HOLD_FALL_DB = 0.25
 
 
 class LevelView(QWidget):
-    """A vertical bar with a scale, a held peak, and a line where loudness alone would wake someone."""
+    """A vertical bar with a scale, a held peak, and a line where loudness alone would wake somebody."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = LIGHT
         self._level_db = _LOWEST_DB
         self._shown_db = _LOWEST_DB
         self._held_db = _LOWEST_DB
@@ -32,33 +31,30 @@ class LevelView(QWidget):
 
     @property
     def level_db(self) -> float:
+        """The level that is shown, in dB relative to full scale."""
         return self._level_db
 
     @property
     def loud_db(self) -> float:
+        """The level from which sound counts as loud."""
         return self._loud_db
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.updateGeometry()
-        self.update()
-
     def set_level(self, level_db: float) -> None:
-        """The level now."""
+        """Show the level now."""
         self._level_db = level_db
         self._shown_db = max(level_db, self._shown_db - _FALL_DB)
         self._held_db = max(level_db, self._held_db - _HOLD_FALL_DB)
         self.update()
 
     def set_loud(self, loud_db: float) -> None:
-        """The level from which sound counts as loud."""
+        """Mark the level from which sound counts as loud."""
         if round(loud_db) != round(self._loud_db):
             self._loud_db = loud_db
             self._describe()
             self.update()
 
     def clear(self) -> None:
-        """No sound is coming."""
+        """Show that no sound arrives."""
         self._level_db = self._shown_db = self._held_db = _LOWEST_DB
         self.update()
 
@@ -67,23 +63,23 @@ class LevelView(QWidget):
         self.setToolTip(words.format(level=level_text(self._loud_db)))
 
     def accessible_text(self) -> str:
-        """What the picture says, in words."""
+        """Return the picture in words."""
         return self.tr("Level {level}, loud from {loud}").format(
             level=level_text(self._level_db), loud=level_text(self._loud_db)
         )
 
     def sizeHint(self) -> QSize:
-        return QSize(self._theme.text_px * 4 + 8, 160)
+        return QSize(current_theme().text_px * 4 + 8, 160)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._theme.text_px * 4 + 8, 90)
+        return QSize(current_theme().text_px * 4 + 8, 90)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        c = self._theme.colours
+        c = current_theme().colours
         font = self.font()
-        font.setPixelSize(max(11, self._theme.text_px - 3))
+        font.setPixelSize(max(11, current_theme().text_px - 3))
         painter.setFont(font)
         line = painter.fontMetrics().height()
         bar = QRectF(self.width() - 18.0, line / 2, 14.0, self.height() - 2.2 * line)
@@ -95,7 +91,7 @@ class LevelView(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(c.sunken))
         painter.drawRoundedRect(bar, 4, 4)
-        # Cut out of the track's shape; only what is above the line takes the other colour.
+        # Clipped to the track's shape; only what is above the line has the other colour.
         track = QPainterPath()
         track.addRoundedRect(bar, 4, 4)
         painter.save()

@@ -1,4 +1,4 @@
-"""Episodes as a file: CSV or JSON for a spreadsheet or a program, or a page to print; written beside, then moved."""
+"""Episodes as a file: CSV for a spreadsheet, JSON for a program, or a page to print."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from babymonitor.ui.parts.wording import clock_text, day_text, duration_text, le
 
 _FIRST_FIELDS = ("id", "kind", "began", "raised", "ended", "seconds", "peak_db", "peak_crying", "reasons", "clip")
 FIELDS = (*_FIRST_FIELDS, "verdict", "label", "reviewed")
-"""Columns of the table. Others are added at the end alone: people have sheets that count them."""
+"""The columns of the CSV file. New ones go to the end, because people have sheets that count columns."""
 
 _PAGE = """<!doctype html>
 <html><head><meta charset="utf-8"><title>{title}</title><style>
@@ -39,10 +39,10 @@ thead {{ display: table-header-group; }} tr {{ break-inside: avoid; }}
 
 
 def write_alerts(path: Path, alerts: Sequence[Episode], precision: tuple[int, int] = (0, 0)) -> None:
-    """``.json`` gets JSON, ``.html`` a page to print, everything else CSV.
+    """Write episodes as JSON (".json"), as a page to print (".html") or, for any other suffix, as CSV.
 
-    precision: how many reviewed alerts of the week were right, and wrong; for JSON and the page. OSError when it
-    cannot be written; then what was there is untouched.
+    precision: how many reviewed alerts of the week were right, and how many wrong; for JSON and the page. Raises
+    OSError if the file cannot be written; a file that was there before is then untouched.
     """
     suffix = path.suffix.lower()
     if suffix == ".json":
@@ -55,13 +55,14 @@ def write_alerts(path: Path, alerts: Sequence[Episode], precision: tuple[int, in
 
 
 def alerts_json(alerts: Sequence[Episode], precision: tuple[int, int] = (0, 0)) -> str:
+    """Return episodes and precision as JSON."""
     right, wrong = precision
     content = {"alerts": [_record(alert) for alert in alerts], "precision": {"right": right, "wrong": wrong}}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def alerts_csv(alerts: Sequence[Episode]) -> str:
-    """One row an alert; the reasons as ``hungry=0.41 tired=0.30``."""
+    """Return a table with a row for each episode; reasons are written as "hungry=0.41 tired=0.30"."""
     out = io.StringIO()
     writer = csv.DictWriter(out, FIELDS, lineterminator="\r\n")
     writer.writeheader()
@@ -73,7 +74,7 @@ def alerts_csv(alerts: Sequence[Episode]) -> str:
 
 
 def alerts_html(alerts: Sequence[Episode], precision: tuple[int, int] = (0, 0)) -> str:
-    """A page that needs nothing beside itself, in the person's language."""
+    """Return a self-contained page in the person's language."""
     head = [_tr("Day"), _tr("Began"), _tr("Length"), _tr("Kind"), _tr("Loudest"), _tr("Maybe"), _tr("Review")]
     rows = []
     for alert in alerts:
@@ -125,5 +126,5 @@ def _record(alert: Episode) -> dict[str, Any]:
 
 
 def _moment(unix_seconds: float) -> str:
-    """Local time with its distance from UTC, 2026-11-21T02:40:00+0100."""
+    """Return local time with its offset from UTC, as 2026-11-21T02:40:00+0100."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(unix_seconds))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from babymonitor.core.history.night import NightReport
+from babymonitor.ui.parts.card import Card
+from babymonitor.ui.parts.text_label import text_label
 from babymonitor.ui.parts.wording import minutes_text
 
 
 class NumbersView(QWidget):
-    """A tile for each number; one that has no meaning among many nights is not there."""
+    """A tile for each number; a number that means nothing for many nights is left out."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -29,14 +31,10 @@ class NumbersView(QWidget):
             row.addWidget(self._tile(name, title, tip), 1)
 
     def _tile(self, name: str, title: str, tip: str) -> QWidget:
-        number = QLabel("–", self)
-        number.setProperty("role", "number")
+        number = text_label("–", "number", self)
         number.setAccessibleDescription(title)
-        caption = QLabel(title, self)
-        caption.setProperty("role", "muted")
-        caption.setWordWrap(False)
-        tile = QFrame(self)
-        tile.setProperty("role", "card")
+        caption = text_label(title, "muted", self)
+        tile = Card(self)
         tile.setToolTip(tip)
         column = QVBoxLayout(tile)
         column.setContentsMargins(14, 8, 10, 10)
@@ -48,7 +46,7 @@ class NumbersView(QWidget):
         return tile
 
     def show_night(self, report: NightReport) -> None:
-        """The numbers of one night."""
+        """Show the numbers of one night."""
         self._show(
             wake_ups=str(report.wake_ups),
             crying=minutes_text(report.crying_seconds / 60),
@@ -57,12 +55,12 @@ class NumbersView(QWidget):
         )
 
     def show_usual(self, reports: Sequence[NightReport]) -> None:
-        """The mean over many nights."""
+        """Show the mean of many nights."""
         count = max(1, len(reports))
         wake_ups = sum(report.wake_ups for report in reports) / count
         crying = sum(report.crying_seconds for report in reports) / count
-        a_night = self.tr("{n} a night")
-        self._show(wake_ups=a_night.format(n=f"{wake_ups:.1f}"), crying=a_night.format(n=minutes_text(crying / 60)))
+        words = self.tr("{n} a night")
+        self._show(wake_ups=words.format(n=f"{wake_ups:.1f}"), crying=words.format(n=minutes_text(crying / 60)))
 
     def _show(self, **texts: str) -> None:
         for name, number in self.numbers.items():

@@ -1,6 +1,6 @@
 """A night as lanes over the hours: crying, laughing, babbling, quiet, and when nobody listened.
 
-Lanes rather than one coloured strip: where a block lies says what it is, whatever colours one can see.
+Lanes rather than one coloured strip, so that a block's place says what it is to people who see few colours too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from PySide6.QtGui import QBrush, QColor, QHelpEvent, QMouseEvent, QPainter, QPa
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from babymonitor.core.history.night import BABBLING, CRYING, DEAF, LANES, LAUGHING, QUIET, NightReport
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.theme import current_theme
 from babymonitor.ui.parts.wording import clock_text, duration_text
 
 _SHORTEST_HOURS = 8.0
@@ -20,6 +20,7 @@ _LEAST_BLOCK_PX = 3.0
 
 
 def lane_title(kind: str) -> str:
+    """Return the title of a lane."""
     return {
         CRYING: QCoreApplication.translate("Timeline", "Crying"),
         LAUGHING: QCoreApplication.translate("Timeline", "Laughing"),
@@ -30,35 +31,31 @@ def lane_title(kind: str) -> str:
 
 
 class TimelineView(QWidget):
-    """Click near an alert (a triangle above the lanes) to choose it."""
+    """Shows alerts as triangles above the lanes; a click near an alert chooses it."""
 
     alert_chosen = Signal(int)
-    """The alert's id."""
+    """The id of the alert that was clicked."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = LIGHT
         self._report: NightReport | None = None
         self._selected = 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("The night as a timeline"))
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.updateGeometry()
-        self.update()
-
     def set_report(self, report: NightReport | None) -> None:
+        """Show a night; None for nothing."""
         self._report = report
         self.setAccessibleDescription(self.accessible_text())
         self.update()
 
     def select_alert(self, id: int) -> None:
+        """Mark the alert with this id."""
         self._selected = id
         self.update()
 
     def accessible_text(self) -> str:
-        """What the picture says, in words."""
+        """Return the picture in words."""
         if self._report is None or self._report.is_empty:
             return self.tr("Nothing is known of this night.")
         parts = []
@@ -70,15 +67,13 @@ class TimelineView(QWidget):
         return ", ".join([known, *parts])
 
     def sizeHint(self) -> QSize:
-        return QSize(500, round(self._theme.text_px * (1.0 + len(LANES) * 1.62 + 1.7)))
+        return QSize(500, round(current_theme().text_px * (1.0 + len(LANES) * 1.62 + 1.7)))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(300, self.sizeHint().height())
 
-    # ------------------------------------------------------------------------------------------------------- geometry
-
     def _span(self, report: NightReport) -> tuple[float, float]:
-        """Whole hours around what is known, and not less than a good part of a night."""
+        """Return the first and last Unix second that are drawn: full hours, and at least eight of them."""
         first, last = report.first, report.last
         short = _SHORTEST_HOURS * 3600 - (last - first)
         if short > 0:
@@ -89,20 +84,18 @@ class TimelineView(QWidget):
         return first, last
 
     def _plot(self) -> QRectF:
-        px = self._theme.text_px
+        px = current_theme().text_px
         left = self.fontMetrics().horizontalAdvance(lane_title(DEAF)) + px
-        # Half an hour's label stands out at the right.
-        out = self.fontMetrics().horizontalAdvance("00:00") / 2
-        return QRectF(left, px, max(10.0, self.width() - left - out), len(LANES) * px * 1.62)
+        # Half of the last hour's label extends beyond the lanes.
+        beyond = self.fontMetrics().horizontalAdvance("00:00") / 2
+        return QRectF(left, px, max(10.0, self.width() - left - beyond), len(LANES) * px * 1.62)
 
-    def _x_of(self, at: float, span: tuple[float, float], plot: QRectF) -> float:
-        return plot.left() + (at - span[0]) / (span[1] - span[0]) * plot.width()
+    def _x_of(self, moment: float, span: tuple[float, float], plot: QRectF) -> float:
+        return plot.left() + (moment - span[0]) / (span[1] - span[0]) * plot.width()
 
     def _lane(self, kind: str, plot: QRectF) -> QRectF:
         height = plot.height() / len(LANES)
         return QRectF(plot.left(), plot.top() + LANES.index(kind) * height + 2, plot.width(), height - 4)
-
-    # ------------------------------------------------------------------------------------------------------- painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -117,7 +110,7 @@ class TimelineView(QWidget):
         painter.end()
 
     def _paint_lanes(self, painter: QPainter, plot: QRectF) -> None:
-        c = self._theme.colours
+        c = current_theme().colours
         for kind in LANES:
             lane = self._lane(kind, plot)
             painter.setPen(Qt.PenStyle.NoPen)
@@ -128,27 +121,27 @@ class TimelineView(QWidget):
             painter.drawText(words, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, lane_title(kind))
 
     def _paint_hours(self, painter: QPainter, plot: QRectF, span: tuple[float, float]) -> None:
-        c = self._theme.colours
+        c = current_theme().colours
         hours = round((span[1] - span[0]) / 3600)
-        word = self.fontMetrics().horizontalAdvance("00:00") + self._theme.text_px
+        word = self.fontMetrics().horizontalAdvance("00:00") + current_theme().text_px
         step = next(step for step in (1, 2, 3, 4, 6, 12, 24) if hours / step * word <= plot.width() or step == 24)
         for hour in range(0, hours + 1, step):
-            at = span[0] + 3600 * hour
-            x = self._x_of(at, span, plot)
+            moment = span[0] + 3600 * hour
+            x = self._x_of(moment, span, plot)
             painter.setPen(QPen(QColor(c.line), 1))
             painter.drawLine(round(x), round(plot.top()), round(x), round(plot.bottom()))
             painter.setPen(QColor(c.muted))
-            box = QRectF(x - word / 2, plot.bottom() + 4, word, self._theme.text_px * 1.5)
-            painter.drawText(box, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, clock_text(at))
+            box = QRectF(x - word / 2, plot.bottom() + 4, word, current_theme().text_px * 1.5)
+            painter.drawText(box, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, clock_text(moment))
 
     def _colour(self, kind: str) -> QColor:
         if kind == DEAF:
-            return QColor(self._theme.colours.fault if self._theme.is_dark else self._theme.colours.text)
+            return QColor(current_theme().colours.fault if current_theme().is_dark else current_theme().colours.text)
         if kind == QUIET:
-            return QColor(self._theme.colours.muted)
+            return QColor(current_theme().colours.muted)
         if kind == CRYING:
-            return QColor(self._theme.colours.cry)
-        return QColor(self._theme.label_colour("happy" if kind == LAUGHING else "natural"))
+            return QColor(current_theme().colours.cry)
+        return QColor(current_theme().label_colour("happy" if kind == LAUGHING else "natural"))
 
     def _paint_stretches(self, painter: QPainter, plot: QRectF, span: tuple[float, float], report: NightReport) -> None:
         for stretch in report.stretches:
@@ -159,7 +152,7 @@ class TimelineView(QWidget):
             colour = self._colour(stretch.kind)
             painter.setPen(Qt.PenStyle.NoPen)
             if stretch.kind == QUIET:
-                # The usual state stays in the background: a thin line.
+                # The usual state stays in the background, as a thin line.
                 block.adjust(0, lane.height() * 0.38, 0, -lane.height() * 0.38)
             if stretch.kind == DEAF:
                 painter.setPen(QPen(colour, 1))
@@ -170,7 +163,7 @@ class TimelineView(QWidget):
             painter.drawRoundedRect(block, radius, radius)
 
     def _paint_alerts(self, painter: QPainter, plot: QRectF, span: tuple[float, float], report: NightReport) -> None:
-        c, px = self._theme.colours, self._theme.text_px
+        c, px = current_theme().colours, current_theme().text_px
         for alert in report.alerts:
             x = self._x_of(alert.began, span, plot)
             is_selected = alert.id == self._selected
@@ -183,8 +176,6 @@ class TimelineView(QWidget):
             if is_selected:
                 painter.setPen(QPen(QColor(c.text), 1))
                 painter.drawLine(round(x), round(tip), round(x), round(plot.bottom()))
-
-    # ---------------------------------------------------------------------------------------------------------- mouse
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if self._report is None or not self._report.alerts:

@@ -1,4 +1,4 @@
-"""What can be said of a chosen episode, as small buttons with keys: right, wrong and what it was, into the library."""
+"""The answers to a chosen episode as small buttons with keys: right, wrong and what it was, into the library."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from babymonitor.core.library.clip import label_of_folder
 from babymonitor.core.library.library import LibraryError
 from babymonitor.core.settings import BABY_NAME, Settings
 from babymonitor.ui.parts.keys import add_keys
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.theme import current_theme
 from babymonitor.ui.parts.wording import label_title
 
 
 class VerdictBar(QWidget):
-    """Shows what was said of one episode, asks, and keeps the answer."""
+    """Shows what can be said about one episode, and stores the answer."""
 
     marked = Signal(object)
-    """Something was said of an episode, or taken back: core.review.Episode, as it is now."""
+    """An episode was reviewed, or its review was undone: the Episode as it is now."""
     complained = Signal(object)
+    """A sentence about what could not be stored."""
 
     def __init__(self, reviewer: Reviewer, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._reviewer = reviewer
         self._settings = settings
-        self._theme = LIGHT
         self._episode: Episode | None = None
         self._marks: list[Mark] = []
         self._is_adding = False
@@ -49,7 +49,7 @@ class VerdictBar(QWidget):
         for button in self._buttons():
             row.addWidget(button)
         tr = self.tr
-        # Not the buttons' own keys: those wait for a picture of a button that is pressed.
+        # Not the buttons' own shortcuts, which wait until the button has been drawn as pressed.
         add_keys(
             self,
             (
@@ -76,15 +76,12 @@ class VerdictBar(QWidget):
     def _buttons(self) -> tuple[QPushButton, ...]:
         return self.right_button, self.wrong_button, self.unsure_button, self.library_button, self.undo_button
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-
     def set_episode(self, episode: Episode | None) -> None:
-        """What the buttons are about, None for nothing."""
-        kept_as, has_sound = None, False
+        """Offer the answers to an episode; None for no episode."""
+        library_label, has_sound = None, False
         if episode is not None and self._reviewer.has_library:
             try:
-                kept_as = next((clip.label for clip in self._reviewer.clips_of(episode)), None)
+                library_label = next((clip.label for clip in self._reviewer.clips_of(episode)), None)
                 has_sound = self._reviewer.clip_path(episode) is not None
             except LibraryError as error:
                 self.complained.emit(str(error))
@@ -93,7 +90,7 @@ class VerdictBar(QWidget):
         for button in (self.right_button, self.wrong_button, self.unsure_button):
             button.setEnabled(is_over)
         self.library_button.setEnabled(is_over and has_sound)
-        self.library_button.setText(self.tr("Add to library…") if kept_as is None else self.tr("In the library…"))
+        self.library_button.setText(self.tr("Add to library…") if library_label is None else self.tr("In the library…"))
         if episode is not None and episode.is_near_miss:
             self.right_button.setToolTip(self.tr("Right not to wake you (Y)"))
             self.wrong_button.setToolTip(self.tr("It should have woken you: say what it was (N)"))
@@ -101,10 +98,10 @@ class VerdictBar(QWidget):
             self.right_button.setToolTip(self.tr("Right to wake you (Y)"))
             self.wrong_button.setToolTip(self.tr("It woke you for nothing: say what it was (N)"))
         self.unsure_button.setToolTip(self.tr("Reviewed, and you cannot tell (U)"))
-        if kept_as is None:
+        if library_label is None:
             tip = self.tr("Keep its sound under a label, to teach the monitor with it (K)")
         else:
-            tip = self.tr("It is kept as: {label}. Choose another label (K)").format(label=label_title(kept_as))
+            tip = self.tr("It is kept as: {label}. Choose another label (K)").format(label=label_title(library_label))
         self.undo_button.setEnabled(bool(self._marks))
         if not self._reviewer.has_library:
             tip = self.tr("The library cannot be opened.")
@@ -122,24 +119,24 @@ class VerdictBar(QWidget):
             self.complained.emit(str(error))
             return
         self._marks.append(mark)
-        # That there is no library was said at the start, and that a sound is gone stands in the table.
+        # A missing library was announced at the start, and the table shows that a sound is gone.
         if mark.sentence and self._reviewer.has_library and self._reviewer.clip_path(episode) is not None:
             self.complained.emit(mark.sentence)
         self.marked.emit(mark.after)
 
     @Slot()
     def say_right(self) -> None:
-        """It was right to wake, or to let sleep."""
+        """Store that it was right to wake somebody, or to let them sleep."""
         self._mark(RIGHT, "")
 
     @Slot()
     def say_unsure(self) -> None:
-        """It was heard, and could not be told."""
+        """Store that somebody listened and could not tell."""
         self._mark(UNSURE, "")
 
     @Slot()
     def undo(self) -> None:
-        """Take back what was said last, of whichever episode."""
+        """Undo the last answer, whichever episode it was about."""
         if not self._marks:
             return
         mark = self._marks.pop()
@@ -153,22 +150,22 @@ class VerdictBar(QWidget):
 
     @Slot()
     def ask_what_it_was(self) -> None:
-        """It was wrong: let the person choose what it was."""
+        """Let the person choose what it was, because the monitor was wrong."""
         if self._episode is not None and self.wrong_button.isEnabled():
             self._is_adding = False
-            # Of an alert that was wrong: what does not wake anyone; of a silence that was wrong: what does.
-            wanted = self._episode.is_near_miss
-            self._ask([name for name in LABELS if label(name).crying is wanted], self.wrong_button)
+            # A wrong alert was no crying; a near miss that was wrong was crying.
+            was_crying = self._episode.is_near_miss
+            self._ask([name for name in LABELS if label(name).crying is was_crying], self.wrong_button)
 
     @Slot()
     def ask_for_label(self) -> None:
-        """Let the person choose under which label it goes into the library."""
+        """Let the person choose the label under which it goes into the library."""
         if self._episode is not None and self.library_button.isEnabled():
             self._is_adding = True
             self._ask(list(LABELS), self.library_button)
 
     def _ask(self, names: list[str], beneath: QPushButton) -> None:
-        """The menu; a label has the same digit as everywhere."""
+        """Open a menu of labels, each with the digit that it has everywhere."""
         self.menu.clear()
         digits = {name: number for number, name in enumerate(LABELS, start=1)}
         for name in names:
@@ -176,10 +173,10 @@ class VerdictBar(QWidget):
             action.setData(name)
             self.menu.addAction(action)
         self.menu.addSeparator()
-        other = QAction(f"&{len(LABELS) + 1}   " + self.tr("Something else…"), self.menu)
-        other.setData("")
-        self.menu.addAction(other)
-        # It stands on the button: beneath there is no room.
+        ask_for_name = QAction(f"&{len(LABELS) + 1}   " + self.tr("Something else…"), self.menu)
+        ask_for_name.setData("")
+        self.menu.addAction(ask_for_name)
+        # The menu opens above the button, because there is no room beneath it.
         height = self.menu.sizeHint().height() + 4
         self.menu.popup(beneath.mapToGlobal(QPoint(0, -height)))
         self.menu.setActiveAction(self.menu.actions()[0])
@@ -192,7 +189,7 @@ class VerdictBar(QWidget):
         font = painter.font()
         font.setPixelSize(26)
         painter.setFont(font)
-        painter.setPen(QColor(self._theme.label_colour(name)))
+        painter.setPen(QColor(current_theme().label_colour(name)))
         painter.drawText(pixmap.rect(), Qt.AlignmentFlag.AlignCenter, label(name).icon)
         painter.end()
         return QIcon(pixmap)
@@ -201,7 +198,7 @@ class VerdictBar(QWidget):
     def _on_label_chosen(self, action: QAction) -> None:
         name = str(action.data())
         if name:
-            self._say(name)
+            self._choose(name)
             return
         dialog = QInputDialog(self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -216,13 +213,13 @@ class VerdictBar(QWidget):
         self.name_dialog = None
         name = label_of_folder(text)
         if name:
-            self._say(name)
+            self._choose(name)
 
-    def _say(self, name: str) -> None:
+    def _choose(self, name: str) -> None:
         if self._episode is None:
             return
         if self._is_adding or name in LABELS:
-            # Who says what it was has said whether the monitor was right, too.
+            # What it was tells whether the monitor was right, too.
             self._mark(self._episode.verdict_for(name), name)
         else:
             self._mark(WRONG, name)

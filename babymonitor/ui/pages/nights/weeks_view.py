@@ -1,4 +1,4 @@
-"""The last weeks as bars: how long it cried each night, and how often that woke someone."""
+"""The last weeks as bars: how long the child cried each night."""
 
 from __future__ import annotations
 
@@ -9,44 +9,39 @@ from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from babymonitor.core.history.night import NightReport
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.theme import current_theme
 from babymonitor.ui.parts.wording import day_text, minutes_text
 
 _MOST_NIGHTS = 28
 
 
 class WeeksView(QWidget):
-    """One bar a night, the newest at the right; a click opens the night."""
+    """One bar for each night, the newest at the right; a click opens the night."""
 
     night_chosen = Signal(float)
-    """The Unix second at which the night began."""
+    """The Unix second at which the clicked night began."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = LIGHT
         self._reports: list[NightReport] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("Crying in the last weeks"))
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.updateGeometry()
-        self.update()
-
     def set_reports(self, reports: Sequence[NightReport]) -> None:
-        """The newest first."""
+        """Show these nights, given with the newest first."""
         self._reports = list(reversed(reports[:_MOST_NIGHTS]))
         self.setAccessibleDescription(self.accessible_text())
         self.update()
 
     def accessible_text(self) -> str:
+        """Return the picture in words."""
         parts = [
             f"{day_text(report.night.began)}: {minutes_text(report.crying_seconds / 60)}" for report in self._reports
         ]
         return ", ".join(parts)
 
     def sizeHint(self) -> QSize:
-        return QSize(500, round(self._theme.text_px * 10.8))
+        return QSize(500, round(current_theme().text_px * 10.8))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(300, self.sizeHint().height())
@@ -57,7 +52,8 @@ class WeeksView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        c, px = self._theme.colours, self._theme.text_px
+        theme = current_theme()
+        c, px = theme.colours, theme.text_px
         font = self.font()
         font.setPixelSize(px - 2)
         painter.setFont(font)
@@ -67,8 +63,8 @@ class WeeksView(QWidget):
         slot = self._slot_px()
         word = painter.fontMetrics().horizontalAdvance("00 MMM")
         every = max(1, -(-word // max(1, int(slot))))
-        for at, report in enumerate(self._reports):
-            middle = (at + 0.5) * slot
+        for index, report in enumerate(self._reports):
+            middle = (index + 0.5) * slot
             height = max(2.0, report.crying_seconds / most * (ground - line * 1.1))
             width = min(26.0, slot * 0.6)
             painter.setPen(Qt.PenStyle.NoPen)
@@ -78,7 +74,7 @@ class WeeksView(QWidget):
             number = f"{report.crying_seconds / 60:.0f}"
             above = QRectF(middle - slot, ground - height - line, 2 * slot, line)
             painter.drawText(above, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter, number)
-            if (len(self._reports) - 1 - at) % every == 0:
+            if (len(self._reports) - 1 - index) % every == 0:
                 painter.setPen(QColor(c.muted))
                 below = QRectF(middle - word, ground + 4, 2 * word, line)
                 painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, day_text(report.night.began, "d MMM"))
@@ -87,6 +83,6 @@ class WeeksView(QWidget):
         painter.end()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        at = int(event.position().x() // self._slot_px())
-        if 0 <= at < len(self._reports):
-            self.night_chosen.emit(self._reports[at].night.began)
+        index = int(event.position().x() // self._slot_px())
+        if 0 <= index < len(self._reports):
+            self.night_chosen.emit(self._reports[index].night.began)

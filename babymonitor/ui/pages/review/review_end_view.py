@@ -1,28 +1,25 @@
-"""What the review shows when nothing waits: that all is done, how often the monitor was right, and what is left."""
+"""What the review shows when no episode waits: that all is done, and how often the monitor was right."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from babymonitor.ui.parts.text_label import wrapped_label
 
 
 class ReviewEndView(QWidget):
-    """Words in the middle of the page."""
+    """Words in the middle of the page, and a button to go on with the rest of the week."""
 
     week_requested = Signal()
-    """The rest of the week is to be reviewed, too."""
+    """The person wants to review the rest of the week."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title_label = QLabel(self)
-        self.title_label.setProperty("role", "pageTitle")
-        self.detail_label = QLabel(self)
-        self.detail_label.setProperty("role", "stateDetail")
-        self.status_label = QLabel(self)
-        self.status_label.setProperty("role", "muted")
+        self.title_label = wrapped_label("", "pageTitle", self)
+        self.detail_label = wrapped_label("", "stateDetail", self)
+        self.status_label = wrapped_label("", "muted", self)
         for label in (self.title_label, self.detail_label, self.status_label):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.week_button = QPushButton(self)
         self.week_button.clicked.connect(self.week_requested)
@@ -37,7 +34,7 @@ class ReviewEndView(QWidget):
         column.addWidget(self.status_label)
 
     def show_words(self, title: str, detail: str, rest: int) -> None:
-        """rest: how many episodes of the week wait still."""
+        """Show words. rest: how many episodes of the week still wait."""
         self.title_label.setText(title)
         self.detail_label.setText(detail)
         self.week_button.setVisible(rest > 0)

@@ -1,14 +1,12 @@
-"""The review: one episode of the night after another, the least certain first, each answered with a key."""
+"""The review: one episode after another, the least certain first, each answered with one key."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -28,28 +26,30 @@ from babymonitor.core.settings import BABY_NAME, Settings
 from babymonitor.core.sound.wave import SAMPLE_RATE
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.review.review_end_view import ReviewEndView
-from babymonitor.ui.pages.review.review_words import end_text, episode_words, precision_text, told_text
+from babymonitor.ui.pages.review.review_words import answer_text, end_text, episode_words, precision_text
+from babymonitor.ui.parts.card import Card
 from babymonitor.ui.parts.choice_view import ChoiceView
 from babymonitor.ui.parts.keys import add_keys, press_focused_button
-from babymonitor.ui.parts.label_keys import MOST_KEYS, LabelButtons
+from babymonitor.ui.parts.label_buttons import LabelButtons
 from babymonitor.ui.parts.state_view import StateView
 from babymonitor.ui.parts.switch_view import SwitchView
-from babymonitor.ui.parts.symbols import symbol_icon
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.symbol_button import SymbolButton
+from babymonitor.ui.parts.text_label import text_label, wrapped_label
 from babymonitor.ui.parts.wording import translated
 from babymonitor.ui.sound.sound_editor import SoundEditor
 
-_HEAD_SHARE = 0.75
+_HEAD_SCALE = 0.75
 _HALF_A_DAY = 12 * 3600.0
 _EPISODE_PAGE, _END_PAGE = 0, 1
 
 
 class ReviewView(QWidget):
-    """Asks about one episode at a time. Nothing is read again while it is hidden but how many wait."""
+    """Asks about one episode at a time. While it is hidden, it only counts how many wait."""
 
     complained = Signal(object)
+    """A sentence about what could not be read or stored."""
     count_changed = Signal(int)
-    """How many episodes wait: see `count`."""
+    """How many episodes wait now."""
 
     def __init__(
         self,
@@ -65,7 +65,6 @@ class ReviewView(QWidget):
         self._library = library
         self._settings = settings
         self._reviewer = Reviewer(history, library, paths.clips_folder())
-        self._theme = LIGHT
         self._queue: list[Episode] = []
         self._episode: Episode | None = None
         self._marks: list[Mark] = []
@@ -76,15 +75,13 @@ class ReviewView(QWidget):
         self.end_view = ReviewEndView(self)
         self._lay_out()
         self._build_keys()
-        # Several changes at once are read once.
+        # Several changes at once cause one reading.
         self._soon_timer = QTimer(self)
         self._soon_timer.setSingleShot(True)
         self._soon_timer.setInterval(0)
         self._soon_timer.timeout.connect(self.refresh)
         self._connect()
         self.refresh()
-
-    # ------------------------------------------------------------------------------------------------------- building
 
     def _build_head(self) -> None:
         self.period_box = ChoiceView(self)
@@ -94,26 +91,26 @@ class ReviewView(QWidget):
         self.play_switch = SwitchView(self)
         self.play_switch.setAccessibleName(self.tr("Play each one as it comes"))
         self.play_label = QLabel(self.tr("Play each one as it comes"), self)
-        self.progress_label = QLabel(self)
-        self.progress_label.setProperty("role", "muted")
-        self.state_view = StateView(self)
+        self.progress_label = text_label("", "muted", self)
+        # The review is read at a table in the morning: most of the room is for the picture.
+        self.state_view = StateView(self, _HEAD_SCALE)
 
     def _build_sound(self) -> None:
         self.editor = SoundEditor(self._monitor, self)
-        self.no_sound_label = QLabel(self)
-        self.no_sound_label.setProperty("role", "muted")
-        self.no_sound_label.setWordWrap(True)
+        self.no_sound_label = wrapped_label("", "muted", self)
         self.no_sound_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.sound_stack = QStackedWidget(self)
         self.sound_stack.addWidget(self.editor)
         self.sound_stack.addWidget(self.no_sound_label)
 
     def _build_answers(self) -> None:
-        self.right_button = self._answer("check")
-        self.wrong_button = self._answer("cross")
-        self.unsure_button = self._answer("")
-        self.back_button = self._answer("undo")
-        self.back_button.setProperty("role", "small")
+        self.right_button: QPushButton = SymbolButton("", "check", self)
+        self.wrong_button: QPushButton = SymbolButton("", "cross", self)
+        self.unsure_button = QPushButton(self)
+        self.back_button: QPushButton = SymbolButton("", "undo", self, "small")
+        for button in (self.right_button, self.wrong_button, self.unsure_button, self.back_button):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.right_button.setToolTip(self.tr("Y"))
         self.wrong_button.setToolTip(self.tr("N, and then what it was"))
         self.unsure_button.setText(self.tr("?  Not sure (U)"))
@@ -122,18 +119,9 @@ class ReviewView(QWidget):
         self.back_button.setToolTip(self.tr("Take back the last answer (Backspace)"))
         self.label_title_view = QLabel(self)
         self.label_buttons = LabelButtons(self)
-        self.status_label = QLabel(self)
-        self.status_label.setProperty("role", "muted")
+        self.status_label = text_label("", "muted", self)
         self.status_label.setMinimumWidth(20)
         self.status_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.status_label.setTextFormat(Qt.TextFormat.PlainText)
-
-    def _answer(self, symbol: str) -> QPushButton:
-        button = QPushButton(self)
-        button.setProperty("symbol", symbol)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setCursor(Qt.CursorShape.PointingHandCursor)
-        return button
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
@@ -146,11 +134,11 @@ class ReviewView(QWidget):
         head.addWidget(self.progress_label)
         head.addSpacing(6)
         head.addWidget(self.back_button)
-        sound = _card()
+        sound = Card()
         column = QVBoxLayout(sound)
         column.setContentsMargins(12, 10, 12, 4)
         column.addWidget(self.sound_stack)
-        answers = _card()
+        answers = Card()
         column = QVBoxLayout(answers)
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(8)
@@ -186,7 +174,7 @@ class ReviewView(QWidget):
         self.actions_by_key: dict[str, QAction] = add_keys(
             self,
             (
-                # Not the arrow to the right too: it moves the selection in the sound.
+                # Not also the right arrow, which moves the selection in the sound.
                 (tr("It was right"), ("Y",), self.say_right),
                 (tr("It was wrong, and what it was"), ("N",), self.ask_what_it_was),
                 (tr("Not sure"), ("U",), self.say_unsure),
@@ -196,8 +184,7 @@ class ReviewView(QWidget):
                 (tr("Look closer"), ("+", "="), self.editor.zoom_in),
                 (tr("Show more"), ("-",), self.editor.zoom_out),
                 (tr("Show and select everything"), ("0",), self.editor.fit),
-                (tr("A label of your own"), ("M",), self._on_other_wanted),
-                *((tr("It was label {n}").format(n=n), (str(n),), self._on_number) for n in range(1, MOST_KEYS + 1)),
+                *self.label_buttons.keys(tr("It was label {n}")),
             ),
         )
 
@@ -209,22 +196,8 @@ class ReviewView(QWidget):
         self.wrong_button.clicked.connect(self.ask_what_it_was)
         self.unsure_button.clicked.connect(self.say_unsure)
         self.back_button.clicked.connect(self.go_back)
-        self.end_view.week_requested.connect(self._on_week_wanted)
+        self.end_view.week_requested.connect(self._on_week_requested)
         self.label_buttons.label_chosen.connect(self._on_label_chosen)
-
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        for view in (self.editor, self.label_buttons):
-            view.set_theme(theme)
-        # This is read at the table, in the morning: the room is for the picture.
-        self.state_view.set_theme(replace(theme, state_px=round(theme.state_px * _HEAD_SHARE)))
-        side = round(theme.text_px * 1.2)
-        for button in (self.right_button, self.wrong_button, self.unsure_button, self.back_button):
-            if button.property("symbol"):
-                button.setIcon(symbol_icon(str(button.property("symbol")), theme.colours.text, size=side, gap=6))
-                button.setIconSize(QSize(side + 6, side))
-
-    # ---------------------------------------------------------------------------------------------------------- queue
 
     @property
     def count(self) -> int:
@@ -233,20 +206,20 @@ class ReviewView(QWidget):
 
     @property
     def episode(self) -> Episode | None:
-        """The one that is asked about."""
+        """The episode that is asked about."""
         return self._episode
 
     def _span(self) -> tuple[float, float]:
-        """What is reviewed: [since, until) in Unix seconds."""
+        """Return the first and last Unix second of what is reviewed."""
         now = time.time()
         if self.period_box.currentData() == "week":
             return Night.of(now).week()[0], now
-        # In the afternoon the night is over, in the evening another has begun; both belong to last night's review.
+        # In the evening another night has begun, but the review is still about the one before, too.
         return Night.of(now - _HALF_A_DAY).began, now
 
     @Slot()
     def refresh(self) -> None:
-        """Read again what waits; the one that is asked about stays, while nothing was said of it."""
+        """Read what waits again. The episode that is asked about stays until it is answered."""
         before = self.count
         try:
             self._queue = self._reviewer.queue(*self._span(), self._monitor.start_threshold)
@@ -260,10 +233,10 @@ class ReviewView(QWidget):
             self.count_changed.emit(self.count)
 
     def _show(self, episode: Episode | None) -> None:
-        was = self._episode
-        is_another = episode is None or was is None or episode.key != was.key
-        # An alert's clip is written a moment after it ended.
-        has_another_sound = is_another or episode is None or was is None or episode.clip != was.clip
+        before = self._episode
+        is_another = episode is None or before is None or episode.key != before.key
+        # An alert's clip is written a moment after the alert has ended.
+        has_another_sound = is_another or episode is None or before is None or episode.clip != before.clip
         self._episode = episode
         self._show_progress()
         if episode is None:
@@ -320,7 +293,7 @@ class ReviewView(QWidget):
         self.progress_label.setText(words if episodes else "")
 
     def _show_end(self) -> None:
-        """Nothing waits: all is reviewed, or there was nothing."""
+        """Show that no episode waits."""
         self.page_stack.setCurrentIndex(_END_PAGE)
         is_week = self.period_box.currentData() == "week"
         episodes = self._reviewer.episodes(*self._span())
@@ -329,30 +302,28 @@ class ReviewView(QWidget):
         precision = precision_text(*self._history.precision(*week))
         self.end_view.show_words(end_text(episodes, is_week), precision, rest)
 
-    # -------------------------------------------------------------------------------------------------------- answers
-
     @Slot()
     def say_right(self) -> None:
-        """It was right to wake, or to let sleep; of a cry the reason stays unclear."""
+        """Store that it was right to wake somebody, or to let them sleep. The reason of a cry stays unclear."""
         if not self._is_asking:
             self._mark(RIGHT, "")
 
     @Slot()
     def say_unsure(self) -> None:
-        """It was heard, and could not be told."""
+        """Store that somebody listened and could not tell."""
         if not self._is_asking:
             self._mark(UNSURE, "")
 
     @Slot()
     def ask_what_it_was(self) -> None:
-        """It was wrong: the next key says what it was."""
+        """Ask what it was, because the monitor was wrong: the next key answers. A second time, ask no more."""
         if self._episode is not None:
             self._is_asking = not self._is_asking
             self._show_answers(self._episode)
 
     @Slot(str)
     def _on_label_chosen(self, text: str) -> None:
-        """A label says whether the monitor was right, too; one of the person's own after N means it was not."""
+        """Store a label. It tells whether the monitor was right, too; after N, a label of one's own means wrong."""
         name = label_of_folder(text)
         if self._episode is None:
             return
@@ -379,19 +350,19 @@ class ReviewView(QWidget):
             return
         self._marks.append(mark)
         self._is_asking = False
-        self._say(told_text(mark))
+        self._show_status(answer_text(mark))
         self.refresh()
         self._monitor.alerts_changed.emit()
 
-    def _say(self, text: str) -> None:
-        """What became of the last answer, on whichever page is seen."""
+    def _show_status(self, text: str) -> None:
+        """Show what became of the last answer, whichever view is shown."""
         for label in (self.status_label, self.end_view.status_label):
             label.setText(text)
             label.setToolTip(text)
 
     @Slot()
     def go_back(self) -> None:
-        """Out of the question what it was; else the last answer is taken back, and asked for again."""
+        """Leave the question what it was. If it is not open, undo the last answer and ask again."""
         if self._is_asking and self._episode is not None:
             self.ask_what_it_was()
             return
@@ -406,28 +377,13 @@ class ReviewView(QWidget):
             self._marks.append(mark)
             self.complained.emit(str(error))
             return
-        self._say(translated(sentence) or self.tr("Taken back."))
+        self._show_status(translated(sentence) or self.tr("Taken back."))
         self.refresh()
         self._monitor.alerts_changed.emit()
 
-    # ------------------------------------------------------------------------------------------------------ receivers
-
-    @Slot()
-    def _on_number(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction) and self._episode is not None:
-            name = self.label_buttons.name_of_key(int(action.shortcut().toString()))
-            if name is not None:
-                self._on_label_chosen(name)
-
-    @Slot()
-    def _on_other_wanted(self) -> None:
-        if self._episode is not None:
-            self.label_buttons.ask_for_label()
-
     @Slot()
     def _on_space(self) -> None:
-        """Whoever went to a button by Tab presses it."""
+        """Press the focused button, if somebody went to one by Tab; otherwise play the sound."""
         if not press_focused_button():
             self.editor.toggle_playing()
 
@@ -441,23 +397,16 @@ class ReviewView(QWidget):
         self.editor.setFocus()
 
     @Slot()
-    def _on_week_wanted(self) -> None:
+    def _on_week_requested(self) -> None:
         self.period_box.setCurrentIndex(self.period_box.findData("week"))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.refresh()
-        # Not the choice of the period, which the arrows would change.
+        # Not the choice of the period, which the arrow keys would change.
         has_sound = self.episode is not None and self.sound_stack.currentWidget() is self.editor
         (self.editor if has_sound else self).setFocus()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self.editor.stop()
-
-
-def _card() -> QFrame:
-    """A quiet panel that groups what belongs together."""
-    card = QFrame()
-    card.setProperty("role", "card")
-    return card

@@ -1,4 +1,4 @@
-"""What the review says: of an episode, of an answer, and of the week when nothing is left to ask."""
+"""How the review words an episode, an answer, and the week when nothing is left to ask."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from babymonitor.ui.parts.wording import (
 )
 
 _NEAR = 0.05
-"""So close to the threshold the model might as well have decided otherwise."""
+"""This close to the threshold the model might just as well have decided the other way."""
 
 
 def _tr(text: str) -> str:
@@ -28,7 +28,7 @@ def _tr(text: str) -> str:
 
 
 def episode_words(episode: Episode, threshold: float) -> StateWords:
-    """What the monitor did at this episode, and what it heard. threshold: P(crying) from which it wakes someone."""
+    """Return what the monitor did and heard. threshold: the P(crying) from which it wakes somebody."""
     clock = clock_text(episode.began)
     if episode.is_near_miss:
         headline, symbol = _tr("Let you sleep at {time}"), "moon"
@@ -42,7 +42,7 @@ def episode_words(episode: Episode, threshold: float) -> StateWords:
         parts.append(_certainty_text(episode, threshold))
     if not episode.is_near_miss:
         parts.append(reason_hint(episode.reasons))
-    # Never in the colour of crying: that is for what happens now.
+    # Never in the colour of crying, which is for what happens now.
     return StateWords(headline.format(time=clock), " · ".join(part for part in parts if part), Tone.IDLE, symbol)
 
 
@@ -53,10 +53,10 @@ def _certainty_text(episode: Episode, threshold: float) -> str:
     return _tr("{share} crying").format(share=share)
 
 
-def told_text(mark: Mark) -> str:
-    """What was just said, and what became of it."""
-    said = {RIGHT: _tr("{time}: right."), WRONG: _tr("{time}: wrong."), UNSURE: _tr("{time}: not sure.")}
-    words = said[mark.after.verdict or UNSURE].format(time=clock_text(mark.after.began))
+def answer_text(mark: Mark) -> str:
+    """Return the answer that was just given, and what became of it."""
+    sentences = {RIGHT: _tr("{time}: right."), WRONG: _tr("{time}: wrong."), UNSURE: _tr("{time}: not sure.")}
+    words = sentences[mark.after.verdict or UNSURE].format(time=clock_text(mark.after.began))
     if mark.sentence:
         return f"{words} {translated(mark.sentence)}"
     if mark.kept and mark.after.label:
@@ -67,7 +67,7 @@ def told_text(mark: Mark) -> str:
 
 
 def precision_text(right: int, wrong: int) -> str:
-    """How the week's alerts for crying were judged."""
+    """Return how many of the week's alerts for crying were right."""
     if right + wrong == 0:
         return _tr("No alert of this week has been said to be right or wrong yet.")
     if right + wrong == 1:
@@ -80,7 +80,7 @@ def precision_text(right: int, wrong: int) -> str:
 
 
 def end_text(episodes: list[Episode], is_week: bool) -> str:
-    """Why nothing is asked: all is reviewed, or there was nothing."""
+    """Return why there is nothing to ask: all is reviewed, or nothing happened."""
     if any(episode.verdict is not None for episode in episodes):
         return _tr("All of this week is reviewed.") if is_week else _tr("All of last night is reviewed.")
     if episodes:

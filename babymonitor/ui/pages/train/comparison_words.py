@@ -1,4 +1,4 @@
-"""What a comparison of two models means, in words for somebody who is tired: a verdict first, then each figure."""
+"""What a comparison of two models means, in words for tired people: the outcome first, then each figure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from babymonitor.ui.parts.theme import Tone
 from babymonitor.ui.parts.wording import label_title, percent_text
 
 _SAME = 0.005
-"""Balanced accuracy that differs by less is the same."""
+"""Balanced accuracies that differ by less count as the same."""
 
 
 def _tr(text: str) -> str:
@@ -19,8 +19,8 @@ def _tr(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """headline: one sentence; tone: how it looks; details: sentences on each figure."""
+class Outcome:
+    """headline: one sentence. tone, symbol: its look. details: a sentence on each figure."""
 
     headline: str
     tone: Tone
@@ -30,7 +30,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number of the new model in large, what it was before, and what it is about."""
+    """value: of the new model. before: of the present model. title: what it counts. words: a sentence on both."""
 
     value: str
     before: str
@@ -38,11 +38,11 @@ class Figure:
     words: str
 
 
-def verdict_of(told: dict[str, Any]) -> Verdict:
-    """The verdict on the new model of a comparison."""
-    cries, others = told["cries"], told["others"]
-    caught, woke = cries["new_caught"] - cries["old_caught"], others["old_woke"] - others["new_woke"]
-    learnt = _accuracy_gain(told)
+def outcome_of(comparison: dict[str, Any]) -> Outcome:
+    """Return the outcome of a comparison, as `core.training_runs.read_comparison` gives it."""
+    cries, no_cries = comparison["cries"], comparison["others"]
+    caught, woke = cries["new_caught"] - cries["old_caught"], no_cries["old_woke"] - no_cries["new_woke"]
+    learnt = _accuracy_gain(comparison)
     parts = [_woke_words(woke)] if woke else []
     parts.append(_caught_words(caught) if cries["clips"] else _tr("there is no cry to judge it by"))
     if learnt >= _SAME:
@@ -51,22 +51,22 @@ def verdict_of(told: dict[str, Any]) -> Verdict:
         parts.append(_tr("it tells your sounds apart less well"))
     words = ", ".join(parts)
     gains, losses = max(caught, woke) > 0 or learnt >= _SAME, min(caught, woke) < 0 or learnt <= -_SAME
-    sentences = [*(figure.words for figure in figures_of(told)), str(told.get("how", ""))]
+    sentences = [*(figure.words for figure in figures_of(comparison)), str(comparison.get("how", ""))]
     # A number and its unit stay on one line.
     details = tuple(sentence.replace(" %", "\u00a0%") for sentence in sentences if sentence)
-    if told["refused"]:
-        return Verdict(_tr("Better not: {reason}").format(reason=told["refused"]), Tone.FAULT, "fault", details)
+    if comparison["refused"]:
+        return Outcome(_tr("Better not: {reason}").format(reason=comparison["refused"]), Tone.FAULT, "fault", details)
     if gains and losses:
-        return Verdict(_tr("Better in part: {words}.").format(words=words), Tone.IDLE, "starting", details)
+        return Outcome(_tr("Better in part: {words}.").format(words=words), Tone.IDLE, "starting", details)
     if losses:
-        return Verdict(_tr("Worse: {words}.").format(words=words), Tone.FAULT, "fault", details)
+        return Outcome(_tr("Worse: {words}.").format(words=words), Tone.FAULT, "fault", details)
     if gains:
-        return Verdict(_tr("Better for your baby: {words}.").format(words=words), Tone.CALM, "check", details)
-    return Verdict(_tr("About the same: {words}.").format(words=words), Tone.IDLE, "check", details)
+        return Outcome(_tr("Better for your baby: {words}.").format(words=words), Tone.CALM, "check", details)
+    return Outcome(_tr("About the same: {words}.").format(words=words), Tone.IDLE, "check", details)
 
 
-def _accuracy_gain(told: dict[str, Any]) -> float:
-    both = told.get("balanced_accuracy") or {}
+def _accuracy_gain(comparison: dict[str, Any]) -> float:
+    both = comparison.get("balanced_accuracy") or {}
     old, new = (both.get(which, {}).get("value") for which in ("old", "new"))
     return 0.0 if old is None or new is None else float(new) - float(old)
 
@@ -85,10 +85,10 @@ def _woke_words(fewer: int) -> str:
     return _tr("1 false alarm more") if fewer == -1 else _tr("{n} more false alarms").format(n=-fewer)
 
 
-def figures_of(told: dict[str, Any]) -> list[Figure]:
-    """The figures that matter, the weightiest first."""
-    found = [_cries(told["cries"]), _alarms(told["others"], told.get("false_alarms_per_night"))]
-    both = told.get("balanced_accuracy") or {}
+def figures_of(comparison: dict[str, Any]) -> list[Figure]:
+    """Return the figures that matter, the weightiest first."""
+    figures = [_cries(comparison["cries"]), _alarms(comparison["others"], comparison.get("false_alarms_per_night"))]
+    both = comparison.get("balanced_accuracy") or {}
     values = [both.get(which, {}).get("value") for which in ("old", "new")]
     if None not in values:
         old, new = (percent_text(value) for value in values)
@@ -97,11 +97,11 @@ def figures_of(told: dict[str, Any]) -> list[Figure]:
         if low is not None and high is not None and percent_text(low) != percent_text(high):
             span = (percent_text(low), percent_text(high))
             text += " " + _tr("With so few recordings that may be {low} to {high}.").format(low=span[0], high=span[1])
-        found.append(Figure(new, _was(old), _tr("labels named rightly"), text))
-    everyone = told.get("everyone_else")
+        figures.append(Figure(new, _was(old), _tr("labels named rightly"), text))
+    everyone = comparison.get("everyone_else")
     if everyone and everyone.get("new_found") is not None:
-        found.append(_everyone(everyone))
-    return found
+        figures.append(_everyone(everyone))
+    return figures
 
 
 def _was(text: str) -> str:
@@ -118,12 +118,12 @@ def _cries(cries: dict[str, Any]) -> Figure:
     return Figure(value, _was(str(cries["old_caught"])), _tr("cries caught"), text)
 
 
-def _alarms(others: dict[str, Any], nightly: dict[str, Any] | None) -> Figure:
-    if not others["clips"]:
+def _alarms(no_cries: dict[str, Any], nightly: dict[str, Any] | None) -> Figure:
+    if not no_cries["clips"]:
         text = _tr("There is no clip without crying among yours, so false alarms could not be counted.")
         return Figure("–", "", _tr("false alarms"), text)
     words = _tr("Of {clips} without crying {new} would wake you; with the present model {old}.")
-    text = words.format(clips=_clips(others["clips"]), new=others["new_woke"], old=others["old_woke"])
+    text = words.format(clips=_clips(no_cries["clips"]), new=no_cries["new_woke"], old=no_cries["old_woke"])
     if nightly:
         more = _tr("In {nights} that is {new} false alarms a night; with the present model {old}.")
         text += " " + more.format(
@@ -131,22 +131,22 @@ def _alarms(others: dict[str, Any], nightly: dict[str, Any] | None) -> Figure:
             new=f"{nightly['new']:.2g}",
             old=f"{nightly['old']:.2g}",
         )
-    value = _tr("{n} of {of}").format(n=others["new_woke"], of=others["clips"])
-    return Figure(value, _was(str(others["old_woke"])), _tr("false alarms"), text)
+    value = _tr("{n} of {of}").format(n=no_cries["new_woke"], of=no_cries["clips"])
+    return Figure(value, _was(str(no_cries["old_woke"])), _tr("false alarms"), text)
 
 
-def _everyone(told: dict[str, Any]) -> Figure:
-    new = percent_text(told["new_found"])
-    if told.get("old_found") is None:
+def _everyone(comparison: dict[str, Any]) -> Figure:
+    new = percent_text(comparison["new_found"])
+    if comparison.get("old_found") is None:
         return Figure(new, "", _tr("other babies’ cries"), _tr("Of other babies’ cries it finds {n}.").format(n=new))
-    old = percent_text(told["old_found"])
+    old = percent_text(comparison["old_found"])
     text = _tr("Of {n} cries of other babies it finds {new}; the present model {old}.").format(
-        n=told["cries"], new=new, old=old
+        n=comparison["cries"], new=new, old=old
     )
-    raised = told.get("others_raised_new")
-    if raised is not None and told.get("others_raised_old") is not None:
+    raised = comparison.get("others_raised_new")
+    if raised is not None and comparison.get("others_raised_old") is not None:
         more = _tr("It takes {new} of other homes’ sounds for crying; the present model {old}.")
-        text += " " + more.format(new=f"{100 * raised:.1f} %", old=f"{100 * told['others_raised_old']:.1f} %")
+        text += " " + more.format(new=f"{100 * raised:.1f} %", old=f"{100 * comparison['others_raised_old']:.1f} %")
     return Figure(new, _was(old), _tr("other babies’ cries found"), text)
 
 
@@ -155,12 +155,12 @@ def _clips(count: int) -> str:
 
 
 def clip_words(clip: dict[str, Any]) -> str:
-    """What both models say of one clip."""
+    """Return what both models say about one clip."""
     words = _tr("it is {truth}; the present model says {old}, the new one {new}")
     return words.format(truth=label_title(clip["label"]).lower(), old=_answer(clip["old"]), new=_answer(clip["new"]))
 
 
-def _answer(said: dict[str, Any]) -> str:
-    title = label_title(said["label"]).lower()
-    text = f"{title} {percent_text(said['probabilities'].get(said['label'], 0.0))}"
-    return _tr("{answer} and wakes you").format(answer=text) if said["wakes"] else text
+def _answer(answer: dict[str, Any]) -> str:
+    title = label_title(answer["label"]).lower()
+    text = f"{title} {percent_text(answer['probabilities'].get(answer['label'], 0.0))}"
+    return _tr("{answer} and wakes you").format(answer=text) if answer["wakes"] else text

@@ -1,4 +1,4 @@
-"""A confusion matrix: what sounds are, against what a model took them for."""
+"""A confusion matrix: what clips are, against what a model took them for."""
 
 from __future__ import annotations
 
@@ -9,27 +9,24 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from babymonitor.core.labels import label
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.theme import current_theme
 from babymonitor.ui.parts.wording import label_title
 
 
 class ConfusionView(QWidget):
-    """Rows are the truth, columns the answer; the fuller a cell, the darker, and its number stands in it."""
+    """Rows are the true labels, columns the model's; the larger its share of a row, the darker a cell."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = LIGHT
         self._labels: list[str] = []
         self._table: list[list[int]] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.updateGeometry()
-        self.update()
-
     def set_table(self, title: str, labels: Sequence[str], table: Sequence[Sequence[int]]) -> None:
-        """labels, and (truth, answer) counts in their order; what never occurs is left out by the caller."""
+        """Show counts, (true label, model's label) in the order of `labels`.
+
+        The caller leaves out labels that never occur.
+        """
         self._labels, self._table = list(labels), [list(map(int, row)) for row in table]
         self.setAccessibleName(title)
         self.setAccessibleDescription(self.accessible_text())
@@ -38,17 +35,17 @@ class ConfusionView(QWidget):
         self.update()
 
     def accessible_text(self) -> str:
-        """Each row in words."""
+        """Return the picture in words, row by row."""
         rows = []
         for name, row in zip(self._labels, self._table, strict=True):
-            parts = [f"{label_title(said)} {n}" for said, n in zip(self._labels, row, strict=True) if n]
+            parts = [f"{label_title(answer)} {n}" for answer, n in zip(self._labels, row, strict=True) if n]
             if parts:
                 rows.append(self.tr("{label} was taken for: {parts}").format(
                     label=label_title(name), parts=", ".join(parts)))  # fmt: skip
         return "; ".join(rows)
 
     def _cell_px(self) -> int:
-        return round(self._theme.text_px * 2.0)
+        return round(current_theme().text_px * 2.0)
 
     def sizeHint(self) -> QSize:
         return QSize(300, (len(self._labels) + 1) * self._cell_px() + 4)
@@ -61,21 +58,21 @@ class ConfusionView(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        c, cell = self._theme.colours, self._cell_px()
+        c, cell = current_theme().colours, self._cell_px()
         font = self.font()
-        font.setPixelSize(self._theme.text_px - 1)
+        font.setPixelSize(current_theme().text_px - 1)
         painter.setFont(font)
         count = len(self._labels)
         metrics = painter.fontMetrics()
         widest = max(metrics.horizontalAdvance(f"{label(n).icon} {label_title(n)}") for n in self._labels) + 12
         names = min(widest, self.width() * 0.45)
         width = min(cell * 2.2, (self.width() - names) / count)
-        for at, name in enumerate(self._labels):
-            middle = names + (at + 0.5) * width
+        for index, name in enumerate(self._labels):
+            middle = names + (index + 0.5) * width
             painter.setPen(QColor(c.muted))
             head = QRectF(middle - width / 2, 0, width, cell)
             painter.drawText(head, Qt.AlignmentFlag.AlignCenter, label(name).icon)
-            top = (at + 1) * cell
+            top = (index + 1) * cell
             painter.setPen(QColor(c.text))
             text = metrics.elidedText(
                 f"{label(name).icon} {label_title(name)}", Qt.TextElideMode.ElideRight, int(names - 8)
@@ -94,7 +91,7 @@ class ConfusionView(QWidget):
         painter.end()
 
     def _paint_cell(self, painter: QPainter, box: QRectF, number: int, share: float, is_right: bool) -> None:
-        c = self._theme.colours
+        c = current_theme().colours
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(c.sunken))
         painter.drawRoundedRect(box, 4, 4)
@@ -104,7 +101,7 @@ class ConfusionView(QWidget):
             painter.setBrush(fill)
             painter.drawRoundedRect(box, 4, 4)
         if is_right:
-            # A frame too: right and wrong are never told by colour alone.
+            # A frame, because colour alone must not tell right from wrong.
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QColor(c.accent))
             painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)

@@ -1,4 +1,4 @@
-"""The form of a full training, made from what the trainer says of its families; what is untouched stays theirs."""
+"""The form of a full training, made from the trainer's families; a field left alone keeps the family's value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
@@ -21,7 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from babymonitor.ui.parts.choice_view import ChoiceView
+from babymonitor.ui.parts.number_boxes import DecimalBox, IntegerBox
 from babymonitor.ui.parts.switch_view import SwitchView
+from babymonitor.ui.parts.text_label import wrapped_label
 
 _MAIN = ("epochs", "batch", "learning_rate")
 _MORE = (
@@ -35,15 +36,16 @@ _CHOICES = {
 }
 _SHARES = ("mixup", "mask", "smoothing", "average")
 _OF_FITTED = ("epoch_windows", "seed")
-"""What matters for a family that is fitted at once."""
+"""The fields that matter for a family that is fitted at once."""
 _LEAST = {"epochs": 1, "batch": 2, "reuse": 1}
 _DEFAULT_FAMILY = "cnn_tiny"
 
 
 class FamilyForm(QWidget):
-    """`set_families` fills it; `options` and `family` say what was chosen."""
+    """Is filled by `set_families`, and tells the choice by `family`, `folders` and `options`."""
 
     changed = Signal()
+    """The choice changed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,16 +53,12 @@ class FamilyForm(QWidget):
         self._fields: dict[str, QSpinBox | QDoubleSpinBox | ChoiceView] = {}
         self.family_box = ChoiceView(self)
         self.family_box.setAccessibleName(self.tr("Family"))
-        self.about_label = QLabel(self)
-        self.about_label.setWordWrap(True)
+        self.about_label = wrapped_label("", "muted", self)
         self.about_label.setMinimumWidth(520)
-        self.about_label.setProperty("role", "muted")
         self._build_fields()
         self._build_data()
         self._lay_out()
         self.family_box.currentIndexChanged.connect(self._on_family_changed)
-
-    # ------------------------------------------------------------------------------------------------------- building
 
     def _build_fields(self) -> None:
         titles = {
@@ -104,16 +102,16 @@ class FamilyForm(QWidget):
                 choice.addItem(value.replace("_", " "), value)
             return choice
         if name in (*_SHARES, "learning_rate", "weight_decay"):
-            number = _FloatBox(self)
+            number = DecimalBox(self)
             number.setDecimals(6 if name in ("learning_rate", "weight_decay") else 5 if name == "average" else 3)
             number.setRange(1e-6 if name == "learning_rate" else 0.0, 0.5 if name == "smoothing" else 1.0)
             number.setSingleStep(0.0005 if name in ("learning_rate", "weight_decay") else 0.05)
             return number
-        whole = _WholeBox(self)
-        whole.setRange(_LEAST.get(name, 0), 2**30 if name in ("seed", "epoch_windows") else 10_000)
+        integer = IntegerBox(self)
+        integer.setRange(_LEAST.get(name, 0), 2**30 if name in ("seed", "epoch_windows") else 10_000)
         if name == "epoch_windows":
-            whole.setSpecialValueText(self.tr("automatic"))
-        return whole
+            integer.setSpecialValueText(self.tr("automatic"))
+        return integer
 
     def _build_data(self) -> None:
         self.folder_list = QListWidget(self)
@@ -167,10 +165,8 @@ class FamilyForm(QWidget):
         column.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._more)
 
-    # --------------------------------------------------------------------------------------------------------- choice
-
     def set_families(self, families: list[dict[str, Any]]) -> None:
-        """As `trainer families --json` has them."""
+        """Offer these families, as `trainer families --json` prints them."""
         self._families = families
         self.family_box.blockSignals(True)
         self.family_box.clear()
@@ -183,7 +179,7 @@ class FamilyForm(QWidget):
 
     @property
     def family(self) -> str:
-        """The chosen family's name; empty before there are any."""
+        """The name of the chosen family; empty if there are no families yet."""
         return str(self.family_box.currentData() or "")
 
     @property
@@ -193,34 +189,34 @@ class FamilyForm(QWidget):
 
     @property
     def options(self) -> dict[str, str]:
-        """What differs from the family's recipe, value by option name as on the command line."""
+        """The options that differ from the family's recipe: values by name, both as on the command line."""
         recipe = self._recipe()
-        found: dict[str, str] = {}
+        options: dict[str, str] = {}
         for name, field in self._fields.items():
             if self._is_meant(name) and name in recipe and (value := _value(field)) != recipe[name]:
-                found[name.replace("_", "-")] = f"{value:g}" if isinstance(value, float) else str(value)
+                options[name.replace("_", "-")] = f"{value:g}" if isinstance(value, float) else str(value)
         if self.augment_box.currentData():
-            found["augment"] = str(self.augment_box.currentData())
+            options["augment"] = str(self.augment_box.currentData())
         if not self.codecs_switch.isChecked():
-            found["no-codecs"] = ""
-        return found
+            options["no-codecs"] = ""
+        return options
 
     def add_folder(self, folder: Path) -> None:
-        """Learn from this folder too."""
+        """Add a folder to learn from."""
         if folder not in self.folders:
             self.folder_list.addItem(str(folder))
             self._show_folders()
             self.changed.emit()
 
     def _show_folders(self) -> None:
-        has_some = self.folder_list.count() > 0
-        self.folder_list.setVisible(has_some)
-        self.remove_button.setVisible(has_some)
+        has_folders = self.folder_list.count() > 0
+        self.folder_list.setVisible(has_folders)
+        self.remove_button.setVisible(has_folders)
         self.remove_button.setEnabled(self.folder_list.currentRow() >= 0)
 
     def _chosen(self) -> dict[str, Any] | None:
-        at = self.family_box.currentIndex()
-        return self._families[at] if 0 <= at < len(self._families) else None
+        index = self.family_box.currentIndex()
+        return self._families[index] if 0 <= index < len(self._families) else None
 
     def _recipe(self) -> dict[str, Any]:
         chosen = self._chosen()
@@ -232,8 +228,6 @@ class FamilyForm(QWidget):
 
     def _is_meant(self, name: str) -> bool:
         return not self._is_fitted() or name in _OF_FITTED
-
-    # ------------------------------------------------------------------------------------------------------ receivers
 
     @Slot(int)
     def _on_family_changed(self, index: int) -> None:
@@ -288,17 +282,3 @@ def _set_value(field: QSpinBox | QDoubleSpinBox | ChoiceView, value: Any) -> Non
         field.setValue(int(value))
     else:
         field.setValue(float(value))
-
-
-class _WholeBox(QSpinBox):
-    """Leaves the wheel to the page."""
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        event.ignore()
-
-
-class _FloatBox(QDoubleSpinBox):
-    """As `_WholeBox`."""
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        event.ignore()

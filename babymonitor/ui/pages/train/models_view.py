@@ -1,24 +1,23 @@
-"""The models there are: which one listens, what is known of each, and the ways to change over, back, or to delete."""
+"""The models tab: which model listens, what is known of each, and buttons to use, roll back or delete one."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QDate, QLocale, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QMessageBox,
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -35,14 +34,18 @@ from babymonitor.core.model.model_shelf import (
 )
 from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.parts.theme import Theme
+from babymonitor.ui.parts.card import Card
+from babymonitor.ui.parts.save_setting import try_to_save
+from babymonitor.ui.parts.text_label import text_label, wrapped_label
+from babymonitor.ui.parts.theme import current_theme, follow_theme
 from babymonitor.ui.parts.wording import label_title, percent_text, plain, sensitivity_text, translated
 
 
 class ModelsView(QWidget):
-    """A list of model files and the card of the chosen one."""
+    """A list of model files, and the card of the chosen file."""
 
     complained = Signal(object)
+    """A sentence about what could not be done."""
 
     def __init__(self, monitor: Monitor, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,8 +57,7 @@ class ModelsView(QWidget):
         self._lay_out()
         monitor.model_changed.connect(self._on_model_changed)
         self.refresh()
-
-    # ------------------------------------------------------------------------------------------------------- building
+        follow_theme(self._dress)
 
     def _build_list(self) -> None:
         self.list = QListWidget(self)
@@ -65,16 +67,9 @@ class ModelsView(QWidget):
         self.list.currentRowChanged.connect(self._on_chosen)
 
     def _build_card(self) -> None:
-        self.title_label = QLabel(self)
-        self.title_label.setProperty("role", "pageTitle")
-        self.title_label.setTextFormat(Qt.TextFormat.PlainText)
-        self.state_label = QLabel(self)
-        self.state_label.setProperty("role", "muted")
-        self.state_label.setTextFormat(Qt.TextFormat.PlainText)
-        self.words_label = QLabel(self)
-        self.words_label.setTextFormat(Qt.TextFormat.PlainText)
-        self.words_label.setWordWrap(True)
-        self.words_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.title_label = text_label("", "pageTitle", self)
+        self.state_label = text_label("", "muted", self)
+        self.words_label = wrapped_label(parent=self)
         self.words_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.use_button = QPushButton(self.tr("Use this model"), self)
         self.use_button.setProperty("role", "main")
@@ -96,14 +91,11 @@ class ModelsView(QWidget):
         self.card_button.toggled.connect(self._on_card_toggled)
 
     def _lay_out(self) -> None:
-        left = QFrame(self)
-        left.setProperty("role", "card")
-        column = QVBoxLayout(left)
+        self._list_card = Card(self)
+        column = QVBoxLayout(self._list_card)
         column.setContentsMargins(6, 8, 6, 8)
         column.addWidget(self.list)
-        self._left = left
-        right = QFrame(self)
-        right.setProperty("role", "card")
+        right = Card(self)
         column = QVBoxLayout(right)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(8)
@@ -133,37 +125,37 @@ class ModelsView(QWidget):
         outer = QHBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(12)
-        outer.addWidget(left)
+        outer.addWidget(self._list_card)
         outer.addWidget(right, 1)
 
-    # -------------------------------------------------------------------------------------------------------- showing
-
-    def set_theme(self, theme: Theme) -> None:
-        self._left.setFixedWidth(round(theme.text_px * 18))
+    @Slot()
+    def _dress(self) -> None:
+        self._list_card.setFixedWidth(round(current_theme().text_px * 18))
 
     @property
     def chosen(self) -> ModelFile | None:
+        """The file that is selected in the list."""
         row = self.list.currentRow()
         return self._files[row] if 0 <= row < len(self._files) else None
 
     def is_used(self, file: ModelFile) -> bool:
-        """Whether a model is the one that the settings name."""
+        """Return whether a model is the one that the settings name."""
         used = self._settings[MODEL]
         return Path(used) == file.path if used else file.is_shipped
 
     def is_listening(self, file: ModelFile) -> bool:
-        """Whether the monitor asks this model, and not another because this one was refused."""
+        """Return whether the monitor uses this model; it uses another if it refused the chosen one."""
         return self._monitor.model_path == file.path
 
     @Slot()
     def refresh(self) -> None:
-        """Look into the folders again; what was chosen stays chosen, and at first it is the one in use."""
+        """Look into the folders again. The choice stays; at first it is the model in use."""
         before = self.chosen
         self._files = model_files()
-        paths_now = [file.path for file in self._files]
-        wanted = next((at for at, file in enumerate(self._files) if self.is_used(file)), 0)
-        if before is not None and before.path in paths_now:
-            wanted = paths_now.index(before.path)
+        listed = [file.path for file in self._files]
+        row = next((index for index, file in enumerate(self._files) if self.is_used(file)), 0)
+        if before is not None and before.path in listed:
+            row = listed.index(before.path)
         self.list.blockSignals(True)
         self.list.clear()
         kinds = {"shipped": self.tr("shipped"), "taught": self.tr("taught"), "trained": self.tr("trained")}
@@ -174,7 +166,7 @@ class ModelsView(QWidget):
             elif self.is_used(file):
                 text += " · " + self.tr("chosen")
             self.list.addItem(QListWidgetItem(text))
-        self.list.setCurrentRow(wanted)
+        self.list.setCurrentRow(row)
         self.list.blockSignals(False)
         self._show_chosen()
 
@@ -207,36 +199,26 @@ class ModelsView(QWidget):
             plain(self.tr("Use {name} again").format(name=model_name(self._settings[PREVIOUS_MODEL])))
         )
 
-    # -------------------------------------------------------------------------------------------------------- changes
-
     def use(self, path: Path) -> bool:
-        """Listen with this model from now on; the one before is remembered. Whether that could be done."""
+        """Use this model from now on, and remember the one before. Returns whether that succeeded."""
         try:
-            take_into_use(self._settings, path)
+            return try_to_save(partial(take_into_use, self._settings, path), self.complained.emit)
         except ModelError as error:
             self.complained.emit(error.message)
             return False
-        except OSError as error:
-            self._complain_of_settings(error)
-            return False
         finally:
             self.refresh()
-        return True
 
     @Slot()
     def roll_back(self) -> None:
-        """Listen again with the model before this one; a second time, with this one again."""
-        try:
-            complaint = roll_back(self._settings)
-        except OSError as error:
-            self._complain_of_settings(error)
-        else:
-            if complaint:
-                self.complained.emit(complaint)
-        self.refresh()
+        """Use the previous model again; a second time, return to this one."""
 
-    def _complain_of_settings(self, error: OSError) -> None:
-        self.complained.emit(self.tr("The settings could not be saved: {error}.").format(error=error.strerror))
+        def change() -> None:
+            if complaint := roll_back(self._settings):
+                self.complained.emit(complaint)
+
+        try_to_save(change, self.complained.emit)
+        self.refresh()
 
     @Slot()
     def _on_use_clicked(self) -> None:
@@ -246,7 +228,7 @@ class ModelsView(QWidget):
     @Slot()
     def _on_delete_clicked(self) -> None:
         file = self.chosen
-        if file is None or file.is_shipped or self.is_used(file) or not self._asks_to_delete(file):
+        if file is None or file.is_shipped or self.is_used(file) or not self._confirms_deleting(file):
             return
         try:
             move_to_trash(file.path)
@@ -257,7 +239,7 @@ class ModelsView(QWidget):
             self.complained.emit(words.format(error=error.strerror or error))
         self.refresh()
 
-    def _asks_to_delete(self, file: ModelFile) -> bool:
+    def _confirms_deleting(self, file: ModelFile) -> bool:
         words = self.tr("Delete the model {name}? It is put into the trash.").format(name=file.title)
         answer = QMessageBox.question(self, self.tr("Delete a model"), plain(words))
         return answer is QMessageBox.StandardButton.Yes
@@ -278,15 +260,15 @@ class ModelsView(QWidget):
 
 
 def model_name(value: str) -> str:
-    """How a person knows the model that a setting names."""
+    """Return the name of the model that a setting's value stands for."""
     return Path(value).stem if value else "default"
 
 
 def _made_text(file: ModelFile) -> str:
     if file.card is not None:
         with contextlib.suppress(ValueError):
-            made = time.strptime(file.card.created[:10], "%Y-%m-%d")
-            return QLocale().toString(QDate(made.tm_year, made.tm_mon, made.tm_mday), "d MMM yyyy")
+            day = time.strptime(file.card.created[:10], "%Y-%m-%d")
+            return QLocale().toString(QDate(day.tm_year, day.tm_mon, day.tm_mday), "d MMM yyyy")
     return time.strftime("%Y-%m-%d", time.localtime(file.made))
 
 
@@ -295,7 +277,7 @@ def _tr(text: str) -> str:
 
 
 def _card_words(card: ModelCard) -> list[str]:
-    """What a card says, for a person: family, labels, figures, what it learnt from."""
+    """Return what a card says as lines for a person: family, labels, figures, training data."""
     labels = ", ".join(label_title(name).lower() for name in card.labels)
     lines = [_tr("Family: {name}").format(name=card.family), _tr("Tells: {labels}").format(labels=labels)]
     for side, figures in card.metrics.items():

@@ -1,4 +1,4 @@
-"""Curves: loss and balanced accuracy while a model is trained, and the ROC of two models."""
+"""Curves: loss and balanced accuracy during a training, and the ROC of two models."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QColor, QPen
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.theme import current_theme, follow_theme
 
 
 class CurvePlot(pg.PlotWidget):
-    """A plain plot in the theme's colours: no menu, no dragging, a wheel that leaves the page alone."""
+    """A plain plot in the theme's colours, without a menu or dragging; it leaves the wheel to the page."""
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=None)
-        self._theme = LIGHT
         self._title = title
         self._curves: list[tuple[Any, str, Qt.PenStyle]] = []
         self.setMenuEnabled(False)
@@ -29,15 +28,18 @@ class CurvePlot(pg.PlotWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(120)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        follow_theme(self._dress)
 
     def add_curve(self, role: str, style: Qt.PenStyle = Qt.PenStyle.SolidLine, with_points: bool = False) -> Any:
-        """A curve in one of the theme's colours, by the name of its field."""
+        """Add a curve and return it. role: the name of its colour in `Colours`."""
         curve = self.plot([], [], symbol="o" if with_points else None, symbolSize=5)
         self._curves.append((curve, role, style))
+        self._dress()
         return curve
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
+    @Slot()
+    def _dress(self) -> None:
+        theme = current_theme()
         c = theme.colours
         self.setBackground(QColor(c.surface))
         for side in ("left", "bottom"):
@@ -56,7 +58,7 @@ class CurvePlot(pg.PlotWidget):
 
 
 class ProgressPlot(QWidget):
-    """Loss and balanced accuracy by epoch, each on a scale of its own."""
+    """Loss and balanced accuracy by epoch, each in a plot of its own."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -79,23 +81,20 @@ class ProgressPlot(QWidget):
         """How many epochs are shown."""
         return len(self._epochs)
 
-    def set_theme(self, theme: Theme) -> None:
-        self.loss_plot.set_theme(theme)
-        self.accuracy_plot.set_theme(theme)
-
     def clear(self, epochs: int = 1) -> None:
-        """Begin anew, with room for so many epochs."""
+        """Remove all epochs, and leave room for this many."""
         self._epochs, self._losses, self._accuracies = [], [], []
         self._loss.setData([], [])
         self._accuracy.setData([], [])
         self.set_epochs(epochs)
 
     def set_epochs(self, epochs: int) -> None:
+        """Leave room for this many epochs."""
         for plot in (self.loss_plot, self.accuracy_plot):
             plot.setXRange(1, max(2, epochs), padding=0.03)
 
     def add_epoch(self, epoch: int, loss: float, balanced_accuracy: float) -> None:
-        """One more epoch; balanced_accuracy: in [0, 1]."""
+        """Add an epoch. balanced_accuracy: in [0, 1]."""
         self._epochs.append(epoch)
         self._losses.append(loss)
         self._accuracies.append(100 * balanced_accuracy)
@@ -106,7 +105,10 @@ class ProgressPlot(QWidget):
 
 
 class RocPlot(QWidget):
-    """Cries found against other clips raised, at every threshold: a line for the new model, dashes for the old."""
+    """The share of cries found against that of other clips raised, at every threshold.
+
+    The new model is a line, the present model dashes.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -119,10 +121,7 @@ class RocPlot(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.plot)
 
-    def set_theme(self, theme: Theme) -> None:
-        self.plot.set_theme(theme)
-
     def set_curves(self, old: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> None:
-        """Rows of (false positive rate, true positive rate), in [0, 1]."""
+        """Show two curves, each of rows (false positive rate, true positive rate) in [0, 1]."""
         for curve, rows in ((self._old, old), (self._new, new)):
             curve.setData([100 * row[0] for row in rows], [100 * row[1] for row in rows])

@@ -1,4 +1,4 @@
-"""A training under way: how far it is, how well it does, what it says, and a button that ends it."""
+"""A training under way: its progress, its curves, its log, and a button that cancels it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
@@ -18,7 +16,8 @@ from PySide6.QtWidgets import (
 
 from babymonitor.core.training_runs import FULL, Run
 from babymonitor.ui.pages.train.progress_plot import ProgressPlot
-from babymonitor.ui.parts.theme import Theme
+from babymonitor.ui.parts.card import Card
+from babymonitor.ui.parts.text_label import text_label, wrapped_label
 from babymonitor.ui.parts.wording import duration_text, percent_text
 
 _STEPS = 1000
@@ -26,27 +25,22 @@ _LOG_LINES = 2000
 
 
 class RunningView(QWidget):
-    """Shows the events of one run as they come."""
+    """Shows the events of one run as they arrive."""
 
     cancel_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title_label = QLabel(self)
-        self.title_label.setProperty("role", "pageTitle")
-        self.what_label = QLabel(self)
-        self.what_label.setTextFormat(Qt.TextFormat.PlainText)
-        self.left_label = QLabel(self)
-        self.left_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.title_label = text_label("", "pageTitle", self)
+        self.step_label = text_label("", "", self)
+        self.time_label = text_label("", "", self)
+        self.time_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.progress_bar = QProgressBar(self)
         self.progress_bar.setTextVisible(False)
         self.progress_bar.setAccessibleName(self.tr("Progress of the training"))
         self.plot = ProgressPlot(self)
-        self.note_label = QLabel(
-            self.tr("The monitor goes on listening; the training waits for it. You may use the other pages."), self
-        )
-        self.note_label.setProperty("role", "muted")
-        self.note_label.setWordWrap(True)
+        words = self.tr("The monitor goes on listening; the training waits for it. You may use the other pages.")
+        self.note_label = wrapped_label(words, "muted", self)
         self.cancel_button = QPushButton(self.tr("Cancel"), self)
         self.cancel_button.setToolTip(self.tr("Stop the training; nothing is changed (Ctrl+.)"))
         self.cancel_button.setShortcut("Ctrl+.")
@@ -64,15 +58,14 @@ class RunningView(QWidget):
         self._on_log_toggled(False)
 
     def _lay_out(self) -> None:
-        card = QFrame(self)
-        card.setProperty("role", "card")
+        card = Card(self)
         column = QVBoxLayout(card)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(10)
         column.addWidget(self.title_label)
         line = QHBoxLayout()
-        line.addWidget(self.what_label, 1)
-        line.addWidget(self.left_label)
+        line.addWidget(self.step_label, 1)
+        line.addWidget(self.time_label)
         column.addLayout(line)
         column.addWidget(self.progress_bar)
         column.addWidget(self.plot, 1)
@@ -90,31 +83,28 @@ class RunningView(QWidget):
         outer.addWidget(self._rest, 1)
         self._card, self._outer = card, outer
 
-    def set_theme(self, theme: Theme) -> None:
-        self.plot.set_theme(theme)
-
     def begin(self, run: Run) -> None:
-        """A run begins; nothing is known of it yet."""
+        """Show a run that has just begun."""
         is_full = run.request.kind == FULL
         title = self.tr("Training {family}").format(family=run.request.family) if is_full else self.tr("Teaching")
         self.title_label.setText(title)
         self.progress_bar.setRange(0, 0)
-        self.what_label.setText(self.tr("The trainer starts…"))
-        self.left_label.setText("")
+        self.step_label.setText(self.tr("The trainer starts…"))
+        self.time_label.setText("")
         self.log_edit.clear()
         self.plot.clear()
         self.plot.setVisible(is_full)
-        # Without curves the card is no taller than its words.
+        # Without curves the card is only as tall as its words.
         self._outer.setStretchFactor(self._card, 1 if is_full else 0)
         self._outer.setStretchFactor(self._rest, 0 if is_full else 1)
         self.cancel_button.setEnabled(True)
         self.cancel_button.setText(self.tr("Cancel"))
 
     def take(self, event: dict[str, Any]) -> None:
-        """One event of the trainer; of a kind that is not known here, nothing is shown."""
+        """Show an event of the trainer; unknown kinds are ignored."""
         kind = event.get("event")
         if kind == "started":
-            self.what_label.setText(self.tr("Listening to the clips"))
+            self.step_label.setText(self.tr("Listening to the clips"))
         elif kind == "epoch":
             self._take_epoch(event)
         elif kind == "progress":
@@ -125,7 +115,7 @@ class RunningView(QWidget):
             self.add_line(str(event.get("sentence", "")))
 
     def add_line(self, line: str) -> None:
-        """A line for the log."""
+        """Append a line to the log."""
         self.log_edit.appendPlainText(line)
 
     def _take_epoch(self, event: dict[str, Any]) -> None:
@@ -133,20 +123,20 @@ class RunningView(QWidget):
         loss, accuracy = float(event.get("loss", 0.0)), float(event.get("balanced_accuracy", 0.0))
         self.plot.set_epochs(epochs)
         self.plot.add_epoch(epoch, loss, accuracy)
-        what = self.tr("Epoch {n} of {of}: balanced accuracy {share}")
-        self._show(epoch / epochs, what.format(n=epoch, of=epochs, share=percent_text(accuracy)),
-                   event.get("seconds_left"))  # fmt: skip
+        words = self.tr("Epoch {n} of {of}: balanced accuracy {share}")
+        step = words.format(n=epoch, of=epochs, share=percent_text(accuracy))
+        self._show(epoch / epochs, step, event.get("seconds_left"))
         self.add_line(f"{epoch}/{epochs}  loss {loss:.4f}  balanced accuracy {accuracy:.3f}")
 
-    def _show(self, share: float, what: str, seconds_left: Any) -> None:
+    def _show(self, share: float, step: str, seconds_left: Any) -> None:
         self.progress_bar.setRange(0, _STEPS)
         self.progress_bar.setValue(round(_STEPS * min(1.0, max(0.0, share))))
-        self.what_label.setText(what[:1].upper() + what[1:])
-        left = ""
+        self.step_label.setText(step[:1].upper() + step[1:])
+        time_left = ""
         if isinstance(seconds_left, int | float):
-            left = self.tr("about {time} left").format(time=duration_text(seconds_left + 0.99))
-        self.left_label.setText(left)
-        self.progress_bar.setAccessibleDescription(f"{percent_text(share)} {left}")
+            time_left = self.tr("about {time} left").format(time=duration_text(seconds_left + 0.99))
+        self.time_label.setText(time_left)
+        self.progress_bar.setAccessibleDescription(f"{percent_text(share)} {time_left}")
 
     @Slot()
     def _on_cancel_clicked(self) -> None:

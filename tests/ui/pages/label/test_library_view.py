@@ -1,4 +1,4 @@
-"""The library's table on the real window: found, chosen, labelled many at once, deleted and brought back."""
+"""The library's table on the real window: search, selection, labelling several clips, deleting and restoring."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pytestqt.qtbot import QtBot
 
 from babymonitor.core.library.label_counts import LabelHealth
 from babymonitor.core.library.library import Library, LibraryClip
-from babymonitor.ui.pages.label.label_counts_view import HealthBars
-from babymonitor.ui.pages.label.label_view import LABEL_TAB, LabelView
-from babymonitor.ui.pages.label.library_model import CLIP_ROLE, Column, LibraryModel, Wanted
+from babymonitor.ui.pages.label.label_counts_view import LabelCountBars
+from babymonitor.ui.pages.label.label_page import LABEL_TAB, LabelPage
+from babymonitor.ui.pages.label.library_model import CLIP_ROLE, ClipColumn, ClipFilter, LibraryModel
 from babymonitor.ui.pages.label.library_view import LibraryView
 from babymonitor.ui.window.main_window import LABEL_PAGE, MainWindow
 
@@ -31,7 +31,7 @@ Measured = Callable[[str, str], None]
 
 
 def fill(library: Library) -> list[LibraryClip]:
-    """Eight clips, the first the newest; every third is Ben's."""
+    """Add eight clips, the newest first; every third is Ben's."""
     random = np.random.default_rng(1)
     return [
         library.add(
@@ -52,18 +52,18 @@ def clips(library: Library) -> list[LibraryClip]:
 
 
 @pytest.fixture
-def page(window: MainWindow, clips: list[LibraryClip], qtbot: QtBot) -> LabelView:
+def page(window: MainWindow, clips: list[LibraryClip], qtbot: QtBot) -> LabelPage:
     window.show_label()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     page = window.pages.widget(LABEL_PAGE)
-    assert isinstance(page, LabelView)
+    assert isinstance(page, LabelPage)
     page.show_library()
     return page
 
 
 @pytest.fixture
-def view(page: LabelView) -> LibraryView:
+def view(page: LabelPage) -> LibraryView:
     return page.library_view
 
 
@@ -73,7 +73,9 @@ def press(qtbot: QtBot, view: LibraryView, key: Key, modifier: Qt.KeyboardModifi
 
 
 def choose_label(view: LibraryView, label: str | None) -> None:
-    view.label_box.setCurrentIndex([view.label_box.itemData(row) for row in range(view.label_box.count())].index(label))
+    view.filter_bar.label_box.setCurrentIndex(
+        [view.filter_bar.label_box.itemData(row) for row in range(view.filter_bar.label_box.count())].index(label)
+    )
 
 
 def ids(view: LibraryView) -> list[str]:
@@ -83,36 +85,36 @@ def ids(view: LibraryView) -> list[str]:
 def test_all_are_listed_the_newest_first(view: LibraryView, clips: list[LibraryClip]) -> None:
     assert ids(view) == [clip.id for clip in clips]
     assert view.count_label.text() == "8 clips"
-    row = [view.model.index(4, column).data() for column in Column]
-    assert row[Column.LABEL] == "Hungry"
-    assert row[Column.LENGTH] == "0.3 s"
-    assert row[Column.NOTE] == "before the feed"
-    assert row[Column.LEVEL] == "−20 dB"
-    assert view.model.index(3, Column.LABEL).data() == "No label yet"
+    row = [view.model.index(4, column).data() for column in ClipColumn]
+    assert row[ClipColumn.LABEL] == "Hungry"
+    assert row[ClipColumn.LENGTH] == "0.3 s"
+    assert row[ClipColumn.NOTE] == "before the feed"
+    assert row[ClipColumn.LEVEL] == "−20 dB"
+    assert view.model.index(3, ClipColumn.LABEL).data() == "No label yet"
 
 
 def test_filters_and_search(view: LibraryView, clips: list[LibraryClip], qtbot: QtBot) -> None:
-    texts = [view.label_box.itemText(row) for row in range(view.label_box.count())]
+    texts = [view.filter_bar.label_box.itemText(row) for row in range(view.filter_bar.label_box.count())]
     assert texts[:3] == ["All clips", "No label yet (2)", "Hungry (2)"]
     assert texts[-2:] == ["Door (1)", "Recently deleted"]
     choose_label(view, "hungry")
     assert ids(view) == [clips[0].id, clips[4].id]
-    assert view.baby_box.isVisible()
-    assert not view.group_box.isVisible(), "three could not be read side by side"
-    view.baby_box.setCurrentText("Mia")
+    assert view.filter_bar.baby_box.isVisible()
+    assert not view.filter_bar.group_box.isVisible(), "three could not be read side by side"
+    view.filter_bar.baby_box.setCurrentText("Mia")
     assert ids(view) == [clips[0].id, clips[4].id]
-    view.group_box.setCurrentText("night-1")
+    view.filter_bar.group_box.setCurrentText("night-1")
     assert ids(view) == [clips[4].id]
-    view.group_box.setCurrentIndex(0)
+    view.filter_bar.group_box.setCurrentIndex(0)
     choose_label(view, None)
-    view.baby_box.setCurrentText("Ben")
+    view.filter_bar.baby_box.setCurrentText("Ben")
     assert ids(view) == [clips[2].id, clips[5].id]
-    view.baby_box.setCurrentIndex(0)
+    view.filter_bar.baby_box.setCurrentIndex(0)
     press(qtbot, view, Key.Key_F, CONTROL)
-    assert view.search_edit.hasFocus()
-    qtbot.keyClicks(view.search_edit, "feed before")
+    assert view.filter_bar.search_edit.hasFocus()
+    qtbot.keyClicks(view.filter_bar.search_edit, "feed before")
     qtbot.waitUntil(lambda: ids(view) == [clips[4].id])
-    qtbot.keyClicks(view.search_edit, "xyz")
+    qtbot.keyClicks(view.filter_bar.search_edit, "xyz")
     qtbot.waitUntil(lambda: ids(view) == [])
     assert view.empty_label.text() == "Nothing matches."
 
@@ -127,7 +129,7 @@ def test_many_are_labelled_at_once_in_one_step(
         "hungry", "tired", "background", "tired", "hungry", "tired", "natural", "tired",
     ]  # fmt: skip
     assert view.table.chosen_ids() == [clips[3].id, clips[5].id, clips[7].id], "what was chosen stays chosen"
-    assert view.model.index(3, Column.LABEL).data() == "Tired"
+    assert view.model.index(3, ClipColumn.LABEL).data() == "Tired"
     press(qtbot, view, Key.Key_Z, CONTROL)
     assert [clip.label for clip in library.clips()] == list(LABELS)
     press(qtbot, view, Key.Key_Z, CONTROL | SHIFT)
@@ -152,7 +154,7 @@ def test_a_clip_that_leaves_the_filter_makes_place_for_the_next(
 
 
 def test_delete_undo_and_the_trash(
-    page: LabelView, view: LibraryView, library: Library, clips: list[LibraryClip], qtbot: QtBot
+    page: LabelPage, view: LibraryView, library: Library, clips: list[LibraryClip], qtbot: QtBot
 ) -> None:
     view.table.choose([clips[0].id, clips[1].id])
     press(qtbot, view, Key.Key_Delete)
@@ -173,7 +175,7 @@ def test_delete_undo_and_the_trash(
 
 
 def test_enter_opens_a_clip_on_the_other_tab(
-    page: LabelView, view: LibraryView, clips: list[LibraryClip], qtbot: QtBot
+    page: LabelPage, view: LibraryView, clips: list[LibraryClip], qtbot: QtBot
 ) -> None:
     view.table.setCurrentIndex(view.model.index(4, 0))
     press(qtbot, view, Key.Key_Return)
@@ -186,7 +188,7 @@ def test_enter_opens_a_clip_on_the_other_tab(
 def test_notes_and_names_are_written_in_the_table(
     view: LibraryView, library: Library, clips: list[LibraryClip], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view.table.setCurrentIndex(view.model.index(0, Column.NOTE))
+    view.table.setCurrentIndex(view.model.index(0, ClipColumn.NOTE))
     press(qtbot, view, Key.Key_F2)
     editor = QApplication.focusWidget()
     assert editor is not view.table
@@ -200,14 +202,14 @@ def test_notes_and_names_are_written_in_the_table(
 
 
 def test_a_click_on_a_header_sorts(view: LibraryView, clips: list[LibraryClip]) -> None:
-    view.table.sortByColumn(Column.LABEL, Qt.SortOrder.AscendingOrder)
+    view.table.sortByColumn(ClipColumn.LABEL, Qt.SortOrder.AscendingOrder)
     shown = [clip.label for clip in view.model.shown]
     assert shown == sorted(shown)
-    view.table.sortByColumn(Column.RECORDED, Qt.SortOrder.AscendingOrder)
+    view.table.sortByColumn(ClipColumn.RECORDED, Qt.SortOrder.AscendingOrder)
     assert ids(view) == [clip.id for clip in reversed(clips)]
 
 
-def test_export(page: LabelView, clips: list[LibraryClip], tmp_path: Path, qtbot: QtBot) -> None:
+def test_export(page: LabelPage, clips: list[LibraryClip], tmp_path: Path, qtbot: QtBot) -> None:
     target = tmp_path / "out"
     page.export_to(str(target))
     assert page.message_button.text() == "Cancel"
@@ -221,7 +223,7 @@ def test_export(page: LabelView, clips: list[LibraryClip], tmp_path: Path, qtbot
     assert len(list(target.glob("babymonitor-*/train_metadata.json"))) == 1, "into a new folder beside what is there"
 
 
-def test_an_export_that_is_cancelled_leaves_nothing(page: LabelView, clips: list[LibraryClip], tmp_path: Path) -> None:
+def test_an_export_that_is_cancelled_leaves_nothing(page: LabelPage, clips: list[LibraryClip], tmp_path: Path) -> None:
     page.export_to(str(tmp_path / "out"))
     page.message_button.click()
     assert not page.is_busy
@@ -230,8 +232,8 @@ def test_an_export_that_is_cancelled_leaves_nothing(page: LabelView, clips: list
 
 
 def test_health_is_told_in_words_too(view: LibraryView, clips: list[LibraryClip], qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: bool(view.health_view.advice_label.text()))
-    words = view.health_view.bars.accessible_text()
+    qtbot.waitUntil(lambda: bool(view.counts_view.advice_label.text()))
+    words = view.counts_view.bars.accessible_text()
     assert words.startswith("Hungry 2 clips, 0 s · 1 night · 1 baby, 198 to go. Pain 0 clips, none yet")
 
 
@@ -246,16 +248,16 @@ def test_health_is_told_in_words_too(view: LibraryView, clips: list[LibraryClip]
     ],
 )
 def test_how_far_it_is(qtbot: QtBot, clips: int, state: str, words: str) -> None:
-    bars = HealthBars()
+    bars = LabelCountBars()
     qtbot.addWidget(bars)
-    one = LabelHealth("hungry", clips, 3.0, 2, 1, {}, state, 2)
-    bars.set_health([one])
-    assert bars.words(one) == words
+    count = LabelHealth("hungry", clips, 3.0, 2, 1, {}, state, 2)
+    bars.set_counts([count])
+    assert bars.words(count) == words
     assert not bars.grab().isNull()
 
 
-def test_what_the_library_gets_elsewhere_is_seen(view: LibraryView, page: LabelView, library: Library) -> None:
-    """Nights adds to it too; this page looks when it is shown."""
+def test_what_the_library_gets_elsewhere_is_seen(view: LibraryView, page: LabelPage, library: Library) -> None:
+    """The Nights page adds clips, too; this page reads them when it is shown."""
     new = library.add(np.full(8000, 0.1, np.float32), "pain", group="night-9", recorded=NOW + 60, source="night")
     page.hide()
     page.show()
@@ -263,7 +265,7 @@ def test_what_the_library_gets_elsewhere_is_seen(view: LibraryView, page: LabelV
 
 
 def test_ten_thousand_rows(qtbot: QtBot, clips: list[LibraryClip], measured: Measured) -> None:
-    """As many as anybody will have: filtered and sorted in a moment, and what is chosen stays chosen."""
+    """With as many clips as anybody will have, it filters and sorts in a moment and keeps the selection."""
     many = [
         replace(clips[number % 8], id=f"{number:016x}", recorded=NOW - number, group=f"night-{number // 100}")
         for number in range(10_000)
@@ -272,11 +274,11 @@ def test_ten_thousand_rows(qtbot: QtBot, clips: list[LibraryClip], measured: Mea
     began = time.perf_counter()
     model.set_clips(many)
     listed = time.perf_counter()
-    model.show_only(Wanted(text="feed hungry"))
+    model.show_only(ClipFilter(text="feed hungry"))
     searched = time.perf_counter()
     assert len(model.shown) == 1250
-    model.show_only(Wanted(label="door"))
-    model.sort(Column.GROUP)
+    model.show_only(ClipFilter(label="door"))
+    model.sort(ClipColumn.GROUP)
     done = time.perf_counter()
     assert model.rowCount() == 1250
     measured(
@@ -295,8 +297,8 @@ def test_the_model_keeps_qts_rules(clips: list[LibraryClip]) -> None:
     model = LibraryModel()
     tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
     model.set_clips(clips)
-    model.show_only(Wanted(label="hungry"))
-    model.show_only(Wanted())
+    model.show_only(ClipFilter(label="hungry"))
+    model.show_only(ClipFilter())
     model.set_clips([replace(clip, note="x") for clip in clips])
     model.set_clips([])
     assert model.index(0, 0).data(CLIP_ROLE) is None
@@ -317,7 +319,7 @@ def test_a_selection_of_thousands_is_restored_in_stretches(view: LibraryView, cl
     assert view.table.chosen_ids() == chosen
 
 
-def test_what_strangers_wrote_is_shown_and_not_obeyed(library: Library, page: LabelView, view: LibraryView) -> None:
+def test_what_strangers_wrote_is_shown_and_not_obeyed(library: Library, page: LabelPage, view: LibraryView) -> None:
     """A note and a name out of somebody's file: Qt would load the picture, and a device has no end."""
     evil = '<img src="/dev/zero"> & co'
     clip = library.add(np.full(4800, 0.25, np.float32), "", group="import-x", source="import", note=evil, origin=evil)
@@ -325,7 +327,7 @@ def test_what_strangers_wrote_is_shown_and_not_obeyed(library: Library, page: La
     rows = [view.model.index(row, 0).data(CLIP_ROLE).id for row in range(view.model.rowCount())]
     tips = [
         view.model.index(rows.index(clip.id), column).data(Qt.ItemDataRole.ToolTipRole)
-        for column in (Column.NOTE, Column.GROUP)
+        for column in (ClipColumn.NOTE, ClipColumn.GROUP)
     ]
     page.show_labelling()
     queue = page.labelling_view.queue

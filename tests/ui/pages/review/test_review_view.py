@@ -20,14 +20,14 @@ from babymonitor.core.settings import BABY_NAME, USE_MODEL_THRESHOLDS, Settings
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.pages.label.label_view import REVIEW_TAB, LabelView
-from babymonitor.ui.pages.nights.history_view import HistoryView
+from babymonitor.ui.pages.label.label_page import REVIEW_TAB, LabelPage
+from babymonitor.ui.pages.nights.nights_page import NightsPage
 from babymonitor.ui.pages.review.review_view import ReviewView
-from babymonitor.ui.parts.alerts_model import Column
+from babymonitor.ui.parts.alerts_model import AlertColumn
 from babymonitor.ui.window.main_window import LABEL_PAGE, MainWindow
 
 NIGHT = 0.0
-"""A moment of what is last night as a test begins. Not as this file is read: midnight may lie between."""
+"""Return a moment of last night, seen from now, because midnight may lie between import and test."""
 
 
 @pytest.fixture(autouse=True)
@@ -60,9 +60,9 @@ def press(view: ReviewView, *keys: Qt.Key) -> None:
 
 def keep_sound(name: str, start: float, seconds: float = 3.0) -> str:
     wave = read_wave(paths.resource("demo.flac"))
-    at = int(start * SAMPLE_RATE)
+    first = int(start * SAMPLE_RATE)
     path = paths.clips_folder() / name
-    soundfile.write(path, wave[at : at + int(seconds * SAMPLE_RATE)], SAMPLE_RATE, subtype="PCM_16")
+    soundfile.write(path, wave[first : first + int(seconds * SAMPLE_RATE)], SAMPLE_RATE, subtype="PCM_16")
     return name
 
 
@@ -107,7 +107,7 @@ def test_a_night_is_reviewed_from_the_keyboard_alone(
     def asked() -> str:
         return "" if view.episode is None else view.episode.key
 
-    def kept() -> dict[str, str]:
+    def library_labels() -> dict[str, str]:
         return {clip.origin: clip.label for clip in library.clips()}
 
     assert asked() == near
@@ -118,13 +118,13 @@ def test_a_night_is_reviewed_from_the_keyboard_alone(
     assert not view.right_button.isEnabled()
     press(view, Qt.Key.Key_1)  # it was hungry
     assert asked() == doubtful
-    assert kept() == {near: "hungry"}
+    assert library_labels() == {near: "hungry"}
     assert view.editor.hasFocus(), "an arrow must not change the period"
     press(view, Qt.Key.Key_Left, Qt.Key.Key_Right)
     assert asked() == doubtful, "the arrows are the selection's"
     view.editor.fit()
     press(view, Qt.Key.Key_Y)
-    assert kept() == {near: "hungry", doubtful: "sad"}
+    assert library_labels() == {near: "hungry", doubtful: "sad"}
     assert asked() == middling
     press(view, Qt.Key.Key_U)
     assert asked() == sure
@@ -132,7 +132,7 @@ def test_a_night_is_reviewed_from_the_keyboard_alone(
     press(view, Qt.Key.Key_N, Qt.Key.Key_Backspace)
     assert asked() == sure
     press(view, Qt.Key.Key_7)
-    assert kept() == {near: "hungry", doubtful: "sad", sure: "background"}
+    assert library_labels() == {near: "hungry", doubtful: "sad", sure: "background"}
     assert asked() == gone
     assert "no longer on the disk" in view.no_sound_label.text()
     assert view.no_sound_label.isVisible()
@@ -140,20 +140,20 @@ def test_a_night_is_reviewed_from_the_keyboard_alone(
     assert asked() == ""
     assert view.end_view.title_label.text() == "All of last night is reviewed."
     assert "2 of 3 alerts were right" in view.end_view.detail_label.text()
-    # Two back: the one whose sound is gone, and the one that was called background.
+    # Two steps back: the episode whose sound is gone, and the one that was called background.
     press(view, Qt.Key.Key_Backspace)
     assert asked() == gone
     press(view, Qt.Key.Key_Backspace)
     assert asked() == sure
-    assert kept() == {near: "hungry", doubtful: "sad"}
+    assert library_labels() == {near: "hungry", doubtful: "sad"}
     assert history.precision() == (1, 0)
     press(view, Qt.Key.Key_3)
-    assert kept() == {near: "hungry", doubtful: "sad", sure: "tired"}
+    assert library_labels() == {near: "hungry", doubtful: "sad", sure: "tired"}
     press(view, Qt.Key.Key_Y)
     assert counts[0] == 5
     assert counts[-1] == view.count == 0
-    said = {f"alert:{id}": (review.verdict, review.label) for id, review in history.reviews().items()}
-    assert said == {
+    reviews = {f"alert:{id}": (review.verdict, review.label) for id, review in history.reviews().items()}
+    assert reviews == {
         doubtful: (RIGHT, "sad"),
         middling: (UNSURE, ""),
         sure: (RIGHT, "tired"),
@@ -181,7 +181,7 @@ def test_a_label_of_ones_own(
     view.label_buttons.label_chosen.emit("squeaking door")
     (clip,) = library.clips()
     assert clip.label == "squeaking_door"
-    # The vocabulary's seven have the keys 1 to 7, what was named since the next.
+    # The seven known labels have the keys 1 to 7, new ones the next.
     press(view, Qt.Key.Key_8)
     assert {clip.label for clip in library.clips()} == {"squeaking_door"}
     assert len(library.clips()) == 2
@@ -277,7 +277,7 @@ def test_without_a_library_the_marks_are_kept(
 def test_what_the_monitor_heard_of_a_night_comes_to_be_reviewed(
     view: ReviewView, monitor: Monitor, history: History, library: Library, settings: Settings, qtbot: QtBot
 ) -> None:
-    """From the listening's own alert and near miss, written as every night, to the library's folders."""
+    """Follow an alert and a near miss from the listening to the library's folders."""
     settings[USE_MODEL_THRESHOLDS] = False
     room = TurnedRoom(paths.data_folder())
     room.run(10)
@@ -288,7 +288,7 @@ def test_what_the_monitor_heard_of_a_night_comes_to_be_reviewed(
     room.run(10)
     room.end()
     room.history.close()
-    # The room's clock was turned faster than the wall's.
+    # The room's clock ran faster than the wall's.
     history._run("UPDATE alerts SET began = began - 3600, raised = raised - 3600, ended = ended - 3600", ())
     history._run("UPDATE near_misses SET began = began - 3600, ended = ended - 3600", ())
     monitor.alerts_changed.emit()
@@ -319,21 +319,21 @@ def test_in_the_window_the_review_the_library_and_the_nights_tell_the_same(
     qtbot.waitUntil(window.isActiveWindow)
     window.show_page(LABEL_PAGE)
     page = window.pages.currentWidget()
-    assert isinstance(page, LabelView)
-    assert page.tab_text(REVIEW_TAB) == "Review · 2"
+    assert isinstance(page, LabelPage)
+    assert page.tabs.title(REVIEW_TAB) == "Review · 2"
     QTest.keyClick(window, Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
     for key in (Qt.Key.Key_Y, Qt.Key.Key_N, Qt.Key.Key_6):
         QTest.keyClick(window, key)
-    assert page.tab_text(REVIEW_TAB) == "Review"
+    assert page.tabs.title(REVIEW_TAB) == "Review"
     assert {clip.label for clip in library.clips()} == {"sad", "natural"}
     QTest.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert page.tab_text(REVIEW_TAB) == "Review · 1"
+    assert page.tabs.title(REVIEW_TAB) == "Review · 1"
     assert {clip.label for clip in library.clips()} == {"sad"}
     QTest.keyClick(window, Qt.Key.Key_7)
     window.show_nights()
     nights = window.pages.currentWidget()
-    assert isinstance(nights, HistoryView)
-    shown = [nights.alerts_filter.index(row, Column.VERDICT).data() for row in range(2)]
+    assert isinstance(nights, NightsPage)
+    shown = [nights.alerts_filter.index(row, AlertColumn.VERDICT).data() for row in range(2)]
     assert shown == ["✓ Right", "✕ Wrong: no baby"]
     assert nights.precision_label.text() == "✓ 1 of 2 alerts right this week"
     nights.alerts_view.selectRow(0)

@@ -1,4 +1,4 @@
-"""Old against new: what is said first, what a refusal asks for, and what is played."""
+"""Old against new: what is shown first, what a refusal asks, and what is played."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.train.comparison_view import ComparisonView
-from babymonitor.ui.pages.train.comparison_words import figures_of, verdict_of
-from babymonitor.ui.parts.theme import THEMES, Tone
+from babymonitor.ui.pages.train.comparison_words import figures_of, outcome_of
+from babymonitor.ui.parts.theme import THEMES, Tone, apply_theme
 
 LABELS = ["hungry", "pain", "background"]
 
 
 def clip(name: str, label: str, old: str, new: str, old_wakes: bool, new_wakes: bool) -> dict[str, Any]:
-    def said(answer: str, wakes: bool) -> dict[str, Any]:
-        shares = {one: 0.8 if one == answer else 0.1 for one in LABELS}
+    def answer_of(answer: str, wakes: bool) -> dict[str, Any]:
+        shares = {label: 0.8 if label == answer else 0.1 for label in LABELS}
         return {"label": answer, "crying": 1 - shares["background"], "wakes": wakes, "probabilities": shares}
 
-    both = {"old": said(old, old_wakes), "new": said(new, new_wakes)}
+    both = {"old": answer_of(old, old_wakes), "new": answer_of(new, new_wakes)}
     return {"path": f"/clips/{name}.flac", "group": "night-1", "label": label, "seconds": 4.0, **both}
 
 
 def comparison(**changes: Any) -> dict[str, Any]:
-    """One in which two clips of the cat wake nobody any more."""
+    """Return a comparison in which two clips of the cat wake nobody any more."""
     row = {"precision": 1.0, "recall": 0.5, "f1": 0.667, "items": 2}
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "format": 1,
         "old": {"name": "Default", "path": "a"},
         "new": {"name": "Default, taught", "path": "b"},
@@ -43,8 +43,10 @@ def comparison(**changes: Any) -> dict[str, Any]:
         ],
         "confusion": {"old": [[1, 0, 0], [0, 0, 0], [0, 2, 0]], "new": [[1, 0, 0], [0, 0, 0], [0, 0, 2]]},
         "per_label": {
-            "old": [{"label": one, **row, "items": n} for one, n in zip(LABELS, (1, 0, 2), strict=True)],
-            "new": [{"label": one, **row, "f1": None, "items": n} for one, n in zip(LABELS, (1, 0, 2), strict=True)],
+            "old": [{"label": label, **row, "items": n} for label, n in zip(LABELS, (1, 0, 2), strict=True)],
+            "new": [
+                {"label": label, **row, "f1": None, "items": n} for label, n in zip(LABELS, (1, 0, 2), strict=True)
+            ],
         },
         "balanced_accuracy": {
             "old": {"value": 0.5, "low": None, "high": None},
@@ -61,10 +63,11 @@ def comparison(**changes: Any) -> dict[str, Any]:
         "worst": [2, 1, 0],
         "refused": "",
     }  # fmt: skip
-    told = copy.deepcopy(told)
+    values = copy.deepcopy(values)
     for name, value in changes.items():
-        told[name] = {**told[name], **value} if isinstance(value, dict) and isinstance(told[name], dict) else value
-    return told
+        is_merged = isinstance(value, dict) and isinstance(values[name], dict)
+        values[name] = {**values[name], **value} if is_merged else value
+    return values
 
 
 @pytest.mark.parametrize(
@@ -105,8 +108,8 @@ def comparison(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_the_verdict_is_one_sentence(changes: dict[str, Any], headline: str, tone: Tone) -> None:
-    verdict = verdict_of(comparison(**changes))
-    assert (verdict.headline, verdict.tone) == (headline, tone)
+    outcome = outcome_of(comparison(**changes))
+    assert (outcome.headline, outcome.tone) == (headline, tone)
 
 
 def test_each_number_is_said_in_words() -> None:
@@ -126,17 +129,16 @@ def view(monitor: Monitor, qtbot: QtBot) -> ComparisonView:
     qtbot.addWidget(view)
     view.resize(900, 600)
     view.show()
-    view.set_theme(THEMES["light"])
     view.show_comparison(comparison())
     view.show_use(False, False)
     return view
 
 
-def test_it_is_shown_whole_in_every_theme(view: ComparisonView) -> None:
+def test_it_is_shown_whole_in_every_theme(view: ComparisonView, qapp: QApplication) -> None:
     for theme in THEMES.values():
-        view.set_theme(theme)
+        apply_theme(qapp, theme)
         assert not view.grab().isNull()
-    assert view.verdict_view.accessibleName().startswith("Better for your baby")
+    assert view.outcome_view.accessibleName().startswith("Better for your baby")
     assert view.old_matrix.accessible_text() == "Hungry was taken for: Hungry 1; No baby was taken for: Pain 2"
     assert view.new_matrix.accessible_text() == "Hungry was taken for: Hungry 1; No baby was taken for: No baby 2"
 

@@ -1,4 +1,4 @@
-"""Record & label on the real window: with keys alone, clip by clip, there and back."""
+"""Record & label on the real window: by keys alone, clip by clip, with undo."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from babymonitor.core.settings import BABY_NAME, COUNT_IN, Settings
 from babymonitor.core.sound.recording import RecordedSound, RecordingFile
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.pages.label.label_view import LABEL_TAB, LIBRARY_TAB, LabelView
+from babymonitor.ui.pages.label.label_page import LABEL_TAB, LIBRARY_TAB, LabelPage
 from babymonitor.ui.pages.label.labelling_view import LabellingView
 from babymonitor.ui.pages.label.suggestion import suggestion
 from babymonitor.ui.pages.label.takeover import pieces
@@ -37,7 +37,7 @@ def sound(seed: int, seconds: float = 2.0) -> np.ndarray:
 
 
 def recorded(wave: np.ndarray) -> RecordedSound:
-    """A recording as the recorder leaves it on disk."""
+    """Leave a recording on disk as the recorder does."""
     file = RecordingFile(paths.recordings_folder() / "recording-2026-09-21_14-13-20.unfinished.wav", NOW)
     file.append(wave)
     sound = file.finish()
@@ -46,7 +46,7 @@ def recorded(wave: np.ndarray) -> RecordedSound:
 
 
 def fill(library: Library, labels: list[str]) -> list[LibraryClip]:
-    """A clip for each label, the first the newest."""
+    """Add a clip for each label, the newest first."""
     return [
         library.add(sound(number), label, group=f"recording-{number // 2}", recorded=NOW - 60 * number)
         for number, label in enumerate(labels)
@@ -54,30 +54,30 @@ def fill(library: Library, labels: list[str]) -> list[LibraryClip]:
 
 
 @pytest.fixture
-def page(window: MainWindow, qtbot: QtBot) -> LabelView:
+def page(window: MainWindow, qtbot: QtBot) -> LabelPage:
     window.show_label()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     page = window.pages.widget(LABEL_PAGE)
-    assert isinstance(page, LabelView)
+    assert isinstance(page, LabelPage)
     return page
 
 
 @pytest.fixture
-def view(page: LabelView) -> LabellingView:
+def view(page: LabelPage) -> LabellingView:
     return page.labelling_view
 
 
 def press(
-    qtbot: QtBot, widget: LabelView | LabellingView, key: Key, modifier: Qt.KeyboardModifier | None = None
+    qtbot: QtBot, widget: LabelPage | LabellingView, key: Key, modifier: Qt.KeyboardModifier | None = None
 ) -> None:
-    """As it comes from the keyboard: to whatever has the focus."""
+    """Press a key as a keyboard does: it goes to whatever has the focus."""
     target = QApplication.focusWidget() or widget.window()
     qtbot.keyClick(target, key, modifier or Qt.KeyboardModifier.NoModifier)
 
 
 def test_an_empty_library_says_what_can_be_done(view: LabellingView) -> None:
-    assert view.empty_label.isVisible()
+    assert view.stage.empty_label.isVisible()
     assert view.queue.count == 0
     assert not view.label_buttons.isEnabled()
     assert view.record_view.state_label.text() == "The microphone is off"
@@ -85,7 +85,7 @@ def test_an_empty_library_says_what_can_be_done(view: LabellingView) -> None:
 
 
 def test_a_key_labels_and_the_next_clip_is_opened(
-    page: LabelView, view: LabellingView, library: Library, qtbot: QtBot
+    page: LabelPage, view: LabellingView, library: Library, qtbot: QtBot
 ) -> None:
     first, second, third = fill(library, ["", "", ""])
     page.labelling.refresh()
@@ -105,7 +105,7 @@ def test_a_key_labels_and_the_next_clip_is_opened(
 
 
 def test_a_wrong_label_taken_back_is_given_anew_to_the_same_clip(
-    page: LabelView, view: LabellingView, library: Library, qtbot: QtBot
+    page: LabelPage, view: LabellingView, library: Library, qtbot: QtBot
 ) -> None:
     first, second = fill(library, ["", ""])
     page.labelling.refresh()
@@ -127,7 +127,7 @@ def test_a_wrong_label_taken_back_is_given_anew_to_the_same_clip(
 
 
 def test_every_step_can_be_taken_back_and_done_again(
-    page: LabelView, view: LabellingView, library: Library, qtbot: QtBot
+    page: LabelPage, view: LabellingView, library: Library, qtbot: QtBot
 ) -> None:
     clip = fill(library, [""])[0]
     page.labelling.refresh()
@@ -145,29 +145,29 @@ def test_every_step_can_be_taken_back_and_done_again(
     assert library.clips() == []
     for _ in range(2):  # delete and trim
         press(qtbot, view, Key.Key_Z, CONTROL)
-    assert [(one.id, one.label, one.note) for one in library.clips()] == [(clip.id, "tired", "before the feed")]
+    assert [(row.id, row.label, row.note) for row in library.clips()] == [(clip.id, "tired", "before the feed")]
     press(qtbot, view, Key.Key_Z, CONTROL)
     press(qtbot, view, Key.Key_Z, CONTROL)
-    assert [(one.label, one.note) for one in library.clips()] == [("", "")]
+    assert [(row.label, row.note) for row in library.clips()] == [("", "")]
     assert not page.undo_button.isEnabled()
     for _ in range(4):
         press(qtbot, view, Key.Key_Z, CONTROL | SHIFT)
     assert library.clips() == []
-    assert {one.id for one in library.trashed()} == {clip.id, trimmed.id}
+    assert {row.id for row in library.trashed()} == {clip.id, trimmed.id}
     assert not page.redo_button.isEnabled()
 
 
 def test_the_suggestion_is_said_and_enter_accepts_it(
-    page: LabelView, view: LabellingView, library: Library, monitor: Monitor, qtbot: QtBot
+    page: LabelPage, view: LabellingView, library: Library, monitor: Monitor, qtbot: QtBot
 ) -> None:
     clip = fill(library, [""])[0]
     page.labelling.refresh()
     monitor.guessed.emit(clip.id, CRYING, 0.95)
-    assert view.suggestion_label.text() == "It sounds like: crying 94 %, maybe hungry 59 %"
-    assert view.accept_button.text() == "Hungry  ↵"
+    assert view.suggestion_bar.label.text() == "It sounds like: crying 94 %, maybe hungry 59 %"
+    assert view.suggestion_bar.accept_button.text() == "Hungry  ↵"
     press(qtbot, view, Key.Key_Return)
     assert library.clip(clip.id).label == "hungry"  # type: ignore[union-attr]
-    assert not view.accept_button.isVisible(), "it is so already"
+    assert not view.suggestion_bar.accept_button.isVisible(), "it is so already"
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,13 @@ def test_the_suggestion_is_said_and_enter_accepts_it(
     ],
 )
 def test_suggestions(probabilities: dict[str, float], label: str, words: str) -> None:
-    made = suggestion(probabilities)
-    assert made is not None
-    assert (made.label, made.words) == (label, words)
+    guess = suggestion(probabilities)
+    assert guess is not None
+    assert (guess.label, guess.words) == (label, words)
 
 
 def test_a_model_that_came_while_another_page_was_shown_is_asked(
-    window: MainWindow, page: LabelView, view: LabellingView, library: Library, monitor: Monitor
+    window: MainWindow, page: LabelPage, view: LabellingView, library: Library, monitor: Monitor
 ) -> None:
     clip = fill(library, [""])[0]
     page.labelling.refresh()
@@ -208,7 +208,7 @@ def test_without_a_guess_there_is_no_suggestion() -> None:
 
 
 def test_a_label_of_ones_own(
-    page: LabelView, view: LabellingView, library: Library, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    page: LabelPage, view: LabellingView, library: Library, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = fill(library, ["", ""])
     page.labelling.refresh()
@@ -233,7 +233,7 @@ def test_a_label_of_ones_own(
 
 
 def test_letters_stay_letters_in_the_fields(
-    page: LabelView, view: LabellingView, library: Library, settings: Settings, qtbot: QtBot
+    page: LabelPage, view: LabellingView, library: Library, settings: Settings, qtbot: QtBot
 ) -> None:
     clip = fill(library, [""])[0]
     page.labelling.refresh()
@@ -252,7 +252,7 @@ def test_letters_stay_letters_in_the_fields(
 
 
 def test_what_was_typed_belongs_to_the_clip_it_was_typed_for(
-    page: LabelView, view: LabellingView, library: Library
+    page: LabelPage, view: LabellingView, library: Library
 ) -> None:
     first, second = fill(library, ["", ""])
     page.labelling.refresh()
@@ -265,18 +265,18 @@ def test_what_was_typed_belongs_to_the_clip_it_was_typed_for(
 
 def test_whoever_only_looks_changes_nothing(view: LabellingView, library: Library) -> None:
     random = np.random.default_rng(8)
-    clip, other = (
+    clip, second_clip = (
         library.add(np.asarray(0.1 * random.standard_normal(8000), np.float32), "", group="g", note=note, baby=" Mia")
         for note in ("from elsewhere\nin two lines \n", "")
     )
     assert clip.baby == "Mia"
     view.open(clip.id)
-    view.open(other.id)
+    view.open(second_clip.id)
     assert library.clip(clip.id) == clip
     assert view._labelling.undo_stack.count() == 0
 
 
-def test_page_keys_go_through_the_clips(page: LabelView, view: LabellingView, library: Library, qtbot: QtBot) -> None:
+def test_page_keys_go_through_the_clips(page: LabelPage, view: LabellingView, library: Library, qtbot: QtBot) -> None:
     clips = fill(library, ["", "", ""])
     page.labelling.refresh()
     seen = [view.clip.id if view.clip else ""]
@@ -290,22 +290,22 @@ def test_a_recording_comes_into_the_library_before_its_file_goes(
     view: LabellingView, library: Library, monitor: Monitor, settings: Settings, qtbot: QtBot
 ) -> None:
     settings[BABY_NAME] = "Mia"
-    kept = recorded(sound(5))
-    monitor.recorder.finished.emit(kept)
+    recording = recorded(sound(5))
+    monitor.recorder.finished.emit(recording)
     qtbot.waitUntil(lambda: view.clip is not None)
     clip = library.clips()[0]
     assert view.clip == clip
     assert (clip.label, clip.baby, clip.source, clip.recorded) == ("", "Mia", "microphone", NOW)
-    assert clip.group == kept.path.stem
-    assert not kept.path.exists()
+    assert clip.group == recording.path.stem
+    assert not recording.path.exists()
 
 
 def test_a_long_recording_becomes_several_clips_of_one_group(
     view: LabellingView, library: Library, monitor: Monitor, qtbot: QtBot
 ) -> None:
-    kept = recorded(sound(6, 130.0))
-    monitor.recorder.finished.emit(kept)
-    qtbot.waitUntil(lambda: not kept.path.exists(), timeout=20_000)
+    recording = recorded(sound(6, 130.0))
+    monitor.recorder.finished.emit(recording)
+    qtbot.waitUntil(lambda: not recording.path.exists(), timeout=20_000)
     clips = sorted(library.clips(), key=lambda clip: clip.recorded)
     assert [round(clip.seconds, 1) for clip in clips] == [43.3, 43.3, 43.3]
     assert len({clip.group for clip in clips}) == 1
@@ -336,11 +336,11 @@ def test_counting_in(
     settings[COUNT_IN] = True
     press(qtbot, view, Key.Key_R)
     assert view.record_view.state_label.text() == "Recording in 3 …"
-    assert view.count_label.isVisible()
-    assert view.count_label.text() == "3"
+    assert view.stage.count_label.isVisible()
+    assert view.stage.count_label.text() == "3"
     press(qtbot, view, Key.Key_R)
     assert not view.record_view.is_counting
-    assert not view.count_label.isVisible()
+    assert not view.stage.count_label.isVisible()
     press(qtbot, view, Key.Key_R)
     qtbot.waitUntil(lambda: bool(begun), timeout=10_000)
     assert begun == [0.0], "nothing from before: that was the counting"
@@ -365,7 +365,7 @@ def test_the_microphone_and_the_level_are_shown(view: LabellingView, monitor: Mo
 
 
 def test_keys_mean_what_this_page_says(
-    window: MainWindow, page: LabelView, monitor: Monitor, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    window: MainWindow, page: LabelPage, monitor: Monitor, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(monitor, "start", lambda: asked.append("start"))
@@ -384,7 +384,7 @@ def test_keys_mean_what_this_page_says(
 
 
 def test_files_are_imported_and_the_broken_ones_named(
-    page: LabelView, view: LabellingView, library: Library, tmp_path: Path, qtbot: QtBot
+    page: LabelPage, view: LabellingView, library: Library, tmp_path: Path, qtbot: QtBot
 ) -> None:
     good = [tmp_path / f"{number}.wav" for number in range(3)]
     for number, path in enumerate(good):
@@ -409,7 +409,7 @@ def test_files_are_imported_and_the_broken_ones_named(
     assert len(library.clips()) == 3
 
 
-def test_what_an_import_said_can_be_dismissed(page: LabelView, tmp_path: Path, qtbot: QtBot) -> None:
+def test_what_an_import_said_can_be_dismissed(page: LabelPage, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "hungry").mkdir()
     soundfile.write(tmp_path / "hungry" / "a.wav", sound(5), 16000)
     page.import_paths([tmp_path])
@@ -423,7 +423,7 @@ def test_what_an_import_said_can_be_dismissed(page: LabelView, tmp_path: Path, q
     assert page.message_label.text().startswith("Nothing was added. ")
 
 
-def test_an_import_can_be_cancelled(page: LabelView, library: Library, tmp_path: Path, qtbot: QtBot) -> None:
+def test_an_import_can_be_cancelled(page: LabelPage, library: Library, tmp_path: Path, qtbot: QtBot) -> None:
     for number in range(40):
         soundfile.write(tmp_path / f"{number}.wav", sound(100 + number, 0.5), 16000)
     page.import_paths([tmp_path])
@@ -434,7 +434,7 @@ def test_an_import_can_be_cancelled(page: LabelView, library: Library, tmp_path:
     assert 0 < len(library.clips()) < 40
 
 
-def test_a_folder_with_labels_for_names(page: LabelView, library: Library, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_folder_with_labels_for_names(page: LabelPage, library: Library, tmp_path: Path, qtbot: QtBot) -> None:
     for number, name in enumerate(("hunger", "laugh")):
         (tmp_path / name).mkdir()
         soundfile.write(tmp_path / name / "a.wav", sound(30 + number), 16000)
@@ -443,7 +443,7 @@ def test_a_folder_with_labels_for_names(page: LabelView, library: Library, tmp_p
     assert sorted(clip.label for clip in library.clips()) == ["happy", "hungry"]
 
 
-def test_files_can_be_dropped(page: LabelView, library: Library, tmp_path: Path, qtbot: QtBot) -> None:
+def test_files_can_be_dropped(page: LabelPage, library: Library, tmp_path: Path, qtbot: QtBot) -> None:
     path = tmp_path / "dropped.flac"
     soundfile.write(path, sound(40), 16000)
     data = QMimeData()
@@ -460,7 +460,7 @@ def test_files_can_be_dropped(page: LabelView, library: Library, tmp_path: Path,
     assert [clip.origin for clip in library.clips()] == ["dropped.flac"]
 
 
-def test_a_clip_whose_file_is_gone_is_said(page: LabelView, view: LabellingView, library: Library) -> None:
+def test_a_clip_whose_file_is_gone_is_said(page: LabelPage, view: LabellingView, library: Library) -> None:
     clip = fill(library, ["hungry"])[0]
     clip.path.unlink()
     sentences: list[str] = []
@@ -471,28 +471,28 @@ def test_a_clip_whose_file_is_gone_is_said(page: LabelView, view: LabellingView,
     assert view.clip is None
 
 
-def test_the_tabs(page: LabelView, qtbot: QtBot) -> None:
+def test_the_tabs(page: LabelPage, qtbot: QtBot) -> None:
     alt = Qt.KeyboardModifier.AltModifier
     qtbot.keyClick(page.window(), Key.Key_2, alt)
     assert page.stack.currentIndex() == LIBRARY_TAB
     qtbot.keyClick(page.window(), Key.Key_1, alt)
     assert page.stack.currentIndex() == LABEL_TAB
-    assert [page.tab_text(number) for number in range(2)] == ["Record & label", "Library"]
+    assert [page.tabs.title(number) for number in range(2)] == ["Record & label", "Library"]
 
 
 def test_without_a_library_the_page_says_why(
     monitor: Monitor, settings: Settings, history: object, qtbot: QtBot
 ) -> None:
     window = MainWindow(monitor, settings, history)  # type: ignore[arg-type]
-    window.library_wanted.connect(lambda: window.set_library(None, "The disk is read-only."))
+    window.library_requested.connect(lambda: window.set_library(None, "The disk is read-only."))
     qtbot.addWidget(window)
     window.show()
     for number in (LABEL_PAGE, TRAIN_PAGE):
         window.show_page(number)
-        assert window.pages.currentWidget().text() == "The disk is read-only."  # type: ignore[union-attr]
+        assert window.pages.currentWidget().label.text() == "The disk is read-only."  # type: ignore[union-attr]
 
 
-def test_every_control_says_what_it_is(page: LabelView, library: Library) -> None:
+def test_every_control_says_what_it_is(page: LabelPage, library: Library) -> None:
     fill(library, ["", "hungry"])
     page.labelling.refresh()
     for number in range(page.stack.count()):
@@ -501,21 +501,21 @@ def test_every_control_says_what_it_is(page: LabelView, library: Library) -> Non
         assert len(shown) > 3
         for button in shown:
             assert button.text() or button.accessibleName(), button.toolTip()
-            # Of the tabs Qt gives the focus to the one that is shown; arrows lead to the others.
+            # Qt gives the focus to the tab that is shown; the arrow keys lead to the other tabs.
             if button.group() is None:
                 assert button.focusPolicy() & Qt.FocusPolicy.TabFocus, f"{button.text()} is reached by Tab"
         for field in page.findChildren(QLineEdit):
             assert field.accessibleName() or field.parent().accessibleName() or isinstance(field.parent(), QComboBox)
 
 
-def test_a_clip_that_was_too_loud_says_so(page: LabelView, view: LabellingView, library: Library) -> None:
+def test_a_clip_that_was_too_loud_says_so(page: LabelPage, view: LabellingView, library: Library) -> None:
     wave = np.clip(20 * sound(50), -1, 1)
     library.add(np.asarray(wave, np.float32), "", group="loud", recorded=NOW)
     page.labelling.refresh()
     assert view.title_label.text() == "What was it? · too loud"
 
 
-def test_the_day_of_a_clip_is_told_by_its_first_sample(view: LabellingView, page: LabelView, library: Library) -> None:
+def test_the_day_of_a_clip_is_told_by_its_first_sample(view: LabellingView, page: LabelPage, library: Library) -> None:
     fill(library, [""])
     page.labelling.refresh()
     item = view.queue.list.item(0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QItemSelectionModel, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtCore import QItemSelectionModel, Qt, QTimer, Slot
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -33,23 +33,24 @@ from babymonitor.ui.pages.nights.numbers_view import NumbersView
 from babymonitor.ui.pages.nights.timeline_view import TimelineView
 from babymonitor.ui.pages.nights.verdict_bar import VerdictBar
 from babymonitor.ui.pages.nights.weeks_view import WeeksView
-from babymonitor.ui.parts.alerts_model import AlertsFilter, AlertsModel, Column
+from babymonitor.ui.parts.alerts_model import AlertColumn, AlertsFilter, AlertsModel
 from babymonitor.ui.parts.alerts_view import AlertsView
+from babymonitor.ui.parts.card import Card
 from babymonitor.ui.parts.choice_view import ChoiceView
-from babymonitor.ui.parts.theme import Theme
+from babymonitor.ui.parts.page import Page
+from babymonitor.ui.parts.text_label import text_label, wrapped_label
+from babymonitor.ui.parts.theme import current_theme, follow_theme
 from babymonitor.ui.parts.wording import day_text
 
 _ALL = 0.0
-"""Stands for every night in the list."""
+"""Stands for all nights in the list, where a night stands as the Unix second of its beginning."""
 _DAY = 86400.0
 _REFRESH_MS = 30_000
-"""While it is looked at, the night that lasts grows this often."""
+"""How often the present night is read again while it is shown."""
 
 
-class HistoryView(QWidget):
-    """Reads the history when it is shown, when an alert changes, and now and then; never while hidden."""
-
-    complained = Signal(object)
+class NightsPage(Page):
+    """Reads the history when it is shown, when an alert changes, and every half minute; never while hidden."""
 
     def __init__(
         self, monitor: Monitor, history: History, parent: QWidget | None = None, library: Library | None = None
@@ -59,7 +60,7 @@ class HistoryView(QWidget):
         self._history = history
         self._reviewer = Reviewer(history, library, paths.clips_folder())
         self._precision = (0, 0)
-        self._is_telling = False
+        self._is_announcing = False
         self._began: float | None = None
         self._is_stale = True
         self.report: NightReport | None = None
@@ -70,45 +71,38 @@ class HistoryView(QWidget):
         self._lay_out()
         self._build_timers()
         self._connect()
-
-    # ------------------------------------------------------------------------------------------------------- building
+        follow_theme(self._dress)
 
     def _build_nights(self) -> None:
         self.night_list = QListWidget(self)
         self.night_list.setAccessibleName(self.tr("Nights"))
         self.night_list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.empty_label = QLabel(
-            self.tr("No night yet. Once it has listened for a minute, the night appears here by itself."), self
-        )
-        self.empty_label.setProperty("role", "muted")
-        self.empty_label.setWordWrap(True)
+        words = self.tr("No night yet. Once it has listened for a minute, the night appears here by itself.")
+        self.empty_label = wrapped_label(words, "muted", self)
         self.empty_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
     def _build_numbers(self) -> None:
-        self.title_label = QLabel(self)
-        self.title_label.setProperty("role", "pageTitle")
-        self.precision_label = QLabel(self)
-        self.precision_label.setProperty("role", "muted")
+        self.title_label = text_label("", "pageTitle", self)
+        self.precision_label = text_label("", "muted", self)
         self.precision_label.setToolTip(self.tr("Of the alerts for crying that you said were right or wrong."))
         self.numbers_view = NumbersView(self)
 
     @property
     def numbers(self) -> dict[str, QLabel]:
-        """By name: wake_ups, crying, quiet, deaf."""
+        """The numbers' labels by name: wake_ups, crying, quiet, deaf."""
         return self.numbers_view.numbers
 
     def _build_pictures(self) -> None:
         self.timeline_view = TimelineView(self)
         self.weeks_view = WeeksView(self)
-        self._picture_title = QLabel(self)
-        self._picture_title.setProperty("role", "title")
+        self._picture_title = text_label("", "title", self)
 
     def _build_episodes(self) -> None:
         self.alerts_model = AlertsModel(self, with_reviews=True)
         self.alerts_filter = AlertsFilter(self)
         self.alerts_filter.setSourceModel(self.alerts_model)
         self.alerts_view = AlertsView(self.alerts_filter, self)
-        self.alerts_view.sortByColumn(Column.BEGAN, Qt.SortOrder.AscendingOrder)
+        self.alerts_view.sortByColumn(AlertColumn.BEGAN, Qt.SortOrder.AscendingOrder)
         self.kind_box = ChoiceView(self)
         for title, kind in (
             (self.tr("All episodes"), ""),
@@ -135,18 +129,17 @@ class HistoryView(QWidget):
         for button in (self.play_button, self.export_button):
             button.setProperty("role", "small")
         self.verdict_bar = VerdictBar(self._reviewer, self._monitor.settings, self)
-        self.no_episodes_label = QLabel(self.tr("Nothing to list."), self)
-        self.no_episodes_label.setProperty("role", "muted")
+        self.no_episodes_label = text_label(self.tr("Nothing to list."), "muted", self)
         self.no_episodes_label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
 
     def _lay_out(self) -> None:
-        picture = _card()
+        picture = Card()
         column = QVBoxLayout(picture)
         column.setContentsMargins(16, 10, 16, 10)
         column.addWidget(self._picture_title)
         column.addWidget(self.timeline_view)
         column.addWidget(self.weeks_view)
-        episodes = _card()
+        episodes = Card()
         column = QVBoxLayout(episodes)
         column.setContentsMargins(16, 12, 12, 8)
         row = QHBoxLayout()
@@ -177,7 +170,7 @@ class HistoryView(QWidget):
         column.addWidget(picture)
         column.addWidget(episodes, 1)
         self._stack = QStackedWidget(self)
-        # Where a banner and large type leave no room, the page scrolls rather than shrinks.
+        # If a banner and large type leave no room, the page scrolls rather than shrinks.
         self.alerts_view.setMinimumHeight(150)
         area = QScrollArea(self)
         area.setWidgetResizable(True)
@@ -187,7 +180,7 @@ class HistoryView(QWidget):
         area.setAccessibleName(self.tr("The night"))
         self._stack.addWidget(area)
         self._stack.addWidget(self.empty_label)
-        nights = _card()
+        nights = Card()
         inner = QVBoxLayout(nights)
         inner.setContentsMargins(6, 8, 6, 8)
         inner.addWidget(self.night_list)
@@ -199,7 +192,7 @@ class HistoryView(QWidget):
         row.addWidget(self._stack, 1)
 
     def _build_timers(self) -> None:
-        # Several changes at once are read once.
+        # Several changes at once cause one reading.
         self._soon_timer = QTimer(self)
         self._soon_timer.setSingleShot(True)
         self._soon_timer.setInterval(0)
@@ -223,16 +216,13 @@ class HistoryView(QWidget):
         self.verdict_bar.marked.connect(self._on_marked)
         self.verdict_bar.complained.connect(self.complained)
 
-    # -------------------------------------------------------------------------------------------------------- showing
-
-    def set_theme(self, theme: Theme) -> None:
-        for view in (self.timeline_view, self.weeks_view, self.alerts_view, self.verdict_bar):
-            view.set_theme(theme)
-        self._night_card.setFixedWidth(round(theme.text_px * 10.2))
+    @Slot()
+    def _dress(self) -> None:
+        self._night_card.setFixedWidth(round(current_theme().text_px * 10.2))
 
     @Slot()
     def refresh(self) -> None:
-        """Read everything that is shown again."""
+        """Read everything that is shown from the history."""
         self._is_stale = False
         now = time.time()
         try:
@@ -244,13 +234,13 @@ class HistoryView(QWidget):
 
     @Slot(float)
     def show_night(self, began: float) -> None:
-        """Choose a night by its beginning; 0 for all of them."""
+        """Choose a night by the Unix second of its beginning; 0 for all nights."""
         for row in range(self.night_list.count()):
             if self.night_list.item(row).data(Qt.ItemDataRole.UserRole) == began:
                 self.night_list.setCurrentRow(row, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def _show_list(self, nights: list[Night]) -> None:
-        """The list, if it is another; what was chosen stays chosen, and at first it is the last night."""
+        """Fill the list if it changed. The choice stays; at first it is the last night."""
         wanted = [_ALL, *(night.began for night in nights)] if nights else []
         shown = [self.night_list.item(row).data(Qt.ItemDataRole.UserRole) for row in range(self.night_list.count())]
         self._stack.setCurrentIndex(0 if nights else 1)
@@ -281,10 +271,10 @@ class HistoryView(QWidget):
         if is_all:
             self._show_all(nights, now)
         else:
-            self._show_one(next(night for night in nights if night.began == self._began), now)
+            self._show_night(next(night for night in nights if night.began == self._began), now)
         self._show_episodes_or_note()
 
-    def _show_one(self, night: Night, now: float) -> None:
+    def _show_night(self, night: Night, now: float) -> None:
         report = read_night(self._history, night, now)
         self.report = report
         first, last = day_text(night.began), day_text(night.ended)
@@ -297,7 +287,7 @@ class HistoryView(QWidget):
         self.alerts_model.set_episodes(list(reversed(episodes)))
 
     def _show_all(self, nights: list[Night], now: float) -> None:
-        """From the alerts alone: the minutes of a year would take a while."""
+        """Show all nights by their alerts alone: reading the minutes of a year would take a while."""
         alerts = self._history.alerts()
         by_night: dict[float, list[AlertRow]] = {night.began: [] for night in nights}
         for alert in alerts:
@@ -312,7 +302,7 @@ class HistoryView(QWidget):
         self.alerts_model.set_episodes(self._reviewer.episodes())
 
     def _show_precision(self) -> None:
-        """Of the week that ends with the chosen night, or of all there was."""
+        """Show how many alerts were right in the week of the chosen night, or ever."""
         if self._began is None or self._began == _ALL:
             words, span = self.tr("✓ {right} of {all} alerts right"), (0.0, 1e12)
         else:
@@ -340,7 +330,7 @@ class HistoryView(QWidget):
         self._show_buttons()
 
     def _show_buttons(self) -> None:
-        """What can be done with the chosen episode."""
+        """Enable what can be done with the chosen episode."""
         self._show_play_button()
         self.verdict_bar.set_episode(self.alerts_view.selected_alert())
 
@@ -351,12 +341,10 @@ class HistoryView(QWidget):
         self.play_button.setEnabled(alert is not None and alert.clip is not None)
         self.play_button.setToolTip(self.tr("Play the sound of the selected episode (Enter)"))
 
-    # ------------------------------------------------------------------------------------------------------ receivers
-
     @Slot()
     def _on_alerts_changed(self) -> None:
         self._is_stale = True
-        if self.isVisible() and not self._is_telling:
+        if self.isVisible() and not self._is_announcing:
             self._soon_timer.start()
 
     @Slot()
@@ -374,7 +362,7 @@ class HistoryView(QWidget):
             self._began = current.data(Qt.ItemDataRole.UserRole)
             newest_first = self._began == _ALL
             order = Qt.SortOrder.DescendingOrder if newest_first else Qt.SortOrder.AscendingOrder
-            self.alerts_view.sortByColumn(Column.BEGAN, order)
+            self.alerts_view.sortByColumn(AlertColumn.BEGAN, order)
             self.refresh()
 
     @Slot(object)
@@ -385,7 +373,7 @@ class HistoryView(QWidget):
 
     @Slot(object)
     def _on_marked(self, episode: Episode) -> None:
-        """Shown at once, chosen still, and told to whoever else shows alerts."""
+        """Show the review at once, keep the selection, and announce the change to whoever else shows alerts."""
         self.alerts_model.put(episode)
         self.alerts_view.select_episode(episode.key)
         try:
@@ -393,9 +381,9 @@ class HistoryView(QWidget):
         except HistoryError as error:
             self.complained.emit(str(error))
         self._show_episodes_or_note()
-        self._is_telling = True
+        self._is_announcing = True
         self._monitor.alerts_changed.emit()
-        self._is_telling = False
+        self._is_announcing = False
 
     @Slot(object)
     def _on_play_requested(self, alert: Episode) -> None:
@@ -426,7 +414,7 @@ class HistoryView(QWidget):
             self.export_to(Path(path))
 
     def export_to(self, path: Path) -> None:
-        """Write what the table lists."""
+        """Write the episodes that the table lists."""
         if not path.suffix:
             path = path.with_suffix(".csv")
         try:
@@ -435,20 +423,11 @@ class HistoryView(QWidget):
             reason = error.strerror or str(error)
             self.complained.emit(self.tr("{path} could not be written: {reason}.").format(path=path, reason=reason))
 
-    # ------------------------------------------------------------------------------------------------- seen or not seen
-
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.refresh()
         self._refresh_timer.start()
 
-    def hideEvent(self, event: object) -> None:
-        super().hideEvent(event)  # type: ignore[arg-type]
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
         self._refresh_timer.stop()
-
-
-def _card() -> QFrame:
-    """A quiet panel that groups what belongs together."""
-    card = QFrame()
-    card.setProperty("role", "card")
-    return card

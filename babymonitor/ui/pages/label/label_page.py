@@ -1,24 +1,18 @@
-"""The page Record & label: its tabs, what holds for all of them (undo, import, what is dropped), and nothing else."""
+"""The page Record & label: its tabs, and what they share: undo, import, export, dropped files."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QFileDialog,
-    QFrame,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -33,25 +27,20 @@ from babymonitor.ui.pages.label.import_job import ImportJob
 from babymonitor.ui.pages.label.label_commands import Labelling
 from babymonitor.ui.pages.label.labelling_view import LabellingView
 from babymonitor.ui.pages.label.library_view import LibraryView
+from babymonitor.ui.pages.review.review_view import ReviewView
+from babymonitor.ui.parts.card import Card
 from babymonitor.ui.parts.keys import add_keys
-from babymonitor.ui.parts.symbols import symbol_icon
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.page import Page
+from babymonitor.ui.parts.symbol_button import SymbolButton
+from babymonitor.ui.parts.tab_bar import TabBar
+from babymonitor.ui.parts.text_label import text_label, wrapped_label
 from babymonitor.ui.parts.wording import plain, translated
-
-if TYPE_CHECKING:
-    from babymonitor.ui.pages.review.review_view import ReviewView
 
 LABEL_TAB, LIBRARY_TAB, REVIEW_TAB = 0, 1, 2
 
 
-class _Themed(Protocol):
-    def set_theme(self, theme: Theme) -> None: ...
-
-
-class LabelView(QWidget):
-    """Built when it is first visited. `own_keys` are letters that mean something else here than in the window."""
-
-    complained = Signal(object)
+class LabelPage(Page):
+    """Three tabs: record and label, the library, and the review."""
 
     own_keys = frozenset({"L"})
 
@@ -63,13 +52,12 @@ class LabelView(QWidget):
         self._library = library
         self._history = history
         self._settings = settings
-        self._theme = LIGHT
         self._job: ImportJob | ExportJob | None = None
         self._has_looked = False
         self.labelling = Labelling(library, self)
         self.labelling_view = LabellingView(monitor, self.labelling, settings, self)
         self.library_view = LibraryView(monitor, self.labelling, self)
-        self.review_view: ReviewView | None = None
+        self.review_view = ReviewView(monitor, history, library, settings, self)
         self._build_tabs()
         self._build_messages()
         self._lay_out()
@@ -78,65 +66,30 @@ class LabelView(QWidget):
         self.setAcceptDrops(True)
         self._show_steps()
 
-    # ------------------------------------------------------------------------------------------------------- building
-
     def _build_tabs(self) -> None:
         self.stack = QStackedWidget(self)
-        self._tabs = QButtonGroup(self)
-        self._tabs.setExclusive(True)
-        self._tabs.idClicked.connect(self.show_tab)
-        self._tab_row = QHBoxLayout()
-        self._tab_row.setSpacing(2)
-        self.stack.addWidget(self.labelling_view)
-        self.stack.addWidget(self.library_view)
-        self._add_tab(LABEL_TAB, self.tr("Record && label"), self.tr("Record, hear, label (Alt+1)"))
-        self._add_tab(LIBRARY_TAB, self.tr("Library"), self.tr("All that was collected (Alt+2)"))
-        if importlib.util.find_spec("babymonitor.ui.pages.review.review_view") is not None:
-            self._add_tab(REVIEW_TAB, self.tr("Review"), self.tr("What the model was not sure of (Alt+3)"))
-            # Built with the page: how much there is to review is told before anybody goes there.
-            self._make_review()
-        self._tabs.button(LABEL_TAB).setChecked(True)
-        self.step_label = QLabel(self)
-        self.step_label.setProperty("role", "muted")
+        for view in (self.labelling_view, self.library_view, self.review_view):
+            self.stack.addWidget(view)
+        self.tabs = TabBar(self)
+        self.tabs.add_tab(LABEL_TAB, self.tr("Record && label"), self.tr("Record, hear, label (Alt+1)"))
+        self.tabs.add_tab(LIBRARY_TAB, self.tr("Library"), self.tr("All that was collected (Alt+2)"))
+        self.tabs.add_tab(REVIEW_TAB, self.tr("Review"), self.tr("What the model was not sure of (Alt+3)"))
+        self.tabs.check(LABEL_TAB)
+        self._on_review_count_changed(self.review_view.count)
+        self.step_label = text_label("", "muted", self)
         self.undo_button = self._step_button("undo", self.tr("Undo"))
         self.redo_button = self._step_button("redo", self.tr("Redo"))
 
-    def _add_tab(self, number: int, title: str, tip: str) -> None:
-        button = QToolButton(self)
-        button.setText(title)
-        button.setToolTip(tip)
-        button.setCheckable(True)
-        button.setProperty("role", "tab")
-        button.setCursor(Qt.CursorShape.PointingHandCursor)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._tabs.addButton(button, number)
-        self._tab_row.addWidget(button)
-
     def _step_button(self, symbol: str, name: str) -> QPushButton:
-        button = QPushButton(self)
-        button.setProperty("role", "tool")
-        button.setProperty("symbol", symbol)
+        button = SymbolButton("", symbol, self, "tool")
         button.setAccessibleName(name)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
 
-    def _make_review(self) -> None:
-        from babymonitor.ui.pages.review.review_view import ReviewView
-
-        view = ReviewView(self._monitor, self._history, self._library, self._settings, self)
-        view.complained.connect(self.complained)
-        view.count_changed.connect(self._on_review_count_changed)
-        self.review_view = view
-        self.stack.addWidget(view)
-        self._on_review_count_changed(view.count)
-
     def _build_messages(self) -> None:
-        """One line for an import under way, and for what came of it."""
-        self.message_bar = QFrame(self)
-        self.message_bar.setProperty("role", "card")
-        self.message_label = QLabel(self.message_bar)
-        self.message_label.setTextFormat(Qt.TextFormat.PlainText)
-        self.message_label.setWordWrap(True)
+        """Build the line that shows the progress of an import or export, and its outcome."""
+        self.message_bar = Card(self)
+        self.message_label = wrapped_label(parent=self.message_bar)
         self.progress_bar = QProgressBar(self.message_bar)
         self.progress_bar.setTextVisible(False)
         self.progress_bar.setMinimumWidth(120)
@@ -154,7 +107,7 @@ class LabelView(QWidget):
     def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(6)
-        head.addLayout(self._tab_row)
+        head.addWidget(self.tabs)
         head.addStretch(1)
         head.addWidget(self.step_label)
         head.addSpacing(4)
@@ -178,99 +131,88 @@ class LabelView(QWidget):
                 (tr("Import a folder"), ("Ctrl+Shift+O",), self.ask_for_folder),
                 (tr("Record and label"), ("Alt+1",), self.show_labelling),
                 (tr("Library"), ("Alt+2",), self.show_library),
-                *(((tr("Review"), ("Alt+3",), self.show_review),) if self.review_view is not None else ()),
+                (tr("Review"), ("Alt+3",), self.show_review),
             ),
         )
 
     def _connect(self) -> None:
         steps = self.labelling.undo_stack
         steps.indexChanged.connect(self._on_steps_changed)
+        self.tabs.tab_chosen.connect(self.show_tab)
         self.undo_button.clicked.connect(self.undo)
         self.redo_button.clicked.connect(self.redo)
         self.message_button.clicked.connect(self._on_message_button)
         self.labelling.complained.connect(self.complained)
         self.labelling_view.complained.connect(self.complained)
         self.library_view.complained.connect(self.complained)
+        self.review_view.complained.connect(self.complained)
+        self.review_view.count_changed.connect(self._on_review_count_changed)
         self.library_view.open_requested.connect(self.open)
         self.library_view.export_requested.connect(self.export_to)
         for view in (self.labelling_view.record_view, self.library_view):
             view.import_files_requested.connect(self.ask_for_files)
             view.import_folder_requested.connect(self.ask_for_folder)
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        views: list[_Themed] = [self.labelling_view, self.library_view]
-        if self.review_view is not None:
-            views.append(self.review_view)
-        for view in views:
-            view.set_theme(theme)
-        side = round(theme.text_px * 1.2)
-        for button in (self.undo_button, self.redo_button):
-            button.setIcon(symbol_icon(str(button.property("symbol")), theme.colours.text, None, side))
-
     def shut_down(self) -> None:
-        """The program ends: so does an import, and what it has brought in stays; half an export goes."""
+        """End an import, whose clips stay, or an export, of which nothing stays."""
         if self._job is not None:
             self._job.cancel()
         self.labelling_view.shut_down()
 
-    # ----------------------------------------------------------------------------------------------------------- tabs
-
     @Slot(int)
     def show_tab(self, number: int) -> None:
-        """Go to a tab. The review keeps steps of its own, and what it adds to the library is read anew."""
+        """Go to a tab. The review has its own undo."""
         if self.stack.currentIndex() == REVIEW_TAB != number:
+            # The review may have added clips.
             self.labelling.refresh()
         self.stack.setCurrentIndex(number)
         for action in (self.actions_by_key["Ctrl+Z"], self.actions_by_key["Ctrl+Y"]):
             action.setEnabled(number != REVIEW_TAB)
         for widget in (self.step_label, self.undo_button, self.redo_button):
             widget.setVisible(number != REVIEW_TAB)
-        self._tabs.button(number).setChecked(True)
+        self.tabs.check(number)
 
     @Slot()
     def show_labelling(self) -> None:
+        """Go to the tab to record and label."""
         self.show_tab(LABEL_TAB)
 
     @Slot()
     def show_library(self) -> None:
+        """Go to the library."""
         self.show_tab(LIBRARY_TAB)
 
     @Slot()
     def show_review(self) -> None:
+        """Go to the review."""
         self.show_tab(REVIEW_TAB)
 
     @Slot(str)
     def open(self, id: str) -> None:
-        """Show one clip of the library, to be heard and labelled."""
+        """Open a clip of the library, to hear and label it."""
         self.show_tab(LABEL_TAB)
         self.labelling_view.open(id)
-
-    def tab_text(self, number: int) -> str:
-        """What stands on a tab."""
-        return self._tabs.button(number).text().replace("&&", "&")
 
     @Slot(int)
     def _on_review_count_changed(self, count: int) -> None:
         words = self.tr("Review · {n}").format(n=count) if count else self.tr("Review")
-        self._tabs.button(REVIEW_TAB).setText(words)
-
-    # ----------------------------------------------------------------------------------------------------------- steps
+        self.tabs.set_title(REVIEW_TAB, words)
 
     @Slot()
     def undo(self) -> None:
-        """Take the last step back. What was told of an import may be true no more."""
+        """Undo the last step, and drop the outcome of an import, which may no longer be true."""
         if self.labelling.undo_stack.canUndo():
             self.labelling.undo_stack.undo()
-            self.labelling_view.show_one_of(self.labelling.touched)
+            self.labelling_view.follow_step(self.labelling.touched)
         if self._job is None:
             self.message_bar.hide()
 
     @Slot()
     def redo(self) -> None:
+        """Redo the last step that was undone."""
         if self.labelling.undo_stack.canRedo():
             self.labelling.undo_stack.redo()
-            self.labelling_view.show_one_of(self.labelling.touched)
+            self.labelling_view.follow_step(self.labelling.touched)
 
     @Slot()
     def _on_steps_changed(self) -> None:
@@ -286,10 +228,9 @@ class LabelView(QWidget):
         self.undo_button.setToolTip(undo.format(step=steps.undoText()) if steps.canUndo() else self.tr("Undo"))
         self.redo_button.setToolTip(redo.format(step=steps.redoText()) if steps.canRedo() else self.tr("Redo"))
 
-    # ---------------------------------------------------------------------------------------------------------- import
-
     @Slot()
     def ask_for_files(self) -> None:
+        """Let the person choose files to import."""
         kinds = " ".join(f"*{suffix}" for suffix in sorted(AUDIO_SUFFIXES))
         words = self.tr("Sound files ({kinds});;All files (*)").format(kinds=kinds)
         names, _ = QFileDialog.getOpenFileNames(self, self.tr("Import files"), "", words)
@@ -297,18 +238,19 @@ class LabelView(QWidget):
 
     @Slot()
     def ask_for_folder(self) -> None:
+        """Let the person choose a folder to import."""
         name = QFileDialog.getExistingDirectory(self, self.tr("Import a folder"))
         if name:
             self.import_paths([Path(name)])
 
     def import_paths(self, paths: Sequence[Path]) -> None:
-        """Bring files and folders into the library, a few at a time; one import after the other."""
+        """Import files and folders, unless an import or export is under way."""
         if paths and self._is_free():
             self._begin(ImportJob(self._library, paths, self._settings[BABY_NAME], self))
 
     @Slot(str)
     def export_to(self, folder: str) -> None:
-        """Copy everything to a folder, or, where it holds something, to a new one inside it."""
+        """Copy the library to a folder or, if that is not empty, to a new folder inside it."""
         if self._is_free():
             try:
                 self._begin(ExportJob(self._library, Path(folder), self))
@@ -331,7 +273,6 @@ class LabelView(QWidget):
 
     @property
     def busy_sentence(self) -> str:
-        """What would end if the program were closed now; empty where nothing would."""
         if self._monitor.recorder.is_recording:
             return self.tr("A recording is under way; it would end here, and is kept.")
         if isinstance(self._job, ImportJob):
@@ -340,7 +281,7 @@ class LabelView(QWidget):
 
     @property
     def is_busy(self) -> bool:
-        """An import or an export is under way."""
+        """Whether an import or an export is under way."""
         return self._job is not None
 
     @Slot(int, int)
@@ -382,11 +323,9 @@ class LabelView(QWidget):
             event.acceptProposedAction()
             self.import_paths(paths)
 
-    # ------------------------------------------------------------------------------------------------- seen or not seen
-
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        # Nights may have added clips while another page was shown.
+        # The Nights page may have added clips meanwhile.
         self.labelling.refresh()
         if not self._has_looked:
             self._has_looked = True

@@ -1,30 +1,24 @@
-"""The Train page: teach the model in use one's own baby, train one from the beginning, and choose among them."""
+"""The Train page: teach the model in use, train a model from the beginning, and choose among the models."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QFont, QFontMetrics, QShowEvent
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from babymonitor.core import paths
-from babymonitor.core.labels import label as known_label
-from babymonitor.core.library.label_counts import night_of
-from babymonitor.core.library.library import Library, LibraryError
+from babymonitor.core.library.library import Library
 from babymonitor.core.model.classifier import ModelError
 from babymonitor.core.model.model_shelf import can_roll_back
 from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
@@ -48,19 +42,23 @@ from babymonitor.ui.pages.train.comparison_view import ComparisonView
 from babymonitor.ui.pages.train.family_form import FamilyForm
 from babymonitor.ui.pages.train.models_view import ModelsView
 from babymonitor.ui.pages.train.running_view import RunningView
+from babymonitor.ui.pages.train.teach_view import TeachView
+from babymonitor.ui.parts.card import Card
 from babymonitor.ui.parts.keys import add_keys
-from babymonitor.ui.parts.theme import Theme
-from babymonitor.ui.parts.wording import label_title, translated
+from babymonitor.ui.parts.page import Page
+from babymonitor.ui.parts.tab_bar import TabBar
+from babymonitor.ui.parts.text_label import wrapped_label
+from babymonitor.ui.parts.wording import translated
 
 TEACH_TAB, FULL_TAB, MODELS_TAB = 0, 1, 2
 _RUNNING, _RESULT = 3, 4
-_FEW_CLIPS = 20
 
 
-class TrainingView(QWidget):
-    """Built when it is first visited; it then says what a program that died left behind."""
+class TrainPage(Page):
+    """Three tabs, and in place of them a training under way or its result.
 
-    complained = Signal(object)
+    When it is built, it offers to resume what a program that died left behind.
+    """
 
     def __init__(self, monitor: Monitor, library: Library, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,69 +70,37 @@ class TrainingView(QWidget):
         self.trainer = TrainerProcess(self)
         self.families = FamiliesLoader(self)
         self._build_tabs()
-        self._build_teach()
+        self.teach_view = TeachView(library, self)
         self._build_full()
         self.models_view = ModelsView(monitor, settings, self)
         self.running_view = RunningView(self)
         self.comparison_view = ComparisonView(monitor, self)
         self._lay_out()
         self._connect()
-        self._tell_what_was_left()
+        self._note_left_running()
         self.show_tab(TEACH_TAB)
-
-    # ------------------------------------------------------------------------------------------------------- building
 
     def _build_tabs(self) -> None:
         self.stack = QStackedWidget(self)
-        self._tabs = QButtonGroup(self)
-        self._tab_row = QHBoxLayout()
-        self._tab_row.setSpacing(2)
+        self.tabs = TabBar(self)
         for number, title, tip in (
             (TEACH_TAB, self.tr("Teach it my baby"), self.tr("From your own clips, in under a minute (Alt+1)")),
             (FULL_TAB, self.tr("Full training"), self.tr("A model from the beginning, any family (Alt+2)")),
             (MODELS_TAB, self.tr("Models"), self.tr("What there is, and which one listens (Alt+3)")),
         ):
-            button = QToolButton(self)
-            button.setText(title)
-            button.setToolTip(tip)
-            button.setCheckable(True)
-            button.setProperty("role", "tab")
-            button.setCursor(Qt.CursorShape.PointingHandCursor)
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            self._tabs.addButton(button, number)
-            self._tab_row.addWidget(button)
-        self._tabs.setExclusive(True)
-        self._tabs.idClicked.connect(self.show_tab)
+            self.tabs.add_tab(number, title, tip)
         self.note_bar = QFrame(self)
         self.note_bar.setProperty("role", "complaint")
-        self.note_label = _words()
+        self.note_label = wrapped_label()
         self.resume_button = QPushButton(self.tr("Resume"), self)
         self.resume_button.setProperty("role", "small")
         self.dismiss_button = QPushButton(self.tr("Dismiss"), self)
         self.dismiss_button.setProperty("role", "plain")
 
-    def _build_teach(self) -> None:
-        self.teach_title = QLabel(self.tr("Teach it my baby"), self)
-        self.teach_title.setProperty("role", "pageTitle")
-        self.teach_label = _words()
-        self.missing_label = _words()
-        self.missing_label.setProperty("role", "muted")
-        self.promise_label = _words(
-            self.tr(
-                "The model in use learns your clips on top of what it knows. It is then compared with the present one "
-                "on clips it has not learnt from, and nothing changes until you say so."
-            )
-        )
-        self.promise_label.setProperty("role", "muted")
-        self.teach_button = QPushButton(self.tr("Teach it my baby"), self)
-        self.teach_button.setProperty("role", "main")
-        self.teach_button.setToolTip(self.tr("Begin (Ctrl+T)"))
-
     def _build_full(self) -> None:
         self.form = FamilyForm(self)
         self.form.setEnabled(False)
-        self.full_label = _words(self.tr("Asking the trainer which families it knows…"))
-        self.full_label.setProperty("role", "muted")
+        self.full_label = wrapped_label(self.tr("Asking the trainer which families it knows…"), "muted")
         self.full_button = QPushButton(self.tr("Begin the full training"), self)
         self.full_button.setProperty("role", "main")
         self.full_button.setEnabled(False)
@@ -146,12 +112,12 @@ class TrainingView(QWidget):
         row.addWidget(self.resume_button)
         row.addWidget(self.dismiss_button)
         self.note_bar.hide()
-        self.stack.addWidget(self._teach_page())
+        self.stack.addWidget(self.teach_view)
         self.stack.addWidget(self._full_page())
         for view in (self.models_view, self.running_view, self.comparison_view):
             self.stack.addWidget(view)
         head = QHBoxLayout()
-        head.addLayout(self._tab_row)
+        head.addWidget(self.tabs)
         head.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 10, 16, 14)
@@ -160,28 +126,8 @@ class TrainingView(QWidget):
         column.addWidget(self.note_bar)
         column.addWidget(self.stack, 1)
 
-    def _teach_page(self) -> QWidget:
-        card = QFrame(self)
-        card.setProperty("role", "card")
-        column = QVBoxLayout(card)
-        column.setContentsMargins(28, 24, 28, 24)
-        column.setSpacing(14)
-        column.addWidget(self.teach_title)
-        column.addWidget(self.teach_label)
-        column.addWidget(self.missing_label)
-        column.addWidget(self.promise_label)
-        column.addSpacing(6)
-        column.addWidget(self.teach_button, 0, Qt.AlignmentFlag.AlignLeft)
-        page = QWidget(self)
-        outer = QVBoxLayout(page)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(card)
-        outer.addStretch(1)
-        return page
-
     def _full_page(self) -> QWidget:
-        card = QFrame(self)
-        card.setProperty("role", "card")
+        card = Card(self)
         inside = QWidget(self)
         inner = QVBoxLayout(inside)
         inner.setContentsMargins(0, 0, 8, 0)
@@ -201,7 +147,8 @@ class TrainingView(QWidget):
         return card
 
     def _connect(self) -> None:
-        self.teach_button.clicked.connect(self.teach)
+        self.tabs.tab_chosen.connect(self.show_tab)
+        self.teach_view.teach_requested.connect(self.teach)
         self.full_button.clicked.connect(self.train_fully)
         self.resume_button.clicked.connect(self._on_resume_clicked)
         self.dismiss_button.clicked.connect(self._on_dismissed)
@@ -225,26 +172,13 @@ class TrainingView(QWidget):
             ),
         )
 
-    # -------------------------------------------------------------------------------------------------------- showing
-
-    def set_theme(self, theme: Theme) -> None:
-        for view in (self.models_view, self.running_view, self.comparison_view):
-            view.set_theme(theme)
-        for button in self._tabs.buttons():
-            # The chosen one is bold, and needs the room for it.
-            font = QFont(button.font())
-            font.setPixelSize(theme.text_px + 2)
-            font.setBold(True)
-            button.setMinimumWidth(QFontMetrics(font).horizontalAdvance(button.text()) + 30)
-
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._show_teach()
+        self.teach_view.refresh()
         self.models_view.refresh()
 
     @property
     def busy_sentence(self) -> str:
-        """What is lost if the program is closed now; empty while nothing is trained."""
         run = self.trainer.run
         if run is None:
             return ""
@@ -254,8 +188,8 @@ class TrainingView(QWidget):
 
     @Slot(int)
     def show_tab(self, number: int) -> None:
-        """A page; while something runs, its progress takes the place of the two ways in."""
-        self._tabs.button(number).setChecked(True)
+        """Show a tab. While a training is under way, its progress takes the place of the first two tabs."""
+        self.tabs.check(number)
         if number == MODELS_TAB:
             self.models_view.refresh()
             self.stack.setCurrentIndex(MODELS_TAB)
@@ -263,62 +197,14 @@ class TrainingView(QWidget):
             self.stack.setCurrentIndex(_RUNNING)
         else:
             self.stack.setCurrentIndex(number)
-            self._tell_of_undecided()
+            self._note_undecided()
             if number == FULL_TAB:
                 self.families.load()
             else:
-                self._show_teach()
-
-    def _show_teach(self) -> None:
-        """What it would be taught with, what is missing, and how long it takes."""
-        try:
-            clips = [clip for clip in self._library.clips() if clip.label]
-        except LibraryError as error:
-            self.teach_label.setText(translated(str(error)))
-            self.teach_button.setEnabled(False)
-            return
-        self.teach_button.setEnabled(bool(clips))
-        if not clips:
-            self.teach_label.setText(self.tr("There is nothing to learn from yet."))
-            self.missing_label.setText(
-                self.tr(
-                    "Record your baby, or take clips out of your nights, and say what each is. Ten clips help already, "
-                    "and so does what woke you for nothing: the cat, the door."
-                )
-            )
-            return
-        counts: dict[str, int] = {}
-        for clip in clips:
-            counts[clip.label] = counts.get(clip.label, 0) + 1
-        listed = sorted(counts.items(), key=_by_count)
-        labels = ", ".join(f"{label_title(name).lower()} {n}" for name, n in listed)
-        nights = len({night_of(clip.recorded) for clip in clips})
-        words = self.tr("It will use {clips} from {nights}: {labels}. That takes about {time}.")
-        self.teach_label.setText(
-            words.format(
-                clips=self.tr("1 clip") if len(clips) == 1 else self.tr("{n} clips").format(n=len(clips)),
-                nights=self.tr("1 night") if nights == 1 else self.tr("{n} nights").format(n=nights),
-                labels=labels,
-                time=_time_text(self, len(clips)),
-            )
-        )
-        self.missing_label.setText(" ".join(self._missing(counts, len({clip.group for clip in clips}))))
-        self.missing_label.setVisible(bool(self.missing_label.text()))
-
-    def _missing(self, counts: dict[str, int], groups: int) -> list[str]:
-        found = []
-        if sum(counts.values()) < _FEW_CLIPS:
-            found.append(self.tr("These are few: with {n} clips or more it gets better.").format(n=_FEW_CLIPS))
-        if not any(known_label(name).crying for name in counts):
-            found.append(self.tr("There is no crying among them, so whether it still hears your baby cannot be told."))
-        if all(known_label(name).crying for name in counts):
-            found.append(self.tr("There is only crying among them: add what must not wake you."))
-        if groups == 1:
-            found.append(self.tr("All are of one recording: another night would tell how well it has learnt."))
-        return found
+                self.teach_view.refresh()
 
     def _note(self, sentence: str, run: Run | None = None) -> None:
-        """Say something of a run, which can be resumed, or whose result can be looked at."""
+        """Show a sentence about a run, which can be resumed, or whose result can be looked at."""
         self.note_label.setText(translated(sentence))
         self.note_bar.setAccessibleName(sentence)
         self._shown_run = run
@@ -327,14 +213,14 @@ class TrainingView(QWidget):
         self.resume_button.setVisible(run is not None and (run.is_resumable or is_undecided))
         self.note_bar.show()
 
-    def _tell_of_undecided(self) -> None:
-        """A model that is ready, while nobody has said whether to use it: it may have taken hours to train."""
+    def _note_undecided(self) -> None:
+        """Recall a finished model that nobody has decided about: it may have taken hours to train."""
         newest = next(iter(all_runs()), None)
         if newest is not None and newest.is_undecided and self.note_bar.isHidden():
             self._note(self.tr("The last training is finished; its model is not in use yet."), newest)
 
-    def _tell_what_was_left(self) -> None:
-        """Trainings of a program that is gone; one that goes on without it is ended first."""
+    def _note_left_running(self) -> None:
+        """Offer the training of a program that is gone. A trainer that goes on without it is ended first."""
         left = interrupted_runs()
         if left:
             self._note(left[0].sentence, left[0])
@@ -343,11 +229,9 @@ class TrainingView(QWidget):
         if stopped is not None and stopped.is_resumable:
             self._note(self.tr("A full training was stopped and can be resumed."), stopped)
 
-    # ------------------------------------------------------------------------------------------------------- training
-
     @Slot()
     def teach(self) -> None:
-        """Teach the model in use what the library holds."""
+        """Teach the model in use with the clips of the library."""
         self._begin(TEACH)
 
     @Slot()
@@ -357,7 +241,7 @@ class TrainingView(QWidget):
             self._begin(FULL)
 
     def _begin(self, kind: str) -> None:
-        if self.trainer.is_running or (kind == TEACH and not self.teach_button.isEnabled()):
+        if self.trainer.is_running or (kind == TEACH and not self.teach_view.can_teach):
             return
         try:
             model = self._model_in_use()
@@ -391,7 +275,7 @@ class TrainingView(QWidget):
             self.stack.setCurrentIndex(_RUNNING)
 
     def _model_in_use(self) -> Path:
-        """The file of it; of a `.pt`, what was made of it."""
+        """Return the file of the model in use; for a `.pt`, the file it was converted to."""
         value = self._settings[MODEL]
         if not value:
             return paths.default_model()
@@ -399,7 +283,7 @@ class TrainingView(QWidget):
         return torch_conversion.conversion_of(path) if torch_conversion.is_torch(path) else path
 
     def shut_down(self) -> None:
-        """The program ends: what is trained stops, and a full training can be resumed."""
+        """End a training under way; a full training can be resumed."""
         self._is_shut_down = True
         self.trainer.shut_down()
         self.families.shut_down()
@@ -415,7 +299,7 @@ class TrainingView(QWidget):
         self.show_result(run)
 
     def show_result(self, run: Run) -> None:
-        """Old against new, of a finished run."""
+        """Show the comparison of a finished run's model with the model in use."""
         self._shown_run = run
         try:
             self.comparison_view.show_comparison(read_comparison(run.comparison))
@@ -424,8 +308,6 @@ class TrainingView(QWidget):
         self.comparison_view.show_use(False, False)
         self.note_bar.hide()
         self.stack.setCurrentIndex(_RESULT)
-
-    # ------------------------------------------------------------------------------------------------------ receivers
 
     @Slot()
     def _on_use_requested(self) -> None:
@@ -495,25 +377,3 @@ class TrainingView(QWidget):
     @Slot()
     def _on_models_key(self) -> None:
         self.show_tab(MODELS_TAB)
-
-
-def _by_count(item: tuple[str, int]) -> tuple[int, str]:
-    return -item[1], item[0]
-
-
-def _time_text(view: QWidget, clips: int) -> str:
-    """Generous: better done before than after it was promised."""
-    seconds = 8 + 0.4 * clips
-    if seconds <= 32:
-        return view.tr("half a minute")
-    if seconds <= 75:
-        return view.tr("a minute")
-    return view.tr("{n} minutes").format(n=round(seconds / 60 + 0.5))
-
-
-def _words(text: str = "") -> QLabel:
-    made = QLabel(text)
-    made.setWordWrap(True)
-    made.setTextFormat(Qt.TextFormat.PlainText)
-    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-    return made

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
@@ -17,8 +18,8 @@ from babymonitor.core.settings import LOUD_ALERTS, LOUD_LEVEL_DB, LOUD_RISE_DB, 
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.monitor.bars_view import BarsView
-from babymonitor.ui.parts.alerts_model import Column
-from babymonitor.ui.parts.theme import THEMES, Theme
+from babymonitor.ui.parts.alerts_model import AlertColumn
+from babymonitor.ui.parts.theme import THEMES, Theme, apply_theme
 from babymonitor.ui.parts.wording import label_title
 from babymonitor.ui.window.main_window import MainWindow
 
@@ -47,7 +48,7 @@ def add_alert(history: History, began: float, clip: str | None = None) -> int:
 
 
 def test_the_state_line_follows_the_state(window: MainWindow, monitor: Monitor) -> None:
-    view = window.monitor_view
+    view = window.monitor_page
     assert view.words.headline == "Stopped"
     be(monitor, Activity.LISTENING)
     monitor.scored.emit(a_score(natural=0.9, background=0.1))
@@ -61,10 +62,10 @@ def test_the_state_line_follows_the_state(window: MainWindow, monitor: Monitor) 
 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES.keys())
-def test_no_label_is_cut_short_where_the_bars_are_narrow(qtbot: QtBot, theme: Theme) -> None:
+def test_no_label_is_cut_short_where_the_bars_are_narrow(qtbot: QtBot, qapp: QApplication, theme: Theme) -> None:
+    apply_theme(qapp, theme)
     bars = BarsView()
     qtbot.addWidget(bars)
-    bars.set_theme(theme)
     bars.set_model(LABELS, 0.7)
     bars.resize(bars.minimumSizeHint())
     assert bars.titles()[1] == {name: label_title(name) for name in LABELS}
@@ -74,11 +75,11 @@ def test_no_label_is_cut_short_where_the_bars_are_narrow(qtbot: QtBot, theme: Th
 
 def test_the_seconds_of_crying_go_on_by_themselves(window: MainWindow, monitor: Monitor, qtbot: QtBot) -> None:
     be(monitor, Activity.CRYING, since=time.time() - 10)
-    qtbot.waitUntil(lambda: "12 s" in window.monitor_view.words.headline, timeout=6000)
+    qtbot.waitUntil(lambda: "12 s" in window.monitor_page.words.headline, timeout=6000)
 
 
 def test_bars_follow_the_score(window: MainWindow, monitor: Monitor) -> None:
-    bars = window.monitor_view.bars_view
+    bars = window.monitor_page.bars_view
     monitor.labels = LABELS
     monitor.start_threshold = 0.55
     monitor.model_changed.emit()
@@ -96,7 +97,7 @@ def test_bars_follow_the_score(window: MainWindow, monitor: Monitor) -> None:
 
 
 def test_the_level_mark_is_where_loudness_would_wake(window: MainWindow, monitor: Monitor, settings: Settings) -> None:
-    level = window.monitor_view.level_view
+    level = window.monitor_page.level_view
     settings[LOUD_LEVEL_DB] = -25.0
     settings[LOUD_RISE_DB] = 18.0
     assert level.loud_db == -25.0
@@ -116,30 +117,30 @@ def test_the_level_mark_is_where_loudness_would_wake(window: MainWindow, monitor
 
 def test_a_loud_alert_is_told_and_listed_as_one(window: MainWindow, monitor: Monitor, history: History) -> None:
     be(monitor, Activity.LOUD, since=time.time() - 12, alarm_sounding=True)
-    assert window.monitor_view.state_text == "Loud for 12 s — the model does not hear crying"
+    assert window.monitor_page.state_text == "Loud for 12 s — the model does not hear crying"
     assert window.windowTitle().startswith("LOUD — ")
-    assert window.monitor_view.acknowledge_button.isVisible()
+    assert window.monitor_page.acknowledge_button.isVisible()
     add_alert(history, time.time() - 600)
     monitor.alerts_changed.emit()
-    assert window.monitor_view.alerts_view.isColumnHidden(Column.KIND), "all of them crying: that need not be said"
+    assert window.monitor_page.alerts_view.isColumnHidden(AlertColumn.KIND), "all of them crying: that need not be said"
     id = history.add_alert("loud", time.time() - 12, time.time() - 9, -14.0, 0.0)
     history.update_alert(id, time.time(), -12.0, 0.0, {})
     monitor.alerts_changed.emit()
-    model = window.monitor_view.alerts_model
-    assert model.index(0, Column.KIND).data() == "Loud"
-    assert not window.monitor_view.alerts_view.isColumnHidden(Column.KIND)
+    model = window.monitor_page.alerts_model
+    assert model.index(0, AlertColumn.KIND).data() == "Loud"
+    assert not window.monitor_page.alerts_view.isColumnHidden(AlertColumn.KIND)
 
 
 def test_the_level_is_the_sounds(window: MainWindow, monitor: Monitor, qtbot: QtBot) -> None:
     be(monitor, Activity.LISTENING)
     monitor.ring.write(np.full(16000, 0.1, np.float32))
-    level = window.monitor_view.level_view
+    level = window.monitor_page.level_view
     qtbot.waitUntil(lambda: abs(level.level_db + 20.0) < 0.1)
     assert "−20 dB" in level.accessible_text()
 
 
 def test_alerts_are_listed_from_the_history(window: MainWindow, monitor: Monitor, history: History) -> None:
-    view = window.monitor_view
+    view = window.monitor_page
     assert view.no_alerts_label.isVisible()
     began = time.mktime((2026, 11, 20, 23, 5, 7, 0, 0, -1))
     add_alert(history, began, clip="one.flac")
@@ -149,7 +150,7 @@ def test_alerts_are_listed_from_the_history(window: MainWindow, monitor: Monitor
     assert not view.no_alerts_label.isVisible()
     row = [model.index(1, column).data() for column in range(model.columnCount())]
     assert row == ["23:05:07", "1 min 05 s", "Crying", "−12 dB", "hungry 60 %", "▶ Play"]
-    assert model.index(0, Column.CLIP).data() == "–"
+    assert model.index(0, AlertColumn.CLIP).data() == "–"
 
 
 @pytest.mark.parametrize("way", ["click", "enter"])
@@ -158,11 +159,11 @@ def test_a_click_or_enter_plays_the_clip(
 ) -> None:
     add_alert(history, time.time() - 100, clip="one.flac")
     monitor.alerts_changed.emit()
-    view = window.monitor_view.alerts_view
+    view = window.monitor_page.alerts_view
     played: list[object] = []
     monkeypatch.setattr(monitor, "play", played.append)
     monkeypatch.setattr(monitor, "stop_playing", lambda: played.append(None))
-    index = view.model().index(0, Column.CLIP)
+    index = view.model().index(0, AlertColumn.CLIP)
 
     def ask() -> None:
         if way == "click":
@@ -181,7 +182,7 @@ def test_a_click_or_enter_plays_the_clip(
 
 
 def test_nothing_is_drawn_while_it_cannot_be_seen(window: MainWindow, monitor: Monitor, qtbot: QtBot) -> None:
-    view = window.monitor_view
+    view = window.monitor_page
     be(monitor, Activity.LISTENING)
     sound = np.random.default_rng(0).standard_normal(16000).astype(np.float32) * 0.1
 
@@ -219,7 +220,7 @@ def test_nothing_is_drawn_while_it_cannot_be_seen(window: MainWindow, monitor: M
 def test_the_buttons_ask_the_monitor(
     window: MainWindow, monitor: Monitor, settings: Settings, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view, asked = window.monitor_view, []
+    view, asked = window.monitor_page, []
     for name in ("start", "stop", "end_snooze"):
         monkeypatch.setattr(monitor, name, lambda name=name: asked.append(name))
     monkeypatch.setattr(monitor, "snooze", lambda minutes: asked.append(("snooze", minutes)))
@@ -235,7 +236,7 @@ def test_the_buttons_ask_the_monitor(
 
 
 def test_acknowledge_is_there_while_the_alarm_sounds(window: MainWindow, monitor: Monitor) -> None:
-    view = window.monitor_view
+    view = window.monitor_page
     be(monitor, Activity.CRYING, since=time.time(), alarm_sounding=True)
     assert view.acknowledge_button.isVisible()
     be(monitor, Activity.CRYING, since=time.time())
@@ -248,5 +249,5 @@ def test_no_word_on_a_button_is_cut_in_the_smallest_window(
     for theme in ("light", "night"):
         settings[THEME] = theme
         be(monitor, Activity.CRYING, since=time.time(), alarm_sounding=True)
-        for button in (window.monitor_view.acknowledge_button, window.monitor_view.snooze_button):
+        for button in (window.monitor_page.acknowledge_button, window.monitor_page.snooze_button):
             qtbot.waitUntil(lambda button=button: button.width() >= button.sizeHint().width())

@@ -1,16 +1,17 @@
-"""The Monitor page: whether it listens, what it hears, and what it woke someone for."""
+"""The Monitor page: whether it listens, what it hears, and what it woke somebody for."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from babymonitor.core.alerts.loudness import LoudnessMeter
 from babymonitor.core.history.history import AlertRow, History, HistoryError
@@ -21,11 +22,14 @@ from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.monitor.bars_view import BarsView
 from babymonitor.ui.pages.monitor.level_view import LevelView
-from babymonitor.ui.parts.alerts_model import AlertsModel, Column
+from babymonitor.ui.parts.alerts_model import AlertColumn, AlertsModel
 from babymonitor.ui.parts.alerts_view import AlertsView
+from babymonitor.ui.parts.card import Card
 from babymonitor.ui.parts.microphone_view import MicrophoneView
+from babymonitor.ui.parts.page import Page
 from babymonitor.ui.parts.state_view import StateView
-from babymonitor.ui.parts.theme import LIGHT, Theme
+from babymonitor.ui.parts.text_label import text_label, wrapped_label
+from babymonitor.ui.parts.theme import set_role
 from babymonitor.ui.parts.wording import StateWords, state_words
 
 if TYPE_CHECKING:
@@ -35,15 +39,13 @@ _FRAME_MS = 33
 _LEVEL_SECONDS = 0.1
 _RECENT_ALERTS = 50
 _SCORES_FOR_A_WORD = 8
-"""The state line's word follows the mean of two seconds, so that it does not flicker between two."""
+"""The state line's word follows the mean of two seconds, so that it does not flicker between two words."""
 _SCORES_FOR_BACKGROUND = 240
 _NOT_HEARING = frozenset({Activity.STOPPED, Activity.DEAF, Activity.MUTED})
 
 
-class MonitorView(QWidget):
-    """Home. Draws only while it can be seen: its two timers stop when it is hidden or the window is minimised."""
-
-    complained = Signal(object)
+class MonitorPage(Page):
+    """The first page. It draws only while it can be seen: its two timers stop when it is hidden or minimised."""
 
     def __init__(self, monitor: Monitor, settings: Settings, history: History, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,7 +57,6 @@ class MonitorView(QWidget):
         self._is_minimised = False
         self._alerts_stale = True
         self._is_painted = False
-        self._theme = LIGHT
         self._build_head()
         self._build_sound()
         self._build_bars()
@@ -66,11 +67,10 @@ class MonitorView(QWidget):
         self._show_model()
         self._show_state()
 
-    # ------------------------------------------------------------------------------------------------------- building
-
     def _build_head(self) -> None:
         self.state_view = StateView(self)
         self.microphone_view = MicrophoneView(self._monitor, self._settings, self)
+        self.microphone_view.complained.connect(self.complained)
         self.state_view.add_beneath(self.microphone_view)
         self.acknowledge_button = QPushButton(self.tr("Acknowledge"), self)
         self.acknowledge_button.setProperty("role", "main")
@@ -87,18 +87,17 @@ class MonitorView(QWidget):
 
     def _build_sound(self) -> None:
         self.live_plot: LivePlot | None = None
-        self._plot_place = QVBoxLayout()
+        self._plot_column = QVBoxLayout()
         self.level_view = LevelView(self)
 
     def _make_plot(self) -> LivePlot:
-        """Made after the first picture: pyqtgraph takes a third of a second to load, which the window need not wait."""
+        """Make the live plot, after the first picture: loading pyqtgraph takes a third of a second."""
         from babymonitor.ui.sound.live_plot import LivePlot
 
         plot = LivePlot(self)
         plot.setMinimumSize(240, 120)
-        plot.set_theme(self._theme)
         plot.set_note(self._plot_note(self._monitor.state))
-        self._plot_place.addWidget(plot)
+        self._plot_column.addWidget(plot)
         return plot
 
     def _build_bars(self) -> None:
@@ -107,30 +106,27 @@ class MonitorView(QWidget):
     def _build_alerts(self) -> None:
         self.alerts_model = AlertsModel(self)
         self.alerts_view = AlertsView(self.alerts_model, self)
-        self.alerts_view.setColumnHidden(Column.KIND, True)
+        self.alerts_view.setColumnHidden(AlertColumn.KIND, True)
         self.alerts_view.setMinimumHeight(96)
-        self.no_alerts_label = QLabel(
-            self.tr("Nothing has woken you yet. Each alert will be listed here, with its sound."), self
-        )
-        self.no_alerts_label.setProperty("role", "muted")
-        self.no_alerts_label.setWordWrap(True)
+        words = self.tr("Nothing has woken you yet. Each alert will be listed here, with its sound.")
+        self.no_alerts_label = wrapped_label(words, "muted", self)
         self.no_alerts_label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
 
     def _lay_out(self) -> None:
-        sound = _card()
+        sound = Card()
         row = QHBoxLayout(sound)
         row.setContentsMargins(8, 10, 12, 6)
         row.setSpacing(4)
-        row.addLayout(self._plot_place, 1)
+        row.addLayout(self._plot_column, 1)
         row.addWidget(self.level_view)
-        alerts = _card()
+        alerts = Card()
         column = QVBoxLayout(alerts)
         column.setContentsMargins(16, 10, 12, 8)
         column.setSpacing(4)
-        column.addWidget(_title(self.tr("Recent alerts")))
+        column.addWidget(text_label(self.tr("Recent alerts"), "title"))
         column.addWidget(self.alerts_view, 1)
         column.addWidget(self.no_alerts_label, 1)
-        bars = _card()
+        bars = Card()
         column = QVBoxLayout(bars)
         column.setContentsMargins(16, 12, 16, 12)
         column.addWidget(self.bars_view)
@@ -168,42 +164,33 @@ class MonitorView(QWidget):
         self.acknowledge_button.clicked.connect(monitor.acknowledge)
         self.alerts_view.play_requested.connect(self._on_play_requested)
 
-    # --------------------------------------------------------------------------------------------------- what is shown
-
     @property
     def words(self) -> StateWords:
-        """What the state line says now."""
+        """The words of the state line."""
         return self.state_view.words
 
     @property
     def state_text(self) -> str:
-        """The whole state line as one sentence."""
+        """The state line as one sentence."""
         return self.words.text
 
     @property
     def frames_drawn(self) -> int:
-        """How often the live plot was painted so far."""
+        """How often the live plot has been painted."""
         return 0 if self.live_plot is None else self.live_plot.frames_drawn
 
     @property
     def is_drawing(self) -> bool:
-        """Whether the live plot is being followed now."""
+        """Whether the live plot moves now."""
         return self._frame_timer.isActive()
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        for view in (self.state_view, self.level_view, self.bars_view, self.alerts_view):
-            view.set_theme(theme)
-        if self.live_plot is not None:
-            self.live_plot.set_theme(theme)
-
     def set_minimised(self, is_minimised: bool) -> None:
-        """The window was minimised, or is back: Qt does not hide the widgets of a minimised window."""
+        """Stop or resume drawing: Qt does not hide the widgets of a minimised window."""
         self._is_minimised = is_minimised
         self._run_timers()
 
     def refresh_settings(self) -> None:
-        """A setting changed that is shown here."""
+        """Show the settings as they are now."""
         self.microphone_view.refresh()
         self._show_model()
         self._show_state()
@@ -225,7 +212,7 @@ class MonitorView(QWidget):
             else self.tr("No alarm for {n} minutes; it goes on listening (S)").format(n=minutes)
         )
         self.acknowledge_button.setVisible(state.alarm_sounding)
-        # The two would say the same at once, and the head has room for three.
+        # The head has room for three buttons, and nobody tests an alarm that sounds.
         self.test_button.setVisible(not state.alarm_sounding)
         if self.live_plot is not None:
             self.live_plot.set_note(self._plot_note(state))
@@ -237,7 +224,7 @@ class MonitorView(QWidget):
         button.setText(text)
         tip = self.tr("Start listening (L)") if is_stopped else self.tr("Stop listening (L)")
         button.setToolTip(tip)
-        button.setProperty("role", "main" if is_stopped else "")
+        set_role(button, "main" if is_stopped else "")
         self.state_view.set_symbol(button, "play" if is_stopped else "stop")
 
     def _plot_note(self, state: MonitorState) -> str:
@@ -252,7 +239,7 @@ class MonitorView(QWidget):
         self._show_loud()
 
     def _show_loud(self) -> None:
-        """Where loudness wakes, or would if the model failed: above the background, and then by a fixed level too."""
+        """Mark where loudness wakes somebody, or would if the model failed: above the background or a fixed level."""
         loud = self._settings[LOUD_LEVEL_DB]
         if len(self._levels) >= LoudnessMeter.FEWEST_HOPS:
             risen = median(self._levels) + self._settings[LOUD_RISE_DB]
@@ -261,21 +248,22 @@ class MonitorView(QWidget):
         self.level_view.set_loud(loud)
 
     def mean_score(self) -> Score | None:
-        """The last scores as one: what the state line's word is chosen from."""
+        """Return the mean of the last scores, from which the state line's word is chosen; None before the first."""
         if not self._recent_scores:
             return None
         last = self._recent_scores[-1]
         count = len(self._recent_scores)
 
-        def mean(of: str) -> dict[str, float]:
+        def mean(shares_of: Callable[[Score], dict[str, float]]) -> dict[str, float]:
             sums: dict[str, float] = {}
             for score in self._recent_scores:
-                for name, share in getattr(score, of).items():
+                for name, share in shares_of(score).items():
                     sums[name] = sums.get(name, 0.0) + share / count
             return sums
 
         level = sum(score.level_db for score in self._recent_scores) / count
-        return replace(last, probabilities=mean("probabilities"), reasons=mean("reasons"), level_db=level)
+        probabilities, reasons = mean(lambda score: score.probabilities), mean(lambda score: score.reasons)
+        return replace(last, probabilities=probabilities, reasons=reasons, level_db=level)
 
     def _load_alerts(self) -> None:
         self._alerts_stale = False
@@ -285,15 +273,14 @@ class MonitorView(QWidget):
             self.complained.emit(str(error))
             return
         self.alerts_model.set_alerts(alerts)
-        # Said only where not all of them are crying.
-        self.alerts_view.setColumnHidden(Column.KIND, all(alert.kind == "crying" for alert in alerts))
+        # The kind is worth a column only if not all alerts are for crying.
+        self.alerts_view.setColumnHidden(AlertColumn.KIND, all(alert.kind == "crying" for alert in alerts))
         self.alerts_view.setVisible(bool(alerts))
         self.no_alerts_label.setVisible(not alerts)
 
-    # -------------------------------------------------------------------------------------------------------- actions
-
     @Slot()
     def toggle_listening(self) -> None:
+        """Start or stop listening."""
         if self._monitor.state.activity is Activity.STOPPED:
             self._monitor.start()
         else:
@@ -301,12 +288,11 @@ class MonitorView(QWidget):
 
     @Slot()
     def toggle_snooze(self) -> None:
+        """Snooze the alarm, or end the snooze."""
         if self._monitor.state.snoozed_until is not None:
             self._monitor.end_snooze()
         elif self._monitor.state.activity is not Activity.STOPPED:
             self._monitor.snooze(self._settings[SNOOZE_MINUTES])
-
-    # ------------------------------------------------------------------------------------------------------ receivers
 
     @Slot(MonitorState)
     def _on_state_changed(self, state: MonitorState) -> None:
@@ -320,10 +306,10 @@ class MonitorView(QWidget):
     @Slot(object)
     def _on_scored(self, score: Score) -> None:
         if self._monitor.state.activity in _NOT_HEARING:
-            # It was on its way when the sound ended.
+            # This score was on its way when the sound ended.
             return
         self._recent_scores.append(score)
-        if not self._monitor.state.alarm_sounding:  # our own alarm is not the room's background
+        if not self._monitor.state.alarm_sounding:  # our own alarm does not belong to the room's background
             self._levels.append(score.level_db)
         if self.isVisible() and not self._is_minimised:
             self.bars_view.set_score(score if score.probabilities else None)
@@ -364,8 +350,6 @@ class MonitorView(QWidget):
     def _on_second_due(self) -> None:
         self._show_state()
 
-    # ------------------------------------------------------------------------------------------------- seen or not seen
-
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         self._is_painted = True
@@ -390,16 +374,3 @@ class MonitorView(QWidget):
                     timer.start()
             else:
                 timer.stop()
-
-
-def _card() -> QFrame:
-    """A quiet panel that groups what belongs together."""
-    card = QFrame()
-    card.setProperty("role", "card")
-    return card
-
-
-def _title(text: str) -> QLabel:
-    title = QLabel(text)
-    title.setProperty("role", "title")
-    return title

@@ -21,8 +21,8 @@ from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.nights.alerts_file import FIELDS
-from babymonitor.ui.pages.nights.history_view import HistoryView
-from babymonitor.ui.parts.alerts_model import Column
+from babymonitor.ui.pages.nights.nights_page import NightsPage
+from babymonitor.ui.parts.alerts_model import AlertColumn
 from babymonitor.ui.window.main_window import NIGHTS_PAGE, MainWindow
 
 NIGHT = Night.of(time.time() - 86400)
@@ -39,28 +39,28 @@ def add_alert(history: History, began: float, kind: str = "crying", reason: str 
 
 
 def a_night(history: History) -> None:
-    for at in range(120):
-        history.put_minute(Minute(int(TEN) + 60 * at, -50.0, 0.0, {"background": 60.0}))
+    for minute in range(120):
+        history.put_minute(Minute(int(TEN) + 60 * minute, -50.0, 0.0, {"background": 60.0}))
     add_alert(history, TEN + 600, clip=True)
     add_alert(history, TEN + 3600, reason="tired")
     add_alert(history, TEN + 5000, kind="loud", clip=True)
 
 
 @pytest.fixture
-def view(window: MainWindow, history: History) -> HistoryView:
+def view(window: MainWindow, history: History) -> NightsPage:
     window.show_nights()
     page = window.pages.widget(NIGHTS_PAGE)
-    assert isinstance(page, HistoryView)
+    assert isinstance(page, NightsPage)
     return page
 
 
-def test_an_empty_history_says_so_kindly(view: HistoryView) -> None:
+def test_an_empty_history_says_so_kindly(view: NightsPage) -> None:
     assert view.empty_label.isVisible()
     assert view.night_list.count() == 0
 
 
 def test_the_last_night_is_shown_with_its_numbers(
-    view: HistoryView, monitor: Monitor, history: History, qtbot: QtBot
+    view: NightsPage, monitor: Monitor, history: History, qtbot: QtBot
 ) -> None:
     a_night(history)
     monitor.alerts_changed.emit()
@@ -70,7 +70,7 @@ def test_the_last_night_is_shown_with_its_numbers(
     assert view.numbers["crying"].text() == "3 min"
     assert view.numbers["quiet"].text() == "58 min"
     assert view.numbers["deaf"].text() == "0 min"
-    shown = [view.alerts_filter.index(row, Column.KIND).data() for row in range(view.alerts_filter.rowCount())]
+    shown = [view.alerts_filter.index(row, AlertColumn.KIND).data() for row in range(view.alerts_filter.rowCount())]
     assert shown == ["Crying", "Crying", "Loud"]
     assert "Crying" not in view.timeline_view.accessible_text()  # by minute nothing cried long enough
     view.show_night(0.0)
@@ -79,7 +79,7 @@ def test_the_last_night_is_shown_with_its_numbers(
     assert not view.timeline_view.isVisible()
 
 
-def test_filter_and_search(view: HistoryView, monitor: Monitor, history: History, qtbot: QtBot) -> None:
+def test_filter_and_search(view: NightsPage, monitor: Monitor, history: History, qtbot: QtBot) -> None:
     a_night(history)
     view.refresh()
 
@@ -101,7 +101,7 @@ def test_filter_and_search(view: HistoryView, monitor: Monitor, history: History
 
 
 def test_an_alert_is_chosen_in_the_timeline_and_played_with_enter(
-    view: HistoryView, monitor: Monitor, history: History, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    view: NightsPage, monitor: Monitor, history: History, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_night(history)
     view.refresh()
@@ -127,7 +127,7 @@ def _point(x: float, y: float) -> QPoint:
     return QPoint(round(x), round(y))
 
 
-def test_exported_files_can_be_read_back(view: HistoryView, history: History, tmp_path: Path) -> None:
+def test_exported_files_can_be_read_back(view: NightsPage, history: History, tmp_path: Path) -> None:
     a_night(history)
     view.refresh()
     view.export_to(tmp_path / "alerts.csv")
@@ -146,7 +146,7 @@ def test_exported_files_can_be_read_back(view: HistoryView, history: History, tm
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(
-    view: HistoryView, window: MainWindow, history: History, tmp_path: Path
+    view: NightsPage, window: MainWindow, history: History, tmp_path: Path
 ) -> None:
     a_night(history)
     view.refresh()
@@ -155,7 +155,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(
 
 
 def test_thousands_of_rows_filter_and_scroll_without_a_stutter(
-    view: HistoryView, history: History, qtbot: QtBot
+    view: NightsPage, history: History, qtbot: QtBot
 ) -> None:
     history._database.execute("BEGIN")
     for number in range(5000):
@@ -179,7 +179,7 @@ def test_thousands_of_rows_filter_and_scroll_without_a_stutter(
 
 
 def test_a_hidden_page_is_not_read_again_and_again(
-    view: HistoryView, window: MainWindow, monitor: Monitor, history: History, monkeypatch: pytest.MonkeyPatch
+    view: NightsPage, window: MainWindow, monitor: Monitor, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window.show_monitor()
     read: list[int] = []
@@ -190,16 +190,16 @@ def test_a_hidden_page_is_not_read_again_and_again(
     assert not read
 
 
-def press(view: HistoryView, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+def press(view: NightsPage, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
     QTest.keyClick(view.alerts_view, key, modifier)
 
 
-def verdicts(view: HistoryView) -> list[str]:
-    return [view.alerts_filter.index(row, Column.VERDICT).data() for row in range(view.alerts_filter.rowCount())]
+def verdicts(view: NightsPage) -> list[str]:
+    return [view.alerts_filter.index(row, AlertColumn.VERDICT).data() for row in range(view.alerts_filter.rowCount())]
 
 
 @pytest.fixture
-def marking(view: HistoryView, window: MainWindow, history: History, library: Library, qtbot: QtBot) -> HistoryView:
+def marking(view: NightsPage, window: MainWindow, history: History, library: Library, qtbot: QtBot) -> NightsPage:
     """A night with a clip that can be heard, the window in front so that it gets keys."""
     a_night(history)
     wave = read_wave(paths.resource("demo.flac"))[: 3 * SAMPLE_RATE]
@@ -214,7 +214,7 @@ def marking(view: HistoryView, window: MainWindow, history: History, library: Li
 
 
 def test_an_episode_is_said_to_be_right_or_wrong_by_key(
-    marking: HistoryView, history: History, library: Library, monitor: Monitor, qtbot: QtBot
+    marking: NightsPage, history: History, library: Library, monitor: Monitor, qtbot: QtBot
 ) -> None:
     view = marking
     assert verdicts(view) == ["–", "–", "–"]
@@ -248,7 +248,7 @@ def test_an_episode_is_said_to_be_right_or_wrong_by_key(
     assert not view.verdict_bar.undo_button.isEnabled()
 
 
-def test_a_label_of_ones_own_for_an_episode(marking: HistoryView, library: Library, qtbot: QtBot) -> None:
+def test_a_label_of_ones_own_for_an_episode(marking: NightsPage, library: Library, qtbot: QtBot) -> None:
     view = marking
     press(view, Qt.Key.Key_N)
     QTest.keyClick(view.verdict_bar.menu, Qt.Key.Key_8)
@@ -261,7 +261,7 @@ def test_a_label_of_ones_own_for_an_episode(marking: HistoryView, library: Libra
 
 
 def test_near_misses_and_what_is_not_reviewed_yet_can_be_listed(
-    marking: HistoryView, history: History, qtbot: QtBot
+    marking: NightsPage, history: History, qtbot: QtBot
 ) -> None:
     view = marking
 
@@ -285,7 +285,7 @@ def test_near_misses_and_what_is_not_reviewed_yet_can_be_listed(
     assert view.no_episodes_label.text() == "All of it is reviewed."
 
 
-def test_what_was_said_goes_into_every_kind_of_file(marking: HistoryView, history: History, tmp_path: Path) -> None:
+def test_what_was_said_goes_into_every_kind_of_file(marking: NightsPage, history: History, tmp_path: Path) -> None:
     view = marking
     history.put_review(1, RIGHT, "hungry", TEN + 90000)
     history.put_review(2, WRONG, "background", TEN + 90000)

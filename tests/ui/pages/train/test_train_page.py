@@ -23,7 +23,7 @@ from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
 from babymonitor.core.training_runs import FULL, INTERRUPTED, TEACH, Request, all_runs, begin
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.train.family_form import FamilyForm
-from babymonitor.ui.pages.train.training_view import FULL_TAB, MODELS_TAB, TEACH_TAB, TrainingView
+from babymonitor.ui.pages.train.train_page import FULL_TAB, MODELS_TAB, TEACH_TAB, TrainPage
 from babymonitor.ui.window.main_window import TRAIN_PAGE, MainWindow
 from resources import synthesise
 
@@ -71,31 +71,31 @@ def window(
 
 
 def fill(library: Library, groups: int = 3) -> None:
-    """A cry and a quiet room in each of some nights."""
+    """Add a cry and a quiet room in each of several nights."""
     rng = np.random.default_rng(3)
     for group in range(groups):
         for label, maker in (("sad", synthesise.cry), ("background", synthesise.room_tone)):
             library.add(maker(2.5, rng), label, group=f"night-2026-11-{10 + group}", recorded=1.8e9 + DAY * group)
 
 
-def page(window: MainWindow) -> TrainingView:
+def page(window: MainWindow) -> TrainPage:
     window.show_training()
     view = window.pages.widget(TRAIN_PAGE)
-    assert isinstance(view, TrainingView)
+    assert isinstance(view, TrainPage)
     return view
 
 
-def taught(view: TrainingView, qtbot: QtBot) -> None:
+def taught(view: TrainPage, qtbot: QtBot) -> None:
     with qtbot.waitSignal(view.trainer.ended, timeout=END_MS) as ended:
-        qtbot.mouseClick(view.teach_button, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(view.teach_view.teach_button, Qt.MouseButton.LeftButton)
         assert view.stack.currentWidget() is view.running_view
     assert ended.args[1] == "finished", ended.args[2]
 
 
 def test_an_empty_library_is_told_kindly(window: MainWindow) -> None:
     view = page(window)
-    assert view.teach_label.text() == "There is nothing to learn from yet."
-    assert not view.teach_button.isEnabled()
+    assert view.teach_view.teach_label.text() == "There is nothing to learn from yet."
+    assert not view.teach_view.teach_button.isEnabled()
     view.teach()
     assert not view.trainer.is_running
 
@@ -103,13 +103,13 @@ def test_an_empty_library_is_told_kindly(window: MainWindow) -> None:
 def test_it_says_what_it_will_use_and_what_is_missing(window: MainWindow, library: Library) -> None:
     fill(library)
     view = page(window)
-    assert view.teach_label.text() == (
+    assert view.teach_view.teach_label.text() == (
         "It will use 6 clips from 3 nights: no baby 3, crying, reason unclear 3. That takes about half a minute."
     )
-    assert view.missing_label.text() == "These are few: with 20 clips or more it gets better."
+    assert view.teach_view.missing_label.text() == "These are few: with 20 clips or more it gets better."
     library.change([clip.id for clip in library.clips(label="background")], label="hungry")
     view.show_tab(TEACH_TAB)
-    assert "only crying" in view.missing_label.text()
+    assert "only crying" in view.teach_view.missing_label.text()
 
 
 def test_what_is_not_on_the_disk_any_more_is_not_taught(
@@ -140,7 +140,7 @@ def test_taught_compared_used_and_rolled_back_while_it_scores(
     assert max(shares) > 500
     assert view.stack.currentWidget() is view.comparison_view
     assert settings[MODEL] == ""
-    assert view.comparison_view.verdict_view.accessibleName()
+    assert view.comparison_view.outcome_view.accessibleName()
     assert len(view.comparison_view._play_buttons) == 6
 
     scores: list[Score] = []
@@ -156,14 +156,14 @@ def test_taught_compared_used_and_rolled_back_while_it_scores(
     qtbot.mouseClick(view.comparison_view.use_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: monitor.model_name == f"{shipped}, taught", timeout=20_000)
     hear()
-    (made,) = paths.models_folder().glob("*.onnx")
-    assert settings[MODEL] == str(made)
+    (new_model,) = paths.models_folder().glob("*.onnx")
+    assert settings[MODEL] == str(new_model)
     assert settings[PREVIOUS_MODEL] == ""
     assert not view.comparison_view.use_button.isVisible()
     qtbot.mouseClick(view.comparison_view.roll_back_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: monitor.model_name == shipped, timeout=20_000)
     hear()
-    assert (settings[MODEL], settings[PREVIOUS_MODEL]) == ("", str(made))
+    assert (settings[MODEL], settings[PREVIOUS_MODEL]) == ("", str(new_model))
     view.models_view.roll_back()
     qtbot.waitUntil(lambda: monitor.model_name == f"{shipped}, taught", timeout=20_000)
 
