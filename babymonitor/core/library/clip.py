@@ -1,8 +1,8 @@
-"""One labelled clip: what is known of it, how its file is called, and how both stand in that file.
+"""A labelled clip: its metadata, the name of its file, and how the file stores the metadata.
 
-The file lies at ``<label>/<group>/<id>.flac``. Label and group are read from there; the rest is a JSON object in the
-FLAC's comment, so that the folders alone are the whole library. The id is a hash of the samples: the same sound is
-never there twice.
+The file is ``<label>/<group>/<id>.flac``. Label and group are read from its path; the rest is a JSON object in the
+FLAC's comment, so the folders alone are the complete library. The id is a hash of the samples: the same sound is never
+stored twice.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from babymonitor.core.sound.levels import level_db
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 
 UNLABELLED = "unlabelled"
-"""The folder of clips that have no label yet."""
+"""The folder of clips without a label."""
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.2, 120.0
 SOURCES = ("microphone", "night", "import")
 
@@ -36,27 +36,27 @@ Samples = npt.NDArray[np.int16]
 
 _FORMAT = 1
 _LONGEST_LABEL, _LONGEST_GROUP = 60, 100
-"""In bytes: with the folders before them a path stays below the 260 characters that Windows takes."""
+"""In bytes, so that complete paths stay below the 260 characters that Windows allows."""
 _LONGEST_NOTE = 4000
 _FULL_SCALE = 32700
 _LABEL = re.compile(r"[a-z0-9_]+")
 _ID = re.compile(r"[0-9a-f]{16}")
-# Windows keeps these for devices: a folder of that name cannot be made there.
+# Windows reserves these for devices: no folder can have such a name.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 
 
 class LibraryError(PersonError):
-    """The library cannot do that; the message is one sentence for a person."""
+    """The library cannot do what was asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryClip:
-    """One clip of the library.
+    """A clip of the library.
 
-    id: 16 hex digits, its file's name too. label: "" while it has none. group: night or recording, what must not stand
-    on two sides of a split. baby: "" unknown. source: one of `SOURCES`. recorded, added: Unix seconds; recorded is its
-    first sample. level_db: root mean square. guess: the model's probabilities when it was added, {} unknown. origin:
-    ``alert:<id>`` of one out of Nights, the file's name of an import. path: absolute.
+    id: 16 hex digits, also the name of its file. label: "" for none. group: the night or recording, which must not be
+    on two sides of a split. baby: "" if unknown. source: one of `SOURCES`. recorded, added: Unix seconds; recorded is
+    the time of the first sample. level_db: root mean square. guess: the model's probabilities when it was added, {} if
+    unknown. origin: ``alert:<id>`` for clips from Nights, the file name for imports. path: absolute.
     """
 
     id: str
@@ -76,7 +76,7 @@ class LibraryClip:
 
 
 class AlreadyThereError(LibraryError):
-    """The same sound is in the library; `clip` is it."""
+    """The same sound is already in the library, as `clip`."""
 
     def __init__(self, clip: LibraryClip) -> None:
         title = look_of(clip.label or UNLABELLED).title
@@ -85,7 +85,7 @@ class AlreadyThereError(LibraryError):
 
 
 def checked_label(name: str) -> str:
-    """The canonical label, "" for none; LibraryError for what cannot be one."""
+    """The canonical form of a label, "" for none. Raises LibraryError if it cannot be a label."""
     label = canonical(name)
     if label in ("", UNLABELLED):
         return ""
@@ -95,7 +95,7 @@ def checked_label(name: str) -> str:
 
 
 def label_of_folder(name: str) -> str:
-    """The label a folder's name stands for, "" where nothing is left of it: accents and signs are left out."""
+    """The label that a folder's name stands for, without accents and special characters; "" if nothing is left."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     plain = re.sub(r"[^a-z0-9_]+", "_", canonical(plain)).strip("_")
     with suppress(LibraryError):
@@ -104,7 +104,7 @@ def label_of_folder(name: str) -> str:
 
 
 def checked_group(name: str) -> str:
-    """A group as a folder may be called on any system: what is special in paths becomes ``-``."""
+    """A group as a valid folder name on every system: characters with a meaning in paths become ``-``."""
     name = unicodedata.normalize("NFC", storable(name))
     name = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f]+', "-", name).strip(" .-")
     while len(name.encode()) > _LONGEST_GROUP:
@@ -113,24 +113,24 @@ def checked_group(name: str) -> str:
 
 
 def storable(text: str) -> str:
-    """Text as a database takes it: a file's name may hold bytes that are no characters."""
+    """Text that a database accepts: file names may contain bytes that are not characters."""
     return text.encode("utf-8", "replace").decode()
 
 
 def checked_note(note: str) -> str:
-    """A note as it is kept; LibraryError for one that is a book."""
+    """A note as it is stored. Raises LibraryError if it is too long."""
     if len(note) > _LONGEST_NOTE:
         raise LibraryError(Code.LIBRARY_NOTE_TOO_LONG, most=_LONGEST_NOTE, count=len(note))
     return storable(note)
 
 
 def relative_path(clip: LibraryClip) -> Path:
-    """Where its file lies within the library's or the trash's folder."""
+    """The path of its file relative to the folder of the library or the trash."""
     return Path(clip.label or UNLABELLED, clip.group, f"{clip.id}.flac")
 
 
 def checked_samples(wave: Wave) -> Samples:
-    """(samples,) float32 at 16 kHz → the 16-bit samples that are kept; LibraryError for what no clip can be."""
+    """Convert (samples,) float32 at 16 kHz to the 16-bit samples that are stored. Raises LibraryError if invalid."""
     seconds = wave.size / SAMPLE_RATE
     if seconds < SHORTEST_SECONDS:
         raise LibraryError(Code.LIBRARY_CLIP_TOO_SHORT, seconds=seconds, least=SHORTEST_SECONDS)
@@ -138,7 +138,7 @@ def checked_samples(wave: Wave) -> Samples:
         raise LibraryError(Code.LIBRARY_CLIP_TOO_LONG, seconds=seconds, most=LONGEST_SECONDS)
     if not np.isfinite(wave).all():
         raise LibraryError(Code.LIBRARY_CLIP_NOT_NUMBERS)
-    # As it is read again (divided by 32768): what is kept, read and kept once more has the same id.
+    # The inverse of reading (division by 32768): storing, reading and storing again gives the same id.
     samples: Samples = np.rint(np.clip(wave, -1.0, 1.0) * 32768.0).clip(-32768, 32767).astype(np.int16)
     return samples
 
@@ -148,13 +148,13 @@ def id_of(samples: Samples) -> str:
 
 
 def loudness(samples: Samples) -> tuple[float, bool]:
-    """The level in dB, and whether the sound reached full scale: then it is distorted."""
+    """The level in dB, and whether the sound is clipped (reaches full scale)."""
     clipped = int(np.count_nonzero(np.abs(samples.astype(np.int32)) >= _FULL_SCALE)) >= 3
     return round(level_db((samples / np.float32(32768.0)).astype(np.float32)), 2), clipped
 
 
 def encoded(samples: Samples, clip: LibraryClip) -> bytes:
-    """A whole FLAC file."""
+    """The bytes of a clip's FLAC file."""
     import soundfile
 
     out = io.BytesIO()
@@ -165,8 +165,8 @@ def encoded(samples: Samples, clip: LibraryClip) -> bytes:
 
 
 def comment_of(clip: LibraryClip) -> str:
-    """What the file says of itself."""
-    said = {
+    """The comment of a clip's file: its metadata as JSON."""
+    metadata = {
         "babymonitor": _FORMAT,
         "id": clip.id,
         "label": clip.label,
@@ -181,35 +181,35 @@ def comment_of(clip: LibraryClip) -> str:
         "origin": clip.origin,
         "added": clip.added,
     }
-    return json.dumps(said)  # in ASCII: half a character of a note must not make a file unwritable
+    return json.dumps(metadata)  # ASCII, so that lone surrogates in a note do not make the file unwritable
 
 
 def read_clip(path: Path) -> LibraryClip | None:
-    """What a file says of itself, at the path given; None where it is no clip of a library, or cannot be read.
+    """Read the metadata of a clip's file; None if it is not a clip of a library, or cannot be read.
 
-    Its words are checked: the file may be a stranger's.
+    All values are checked, because the file may come from anybody.
     """
     try:
         head = flac_tag.read_head(path)
-        said = json.loads(head.comment)
-        if not isinstance(said, dict) or "babymonitor" not in said or not _ID.fullmatch(str(said["id"])):
+        metadata = json.loads(head.comment)
+        if not isinstance(metadata, dict) or "babymonitor" not in metadata or not _ID.fullmatch(str(metadata["id"])):
             return None
-        guess = said.get("guess")
+        guess = metadata.get("guess")
         clip = LibraryClip(
-            id=said["id"],
-            label=checked_label(str(said.get("label", ""))),
-            group=checked_group(str(said.get("group", ""))),
-            baby=storable(str(said.get("baby", ""))),
-            source=said["source"] if said.get("source") in SOURCES else "import",
-            recorded=float(said["recorded"]),
+            id=metadata["id"],
+            label=checked_label(str(metadata.get("label", ""))),
+            group=checked_group(str(metadata.get("group", ""))),
+            baby=storable(str(metadata.get("baby", ""))),
+            source=metadata["source"] if metadata.get("source") in SOURCES else "import",
+            recorded=float(metadata["recorded"]),
             seconds=head.seconds,
-            level_db=float(said["level_db"]),
-            is_clipped=bool(said["is_clipped"]),
-            note=storable(str(said.get("note", "")))[:_LONGEST_NOTE],
+            level_db=float(metadata["level_db"]),
+            is_clipped=bool(metadata["is_clipped"]),
+            note=storable(str(metadata.get("note", "")))[:_LONGEST_NOTE],
             guess={str(name): float(value) for name, value in guess.items()} if isinstance(guess, dict) else {},
-            origin=storable(str(said.get("origin", ""))),
+            origin=storable(str(metadata.get("origin", ""))),
             path=path,
-            added=float(said["added"]),
+            added=float(metadata["added"]),
         )
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, LibraryError):
         return None
@@ -217,6 +217,6 @@ def read_clip(path: Path) -> LibraryClip | None:
     return clip if head.sample_rate == SAMPLE_RATE and all(map(math.isfinite, numbers)) else None
 
 
-def same_but_path(one: LibraryClip, other: LibraryClip) -> bool:
-    """Whether the two files would say the same of themselves; label and group are said by their places."""
-    return replace(one, label="", group="", path=Path()) == replace(other, label="", group="", path=Path())
+def has_same_comment(clip: LibraryClip, changed: LibraryClip) -> bool:
+    """Whether both clips have the same metadata apart from label and group, which are in the path."""
+    return replace(clip, label="", group="", path=Path()) == replace(changed, label="", group="", path=Path())

@@ -1,4 +1,4 @@
-"""The library's rows in SQLite: quick to list and to filter, and never more than the clips' files themselves say."""
+"""The library's index in SQLite: fast to list and filter, and without information that is not in the files."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _COLUMNS = 'id, label, "group", baby, source, recorded, seconds, level_db, is_cl
 _GUESS = 10
 
 Locate = Callable[[str, str, str, bool], Path]
-"""(id, label, group, deleted) → where the clip's file lies."""
+"""(id, label, group, is deleted) → the path of the clip's file."""
 
 
 class LibraryDatabase:
-    """The database, opened; LibraryError for whatever SQLite refuses. One thread uses it.
+    """The opened database, used by one thread. Every method raises LibraryError where SQLite fails.
 
-    A broken one is put aside under the name `put_aside`, and an empty one begun.
+    A damaged database is renamed to `put_aside` and an empty one is created.
     """
 
     def __init__(self, path: Path, locate: Locate) -> None:
@@ -58,16 +58,16 @@ class LibraryDatabase:
         self._database.close()
 
     def places(self) -> dict[str, tuple[str, str, bool]]:
-        """Of every clip, label, group and whether it is deleted."""
+        """Label, group and whether it is deleted, of every clip by id."""
         rows = self._run('SELECT id, label, "group", deleted IS NOT NULL FROM clips', ())
         return {id: (label, group, bool(deleted)) for id, label, group, deleted in rows}
 
     def select(self, condition: str = "deleted IS NULL", values: Sequence[object] = ()) -> list[LibraryClip]:
-        """The clips of a condition, the newest first."""
+        """The clips that satisfy an SQL condition, newest first."""
         rows = self._run(
             f"SELECT {_COLUMNS}, deleted FROM clips WHERE {condition} ORDER BY recorded DESC, id DESC", tuple(values)
         )
-        # At once: ten thousand times the parser's own start would cost more than the parsing.
+        # In one call: starting the parser ten thousand times would cost more than parsing.
         guesses = json.loads(f"[{','.join([row[_GUESS] for row in rows])}]")
         folders: dict[tuple[str, str, bool], Path] = {}
         clips = []
@@ -78,16 +78,16 @@ class LibraryDatabase:
             if folder is None:
                 folder = folders[place] = self._locate(id, *place).parent
             path = folder / f"{id}.flac"
-            known = (id, label, group, baby, source, recorded, seconds, level, bool(clipped), note, guess, origin)
-            clips.append(LibraryClip(*known, path, added))
+            columns = (id, label, group, baby, source, recorded, seconds, level, bool(clipped), note, guess, origin)
+            clips.append(LibraryClip(*columns, path, added))
         return clips
 
     def table(self, statement: str) -> list[Any]:
-        """The rows of a statement that reads."""
+        """The rows of a reading statement."""
         return self._run(statement, ())
 
     def put(self, clips: Iterable[LibraryClip], deleted: float | None = None) -> None:
-        """Keep the clips as they are now, all of them or none. deleted: when they went to the trash."""
+        """Insert or replace the rows of clips, all or none. deleted: Unix seconds at which they went to the trash."""
         rows = [
             (clip.id, clip.label, clip.group, clip.baby, clip.source, clip.recorded, clip.seconds, clip.level_db,
              clip.is_clipped, clip.note, json.dumps(clip.guess), clip.origin, clip.added, deleted)

@@ -1,4 +1,4 @@
-"""What lies in the library's folders: files moved safely, and all of them looked over when the library is opened."""
+"""The files in the library's folders: moved safely, and surveyed when the library is opened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import shutil
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from babymonitor.core.library.clip import (
@@ -25,63 +25,65 @@ from babymonitor.core.whole_file import TEMPORARY, whole_file
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The file of a clip, what its folders call it, and what it says of itself."""
+class ClipFile:
+    """The file of a clip: label and group according to its folders, and the metadata in it."""
 
     path: Path
     label: str
     group: str
-    said: LibraryClip
+    metadata: LibraryClip
 
 
 @dataclass(slots=True)
 class Survey:
-    """known: clips whose files are where their rows say. found: the files of others, by id. spare: further files of
-    either. foreign: sound files that are no clips.
+    """The files of a library.
+
+    in_place: ids of clips whose files are where their rows say. moved: the files of other clips, by id. duplicates:
+    further files of either. foreign: sound files that are not clips.
     """
 
-    known: set[str] = field(default_factory=set)
-    found: dict[str, Found] = field(default_factory=dict)
-    spare: list[tuple[str, Found]] = field(default_factory=list)
+    in_place: set[str] = field(default_factory=set)
+    moved: dict[str, ClipFile] = field(default_factory=dict)
+    duplicates: list[tuple[str, ClipFile]] = field(default_factory=list)
     foreign: list[Path] = field(default_factory=list)
 
 
 def survey(top: Path, rows: Mapping[str, tuple[str, str]]) -> Survey:
-    """Look over `<label>/<group>/<id>.flac` under a folder; OSError where it cannot be read.
+    """Survey `<label>/<group>/<id>.flac` under a folder. Raises OSError if it cannot be read.
 
-    rows: label and group of the clips that are known; only the files of others are read. What interrupted writing left
-    is taken away. Files and folders under names that are not quite theirs (moved there by hand) get those. Of two files
-    of one clip, the one that its row speaks of is found and the other spare.
+    rows: label and group of each known clip; only the files of other clips are read. Leftovers of interrupted writes
+    are deleted. Files and folders with not quite valid names (moved there by hand) are renamed. Of two files of the
+    same clip, the one not in its row's place is the duplicate.
     """
-    seen = Survey()
+    result = Survey()
     for text, name, parts in _files(str(top), ()):
         id = name.removesuffix(".flac")
-        # Thousands of times where nothing is amiss: with strings alone.
+        # The usual case, thousands of times: strings only, for speed.
         if id in rows and len(parts) == 2 and rows[id] == (_label(parts[0]), parts[1]) and id != name:
-            seen.known.add(id)
+            result.in_place.add(id)
             continue
         path = Path(text)
         if name.endswith(TEMPORARY):
             path.unlink(missing_ok=True)
-            tidy(path, top)
+            remove_empty_folders(path, top)
             continue
-        said = read_clip(path) if path.suffix.lower() == ".flac" and parts else None
-        if said is None:
-            seen.foreign += [path] if path.suffix.lower() in AUDIO_SUFFIXES else []
+        metadata = read_clip(path) if path.suffix.lower() == ".flac" and parts else None
+        if metadata is None:
+            result.foreign += [path] if path.suffix.lower() in AUDIO_SUFFIXES else []
             continue
-        group = checked_group("-".join(parts[1:]) or said.group)
-        one = Found(path, label_of_folder(parts[0]), group, said)
-        if seen.found.setdefault(said.id, one) is not one:
-            seen.spare.append((said.id, one))
-    for id in seen.known & seen.found.keys():
-        seen.spare.append((id, seen.found.pop(id)))
-    for id, one in seen.found.items():
-        place = top / (one.label or UNLABELLED) / one.group / f"{id}.flac"
-        if place != one.path:
-            move(one.path, place)
-            tidy(one.path, top)
-            seen.found[id] = Found(place, one.label, one.group, one.said)
-    return seen
+        group = checked_group("-".join(parts[1:]) or metadata.group)
+        file = ClipFile(path, label_of_folder(parts[0]), group, metadata)
+        if result.moved.setdefault(metadata.id, file) is not file:
+            result.duplicates.append((metadata.id, file))
+    for id in result.in_place & result.moved.keys():
+        result.duplicates.append((id, result.moved.pop(id)))
+    for id, file in result.moved.items():
+        place = top / (file.label or UNLABELLED) / file.group / f"{id}.flac"
+        if place != file.path:
+            move(file.path, place)
+            remove_empty_folders(file.path, top)
+            result.moved[id] = replace(file, path=place)
+    return result
 
 
 def _label(folder: str) -> str:
@@ -89,19 +91,19 @@ def _label(folder: str) -> str:
 
 
 def _files(folder: str, parts: tuple[str, ...]) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Every file under a folder: path, name, the folders between. Folders that hold nothing are taken away."""
+    """Every file under a folder: path, name and the folders in between. Deletes empty folders."""
     files: list[tuple[str, str, tuple[str, ...]]] = []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=_name):
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir(follow_symlinks=False):  # a link may lead in a circle
-                # Some file systems spell names in another way than they were given; for ASCII there is but one.
+            if entry.is_dir(follow_symlinks=False):  # links may be circular
+                # Some file systems store names in another normal form.
                 files += _files(entry.path, (*parts, unicodedata.normalize("NFC", entry.name)))
             else:
                 files.append((entry.path, entry.name, parts))
     if parts and not files:
-        with contextlib.suppress(OSError):  # it may hold hidden ones
+        with contextlib.suppress(OSError):  # it may contain hidden files
             os.rmdir(folder)
     return files
 
@@ -111,7 +113,7 @@ def _name(entry: os.DirEntry[str]) -> str:
 
 
 def move(old: Path, new: Path) -> None:
-    """Move a file in one step, to folders that are made; OSError. To another disk it is copied first, then removed."""
+    """Move a file atomically, creating folders; to another disk, copy it and then delete it. Raises OSError."""
     new.parent.mkdir(parents=True, exist_ok=True)
     try:
         old.replace(new)
@@ -124,7 +126,7 @@ def move(old: Path, new: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the disk knows the folder's names, where a system can be asked to."""
+    """Flush a folder's entries to the disk, on systems that can."""
     with contextlib.suppress(OSError, AttributeError):
         number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -133,8 +135,8 @@ def sync_folder(folder: Path) -> None:
             os.close(number)
 
 
-def tidy(path: Path, top: Path) -> None:
-    """Take away the folders of a file that left, where they are empty now."""
+def remove_empty_folders(path: Path, top: Path) -> None:
+    """Delete the folders above a file that was moved away, up to `top`, as far as they are empty."""
     for folder in path.parents:
         if folder == top or not folder.is_relative_to(top):
             return
@@ -146,7 +148,7 @@ def tidy(path: Path, top: Path) -> None:
 
 @contextlib.contextmanager
 def refusal_as(code: Code, **parameters: Path) -> Iterator[None]:
-    """Turn what the disk refuses (OSError, ValueError) into a LibraryError of this code, which takes a `reason` too."""
+    """Turn OSError and ValueError inside into a LibraryError of this code, which has a further parameter `reason`."""
     try:
         yield
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What has been collected, against what training needs: per label, and as one sentence on what to record next."""
+"""Counts per label against what training needs, and a sentence on what to record next."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from babymonitor.core.labels import label as look_of
 from babymonitor.core.messages import Code, Message, message
 
 FEWEST_CLIPS, GOOD_CLIPS = 200, 500
-"""Of each label: the least that training from the beginning wants, and what is good."""
+"""Per label: the minimum for training from scratch, and a good number."""
 FEWEST_GROUPS = 3
-"""Recordings or nights of each label: training learns from some, and is judged by others."""
+"""The minimum of recordings or nights per label, as training and testing need different ones."""
 _NAMED = 3
 
 Row = tuple[str, str, str, str, float, float]
-"""Of a clip: label, group, baby, source, when it was recorded (Unix seconds), how long it is."""
+"""Of a clip: label, group, baby, source, time of recording (Unix seconds), duration (seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelHealth:
-    """What there is of one label.
+    """The counts of a label.
 
-    nights: from noon to noon, in which any was recorded. groups: recordings or nights, which a split keeps whole.
-    babies: different names. sources: clips by source. state: ``none``, ``few`` (below 200 clips, or from fewer than
-    three groups, which cannot be trained with), ``enough``, ``good`` (500 and more).
+    nights: number of nights (noon to noon) with clips. groups: recordings or nights, which a split does not divide.
+    babies: number of different names. sources: clips by source. state: ``none``, ``few`` (below 200 clips or three
+    groups, too few to train with), ``enough``, ``good`` (500 and more).
     """
 
     label: str
@@ -41,15 +41,15 @@ class LabelHealth:
 
 
 def night_of(moment: float) -> str:
-    """The evening's date of the night a moment (Unix seconds) falls into, local time: a night is not cut at twelve."""
+    """The date of the evening of the night that contains a moment (Unix seconds), local time."""
     try:
         return f"{datetime.fromtimestamp(moment) - timedelta(hours=12):%Y-%m-%d}"
-    except (OverflowError, OSError, ValueError):  # a file may bear any date
+    except (OverflowError, OSError, ValueError):  # a file may have any date
         return ""
 
 
 def health(labels: Sequence[str], clips: Sequence[Row]) -> list[LabelHealth]:
-    """One for each of the labels, in their order."""
+    """The counts of each label, in the order of `labels`."""
     of_label: dict[str, list[Row]] = {name: [] for name in labels}
     for clip in clips:
         of_label.setdefault(clip[0], []).append(clip)
@@ -58,7 +58,7 @@ def health(labels: Sequence[str], clips: Sequence[Row]) -> list[LabelHealth]:
 
 def _health(label: str, clips: Sequence[Row]) -> LabelHealth:
     groups = len({group for _, group, *_ in clips})
-    quarters = {moment // 900.0 for *_, moment, _ in clips}  # all time zones differ by whole ones
+    quarters = {moment // 900.0 for *_, moment, _ in clips}  # time zones differ by multiples of 15 minutes
     state = "none"
     if clips:
         is_enough = len(clips) >= FEWEST_CLIPS and groups >= FEWEST_GROUPS
@@ -75,43 +75,43 @@ def _health(label: str, clips: Sequence[Row]) -> LabelHealth:
     )
 
 
-def advice(found: Sequence[LabelHealth], unlabelled: int) -> Message:
-    """One plain sentence on what to record next. unlabelled: how many clips wait for their label."""
-    have = [one for one in found if one.clips]
-    if not have:
+def advice(healths: Sequence[LabelHealth], unlabelled: int) -> Message:
+    """A sentence on what to record next. unlabelled: the number of clips without a label."""
+    present = [health for health in healths if health.clips]
+    if not present:
         if unlabelled:
             if unlabelled == 1:
                 return message(Code.ADVICE_LABEL_ONE_CLIP)
             return message(Code.ADVICE_LABEL_CLIPS, count=unlabelled)
         return message(Code.ADVICE_BEGIN)
-    cries = [one for one in have if look_of(one.label).crying]
+    cries = [health for health in present if look_of(health.label).crying]
     if not cries:
         return message(Code.ADVICE_RECORD_CRYING)
-    if len(cries) == len(have):
+    if len(cries) == len(present):
         return message(Code.ADVICE_RECORD_THE_REST)
-    short = sorted((one for one in have if one.state == "few"), key=_need)
-    if short:
-        named = reduce(_listed, map(_counted, short[:_NAMED]))
-        if len(short) > _NAMED:
-            named = message(Code.ADVICE_AND_MORE, labels=named, count=len(short) - _NAMED)
-        if short[0].nights == 1:
+    few = sorted((health for health in present if health.state == "few"), key=_need)
+    if few:
+        named = reduce(_listed, map(_counted, few[:_NAMED]))
+        if len(few) > _NAMED:
+            named = message(Code.ADVICE_AND_MORE, labels=named, count=len(few) - _NAMED)
+        if few[0].nights == 1:
             return message(Code.ADVICE_MORE_NIGHTS, labels=named)
         return message(Code.ADVICE_MORE_CLIPS, labels=named, clips=FEWEST_CLIPS)
-    missing = [one for one in found if not one.clips]
+    missing = [health for health in healths if not health.clips]
     if missing:
         return message(Code.ADVICE_MISSING_LABELS, labels=", ".join(map(_title, missing)))
-    better = sorted((one for one in have if one.state == "enough"), key=_need)
-    if better:
-        return message(Code.ADVICE_ENOUGH, clips=GOOD_CLIPS, label=_title(better[0]))
+    enough = sorted((health for health in present if health.state == "enough"), key=_need)
+    if enough:
+        return message(Code.ADVICE_ENOUGH, clips=GOOD_CLIPS, label=_title(enough[0]))
     return message(Code.ADVICE_DONE, clips=GOOD_CLIPS)
 
 
-def _need(one: LabelHealth) -> tuple[int, str]:
-    return one.clips, one.label
+def _need(health: LabelHealth) -> tuple[int, str]:
+    return health.clips, health.label
 
 
-def _title(one: LabelHealth) -> str:
-    return look_of(one.label).title.lower()
+def _title(health: LabelHealth) -> str:
+    return look_of(health.label).title.lower()
 
 
 def _counted(health: LabelHealth) -> Message:

@@ -1,9 +1,8 @@
-"""The person's own labelled clips, on disk as a data set for the trainer, with rows in SQLite that make them quick.
+"""The library: the person's labelled clips, stored as a data set for the trainer and indexed in SQLite.
 
-`library/<label>/<group>/<id>.flac` is the truth; the database follows it. A file is written under a temporary name and
-moved into place before its row is, and moved before its row changes: a crash at any moment leaves either the one or the
-other, and opening compares the folders with the rows and lets the folders win. Without a database it is made anew of
-what the files say of themselves.
+The files `library/<label>/<group>/<id>.flac` are authoritative, the database is an index. A file is written or moved
+before its row is, so a crash leaves the two different at worst; opening compares them and corrects the rows. A lost
+database is rebuilt from the metadata in the files.
 """
 
 from __future__ import annotations
@@ -31,15 +30,16 @@ from babymonitor.core.library.clip import (
     checked_samples,
     comment_of,
     encoded,
+    has_same_comment,
     id_of,
     loudness,
     relative_path,
-    same_but_path,
     storable,
 )
 from babymonitor.core.library.database import LibraryDatabase
-from babymonitor.core.library.folders import Found, move, refusal_as, survey, sync_folder, tidy
+from babymonitor.core.library.folders import move, refusal_as, remove_empty_folders, sync_folder
 from babymonitor.core.library.label_counts import FEWEST_CLIPS, GOOD_CLIPS, LabelHealth
+from babymonitor.core.library.reconcile import reconcile
 from babymonitor.core.messages import Code, message
 from babymonitor.core.sound import flac_tag
 from babymonitor.core.sound.files import read_wave
@@ -61,10 +61,10 @@ _OF_HEALTH = 'SELECT label, "group", baby, source, recorded, seconds FROM clips 
 
 
 class Library:
-    """The library, opened. One thread uses it; every method raises LibraryError, one sentence, and then did nothing.
+    """The opened library, used by one thread. Every method may raise LibraryError; then it has changed nothing.
 
-    folder: of the clips; the trash is beside it. database: of the rows. Both the person's own unless given; a database
-    that is not given lies beside a folder that is. complaints: what was found and put right at opening.
+    folder: of the clips; the trash is beside it. database: the index, by default beside `folder`. By default both are
+    the person's own. complaints: sentences on what was found and corrected when opening.
     """
 
     def __init__(self, folder: Path | None = None, database: Path | None = None) -> None:
@@ -86,7 +86,7 @@ class Library:
         if self._database.put_aside:
             self.complaints.append(message(Code.LIBRARY_PUT_ASIDE, name=self._database.put_aside))
         try:
-            self._reconcile()
+            self.complaints += reconcile(self._database, self.folder, self.trash, self._place)
         except BaseException:
             self.close()
             raise
@@ -133,34 +133,34 @@ class Library:
         text: str = "",
         since: float = 0.0,
     ) -> list[LibraryClip]:
-        """The clips, those recorded last first. label: "" for those without one. since: by when they were recorded.
+        """The clips, most recently recorded first. label: "" for clips without one. since: earliest time of recording.
 
-        text: a part of the note, the label, the group, the baby's name or the origin, in whatever case.
+        text: part of the note, the label, the group, the baby's name or the origin, in any case.
         """
         condition = "deleted IS NULL AND recorded >= ?"
-        asked: list[object] = [since or -1e12]
+        values: list[object] = [since or -1e12]
         for column, value in (("label", label), ("baby", baby), ('"group"', group)):
             if value is not None:
                 condition += f" AND {column} = ?"
-                asked.append(value)
-        found = self._database.select(condition, asked)
+                values.append(value)
+        clips = self._database.select(condition, values)
         wanted = text.strip().casefold()
         if not wanted:
-            return found
-        titles = {name: look_of(name).title for name in {clip.label for clip in found}}
+            return clips
+        titles = {name: look_of(name).title for name in {clip.label for clip in clips}}
         return [
             clip
-            for clip in found
+            for clip in clips
             if wanted
             in "\n".join((clip.note, clip.label, titles[clip.label], clip.group, clip.baby, clip.origin)).casefold()
         ]
 
     def clip(self, id: str) -> LibraryClip | None:
-        """One clip, None where there is none with this id, or it is in the trash."""
+        """The clip with this id; None if there is none or it is in the trash."""
         return next(iter(self._database.select("deleted IS NULL AND id = ?", (id,))), None)
 
     def trashed(self) -> list[LibraryClip]:
-        """The clips in the trash, those deleted last first."""
+        """The clips in the trash, most recently deleted first."""
         order = [id for (id,) in self._database.table(
             "SELECT id FROM clips WHERE deleted IS NOT NULL ORDER BY deleted DESC, id"
         )]  # fmt: skip
@@ -168,16 +168,16 @@ class Library:
         return [clips[id] for id in order]
 
     def labels(self) -> list[str]:
-        """The vocabulary's labels, then those of one's own that are in use."""
+        """The labels of the vocabulary, then other labels in use."""
         used = {label for (label,) in self._database.table("SELECT DISTINCT label FROM clips WHERE deleted IS NULL")}
         return [*LABELS, *sorted(used - LABELS.keys() - {""})]
 
     def health(self) -> list[LabelHealth]:
-        """What has been collected, for each of `labels()`."""
+        """The counts of each of `labels()`."""
         return label_counts.health(self.labels(), self._database.table(f"{_OF_HEALTH} AND label != ''"))
 
     def advice(self) -> str:
-        """One plain sentence on what to record next."""
+        """A sentence on what to record next."""
         ((unlabelled,),) = self._database.table("SELECT count(*) FROM clips WHERE deleted IS NULL AND label = ''")
         return label_counts.advice(self.health(), unlabelled)
 
@@ -197,9 +197,10 @@ class Library:
         origin: str = "",
         is_announced: bool = True,
     ) -> LibraryClip:
-        """Keep (samples,) float32 at 16 kHz, 0.2 to 120 s of it. label: "" for none yet. recorded: now, if not given.
+        """Add (samples,) float32 at 16 kHz, 0.2 to 120 s. label: "" for none. recorded: by default now.
 
-        AlreadyThereError where the library has this very sound. One that is in its trash comes back, as it is said now.
+        is_announced: off for many clips; then call `announce` at the end. Raises AlreadyThereError if the library
+        contains the same sound. If the trash does, it is replaced by this clip.
         """
         if source not in SOURCES:
             raise LibraryError(Code.LIBRARY_SOURCE_UNKNOWN, source=source, sources=", ".join(SOURCES))
@@ -243,9 +244,9 @@ class Library:
     def change(
         self, ids: Sequence[str], *, label: str | None = None, note: str | None = None, baby: str | None = None
     ) -> list[LibraryClip]:
-        """Give clips another label, note or baby, all of them or none; what is None stays. Unknown ids are left out.
+        """Change label, note or baby of clips, all or none; None leaves a value as it is. Unknown ids are ignored.
 
-        Returns the clips as they were before, for `restore_rows`.
+        Returns the clips as they were, for `restore_rows`.
         """
         before = [clip for id in ids if (clip := self.clip(id))]
         new_label = None if label is None else checked_label(label)
@@ -263,13 +264,13 @@ class Library:
         return before
 
     def restore_rows(self, rows: Sequence[LibraryClip]) -> None:
-        """Each clip again as in the row given, out of the trash too: what undoes `change`."""
+        """Restore each clip to the state in `rows`, also from the trash: undoes `change`."""
         with self.together():
             self.undelete([row.id for row in rows])
             self._rewrite([(now, row) for row in rows if (now := self.clip(row.id))])
 
     def delete(self, ids: Sequence[str]) -> None:
-        """To the trash."""
+        """Move clips to the trash."""
         clips = [clip for id in ids if (clip := self.clip(id))]
         gone = [clip.id for clip in clips if not clip.path.is_file()]
         now = time.time()
@@ -278,19 +279,19 @@ class Library:
         ]
         with refusal_as(Code.LIBRARY_CLIP_NOT_DELETED):
             for clip, _ in pairs:
-                os.utime(clip.path, (now, now))  # before it is there: without a row, this says when it was deleted
+                os.utime(clip.path, (now, now))  # the time of deletion, should its row be lost
         with self.together():
             self._move_all(pairs, Code.LIBRARY_CLIP_NOT_DELETED, now)
             self._database.remove(gone)
             self._announce_later(clip for clip in clips if clip.id in gone)
 
     def undelete(self, ids: Sequence[str]) -> None:
-        """Back out of the trash, to where they were."""
+        """Move clips back from the trash."""
         clips = [clip for id in ids for clip in self._database.select("deleted IS NOT NULL AND id = ?", (id,))]
         self._move_all([(clip, self._placed(clip)) for clip in clips], Code.LIBRARY_CLIP_NOT_RESTORED)
 
     def purge(self, now: float, older_than_days: float = 30.0) -> int:
-        """Take away for good what was deleted longer ago; how many clips that were."""
+        """Permanently delete old trash. Returns the number of clips."""
         limit = now - older_than_days * _DAY
         old = self._database.select("deleted < ?", (limit,))
         for clip in old:
@@ -304,9 +305,9 @@ class Library:
         return len(old)
 
     def trim(self, id: str, start_seconds: float, end_seconds: float) -> LibraryClip:
-        """Keep [start, end) of a clip as a new one of the same label and group; the old one goes to the trash.
+        """Replace a clip by its part [start, end), a new clip with the same label and group; the old one is deleted.
 
-        What the model guessed of the whole is not said of the part. A part that is all of it changes nothing.
+        The part has no guess of the model. If the part is the complete clip, nothing changes.
         """
         clip = self.clip(id)
         if clip is None:
@@ -342,11 +343,11 @@ class Library:
         return replace(clip, path=self._place(clip.id, clip.label, clip.group, False))
 
     def _rewrite(self, pairs: Sequence[tuple[LibraryClip, LibraryClip]]) -> None:
-        """Make each first clip the second: what their files say first, each beside its place; then all are moved."""
+        """Turn each first clip into the second: rewrite the files' comments, then move the files."""
         pairs = [(now, self._placed(then)) for now, then in pairs]
         with refusal_as(Code.LIBRARY_CLIP_NOT_CHANGED), ExitStack() as temporaries:
             for now, then in pairs:
-                if not same_but_path(now, then):
+                if not has_same_comment(now, then):
                     temporary = temporaries.enter_context(whole_file(now.path))
                     flac_tag.copy_with_comment(now.path, temporary, comment_of(then))
         self._move_all(pairs, Code.LIBRARY_CLIP_NOT_CHANGED)
@@ -354,7 +355,7 @@ class Library:
     def _move_all(
         self, pairs: Sequence[tuple[LibraryClip, LibraryClip]], refusal: Code, deleted: float | None = None
     ) -> None:
-        """Move each first clip's file to the second's place, then keep the rows; what fails is moved back."""
+        """Move each first clip's file to the second's place, then update the rows; on failure, move the files back."""
         done: list[tuple[Path, Path]] = []
         try:
             with refusal_as(refusal):
@@ -369,50 +370,16 @@ class Library:
             for old, new in reversed(done):
                 with suppress(OSError):
                     move(new, old)
-                    self._tidy(new)
+                    self._remove_empty_folders(new)
             raise
         for old, _ in done:
-            self._tidy(old)
+            self._remove_empty_folders(old)
         self._announce_later(then for _, then in pairs)
 
     def _remove(self, path: Path) -> None:
         with suppress(OSError):
             path.unlink()
-        self._tidy(path)
+        self._remove_empty_folders(path)
 
-    def _tidy(self, path: Path) -> None:
-        tidy(path, self.trash if path.is_relative_to(self.trash) else self.folder)
-
-    def _reconcile(self) -> None:
-        """Let the rows follow the folders. Only of files that have no row is more read than their names."""
-        rows = self._database.places()
-        with refusal_as(Code.LIBRARY_UNREADABLE, path=self.folder):
-            alive = survey(self.folder, {id: (label, group) for id, (label, group, away) in rows.items() if not away})
-            deleted = survey(self.trash, {id: (label, group) for id, (label, group, away) in rows.items() if away})
-            for id, spare in alive.spare:
-                self._set_aside(id, spare)
-        self._database.put(self._row(found) for found in alive.found.values())
-        here = alive.known | alive.found.keys()
-        for id, found in deleted.found.items():
-            if id not in here:
-                self._database.put([self._row(found)], found.path.stat().st_mtime)
-        gone = rows.keys() - here - deleted.known - deleted.found.keys()
-        self._database.remove(gone)
-        if lost := sum(not rows[id][2] for id in gone):
-            code = Code.LIBRARY_CLIP_LOST if lost == 1 else Code.LIBRARY_CLIPS_LOST
-            self.complaints.append(message(code, count=lost, path=self.folder))
-        if alive.foreign:
-            example = alive.foreign[0].relative_to(self.folder)
-            self.complaints.append(message(Code.LIBRARY_FOREIGN_FILES, count=len(alive.foreign), path=example))
-
-    def _row(self, found: Found) -> LibraryClip:
-        """A row for a file: what it says of itself, where it lies."""
-        return replace(found.said, label=found.label, group=found.group, path=found.path)
-
-    def _set_aside(self, id: str, spare: Found) -> None:
-        now = time.time()
-        os.utime(spare.path, (now, now))
-        move(spare.path, self._place(id, spare.label, spare.group, True))
-        tidy(spare.path, self.folder)
-        name = spare.path.relative_to(self.folder)
-        self.complaints.append(message(Code.LIBRARY_DUPLICATE_MOVED, path=name))
+    def _remove_empty_folders(self, path: Path) -> None:
+        remove_empty_folders(path, self.trash if path.is_relative_to(self.trash) else self.folder)

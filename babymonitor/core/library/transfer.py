@@ -1,4 +1,4 @@
-"""Sound from elsewhere into the library, and the library as a data set for elsewhere."""
+"""Importing sound files into the library, and exporting the library as a data set."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from babymonitor.core.group_split import covering
@@ -42,7 +43,7 @@ _STAGING = "export.part"
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A file to import. group: as told, "" if nobody does. prefix: of a stranger's group. name: for a group alone."""
+    """A file to import. group: "" if unknown. prefix: put before the group. name: stands in for a missing group."""
 
     path: Path
     label: str
@@ -59,7 +60,7 @@ class FolderImport(Iterator[LibraryClip | str]):
     """
 
     def __init__(self, library: Library, folder: Path, label: str, baby: str = "") -> None:
-        """folder: or one file alone. LibraryError for a folder that holds no sound, or names files outside it."""
+        """folder: or a single file. LibraryError for a folder without sound, or one that names files outside it."""
         planned = _plan(folder, label) if folder.is_dir() else [_alone(folder, label)]
         self.total = len(planned)
         self.done = 0
@@ -71,22 +72,19 @@ class FolderImport(Iterator[LibraryClip | str]):
         return item
 
     def step(self) -> LibraryClip | str | None:
-        """The next item, or None after a while of reading a long file; StopIteration after the last.
-
-        Whoever has a window can look after it in between.
-        """
+        """The next item, or None while reading a long file, so that a window can respond. StopIteration at the end."""
         return next(self._items)
 
     def close(self) -> None:
-        """End it here."""
+        """Stop the import."""
         self._items.close()
 
     def _run(self, library: Library, planned: Sequence[_Planned], baby: str) -> Generator[LibraryClip | str | None]:
-        for one in planned:
+        for plan in planned:
             try:
-                yield from _import(library, one, baby)
+                yield from _import(library, plan, baby)
             except LibraryError as error:
-                yield _skipped(one.path, error)
+                yield _skipped(plan.path, error)
             self.done += 1
 
 
@@ -99,7 +97,7 @@ def _plan(folder: Path, label: str) -> list[_Planned]:
     name = Path(os.path.abspath(folder)).name
     metadata = [folder / file for file in METADATA if (folder / file).is_file()]
     if metadata:
-        planned = [one for file in metadata for one in _plan_of_metadata(folder, file, label)]
+        planned = [plan for file in metadata for plan in _plan_of_metadata(folder, file, label)]
         waiting = folder / UNLABELLED
         planned += [_planned(file, folder, "", label, name) for file in sound_files(waiting) if waiting.is_dir()]
     else:
@@ -108,7 +106,7 @@ def _plan(folder: Path, label: str) -> list[_Planned]:
         planned = [_planned(file, folder, flat, label, name) for file in sound_files(folder)]
     if not planned:
         raise LibraryError(Code.IMPORT_NO_SOUND, path=folder)
-    return list({one.path: one for one in planned}.values())
+    return list({plan.path: plan for plan in planned}.values())
 
 
 def _planned(file: Path, folder: Path, flat: str, label: str, name: str) -> _Planned:
@@ -120,24 +118,26 @@ def _planned(file: Path, folder: Path, flat: str, label: str, name: str) -> _Pla
 def _plan_of_metadata(folder: Path, file: Path, label: str) -> list[_Planned]:
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
-        named = [(str(one["path"]), str(one["emotion"]), str(one.get("group") or "")) for one in entries.values()]
+        named = [
+            (str(entry["path"]), str(entry["emotion"]), str(entry.get("group") or "")) for entry in entries.values()
+        ]
     except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise LibraryError(Code.IMPORT_METADATA_WRONG, path=file, shape=_SHAPE) from error
-    top = Path(os.path.abspath(folder))  # not resolved: sound files may be links to elsewhere
+    top = Path(os.path.abspath(folder))  # not resolved, because sound files may be symbolic links
     planned = []
     for path, emotion, group in named:
-        whole = Path(os.path.normpath(top / path))
-        if not whole.is_relative_to(top) or "\0" in path:
+        absolute = Path(os.path.normpath(top / path))
+        if not absolute.is_relative_to(top) or "\0" in path:
             raise LibraryError(Code.IMPORT_OUTSIDE, file=file, path=path, folder=folder)
-        inside = "-".join(whole.relative_to(top).with_suffix("").parts)
-        planned.append(_Planned(whole, label or label_of_folder(emotion), group, f"import-{top.name}", inside))
+        inside = "-".join(absolute.relative_to(top).with_suffix("").parts)
+        planned.append(_Planned(absolute, label or label_of_folder(emotion), group, f"import-{top.name}", inside))
     return planned
 
 
 def import_file(
     library: Library, path: Path, label: str, *, group: str = "", baby: str = "", label_from_folder: bool = False
 ) -> list[LibraryClip]:
-    """Add a sound file of any usual format; one longer than a minute in equal pieces of one group.
+    """Add a sound file of any common format; if it is longer than a minute, in equal pieces of the same group.
 
     group: ``import-<file>`` if empty. label_from_folder: take the label from the folder's name. A clip of another
     library keeps what its file says. Pieces that are in the library already are left out; AlreadyThereError where all
@@ -169,19 +169,19 @@ def _alone(path: Path, label: str) -> _Planned:
     return _Planned(path, label, "", "", f"import-{path.stem}")
 
 
-def _import(library: Library, one: _Planned, baby: str) -> Iterator[LibraryClip | None]:
-    """Each clip that was added; None now and then while the file is being read."""
+def _import(library: Library, plan: _Planned, baby: str) -> Iterator[LibraryClip | None]:
+    """Add a file; yields each clip, and None now and then while the file is being read."""
     try:
-        wave = yield from reading_wave(one.path)
+        wave = yield from reading_wave(plan.path)
     except AudioError as error:
         raise LibraryError(error.message) from error
-    own = read_clip(one.path)
+    own = read_clip(plan.path)
     if own and own.seconds <= LONGEST_SECONDS:
-        # What lay in a library is the same clip in this one.
+        # A clip of another library keeps its metadata.
         yield library.add(
             wave,
-            one.label,
-            group=one.group or own.group,
+            plan.label,
+            group=plan.group or own.group,
             baby=own.baby or baby,
             source=own.source,
             recorded=own.recorded,
@@ -191,37 +191,38 @@ def _import(library: Library, one: _Planned, baby: str) -> Iterator[LibraryClip 
             is_announced=False,
         )
         return
-    group = "-".join(filter(None, (one.prefix, one.group or one.name)))
-    with refusal_as(Code.IMPORT_FAILED, path=one.path):
-        # A file was written last when its recording ended.
-        recorded = one.path.stat().st_mtime - wave.size / SAMPLE_RATE
-    count, there = 0, None
+    group = "-".join(filter(None, (plan.prefix, plan.group or plan.name)))
+    with refusal_as(Code.IMPORT_FAILED, path=plan.path):
+        # The time of the last change is when the recording ended.
+        recorded = plan.path.stat().st_mtime - wave.size / SAMPLE_RATE
+    count = 0
+    duplicate: AlreadyThereError | None = None
     for start, piece in _pieces(wave):
         try:
             clip = library.add(
                 piece,
-                one.label,
+                plan.label,
                 group=group,
                 baby=baby,
                 source="import",
                 recorded=recorded + start,
-                origin=one.path.name,
+                origin=plan.path.name,
                 is_announced=False,
             )
         except AlreadyThereError as error:
-            there = error
+            duplicate = error
             continue
         count += 1
         yield clip
-    if there and not count:
-        raise there
+    if duplicate and not count:
+        raise duplicate
 
 
 def _pieces(wave: Wave) -> list[tuple[float, Wave]]:
-    """(first second, samples) of equal pieces of at most a minute."""
+    """Split a wave into equal pieces of at most a minute: (start in seconds, samples)."""
     count = max(1, math.ceil(wave.size / (_PIECE_SECONDS * SAMPLE_RATE)))
-    edges = [wave.size * at // count for at in range(count + 1)]
-    return [(edges[at] / SAMPLE_RATE, wave[edges[at] : edges[at + 1]]) for at in range(count)]
+    edges = [wave.size * index // count for index in range(count + 1)]
+    return [(start / SAMPLE_RATE, wave[start:stop]) for start, stop in pairwise(edges)]
 
 
 def export_clips(
@@ -255,13 +256,13 @@ def export_clips(
             for file, side in zip(METADATA, (False, True), strict=False):
                 entries = {clip.id: _entry(clip) for clip in clips if clip.label and (clip.group in held) is side}
                 (staging / file).write_text(json.dumps(entries, indent=1), encoding="utf-8")
-            # The folders first: with what names them the export is whole.
+            # The folders first: the files that list them complete the export.
             for path in sorted(staging.iterdir(), key=Path.is_file):
                 path.replace(target / path.name)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
             with suppress(OSError):
-                target.rmdir()  # only where nothing came of it
+                target.rmdir()  # it is empty only if the export failed
     return len(clips)
 
 
@@ -281,8 +282,10 @@ def _entry(clip: LibraryClip) -> dict[str, object]:
 
 
 def _held_back(clips: Sequence[LibraryClip]) -> set[str]:
-    """The groups of the validation side, the same every time: of each label two where there are three or more (one to
-    choose by, one to be tested by), one of two, then others up to their share; and never all of a label.
+    """The groups of the validation side; deterministic.
+
+    Per label two groups if there are three or more (one for validation, one for testing), one of two, then further
+    groups up to their share; never all groups of a label.
     """
     labels: dict[str, set[str]] = defaultdict(set)
     groups: dict[str, set[str]] = defaultdict(set)
@@ -291,8 +294,8 @@ def _held_back(clips: Sequence[LibraryClip]) -> set[str]:
             labels[clip.group].add(clip.label)
             groups[clip.label].add(clip.group)
     order = sorted(labels, key=_drawn)
-    trained = {label for label, some in groups.items() if len(some) >= len(_SIDES)}
-    sides = covering({group: some & trained for group, some in labels.items()}, _SIDES)
+    trained = {label for label, members in groups.items() if len(members) >= len(_SIDES)}
+    sides = covering({group: names & trained for group, names in labels.items()}, _SIDES)
     held = {group for group, side in sides.items() if side != "train"}
 
     def can_go(group: str) -> bool:
