@@ -29,15 +29,11 @@ _MORE = (
     "epoch_windows", "weight_decay", "schedule", "patience", "balance", "mixup", "mask", "smoothing", "precision",
     "average", "reuse", "seed",
 )  # fmt: skip
-_CHOICES = {
-    "schedule": ("one_cycle", "plateau", "constant"),
-    "balance": ("sampling", "weights", "none"),
-    "precision": ("float32", "bfloat16", "auto"),
-}
-_SHARES = ("mixup", "mask", "smoothing", "average")
-_OF_FITTED = ("epoch_windows", "seed")
-"""The fields that matter for a family that is fitted at once."""
-_LEAST = {"epochs": 1, "batch": 2, "reuse": 1}
+"""The settings that are offered, at once and behind "More options". What each may be, the trainer says."""
+_DECIMALS = {"learning_rate": 6, "weight_decay": 6, "average": 5}
+_MOST = {"seed": 2**30, "epoch_windows": 2**30}
+"""The end of the range of an integer field without a limit, if it is not 10,000."""
+_FAMILY_ROWS = 2
 _DEFAULT_FAMILY = "cnn_tiny"
 
 
@@ -55,12 +51,12 @@ class FamilyForm(QWidget):
         self.family_box.setAccessibleName(self.tr("Family"))
         self.about_label = wrapped_label("", "muted", self)
         self.about_label.setMinimumWidth(520)
-        self._build_fields()
+        self._build_controls()
         self._build_data()
         self._lay_out()
         self.family_box.currentIndexChanged.connect(self._on_family_changed)
 
-    def _build_fields(self) -> None:
+    def _build_controls(self) -> None:
         titles = {
             "epochs": self.tr("Epochs"), "batch": self.tr("Batch"), "learning_rate": self.tr("Learning rate"),
             "epoch_windows": self.tr("Windows of an epoch"), "weight_decay": self.tr("Weight decay"),
@@ -71,13 +67,6 @@ class FamilyForm(QWidget):
             "seed": self.tr("Seed"),
         }  # fmt: skip
         self._titles = titles
-        for name in (*_MAIN, *_MORE):
-            field = self._field(name)
-            field.setAccessibleName(titles[name])
-            field.setMinimumSize(130, 32)
-            self._fields[name] = field
-        self._fields["epoch_windows"].setToolTip(self.tr("Automatic: four for each clip."))
-        self._fields["patience"].setToolTip(self.tr("End after so many epochs without a better one; 0: never."))
         self.augment_box = ChoiceView(self)
         for title, value in (
             (self.tr("By the labels"), ""),
@@ -95,22 +84,44 @@ class FamilyForm(QWidget):
         self.more_button.setCheckable(True)
         self.more_button.toggled.connect(self._on_more_toggled)
 
-    def _field(self, name: str) -> QSpinBox | QDoubleSpinBox | ChoiceView:
-        if name in _CHOICES:
+    def _add_fields(self) -> None:
+        """Add a field for each offered setting that matters to any of the families."""
+        settings = {setting["name"]: setting for family in self._families for setting in family["settings"]}
+        for form, names, row, before in (
+            (self._main_form, _MAIN, _FAMILY_ROWS, self.family_box),
+            (self._more_form, _MORE, 0, self.more_button),
+        ):
+            previous: QWidget = before
+            for name in names:
+                if name in self._fields or name not in settings:
+                    continue
+                field = self._fields[name] = self._field(settings[name])
+                field.setAccessibleName(self._titles[name])
+                field.setMinimumSize(130, 32)
+                form.insertRow(row, self._titles[name], field)
+                QWidget.setTabOrder(previous, field)
+                row, previous = row + 1, field
+
+    def _field(self, setting: dict[str, Any]) -> QSpinBox | QDoubleSpinBox | ChoiceView:
+        name = setting["name"]
+        if setting["kind"] == "choice":
             choice = ChoiceView(self)
-            for value in _CHOICES[name]:
+            for value in setting["choices"]:
                 choice.addItem(value.replace("_", " "), value)
             return choice
-        if name in (*_SHARES, "learning_rate", "weight_decay"):
-            number = DecimalBox(self)
-            number.setDecimals(6 if name in ("learning_rate", "weight_decay") else 5 if name == "average" else 3)
-            number.setRange(1e-6 if name == "learning_rate" else 0.0, 0.5 if name == "smoothing" else 1.0)
-            number.setSingleStep(0.0005 if name in ("learning_rate", "weight_decay") else 0.05)
+        if setting["kind"] == "number":
+            number, decimals = DecimalBox(self), _DECIMALS.get(name, 3)
+            number.setDecimals(decimals)
+            number.setRange(setting["least"] + setting["above_least"] * 10**-decimals, setting["most"])
+            number.setSingleStep(0.0005 if decimals == 6 else 0.05)
             return number
         integer = IntegerBox(self)
-        integer.setRange(_LEAST.get(name, 0), 2**30 if name in ("seed", "epoch_windows") else 10_000)
+        integer.setRange(setting["least"], setting["most"] or _MOST.get(name, 10_000))
         if name == "epoch_windows":
             integer.setSpecialValueText(self.tr("automatic"))
+            integer.setToolTip(self.tr("Automatic: four for each clip."))
+        elif name == "patience":
+            integer.setToolTip(self.tr("End after so many epochs without a better one; 0: never."))
         return integer
 
     def _build_data(self) -> None:
@@ -136,8 +147,6 @@ class FamilyForm(QWidget):
             form.setVerticalSpacing(6)
         self._main_form.addRow(self.tr("Family"), self.family_box)
         self._main_form.addRow("", self.about_label)
-        for name in _MAIN:
-            self._main_form.addRow(self._titles[name], self._fields[name])
         self._main_form.addRow(self.tr("Augmentation"), self.augment_box)
         folders = QHBoxLayout()
         folders.addWidget(self.folder_list, 1)
@@ -154,8 +163,6 @@ class FamilyForm(QWidget):
         inner = QVBoxLayout(self._more)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.addLayout(self._more_form)
-        for name in _MORE:
-            self._more_form.addRow(self._titles[name], self._fields[name])
         self._more_form.addRow(self.tr("Copies through phone codecs"), self.codecs_switch)
         self._more.hide()
         column = QVBoxLayout(self)
@@ -168,6 +175,7 @@ class FamilyForm(QWidget):
     def set_families(self, families: list[dict[str, Any]]) -> None:
         """Offer these families, as `trainer families --json` prints them."""
         self._families = families
+        self._add_fields()
         self.family_box.blockSignals(True)
         self.family_box.clear()
         for family in families:
@@ -193,7 +201,7 @@ class FamilyForm(QWidget):
         recipe = self._recipe()
         options: dict[str, str] = {}
         for name, field in self._fields.items():
-            if self._is_meant(name) and name in recipe and (value := _value(field)) != recipe[name]:
+            if self._matters(name) and name in recipe and (value := _value(field)) != recipe[name]:
                 options[name.replace("_", "-")] = f"{value:g}" if isinstance(value, float) else str(value)
         if self.augment_box.currentData():
             options["augment"] = str(self.augment_box.currentData())
@@ -222,12 +230,10 @@ class FamilyForm(QWidget):
         chosen = self._chosen()
         return {} if chosen is None else dict(chosen["recipe"])
 
-    def _is_fitted(self) -> bool:
+    def _matters(self, name: str) -> bool:
+        """Whether a setting matters to the chosen family."""
         chosen = self._chosen()
-        return chosen is not None and not chosen["parameters"]
-
-    def _is_meant(self, name: str) -> bool:
-        return not self._is_fitted() or name in _OF_FITTED
+        return chosen is not None and name in [setting["name"] for setting in chosen["settings"]]
 
     @Slot(int)
     def _on_family_changed(self, index: int) -> None:
@@ -244,7 +250,7 @@ class FamilyForm(QWidget):
         for name, field in self._fields.items():
             if name in chosen["recipe"]:
                 _set_value(field, chosen["recipe"][name])
-            field.setEnabled(self._is_meant(name))
+            field.setEnabled(self._matters(name))
         self.changed.emit()
 
     @Slot(bool)

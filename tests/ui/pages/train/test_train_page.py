@@ -26,6 +26,7 @@ from babymonitor.ui.pages.train.family_form import FamilyForm
 from babymonitor.ui.pages.train.train_page import FULL_TAB, MODELS_TAB, TEACH_TAB, TrainPage
 from babymonitor.ui.window.main_window import TRAIN_PAGE, MainWindow
 from resources import synthesise
+from trainer.training.recipe import settings_json
 
 END_MS = 120_000
 DAY = 86400.0
@@ -38,13 +39,22 @@ RECIPE = {
     "mixup": 0.15,
 }
 FAMILIES = [
-    {"name": "svm", "parameters": 0, "input": "44 × 92", "needs": "scikit-learn", "recipe": RECIPE, "about": "SVM."},
+    {
+        "name": "svm",
+        "parameters": 0,
+        "input": "44 × 92",
+        "needs": "scikit-learn",
+        "recipe": RECIPE,
+        "settings": settings_json(fitted_at_once=True),
+        "about": "SVM.",
+    },
     {
         "name": "cnn_tiny",
         "parameters": 9000,
         "input": "64 × 92",
         "needs": "nothing more",
         "recipe": RECIPE,
+        "settings": settings_json(fitted_at_once=False),
         "about": "A.",
     },
 ]
@@ -231,6 +241,8 @@ def test_the_form_is_made_from_the_families_and_tells_what_differs(qtbot: QtBot)
     assert form.family == "cnn_tiny"
     assert form.options == {}
     fields: dict[str, Any] = form._fields
+    assert (fields["batch"].minimum(), fields["smoothing"].maximum()) == (2, 0.5), "as the trainer limits them"
+    assert fields["learning_rate"].minimum() > 0
     fields["epochs"].setValue(3)
     fields["learning_rate"].setValue(0.0005)
     fields["schedule"].setCurrentIndex(2)
