@@ -101,6 +101,7 @@ class FamilyForm(QWidget):
                 form.insertRow(row, self._titles[name], field)
                 QWidget.setTabOrder(previous, field)
                 row, previous = row + 1, field
+        QWidget.setTabOrder(previous, self.codecs_switch)
 
     def _field(self, setting: dict[str, Any]) -> QSpinBox | QDoubleSpinBox | ChoiceView:
         name = setting["name"]
