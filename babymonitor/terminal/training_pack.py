@@ -60,8 +60,8 @@ def _install(source: Path | None, index: str, yes: bool) -> int:
     shutil.rmtree(part, ignore_errors=True)  # left by an interrupted installation
     lines = training_pack.pins().read_text(encoding="utf-8").split("\n")
     torch = [line for line in lines if line.startswith("torch==")]
-    others = [line for line in lines if line and line not in torch]
-    if not (_install_torch(torch, part, source, index) and _pip(others, part, source)):
+    packages = [line for line in lines if line and line not in torch]
+    if not (_install_torch(torch, part, source, index) and _pip(packages, part, source)):
         shutil.rmtree(part, ignore_errors=True)
         print(
             "The training pack could not be installed; nothing was changed. The lines above say why.", file=sys.stderr

@@ -256,7 +256,7 @@ class Recorder(QObject):
 
     def _wall(self, sample: int) -> float:
         """Unix seconds of a sample in the ring."""
-        at, now = self._ring.written, time.time()
-        if self._last_sound is not None and self._last_sound[0] == at:
+        written, now = self._ring.written, time.time()
+        if self._last_sound is not None and self._last_sound[0] == written:
             now = self._last_sound[1]  # no sound has arrived since
-        return now - (at - sample) / self._ring.sample_rate
+        return now - (written - sample) / self._ring.sample_rate
