@@ -1,4 +1,4 @@
-"""Command line: which part of the program is meant. Qt is imported by the window's branch alone."""
+"""The command line: dispatches to a command or the window. Only the window's branch imports Qt."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from babymonitor import __version__
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; its exit status."""
+    """Run a command; returns its exit status."""
     argv = sys.argv[1:] if argv is None else argv
     for stream in (sys.stdout, sys.stderr):
-        # A microphone's or a file's name may be anything: a terminal that cannot show it must not end the monitor.
+        # Names of microphones and files may contain characters that the terminal cannot encode.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     if argv[:1] == ["trainer"]:
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command in modules:
         status = _run(modules[arguments.command], arguments)
         if status and arguments.command == "open" and _has_screen() and not sys.stderr.isatty():
-            _show(arguments.complaint)  # after a double click nobody reads a terminal
+            _show(arguments.complaint)  # after a double click nobody sees a terminal
         if arguments.command != "open" or status:
             return status
     if not _has_screen():
@@ -56,7 +56,7 @@ def _run(module: ModuleType, arguments: argparse.Namespace) -> int:
             sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Whoever read it has had enough (`| head`), and what still waits to be printed has nowhere to go.
+        # The reader has closed the pipe (`| head`): discard the output that is still buffered.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

@@ -44,10 +44,8 @@ class Application(QObject):
         self.settings = Settings(paths.settings_file())
         self.history = open_history()
         self.monitor = Monitor(self.settings, self.history, self)
-        self._library: Library | None = None
-        self._has_library = False
-        self.window = MainWindow(self.monitor, self.settings, self.history)
-        self.window.library_requested.connect(self._on_library_requested)
+        self._opened_library: tuple[Library | None, str] | None = None
+        self.window = MainWindow(self.monitor, self.settings, self.history, self.open_library)
         self._catch_errors()
         self._purge_timer = QTimer(self)
         self._purge_timer.setSingleShot(True)
@@ -62,15 +60,17 @@ class Application(QObject):
 
     @property
     def library(self) -> Library | None:
-        """The person's labelled clips; None if they cannot be opened. Opened on first use.
+        """The person's labelled clips; None if they cannot be opened."""
+        return self.open_library()[0]
+
+    def open_library(self) -> tuple[Library | None, str]:
+        """The library, opened at the first call, or the reason why there is none.
 
         Not before the window is shown: a library of 10,000 clips takes a while to check.
         """
-        if not self._has_library:
-            self._has_library = True
-            self._library, no_library = open_library()
-            self.window.set_library(self._library, no_library)
-        return self._library
+        if self._opened_library is None:
+            self._opened_library = open_library()
+        return self._opened_library
 
     def show(self) -> None:
         """Show the window; start listening after its first paint, because probing sound devices takes a while."""
@@ -91,8 +91,8 @@ class Application(QObject):
         self.window.shut_down()
         self.monitor.shut_down()
         self.history.close()
-        if self._library is not None:
-            self._library.close()
+        if self._opened_library is not None and self._opened_library[0] is not None:
+            self._opened_library[0].close()
         _log.info("ended")
 
     @Slot()
@@ -112,10 +112,6 @@ class Application(QObject):
 
         for run in interrupted_runs():
             self.monitor.complained.emit(run.sentence)
-
-    @Slot()
-    def _on_library_requested(self) -> None:
-        _ = self.library
 
     @Slot()
     def _on_purge_due(self) -> None:

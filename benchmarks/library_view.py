@@ -81,7 +81,7 @@ def _measure(rounds: int) -> None:
     library = Library()
     opened_ms = 1000 * (time.perf_counter() - began)
     monitor = Monitor(settings, history)
-    window = MainWindow(monitor, settings, history, library)
+    window = MainWindow(monitor, settings, history, lambda: (library, ""))
     window.resize(1024, 640)
     window.show()
     window.show_label()

@@ -150,7 +150,7 @@ def main() -> int:
     fill_library(library)
     monitor = Monitor(settings, history)
     monitor.labels = tuple(CRYING)
-    window = MainWindow(monitor, settings, history, library)
+    window = MainWindow(monitor, settings, history, lambda: (library, ""))
     window.complaint_view.setVisible(False)
     sound = demo_sound()
 

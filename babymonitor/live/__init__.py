@@ -1,1 +1,1 @@
-"""The running monitor: microphone, threads, alarm. QtCore at most, no widgets."""
+"""The running monitor: microphone, threads and alarm. QtCore at most, no widgets."""

@@ -1,4 +1,4 @@
-"""The detector on its own thread, so that neither a slow network nor a busy window holds up the other."""
+"""The detector on a thread of its own, so that a slow network and a busy window do not delay each other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POLL_MS = 40
 
 
 class DetectorWorker(QObject):
-    """Lives in a QThread; polls the rings of all rooms and asks one model in turn. Only signals leave it.
+    """Lives in a QThread, polls the rings of all rooms with the same model, and communicates by signals only.
 
     rings: by the room's name.
     """
@@ -29,13 +29,13 @@ class DetectorWorker(QObject):
     scored = Signal(str, object)
     """The room's name and its core.model.detector.Score."""
     model_opened = Signal(object, str)
-    """core.classifier.ModelCard and the file's path: this model is asked from now on."""
+    """core.model.classifier.ModelCard and path of the model that is used from now on."""
     model_refused = Signal(object)
-    """A sentence (`Message`): a model could not be used, and the one in use (or the shipped one) goes on."""
+    """A sentence (`Message`): a model could not be used, and the current or the shipped one is used."""
     failed = Signal(object)
-    """A sentence (`Message`): there is no score, and this is why."""
+    """A sentence (`Message`) on why there are no scores."""
     guessed = Signal(str, object, float)
-    """The key of `guess`, the mean probability of each label (empty where none could be had), the highest P(crying)."""
+    """The key of `guess`, the mean probability of each label ({} if the model failed), and the highest P(crying)."""
     stopped = Signal()
 
     def __init__(self, rings: Mapping[str, RingBuffer]) -> None:
@@ -53,28 +53,28 @@ class DetectorWorker(QObject):
 
     @Slot()
     def start(self) -> None:
-        """Begin to poll. Runs in the worker's thread, as a timer must be made where it is to run."""
+        """Start polling. Must run on the worker's thread, where its timers have to be created."""
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._on_timeout)
         self._timer.start()
-        # Whenever nothing else is to be done: one window at a time, so that a score waits for one at most.
+        # Guesses when idle, a window at a time, so that they delay a score by one window at most.
         self._idle_timer = QTimer(self)
         self._idle_timer.setInterval(0)
         self._idle_timer.timeout.connect(self._on_idle)
 
     @Slot(str)
     def use_model(self, path: str) -> None:
-        """Open a model file (empty: the shipped one) and ask it from the next window on.
+        """Open a model file ("": the shipped one) and use it from the next window on.
 
-        One that cannot be used is refused: the model in use goes on, or else the shipped one is taken. Opening takes
-        longer than a hop: while a model is in use it is done aside, and no window is missed.
+        If it cannot be used, the current model stays, or else the shipped one is used. Opening takes longer than a hop:
+        while there is a model it happens on another thread, and no window is missed.
         """
         wanted = Path(path) if path else paths.default_model()
         self._wishes += 1
         if self._classifier is not None:
             opener = threading.Thread(target=self._open_aside, args=(self._wishes, wanted), name="model", daemon=True)
-            self._openers = [*(each for each in self._openers if each.is_alive()), opener]
+            self._openers = [*(thread for thread in self._openers if thread.is_alive()), opener]
             opener.start()
             return
         try:
@@ -91,7 +91,7 @@ class DetectorWorker(QObject):
         self.model_opened.emit(classifier.card, str(wanted))
 
     def wait_for_opening(self, seconds: float) -> bool:
-        """Wait for models that are being opened aside; whether none is any more. Nothing interrupts an opening."""
+        """Wait for models being opened, which cannot be interrupted; returns whether all have been."""
         for opener in self._openers:
             opener.join(seconds)
         return not any(opener.is_alive() for opener in self._openers)
@@ -99,11 +99,11 @@ class DetectorWorker(QObject):
     def _open_aside(self, wish: int, path: Path) -> None:
         try:
             self._opened.append((wish, path, Classifier(path)))
-        except Exception as error:  # also what is no fault of the file, as when memory is short
+        except Exception as error:  # also faults other than the file's, such as too little memory
             self._opened.append((wish, path, error))
 
     def _swap(self) -> None:
-        """Between two windows, take the model that was opened aside, if it is still the one that is wanted."""
+        """Between two windows, switch to the model that was opened meanwhile, if it is still wanted."""
         while self._opened:
             wish, path, opened = self._opened.popleft()
             if wish != self._wishes or self._classifier is None:
@@ -122,9 +122,9 @@ class DetectorWorker(QObject):
 
     @Slot(str, object)
     def guess(self, key: str, wave: Wave) -> None:
-        """Judge (samples,) at the ring's rate with the model in use, between the windows of the ring; see `guessed`.
+        """Judge (samples,) at the ring's rate with the current model, between the windows of the ring; see `guessed`.
 
-        What was asked for last is answered first: it is what somebody looks at. A key asked again takes the new wave.
+        The latest request is answered first, as it is what the person looks at. Repeating a key replaces its wave.
         """
         if self._guess is not None and self._guess[0] == key:
             self._guess = None
@@ -146,7 +146,7 @@ class DetectorWorker(QObject):
         self._swap()
         try:
             for room, detector in self._detectors.items():
-                # More than one where the machine was busy for a moment.
+                # Several, if the machine was busy for a moment.
                 while (score := detector.poll()) is not None:
                     self.scored.emit(room, score)
         except ModelError as error:
@@ -170,7 +170,7 @@ class DetectorWorker(QObject):
         self.guessed.emit(key, *answer)
 
     def _next_guess(self) -> bool:
-        """Begin with what was asked for last; whether there is anything."""
+        """Start the latest request; returns whether there is one."""
         while self._asked:
             key, wave = self._asked.popitem()
             if self._classifier is not None:
@@ -180,7 +180,7 @@ class DetectorWorker(QObject):
         return False
 
     def _guess_anew(self) -> None:
-        """Another model is in use: what was half judged by the old one is judged by this one."""
+        """Restart the current guess, because the model has changed."""
         if self._guess is not None and self._classifier is not None:
             key, wave, _ = self._guess
             self._guess = key, wave, Guess(wave, self._classifier)

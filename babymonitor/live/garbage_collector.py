@@ -1,4 +1,4 @@
-"""Python's garbage, collected by the main thread alone."""
+"""Python's garbage collection, on the main thread only."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _INTERVAL_MS = 1000
 
 
 class GarbageCollector(QObject):
-    """Collects what Python's own collector would, from `start` to `stop`, in the thread that made it.
+    """Replaces Python's own collector between `start` and `stop`, running on the thread that created it.
 
-    Left to itself, the collector runs in whatever thread comes to allocate. The detector's would then destroy a closed
-    window's objects: it waits for Python's lock with a lock of Qt's in its hand, while the main thread, which holds
-    Python's, waits for Qt's; both stand still for ever.
+    WORKAROUND: Python's collector runs on whichever thread allocates. On the detector's thread it would destroy objects
+    of a closed window: that thread waits for the GIL while holding a lock of Qt, the main thread holds the GIL and
+    waits for that lock, and both are blocked for ever.
     """
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -28,7 +28,7 @@ class GarbageCollector(QObject):
         self._timer.start()
 
     def stop(self) -> None:
-        """Leave it to Python again: for when no other thread of ours runs."""
+        """Give collection back to Python, once no other thread of ours is running."""
         self._timer.stop()
         gc.enable()
 

@@ -1,4 +1,4 @@
-"""Keeping the laptop awake while it listens: one that sleeps hears nothing."""
+"""Keeping the computer awake while it listens."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _WINDOWS_CONTINUOUS, _WINDOWS_SYSTEM_REQUIRED = 0x80000000, 0x00000001
 
 
 class KeepAwake:
-    """Asks the system not to sleep, from `hold` to `release`; where it cannot be asked, nothing happens.
+    """Asks the system not to sleep between `hold` and `release`; does nothing where that is not possible.
 
-    Linux: systemd-inhibit; macOS: caffeinate; Windows: SetThreadExecutionState. The two commands end with this process
-    even if it is killed.
+    Linux: systemd-inhibit; macOS: caffeinate; Windows: SetThreadExecutionState. The commands end when this process
+    does, even if it is killed.
     """
 
     def __init__(self) -> None:
@@ -52,5 +52,5 @@ class KeepAwake:
         pid = str(os.getpid())
         if sys.platform == "darwin":
             return ["caffeinate", "-i", "-w", pid]
-        what = ["--what=idle:sleep", "--who=Baby Monitor", "--why=Listening to a child"]
-        return ["systemd-inhibit", *what, "tail", f"--pid={pid}", "-f", "/dev/null"]
+        options = ["--what=idle:sleep", "--who=Baby Monitor", "--why=Listening to a child"]
+        return ["systemd-inhibit", *options, "tail", f"--pid={pid}", "-f", "/dev/null"]

@@ -44,7 +44,7 @@ from babymonitor.live.record.recorder import Recorder
 from babymonitor.live.room import Room
 from babymonitor.live.sound_card import SoundCard, SoundCardError
 from babymonitor.live.speaker import Speaker
-from babymonitor.live.torch_conversion_worker import ModelFilesWorker
+from babymonitor.live.torch_conversion_worker import TorchConversionWorker
 from babymonitor.live.waker import Waker
 
 _TICK_MS = 30
@@ -120,7 +120,7 @@ class Monitor(QObject):
         self.state = self._room.state
         self.recorder = Recorder(self.ring, self._listen, self)
         """Makes recordings of what is heard, while the listening goes on."""
-        self._conversions: tuple[QThread, ModelFilesWorker] | None = None
+        self._conversions: tuple[QThread, TorchConversionWorker] | None = None
         self._garbage = GarbageCollector(self)
         self._garbage.start()  # before there is another thread
         self._thread, self._worker = self._begin_detector()
@@ -165,7 +165,7 @@ class Monitor(QObject):
             return
         thread = QThread(self)
         thread.setObjectName("model files")
-        worker = ModelFilesWorker()
+        worker = TorchConversionWorker()
         worker.moveToThread(thread)
         worker.converted.connect(self._on_model_converted)
         worker.found.connect(self._on_model_found)

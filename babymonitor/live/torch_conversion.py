@@ -1,8 +1,8 @@
-"""Model files as they come: an `.onnx` is used as it is, a `.pt` becomes one first, once.
+"""Converting model files: an `.onnx` is used as it is, a `.pt` is converted once.
 
-Only torch can read a `.pt`, and this process never loads torch: the trainer converts it, in a process of its own, which
-reads numbers and text from it and runs nothing (`weights_only`). What it makes is kept under the `.pt`'s name and
-content, and is opened and checked like every model file.
+Only torch can read a `.pt`, and this process never loads torch: the trainer converts it in a process of its own, which
+reads numbers and text only and executes nothing (`weights_only`). The conversion is stored under the `.pt`'s name and
+content hash, and is opened and checked like every model file.
 """
 
 from __future__ import annotations
@@ -23,43 +23,43 @@ from babymonitor.core.model.classifier import ModelError
 _log = logging.getLogger("babymonitor")
 
 _LARGE_BYTES = 64 * 2**20
-"""A network of more numbers than this keeps a core busy by itself, and is converted to 8 bits."""
+"""A `.pt` larger than this would keep a core busy, and is converted to 8 bits."""
 _LONGEST_SECONDS = 1800.0
 _REFUSED_STATUS = 2
 _BELOW_NORMAL = 10
 
 
 def is_torch(path: Path | str) -> bool:
-    """Whether a file is to be converted before it can be used."""
+    """Whether a file has to be converted before it can be used."""
     return Path(path).suffix.lower() == ".pt"
 
 
 def usable(path: Path, say: Callable[[str], None]) -> Path:
-    """The model file to open for a file that was asked for: itself, or what a `.pt` was or now is converted to.
+    """The model file to open for a file: itself, or the conversion of a `.pt`, which is made now if necessary.
 
-    say: told in a sentence when it will take a while. ModelError in one sentence when it cannot be converted.
+    say: called with a sentence before a conversion, which takes a while. Raises ModelError if it fails.
     """
     if not is_torch(path):
         return path
-    made = conversion_of(path)
-    if not made.is_file():
+    target = conversion_of(path)
+    if not target.is_file():
         say(message(Code.CONVERSION_IS_DONE_ONCE, name=path.name))
-        Converter().convert(path, made)
-    return made
+        Converter().convert(path, target)
+    return target
 
 
 def newest() -> Path | None:
-    """The newest `.pt` in the person's models folder, if there is one."""
-    found: list[tuple[float, Path]] = []
+    """The newest `.pt` in the person's models folder, or None."""
+    dated: list[tuple[float, Path]] = []
     for path in paths.models_folder().iterdir():
         with contextlib.suppress(OSError):
             if is_torch(path) and path.is_file():
-                found.append((path.stat().st_mtime, path))
-    return max(found)[1] if found else None
+                dated.append((path.stat().st_mtime, path))
+    return max(dated)[1] if dated else None
 
 
 def conversion_of(path: Path) -> Path:
-    """Where the conversion of a `.pt` lies, or will: named after its content. ModelError if it cannot be read."""
+    """The path of a `.pt`'s conversion, existing or not, named by its content. Raises ModelError if unreadable."""
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -73,26 +73,26 @@ def _unusable(path: Path, reason: Message) -> ModelError:
 
 
 class Converter:
-    """Runs the trainer to convert one `.pt` after the other. `stop` may be called from another thread."""
+    """Runs the trainer to convert `.pt` files, one after the other. `stop` may be called from another thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._stopped = False
 
-    def convert(self, path: Path, made: Path) -> None:
-        """Convert `path` to `made` and wait for it; ModelError in one sentence when that fails or is stopped."""
+    def convert(self, path: Path, target: Path) -> None:
+        """Convert `path` to `target` and wait. Raises ModelError if that fails or is stopped."""
         try:
-            status, complaint = self._run(path, made)
+            status, complaint = self._run(path, target)
         except subprocess.TimeoutExpired as error:
             raise _unusable(path, message(Code.CONVERSION_TOO_LONG)) from error
         except OSError as error:
             raise _unusable(path, message(Code.CONVERSION_WITHOUT_TRAINER, reason=str(error))) from error
-        if status == 0 and made.is_file():
-            self._forget_earlier(path, made)
+        if status == 0 and target.is_file():
+            self._delete_earlier(path, target)
             return
-        # What the trainer refuses it says in a sentence; anything else is a fault of ours, and in the log. In the
-        # terminal, which has no log, a warning is printed: the sentence is not to be read there twice.
+        # The trainer explains a refusal in a sentence; anything else is a fault of ours and a warning in the log. The
+        # terminal has no log and prints warnings, where the sentence must not appear twice.
         refused = status == _REFUSED_STATUS
         level = logging.INFO if refused else logging.WARNING
         _log.log(level, "conversion of %s ended with %s: %s", path, status, complaint.strip()[-2000:])
@@ -102,18 +102,18 @@ class Converter:
         raise _unusable(path, message(Code.CONVERSION_FAILED))
 
     def stop(self) -> None:
-        """End the conversion that runs, and let none begin."""
+        """Stop the current conversion and prevent further ones."""
         with self._lock:
             self._stopped = True
             if self._process is not None:
                 self._process.kill()
 
-    def _run(self, path: Path, made: Path) -> tuple[int, str]:
+    def _run(self, path: Path, target: Path) -> tuple[int, str]:
         program, environment = paths.program()
-        command = [*program, "trainer", "export", str(path.resolve()), "--format", "onnx", "--output", str(made)]
+        command = [*program, "trainer", "export", str(path.resolve()), "--format", "onnx", "--output", str(target)]
         if path.stat().st_size > _LARGE_BYTES:
             command.append("--int8")
-        # One thread, and behind everything else: the monitor is listening meanwhile.
+        # One thread at low priority, because the monitor is listening meanwhile.
         environment["OMP_NUM_THREADS"] = "1"
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
         with self._lock:
@@ -144,11 +144,11 @@ class Converter:
         return process.returncode, complaint
 
     @staticmethod
-    def _forget_earlier(path: Path, made: Path) -> None:
-        """Conversions of what the `.pt` of this name held before: nobody asks for them again."""
-        digits = len(made.stem) - len(path.stem)
-        for other in made.parent.glob("*.onnx"):
-            same_name = other.stem[:-digits] == path.stem
-            if other != made and same_name:
+    def _delete_earlier(path: Path, target: Path) -> None:
+        """Delete conversions of earlier contents of the same `.pt`."""
+        digits = len(target.stem) - len(path.stem)
+        for conversion in target.parent.glob("*.onnx"):
+            has_same_name = conversion.stem[:-digits] == path.stem
+            if conversion != target and has_same_name:
                 with contextlib.suppress(OSError):
-                    other.unlink()
+                    conversion.unlink()

@@ -1,4 +1,4 @@
-"""Conversions on a thread of their own: they take half a minute, and the monitor listens meanwhile."""
+"""Conversions on a thread of their own, because they take half a minute while the monitor listens."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from babymonitor.core.model.classifier import ModelError
 from babymonitor.live import torch_conversion
 
 
-class ModelFilesWorker(QObject):
-    """Lives in a QThread; only signals leave it."""
+class TorchConversionWorker(QObject):
+    """Lives in a QThread and communicates by signals only."""
 
     converted = Signal(str, str)
-    """The `.pt` that was asked for, and the model file made of it, now or earlier."""
+    """The requested `.pt`, and its conversion, made now or earlier."""
     found = Signal(str)
-    """A `.pt` that appeared in the models folder; it is converted by now."""
+    """A new `.pt` in the models folder, which has been converted."""
     begun = Signal(object)
     """A sentence (`Message`): a conversion begins."""
     refused = Signal(object)
@@ -30,14 +30,14 @@ class ModelFilesWorker(QObject):
 
     @Slot(str)
     def convert(self, path: str) -> None:
-        """Convert a `.pt` that somebody chose, unless that was done before."""
-        made = self._convert(Path(path))
-        if made is not None:
-            self.converted.emit(path, str(made))
+        """Convert a `.pt` that the person chose, unless that was done before."""
+        target = self._convert(Path(path))
+        if target is not None:
+            self.converted.emit(path, str(target))
 
     @Slot()
     def look(self) -> None:
-        """Convert the newest `.pt` of the models folder, unless that was done before: then it was found before."""
+        """Convert the newest `.pt` of the models folder, unless that was done before and it is no longer new."""
         try:
             path = torch_conversion.newest()
             is_new = path is not None and not torch_conversion.conversion_of(path).is_file()
@@ -48,18 +48,18 @@ class ModelFilesWorker(QObject):
             self.found.emit(str(path))
 
     def stop(self) -> None:
-        """From any thread: end what runs, say no more."""
+        """Stop the current conversion and emit nothing more. May be called from any thread."""
         self._is_stopped = True
         self._converter.stop()
 
     def _convert(self, path: Path) -> Path | None:
         try:
-            made = torch_conversion.conversion_of(path)
-            if not made.is_file():
+            target = torch_conversion.conversion_of(path)
+            if not target.is_file():
                 self.begun.emit(message(Code.CONVERSION_BEGINS, name=path.name))
-                self._converter.convert(path, made)
+                self._converter.convert(path, target)
         except (ModelError, OSError) as error:
             if not self._is_stopped:
                 self.refused.emit(message(Code.MODEL_REFUSED_KEEPING_CURRENT, reason=str(error)))
             return None
-        return made
+        return target

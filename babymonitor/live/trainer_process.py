@@ -1,4 +1,4 @@
-"""The trainer as a process beside the monitor: behind it in priority, on one thread, and free to die."""
+"""The trainer as a separate process: single-threaded, at low priority, and harmless to the monitor if it dies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from babymonitor.core.training_runs import CANCELLED, FAILED, FINISHED, FULL, Ru
 _log = logging.getLogger("babymonitor")
 
 NICE = 10
-"""How far the trainer stands behind the monitor."""
+"""How much the trainer's niceness exceeds the monitor's."""
 _REFUSED_STATUS = 2
 _END_MS = 3000
 _LONGEST_LINE = 2000
@@ -46,8 +46,8 @@ def _start(process: QProcess, words: list[str]) -> None:
     process.start(program[0], [*program[1:], "trainer", *words])
 
 
-def stand_behind(process: int) -> None:
-    """Lower a process's priority; one that is gone already is left alone."""
+def lower_priority(process: int) -> None:
+    """Lower the priority of a process; does nothing if it has ended."""
     if sys.platform == "win32":
         below_normal, set_information = 0x4000, 0x0200
         handle = ctypes.windll.kernel32.OpenProcess(set_information, False, process)
@@ -67,7 +67,7 @@ def interrupted_runs() -> list[Run]:
 
 
 def end_orphan(run: Run) -> None:
-    """End a trainer that outlived the program that began it; another process that now has its number is let be."""
+    """Kill a trainer that outlived the program that began it, but no other process that has its number now."""
     if not is_alive(run.trainer):
         return
     with contextlib.suppress(OSError, subprocess.SubprocessError):
@@ -76,9 +76,9 @@ def end_orphan(run: Run) -> None:
 
 
 def _command_line(process: int) -> str:
-    told = Path(f"/proc/{process}/cmdline")
-    if told.parent.is_dir():
-        return told.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    proc_file = Path(f"/proc/{process}/cmdline")
+    if proc_file.parent.is_dir():
+        return proc_file.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
     command = ["ps", "-p", str(process), "-o", "args="]
     return subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
 
@@ -88,14 +88,14 @@ def _can_resume(run: Run) -> bool:
 
 
 class TrainerProcess(QObject):
-    """Runs one training at a time. All signals come on the main thread; `ended` comes once for each `start`."""
+    """Runs one training at a time. Signals are emitted on the main thread, `ended` once per `start`."""
 
     event_arrived = Signal(dict)
-    """One object that the trainer told."""
+    """An event of the trainer, a JSON object."""
     log_arrived = Signal(str)
-    """A line of whatever else it printed."""
+    """A line of its other output."""
     ended = Signal(object, str, object)
-    """core.runs.Run, its state, and how it ended in a sentence."""
+    """core.training_runs.Run, its state, and a sentence (`Message`, or the trainer's own) on how it ended."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -103,7 +103,7 @@ class TrainerProcess(QObject):
         self._process: QProcess | None = None
         self._commands: list[list[str]] = []
         self._is_cancelled = False
-        self._told, self._said = b"", b""
+        self._output, self._error_output = b"", b""
         self._last_line = ""
         self._events: TextIO | None = None
         self._log_file: TextIO | None = None
@@ -118,11 +118,11 @@ class TrainerProcess(QObject):
 
     @property
     def process_id(self) -> int:
-        """Of the trainer; 0 while it does not run."""
+        """The trainer's process id; 0 while it does not run."""
         return 0 if self._process is None else int(self._process.processId())
 
     def start(self, run: Run, resume: bool = False) -> None:
-        """Begin, or resume, a run; nothing happens while another one goes on."""
+        """Begin or resume a run; ignored while another one is running."""
         if self.run is not None:
             return
         self.run = run
@@ -130,7 +130,7 @@ class TrainerProcess(QObject):
         self._last_line = ""
         self._commands = run.commands(resume)
         try:
-            # They stay open as long as the run lasts.
+            # Both files stay open until the run ends.
             self._events = run.events.open("a", encoding="utf-8")
             self._log_file = run.log.open("a", encoding="utf-8")
             run.comparison.unlink(missing_ok=True)
@@ -142,7 +142,7 @@ class TrainerProcess(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        """End the training; what it made until then is no model, and a full one can be resumed."""
+        """Stop the training. It leaves no model; a full training can be resumed."""
         if self._process is None or self._is_cancelled:
             return
         self._is_cancelled = True
@@ -150,7 +150,7 @@ class TrainerProcess(QObject):
         self._kill_timer.start()
 
     def shut_down(self) -> None:
-        """Cancel and wait for it: the program ends."""
+        """Cancel the training and wait for it, because the program ends."""
         process = self._process
         if process is None:
             return
@@ -167,7 +167,7 @@ class TrainerProcess(QObject):
         process.errorOccurred.connect(self._on_error)
         process.finished.connect(self._on_finished)
         self._process = process
-        self._told = self._said = b""
+        self._output = self._error_output = b""
         _start(process, self._commands.pop(0))
 
     @Slot()
@@ -175,7 +175,7 @@ class TrainerProcess(QObject):
         if self._process is None or self.run is None:
             return
         number = int(self._process.processId())
-        stand_behind(number)
+        lower_priority(number)
         with contextlib.suppress(OSError):
             self.run = mark(self.run, "running", trainer=number)
 
@@ -183,8 +183,8 @@ class TrainerProcess(QObject):
     def _on_output(self) -> None:
         if self._process is None:
             return
-        self._told += bytes(self._process.readAllStandardOutput().data())
-        *lines, self._told = self._told.split(b"\n")
+        self._output += bytes(self._process.readAllStandardOutput().data())
+        *lines, self._output = self._output.split(b"\n")
         for line in lines:
             self._take(line.decode("utf-8", "replace"))
 
@@ -206,8 +206,8 @@ class TrainerProcess(QObject):
     def _on_error_output(self) -> None:
         if self._process is None:
             return
-        self._said += bytes(self._process.readAllStandardError().data())
-        *lines, self._said = self._said.split(b"\n")
+        self._error_output += bytes(self._process.readAllStandardError().data())
+        *lines, self._error_output = self._error_output.split(b"\n")
         for line in lines:
             self._keep_log(line.decode("utf-8", "replace"))
 
@@ -239,8 +239,8 @@ class TrainerProcess(QObject):
             return
         self._on_output()
         self._on_error_output()
-        if self._said:
-            self._keep_log(self._said.decode("utf-8", "replace"))
+        if self._error_output:
+            self._keep_log(self._error_output.decode("utf-8", "replace"))
         is_comparing = run.request.kind == FULL and not self._commands
         went_well = how is QProcess.ExitStatus.NormalExit and status == 0 and run.model.is_file()
         if self._is_cancelled:
@@ -292,10 +292,10 @@ class TrainerProcess(QObject):
 
 
 class FamiliesLoader(QObject):
-    """Asks the trainer once which families it knows; loading torch takes it some seconds."""
+    """Asks the trainer once for its model families, which takes seconds because it loads torch."""
 
     arrived = Signal(list)
-    """Of each family name, parameters, input, needs, recipe and about, as `trainer families --json` has them."""
+    """A dict per family with name, parameters, input, needs, recipe and about, as `trainer families --json`."""
     failed = Signal(object)
     """A sentence (`Message`, or the trainer's own)."""
 
@@ -305,7 +305,7 @@ class FamiliesLoader(QObject):
         self._process: QProcess | None = None
 
     def load(self) -> None:
-        """Ask, unless that was done or is being done."""
+        """Ask, unless the answer is there or on its way."""
         if self.families or self._process is not None:
             return
         process = _process(self)
@@ -316,7 +316,7 @@ class FamiliesLoader(QObject):
         _start(process, ["families", "--json"])
 
     def shut_down(self) -> None:
-        """The program ends."""
+        """Stop asking, because the program ends."""
         if self._process is not None:
             self._process.kill()
             self._process.waitForFinished(_END_MS)
@@ -324,7 +324,7 @@ class FamiliesLoader(QObject):
     @Slot()
     def _on_started(self) -> None:
         if self._process is not None:
-            stand_behind(int(self._process.processId()))
+            lower_priority(int(self._process.processId()))
 
     @Slot(QProcess.ProcessError)
     def _on_error(self, error: QProcess.ProcessError) -> None:
@@ -338,11 +338,11 @@ class FamiliesLoader(QObject):
         if process is None:
             return
         text = bytes(process.readAllStandardOutput().data()).decode("utf-8", "replace")
-        said = bytes(process.readAllStandardError().data()).decode("utf-8", "replace").strip().splitlines()
+        errors = bytes(process.readAllStandardError().data()).decode("utf-8", "replace").strip().splitlines()
         process.deleteLater()
         try:
             self.families = json.loads(text.strip().splitlines()[-1])["families"]
         except (ValueError, KeyError, IndexError, TypeError):
-            self.failed.emit(said[-1] if said else message(Code.TRAINER_FAMILIES_MISSING))
+            self.failed.emit(errors[-1] if errors else message(Code.TRAINER_FAMILIES_MISSING))
             return
         self.arrived.emit(self.families)

@@ -1,1 +1,1 @@
-"""The monitor without a window: one module a command."""
+"""The command-line commands, one module each."""

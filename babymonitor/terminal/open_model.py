@@ -1,4 +1,4 @@
-"""`babymonitor open`: the window, with a model file taken into use first (what a double click on one does)."""
+"""`babymonitor open`: take a model file into use, then open the window (as a double click on the file does)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 when the model was taken into use, or none was named; 2 and a sentence when it cannot be."""
+    """Returns 0 if the model is in use or none was named, 2 with a sentence if it is refused."""
     if arguments.model is None:
         return 0
     try:
@@ -34,36 +34,36 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def take_into_use(model: Path) -> str:
-    """Check a model file, keep a copy in the person's models folder, and make it the one in use; → a sentence.
+    """Check a model file, copy it to the person's models folder and use it; returns a sentence for the person.
 
-    ModelError in one sentence, and then nothing has changed.
+    Raises ModelError, and then nothing has changed, or OSError.
     """
     name = Classifier(model).card.name
-    kept = _place_for(model)
-    if not kept.exists():
-        write_whole(kept, model.read_bytes())
-    if _a_window_is_open():
-        # It has the settings in memory and would write over ours.
-        return f"The model {name} is kept as {kept.name}; the open window takes it under Settings, Model file."
-    model_shelf.take_into_use(Settings(paths.settings_file()), kept)
+    copy = _path_for(model)
+    if not copy.exists():
+        write_whole(copy, model.read_bytes())
+    if _is_window_open():
+        # It holds the settings in memory and would overwrite ours.
+        return f"The model {name} is kept as {copy.name}; the open window takes it under Settings, Model file."
+    model_shelf.take_into_use(Settings(paths.settings_file()), copy)
     return f"The model {name} is in use."
 
 
-def _place_for(model: Path) -> Path:
-    """Where it lies among the person's models, or may: another one of its name stays as it is."""
+def _path_for(model: Path) -> Path:
+    """The path of its copy among the person's models, existing or not; no other model of that name is replaced."""
     data = model.read_bytes()
-    kept, number = paths.models_folder() / model.name, 2
-    while kept.exists() and kept.read_bytes() != data:
-        kept, number = kept.with_name(f"{model.stem}-{number}{model.suffix}"), number + 1
-    return kept
+    path, number = paths.models_folder() / model.name, 2
+    while path.exists() and path.read_bytes() != data:
+        path, number = path.with_name(f"{model.stem}-{number}{model.suffix}"), number + 1
+    return path
 
 
-def _a_window_is_open() -> bool:
-    """Whether the window's lock (a QLockFile: the process's number is its first line) is held by a living process."""
+def _is_window_open() -> bool:
+    """Whether a living process holds the window's lock (a QLockFile, whose first line is the process id)."""
     lock = paths.data_folder() / "lock"
     try:
         if sys.platform == "win32":
-            lock.replace(lock)  # refused while somebody has it open
+            lock.replace(lock)  # fails while a process has it open
             return False
         os.kill(int(lock.read_text(encoding="utf-8").split()[0]), 0)
     except (FileNotFoundError, ProcessLookupError, ValueError, IndexError):

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 when at least one file could be judged; 2 when none could, or the model not."""
+    """Returns 0 if at least one file was judged, 2 if none was or the model cannot be used."""
     try:
         wanted = arguments.model or paths.default_model()
         classifier = Classifier(torch_conversion.usable(wanted, lambda text: print(text, file=sys.stderr, flush=True)))

@@ -1,4 +1,4 @@
-"""`babymonitor selftest`: is everything there that a night needs, and can it learn? A line each, and an exit status."""
+"""`babymonitor selftest`: check everything that a night needs, and that training works; one line per check."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from babymonitor.live import torch_conversion
 from babymonitor.live.sound_card import SoundCard
 
 _LONGEST_SECONDS = 600.0
-"""A computer that takes longer for one tiny epoch cannot be trained on."""
+"""A computer that needs longer for a tiny epoch is too slow for training."""
 _REFUSED_STATUS = 2
 
 
 class _FaultError(Exception):
-    """What is wrong, in a sentence."""
+    """A check failed; the message is a sentence for the person."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 when all is well, 1 when something is not."""
+    """Returns 0 if all checks pass, 1 otherwise."""
     checks: list[tuple[str, Callable[[], str]]] = [
         ("model", lambda: _model(arguments.model or paths.default_model())),
         ("sound", _sound),
@@ -48,14 +48,14 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     if not arguments.quick:
         checks.append(("trainer", _trainer))
-    well = True
+    all_passed = True
     for name, check in checks:
         try:
             print(f"ok    {name}: {check()}", flush=True)
         except (_FaultError, ModelError, AudioError, HistoryError) as error:
-            well = False
+            all_passed = False
             print(f"FAIL  {name}: {error}")
-    return 0 if well else 1
+    return 0 if all_passed else 1
 
 
 def _model(path: Path) -> str:
@@ -98,7 +98,7 @@ def _storage() -> str:
 
 
 def _trainer() -> str:
-    """Families are told and one tiny epoch is trained, where PyTorch is; elsewhere it is told how to get it."""
+    """List the families and train a tiny epoch; without PyTorch, say how to get it."""
     status, answer, complaint = _ask_trainer("families", "--json")
     if status == _REFUSED_STATUS and not training_pack.is_installed():
         return f"not asked to train. {complaint}"
@@ -109,8 +109,8 @@ def _trainer() -> str:
         folder = Path(scratch)
         _write_tiny_data(folder / "data")
         began = time.perf_counter()
-        words = ["--family", "cnn_tiny", "--epochs", "1", "--epoch-windows", "16", "--batch", "8"]
-        words += ["--workers", "0", "--threads", "1", "--json"]
+        arguments = ["--family", "cnn_tiny", "--epochs", "1", "--epoch-windows", "16", "--batch", "8"]
+        arguments += ["--workers", "0", "--threads", "1", "--json"]
         places = [
             "--data",
             str(folder / "data"),
@@ -119,18 +119,17 @@ def _trainer() -> str:
             "--output",
             str(folder / "model.onnx"),
         ]
-        status, _, complaint = _ask_trainer("train", *words, *places)
+        status, _, complaint = _ask_trainer("train", *arguments, *places)
         if status:
             raise _FaultError(f"It does not train: {complaint}")
         seconds = time.perf_counter() - began
-        made = Classifier(folder / "model.onnx")
-    return (
-        f"{len(families)} families; one tiny epoch in {seconds:.0f} s made a model that hears {len(made.labels)} labels"
-    )
+        model = Classifier(folder / "model.onnx")
+    labels = len(model.labels)
+    return f"{len(families)} families; one tiny epoch in {seconds:.0f} s made a model that hears {labels} labels"
 
 
 def _ask_trainer(*words: str) -> tuple[int, str, str]:
-    """Run the trainer in a process of its own; → exit status, standard output, last line of errors."""
+    """Run the trainer in a process of its own; returns exit status, standard output, last line of standard error."""
     command, environment = paths.program()
     try:
         done = subprocess.run(
@@ -149,7 +148,7 @@ def _ask_trainer(*words: str) -> tuple[int, str, str]:
 
 
 def _write_tiny_data(folder: Path) -> None:
-    """Two kinds of made-up sound from six rooms: a data set that anything can learn."""
+    """Write a synthetic data set, two labels from six rooms, that any network can learn."""
     draw = np.random.default_rng(0)
     times = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     for room in range(6):

@@ -1,4 +1,4 @@
-"""`babymonitor training-pack`: what full training needs beside the installed program; get it, remove it, or tell."""
+"""`babymonitor training-pack`: install or remove the packages for full training, or show whether they are there."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from babymonitor.core import training_pack
 
-# Of PyTorch, what only compilers and its own developers use.
+# Parts of PyTorch for compilers and its own developers only.
 _NOT_NEEDED = ("torch/include", "torch/share/cmake", "torch/test", "bin", "share/man")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["install", "remove", "status"])
+    parser.add_argument("action", choices=["install", "remove", "status"])
     parser.add_argument("--yes", action="store_true", help="install without asking")
     parser.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="take the files from this folder")
     parser.add_argument(
@@ -26,18 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 when it was done, 1 when it was not, 2 where there is nothing to do it to."""
+    """Returns 0 on success, 1 on failure, 2 if this is not an installed program."""
     if not training_pack.is_offered():
         print("This program runs from source: python3 run.py trainer installs what training needs.", file=sys.stderr)
         return 2
-    if arguments.what == "remove":
+    if arguments.action == "remove":
         training_pack.remove()
         print("The training pack is removed.")
         return 0
     if training_pack.is_installed():
         print(f"The training pack is installed, in {training_pack.folder()}.")
         return 0
-    if arguments.what == "status":
+    if arguments.action == "status":
         print(f"The training pack is not installed. To get it: {training_pack.HOW}")
         return 1
     return _install(arguments.source, arguments.index, arguments.yes)
@@ -57,11 +57,11 @@ def _install(source: Path | None, index: str, yes: bool) -> int:
         print(f"There is too little room on the disk: {free} MB are free.", file=sys.stderr)
         return 1
     part = training_pack.folder().with_suffix(".part")
-    shutil.rmtree(part, ignore_errors=True)  # of an installation that was interrupted
+    shutil.rmtree(part, ignore_errors=True)  # left by an interrupted installation
     lines = training_pack.pins().read_text(encoding="utf-8").split("\n")
     torch = [line for line in lines if line.startswith("torch==")]
-    others = [line for line in lines if line and line not in torch]
-    if not (_install_torch(torch, part, source, index) and _pip(others, part, source)):
+    packages = [line for line in lines if line and line not in torch]
+    if not (_install_torch(torch, part, source, index) and _pip(packages, part, source)):
         shutil.rmtree(part, ignore_errors=True)
         print(
             "The training pack could not be installed; nothing was changed. The lines above say why.", file=sys.stderr
@@ -76,8 +76,8 @@ def _install(source: Path | None, index: str, yes: bool) -> int:
 
 def _install_torch(lines: list[str], part: Path, source: Path | None, index: str) -> bool:
     if not sys.platform.startswith("linux"):
-        return _pip([line.replace("+cpu", "") for line in lines], part, source)  # the ordinary build there
-    # Never the ordinary build for Linux: it brings gigabytes for graphics cards.
+        return _pip([line.replace("+cpu", "") for line in lines], part, source)  # other systems use the ordinary build
+    # Never the ordinary build for Linux, which contains gigabytes for graphics cards.
     if _pip([*(["--extra-index-url", index] if index else []), *lines], part, source):
         return True
     if not index and source is None:
@@ -86,7 +86,7 @@ def _install_torch(lines: list[str], part: Path, source: Path | None, index: str
 
 
 def _pip(words: list[str], part: Path, source: Path | None) -> bool:
-    """Install into the folder `part` in this very process: in a bundle there is no other Python."""
+    """Install into the folder `part`, in this process, as an installed program contains no other Python."""
     from pip._internal.cli.main import main as pip
 
     flags = ["--target", str(part), "--no-deps", "--only-binary=:all:", "--no-compile", "--no-input", "--upgrade"]

@@ -190,7 +190,7 @@ def test_a_new_content_takes_the_place_of_the_old(tmp_path: Path) -> None:
     stale, other = folder / f"a-{'0' * 16}.onnx", folder / f"a-b-{'0' * 16}.onnx"
     for file in (made, stale, other):
         file.write_bytes(b"")
-    torch_conversion.Converter._forget_earlier(path, made)
+    torch_conversion.Converter._delete_earlier(path, made)
     assert sorted(folder.iterdir()) == sorted((made, other))
 
 

@@ -79,7 +79,7 @@ def monitor(qapp: object, settings: Settings, history: History) -> Iterator[Moni
 
 @pytest.fixture
 def window(qtbot: QtBot, monitor: Monitor, settings: Settings, history: History, library: Library) -> MainWindow:
-    window = MainWindow(monitor, settings, history, library)
+    window = MainWindow(monitor, settings, history, lambda: (library, ""))
     window.resize(1024, 640)
     qtbot.addWidget(window, before_close_func=lambda window: window.close_without_asking())
     window.show()

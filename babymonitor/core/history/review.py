@@ -131,13 +131,13 @@ class Episode:
 class Mark:
     """A verdict that was given, and what is needed to undo it.
 
-    before, after: the episode before and after. kept: the id of its sound in the library, "" for none. rows: the
+    before, after: the episode before and after. clip_id: the id of its sound in the library, "" for none. rows: the
     affected clips of the library as they were. sentence: why the library was not changed as it should, or "".
     """
 
     before: Episode
     after: Episode
-    kept: str = ""
+    clip_id: str = ""
     rows: tuple[LibraryClip, ...] = ()
     sentence: str = ""
 
@@ -265,7 +265,7 @@ class Reviewer:
             wave = self.wave(episode)
         rows = self.clips_of(episode)
         try:
-            kept = self._library.add(
+            clip_id = self._library.add(
                 wave,
                 name,
                 group=f"night-{night_date(episode.began)}",
@@ -276,18 +276,18 @@ class Reviewer:
                 origin=episode.key,
             ).id
         except AlreadyThereError as error:
-            kept = error.clip.id
-            rows = [error.clip, *(row for row in rows if row.id != kept)]
-            self._library.change([kept], label=name)
-        self._library.delete([row.id for row in rows if row.id != kept])
-        return replace(mark, kept=kept, rows=tuple(rows))
+            clip_id = error.clip.id
+            rows = [error.clip, *(row for row in rows if row.id != clip_id)]
+            self._library.change([clip_id], label=name)
+        self._library.delete([row.id for row in rows if row.id != clip_id])
+        return replace(mark, clip_id=clip_id, rows=tuple(rows))
 
     def _restore(self, mark: Mark) -> str:
         if self._library is None:
             return ""
         try:
-            if mark.kept and mark.kept not in {row.id for row in mark.rows}:
-                self._library.delete([mark.kept])
+            if mark.clip_id and mark.clip_id not in {row.id for row in mark.rows}:
+                self._library.delete([mark.clip_id])
             self._library.restore_rows(mark.rows)
         except LibraryError as error:
             return error.message

@@ -22,10 +22,10 @@ def reconcile(database: LibraryDatabase, folder: Path, trash: Path, locate: Loca
     Raises LibraryError if the folders cannot be read.
     """
     rows = database.places()
-    here = {id: (label, group) for id, (label, group, is_deleted) in rows.items() if not is_deleted}
-    away = {id: (label, group) for id, (label, group, is_deleted) in rows.items() if is_deleted}
+    listed = {id: (label, group) for id, (label, group, is_deleted) in rows.items() if not is_deleted}
+    trashed = {id: (label, group) for id, (label, group, is_deleted) in rows.items() if is_deleted}
     with refusal_as(Code.LIBRARY_UNREADABLE, path=folder):
-        alive, deleted = survey(folder, here), survey(trash, away)
+        alive, deleted = survey(folder, listed), survey(trash, trashed)
         sentences = [_trash_duplicate(id, file, folder, locate) for id, file in alive.duplicates]
     database.put(_row(file) for file in alive.moved.values())
     present = alive.in_place | alive.moved.keys()
@@ -34,7 +34,7 @@ def reconcile(database: LibraryDatabase, folder: Path, trash: Path, locate: Loca
             database.put([_row(file)], file.path.stat().st_mtime)
     gone = rows.keys() - present - deleted.in_place - deleted.moved.keys()
     database.remove(gone)
-    if lost := len(gone & here.keys()):
+    if lost := len(gone & listed.keys()):
         code = Code.LIBRARY_CLIP_LOST if lost == 1 else Code.LIBRARY_CLIPS_LOST
         sentences.append(message(code, count=lost, path=folder))
     if alive.foreign:

@@ -1,1 +1,1 @@
-"""What is kept of what was heard: the night, clips, near misses and recordings."""
+"""Storing what the monitor heard: the night, clips, near misses and recordings."""

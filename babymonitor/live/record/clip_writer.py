@@ -1,4 +1,4 @@
-"""Keeping the sound of alerts on disk, on a thread of its own: a slow disk must not hold up an alarm."""
+"""Writing the sound of alerts to disk on a thread of its own, so that a slow disk does not delay an alarm."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ class ClipKey(NamedTuple):
 
 
 class ClipWriter:
-    """Writes waves as FLAC: to a temporary file, then moved into place, so that a clip is there whole or not at all.
+    """Writes waves as FLAC files. `save` returns at once.
 
-    `save` returns at once; what became of it is in `results` later: (key, name, sentence), the sentence empty when it
-    went well.
+    results: of each finished job (key, name, sentence), where the sentence is "" if it succeeded.
     """
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
@@ -38,26 +37,26 @@ class ClipWriter:
 
     @property
     def idle(self) -> bool:
-        """Nothing is waiting to be written, and no result waits to be fetched."""
+        """Whether nothing waits to be written and all results were fetched."""
         return self._jobs.unfinished_tasks == 0 and not self.results
 
     def save(self, key: ClipKey, name: str, wave: Wave) -> None:
-        """Write (samples,) to `name` (relative, ending in .flac) in the folder."""
+        """Write (samples,) to `name`, a path relative to the folder that ends in .flac."""
         self._jobs.put((key, name, wave))
 
     def take_results(self, room: str) -> list[tuple[ClipKey, str, str]]:
-        """Take out of `results` what belongs to a room, the oldest first."""
+        """Remove and return the results of a room, oldest first."""
         results = [result for result in list(self.results) if result[0].room == room]
         for result in results:
             self.results.remove(result)
         return results
 
     def remove(self, name: str) -> None:
-        """Delete a clip, also one that is still waiting to be written; nothing comes of it in `results`."""
+        """Delete a clip, also one that still waits to be written. It has no result."""
         self._jobs.put((ClipKey("", 0), name, None))
 
     def close(self) -> None:
-        """Finish what is waiting, then end the thread."""
+        """Write what waits, then end the thread."""
         self._jobs.put(None)
         self._thread.join(timeout=30.0)
 
@@ -70,7 +69,7 @@ class ClipWriter:
                     continue
                 self._write(self.folder / name, wave)
                 self.results.append((key, name, ""))
-            except Exception as error:  # whatever a disk may do, the next clip is tried
+            except Exception as error:  # a failure must not prevent the next clip
                 if wave is not None:
                     sentence = message(Code.ALERT_SOUND_NOT_KEPT, reason=str(error))
                     self.results.append((key, name, sentence))

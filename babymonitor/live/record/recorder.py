@@ -1,4 +1,4 @@
-"""Recording what the monitor hears while it goes on listening: one capture, and its ring serves both."""
+"""Recording what the monitor hears while it goes on listening, from the same ring."""
 
 from __future__ import annotations
 
@@ -28,38 +28,37 @@ _LONGEST_SECONDS = 36 * 3600.0
 
 
 class Recorder(QObject):
-    """Keeps sound of the monitor's ring as recordings of any length. Lives on the main thread, as the ring's writer.
+    """Keeps sound of the monitor's ring as recordings of any length. Lives on the main thread, like the ring's writer.
 
-    About every second what came is handed to a disk thread, so that a program that is killed loses two seconds at most.
-    A recording never crosses a gap in the sound: it is ended there and kept, and that is said.
+    New sound goes to a disk thread about once a second, so that at most two seconds are lost if the program is killed.
+    A recording ends at a gap in the sound; it is kept, and `complained` says so.
     """
 
     state_changed = Signal()
     """A recording began or ended."""
     level_changed = Signal(float, bool)
-    """Level in dB, and whether the sound was too loud for the microphone within the last second; 30 times a second
-    while recording, or while `watching_level`, and sound comes."""
+    """Level in dB, and whether the sound was clipped within the last second; 30 times a second while sound arrives and
+    it is recording or `watching_level`."""
     finished = Signal(object)
-    """core.recording.RecordedSound: it lies on disk."""
+    """core.sound.recording.RecordedSound, which is on disk."""
     complained = Signal(object)
     """A sentence (`Message`) for the person."""
 
     def __init__(self, ring: RingBuffer, listen: Callable[[], str], parent: QObject | None = None) -> None:
-        """listen: begins to listen where nobody does yet; a sentence on why nothing can be heard, or an empty text."""
+        """listen: starts listening if necessary; returns a sentence on why nothing can be heard, or ""."""
         super().__init__(parent)
         self._ring = ring
         self._listen = listen
         self._writer: RecordingWriter | None = None
         self.recorded = 0.0
-        """Unix seconds of the first sample of the recording that lasts, or of the last one: by it the
-        `RecordedSound` that comes of it is known."""
+        """Unix seconds of the first sample of the current or last recording, which identify its `RecordedSound`."""
         self._start: int | None = None
         self._number = 0
         self._empty = -1
         self._flushed = 0
         self._seen = ring.written
         self._watching_level = False
-        self._heard_last: tuple[int, float] | None = None
+        self._last_sound: tuple[int, float] | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -71,30 +70,30 @@ class Recorder(QObject):
 
     @property
     def seconds(self) -> float:
-        """How long the recording that lasts is; 0 where none does."""
+        """The length of the current recording; 0 if there is none."""
         return 0.0 if self._start is None else (self._ring.written - self._start) / self._ring.sample_rate
 
     @property
     def watching_level(self) -> bool:
-        """Whether `level_changed` is wanted without a recording, too: for a meter to look at before it begins."""
+        """Whether `level_changed` is emitted without a recording too, for a meter before it begins."""
         return self._watching_level
 
     @watching_level.setter
     def watching_level(self, wanted: bool) -> None:
         self._watching_level = wanted
-        self._keep_time()
+        self._run_timer()
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is being recorded or written, and everything has been told."""
+        """Whether nothing is being recorded or written and all results were reported."""
         return not self.is_recording and (self._writer is None or self._writer.is_idle)
 
-    # What the person asks for
+    # Requests of the person
 
     def start(self, pre_roll_seconds: float = 2.0) -> bool:
-        """Begin a recording with the last seconds before now, as far as they were heard; whether it began.
+        """Begin a recording that includes the last `pre_roll_seconds`, as far as available; returns whether it began.
 
-        Where the monitor does not listen, it is made to. False where nothing can be heard, and that is said.
+        Starts listening if necessary. False if nothing can be heard; `complained` then says why.
         """
         if self.is_recording:
             return True
@@ -108,30 +107,29 @@ class Recorder(QObject):
         self._number += 1
         self.recorded = self._wall(start)
         self._disk().begin(self._number, self.recorded)
-        self._keep_time()
+        self._run_timer()
         self.state_changed.emit()
         return True
 
     def stop(self) -> None:
-        """End the recording here; `finished` follows when it lies on disk."""
+        """End the recording; `finished` follows when it is on disk."""
         self._look_for_gap()
         self._end(self._ring.written)
 
     def take_last(self, seconds: float = 30.0) -> None:
-        """Keep the last seconds as a recording, even after the fact; less where there is less since the last gap."""
+        """Keep the last seconds as a recording, or as much as there is since the last gap."""
         ring = self._ring
         start = max(ring.cut_at, ring.oldest, ring.written - int(seconds * ring.sample_rate))
         if ring.written - start < SHORTEST_SECONDS * ring.sample_rate:
             self.complained.emit(message(Code.RECORDING_NOTHING_HEARD))
             return
-        self._disk().keep(self._wall(start), *self._taken(start, ring.written))
-        self._keep_time()
+        self._disk().keep(self._wall(start), *self._sound(start, ring.written))
+        self._run_timer()
 
     def unfinished(self) -> list[RecordedSound]:
-        """What lies in the recordings folder, the oldest first: nobody has taken it into the library yet.
+        """The recordings that are not in the library yet, oldest first; those cut off by a crash are repaired.
 
-        One that was cut off, by a crash or a kill, is repaired. Whoever takes one over, or wants it gone, says so with
-        `discard`.
+        Call `discard` once a recording was taken over or is unwanted.
         """
         with contextlib.suppress(OSError):
             return recordings(paths.recordings_folder(), self._busy)
@@ -141,22 +139,22 @@ class Recorder(QObject):
         return set() if self._writer is None else {*self._writer.busy, *self._writer.undelivered()}
 
     def discard(self, path: Path) -> None:
-        """Delete a recording: it is in the library now, or unwanted."""
+        """Delete a recording that is in the library now, or unwanted."""
         with contextlib.suppress(OSError):
             if path.parent == paths.recordings_folder():
                 path.unlink(missing_ok=True)
 
-    # What the monitor tells
+    # Events of the monitor
 
     def interrupt(self, reason: str) -> None:
-        """No more sound comes, for this reason (a sentence): what is being recorded ends here and is kept."""
-        if self._heard_last is None or self._heard_last[0] != self._ring.written:
-            self._heard_last = self._ring.written, time.time()
+        """End and keep the current recording, because no more sound arrives. reason: a sentence."""
+        if self._last_sound is None or self._last_sound[0] != self._ring.written:
+            self._last_sound = self._ring.written, time.time()
         self._look_for_gap()
         self._end_early(self._ring.written, reason)
 
     def close(self) -> None:
-        """End everything; what was being recorded is kept, and offered at the next start."""
+        """End everything; the current recording is kept and offered at the next start."""
         self._look_for_gap()
         self._end(self._ring.written)
         self._timer.stop()
@@ -164,15 +162,15 @@ class Recorder(QObject):
         if writer is not None:
             writer.close()
 
-    # What happens
+    # Inside
 
     @Slot()
     def _on_tick(self) -> None:
         self._look_for_gap()
         self._flush(_FLUSH_SECONDS)
-        self._tell_level()
-        self._tell_results()
-        self._keep_time()
+        self._report_level()
+        self._report_results()
+        self._run_timer()
 
     def _look_for_gap(self) -> None:
         cut_at = self._ring.cut_at
@@ -184,11 +182,11 @@ class Recorder(QObject):
             self._end_early(self._ring.written, message(Code.RECORDING_AT_ITS_LONGEST))
 
     def _flush(self, least_seconds: float) -> None:
-        """Hand on what came since the last time; while the disk is slow it waits in the ring, which holds minutes."""
+        """Pass new sound to the disk thread; while the disk is slow it waits in the ring, which holds minutes."""
         ready = self._ring.written - self._flushed
         if self._start is None or ready < least_seconds * self._ring.sample_rate or self._disk().is_behind:
             return
-        self._disk().append(self._number, *self._taken(self._flushed, self._ring.written))
+        self._disk().append(self._number, *self._sound(self._flushed, self._ring.written))
         self._flushed = self._ring.written
 
     def _end_early(self, stop: int, reason: str) -> None:
@@ -202,21 +200,21 @@ class Recorder(QObject):
         self.complained.emit(message(code, reason=reason))
 
     def _end(self, stop: int) -> None:
-        """End the recording at this sample, and hand on what is not on its way to the disk yet."""
+        """End the recording at this sample, passing on the rest of its sound."""
         if self._start is None:
             return
         self._start = None
         if self._flushed < stop:
-            self._disk().append(self._number, *self._taken(self._flushed, stop))
+            self._disk().append(self._number, *self._sound(self._flushed, stop))
         self._disk().finish(self._number)
-        self._keep_time()
+        self._run_timer()
         self.state_changed.emit()
 
-    def _taken(self, start: int, stop: int) -> tuple[Wave, bool]:
-        """The samples [start, stop), and whether they were too loud for the microphone."""
+    def _sound(self, start: int, stop: int) -> tuple[Wave, bool]:
+        """The samples [start, stop), and whether they are clipped."""
         return self._ring.read(start, stop), self._ring.is_clipped(start, stop)
 
-    def _tell_level(self) -> None:
+    def _report_level(self) -> None:
         ring = self._ring
         if ring.written == self._seen or not (self.is_recording or self._watching_level):
             return
@@ -226,7 +224,7 @@ class Recorder(QObject):
         latest = ring.read(max(ring.cut_at, ring.oldest, ring.written - int(_LEVEL_SECONDS * rate)), ring.written)
         self.level_changed.emit(level_db(latest), clips)
 
-    def _tell_results(self) -> None:
+    def _report_results(self) -> None:
         while self._writer is not None and self._writer.results:
             match self._writer.results.popleft():
                 case WriteFailed(sentence, number):
@@ -236,19 +234,19 @@ class Recorder(QObject):
                     self.complained.emit(sentence)
                 case TooShort(number):
                     if number is not None and number == self._empty:
-                        continue  # which has been said, and why
+                        continue  # already reported, with the reason
                     self.complained.emit(message(Code.RECORDING_TOO_SHORT))
                 case sound:
                     self.finished.emit(sound)
 
     def _disk(self) -> RecordingWriter:
-        """The disk thread, from when it is first needed."""
+        """The disk thread, started when it is first needed."""
         if self._writer is None:
             self._writer = RecordingWriter(paths.recordings_folder, self._ring.sample_rate)
         return self._writer
 
-    def _keep_time(self) -> None:
-        """Tick while there is something to do, and only then."""
+    def _run_timer(self) -> None:
+        """Run the timer only while there is something to do."""
         if self.is_recording or self._watching_level or not self.is_idle:
             if not self._timer.isActive():
                 self._seen = self._ring.written
@@ -258,7 +256,7 @@ class Recorder(QObject):
 
     def _wall(self, sample: int) -> float:
         """Unix seconds of a sample in the ring."""
-        at, now = self._ring.written, time.time()
-        if self._heard_last is not None and self._heard_last[0] == at:
-            now = self._heard_last[1]  # no sound has come since
-        return now - (at - sample) / self._ring.sample_rate
+        written, now = self._ring.written, time.time()
+        if self._last_sound is not None and self._last_sound[0] == written:
+            now = self._last_sound[1]  # no sound has arrived since
+        return now - (written - sample) / self._ring.sample_rate

@@ -1,4 +1,4 @@
-"""Recordings reach the disk on a thread of their own: a slow disk holds up neither the listening nor the window."""
+"""Writing recordings on a thread of their own, so that a slow disk delays neither listening nor the window."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_END_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class WriteFailed:
-    """The disk did not take it: one sentence. number: of the recording that grew and ends with what it has, or None."""
+    """Writing failed. number: of the growing recording, which ends with what was written, or None."""
 
     sentence: str
     number: int | None
@@ -27,7 +27,7 @@ class WriteFailed:
 
 @dataclass(frozen=True, slots=True)
 class TooShort:
-    """There was not enough sound for a recording; nothing was kept. number: of the one that grew, or None."""
+    """The recording was too short and was discarded. number: of the growing recording, or None."""
 
     number: int | None
 
@@ -64,12 +64,12 @@ _Job = _Begin | _Append | _Finish | _Keep
 
 
 class RecordingWriter:
-    """Writes one growing recording, and finished ones beside it. Every call returns at once; see `results`."""
+    """Writes one growing recording at a time, and complete ones meanwhile. Calls return at once; see `results`."""
 
     def __init__(self, folder: Callable[[], Path], sample_rate: int) -> None:
-        """folder: asked for on the disk thread, as finding or making it may take as long as writing."""
+        """folder: called on the disk thread, as finding or creating it may take as long as writing."""
         self.results: deque[WriteResult] = deque()
-        """What became of what was asked for; the main thread takes them from here."""
+        """Results, which the main thread removes."""
         self._folder = folder
         self._sample_rate = sample_rate
         self._growing: RecordingFile | None = None
@@ -82,41 +82,41 @@ class RecordingWriter:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing waits to be written, and no result to be fetched."""
+        """Whether nothing waits to be written and all results were fetched."""
         return self._jobs.unfinished_tasks == 0 and not self.results
 
     @property
     def is_behind(self) -> bool:
-        """Something waits to be written: what comes next had better wait in the ring."""
+        """Whether something waits to be written; further sound should then wait in the ring."""
         return self._jobs.unfinished_tasks > 0
 
     @property
     def busy(self) -> frozenset[Path]:
-        """The files that are being written now: nobody else may touch them."""
+        """The files being written, which nobody else may touch."""
         return self._busy
 
     def undelivered(self) -> list[Path]:
-        """Finished recordings of which nobody has been told yet."""
+        """Finished recordings whose results were not fetched yet."""
         return [result.path for result in list(self.results) if isinstance(result, RecordedSound)]
 
     def begin(self, number: int, recorded: float) -> None:
-        """A recording whose first sample was heard at Unix seconds `recorded`; no other has the same number."""
+        """Begin a recording with a unique number. recorded: Unix seconds of its first sample."""
         self._jobs.put(_Begin(number, recorded))
 
     def append(self, number: int, wave: Wave, is_clipped: bool) -> None:
-        """The next samples of the recording that grows, (samples,)."""
+        """Append samples (samples,) to the growing recording."""
         self._jobs.put(_Append(number, wave, is_clipped))
 
     def finish(self, number: int) -> None:
-        """The recording that grows is whole."""
+        """Finish the growing recording."""
         self._jobs.put(_Finish(number))
 
     def keep(self, recorded: float, wave: Wave, is_clipped: bool) -> None:
-        """A whole recording at once, (samples,)."""
+        """Write a complete recording (samples,)."""
         self._jobs.put(_Keep(recorded, wave, is_clipped))
 
     def close(self) -> bool:
-        """Finish what waits, then end the thread; whether it ended."""
+        """Write what waits, then end the thread; returns whether it ended."""
         self._is_closing = True
         self._jobs.put(None)
         self._thread.join(timeout=_LONGEST_END_SECONDS)
@@ -126,7 +126,7 @@ class RecordingWriter:
         while (job := self._jobs.get()) is not None:
             try:
                 self._do(job)
-            except Exception as error:  # whatever a disk may do, the next recording is tried
+            except Exception as error:  # a failure must not prevent the next recording
                 self._give_up(job, error)
             self._jobs.task_done()
 
@@ -142,15 +142,15 @@ class RecordingWriter:
                     growing, self._growing = self._growing, None
                     self._finish(growing, number)
             case _Keep(recorded, wave, is_clipped):
-                kept = self._open(recorded)
+                file = self._open(recorded)
                 try:
-                    kept.append(wave, is_clipped)
+                    file.append(wave, is_clipped)
                 finally:
-                    self._finish(kept, None)
+                    self._finish(file, None)
 
     def _open(self, recorded: float) -> RecordingFile:
         path = free_path(self._folder(), recorded)
-        # Before it is there: the main thread may be looking for files that nobody writes any more.
+        # Before the file exists, as the main thread may be looking for abandoned files.
         self._busy |= {path}
         return RecordingFile(path, recorded, self._sample_rate)
 
@@ -161,7 +161,7 @@ class RecordingWriter:
             self._busy -= {file.path}
 
     def _give_up(self, job: _Job, error: Exception) -> None:
-        """Say why, and save what is there of the recording that grew."""
+        """Report the failure, and finish the growing recording with what was written."""
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         sentence = message(Code.RECORDING_NOT_WRITTEN, reason=reason)
         if isinstance(job, _Keep):
@@ -170,6 +170,6 @@ class RecordingWriter:
         self.results.append(WriteFailed(sentence, job.number))
         growing, self._growing = self._growing, None
         if growing is not None:
-            # What cannot be finished now is found at the next start.
+            # If this fails too, the next start repairs the file.
             with contextlib.suppress(Exception):
                 self._finish(growing, job.number)

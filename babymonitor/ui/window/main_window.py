@@ -57,8 +57,6 @@ class MainWindow(QMainWindow):
 
     first_painted = Signal()
     """The window's first picture is on the screen, so that slow work may begin."""
-    library_requested = Signal()
-    """A page needs the library: the receiver calls `set_library` before the signal returns."""
     closed = Signal()
     """The person closed the window for good, not to the tray."""
 
@@ -67,16 +65,15 @@ class MainWindow(QMainWindow):
         monitor: Monitor,
         settings: Settings,
         history: History,
-        library: Library | None = None,
+        open_library: Callable[[], tuple[Library | None, str]] = lambda: (None, ""),
         parent: QWidget | None = None,
     ) -> None:
-        """library: None if it is not open yet; then `library_requested` asks for it when a page needs it."""
+        """open_library: returns the library or, if there is none, the reason; called whenever a page is built."""
         super().__init__(parent)
         self._monitor = monitor
         self._settings = settings
         self._history = history
-        self._library = library
-        self._no_library = ""
+        self._open_library = open_library
         self._last_activity = Activity.STOPPED
         self._is_quitting = False
         self._is_painted = False
@@ -195,38 +192,29 @@ class MainWindow(QMainWindow):
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_colour_scheme_changed)
         self._settings.on_change(self._on_setting_changed)
 
-    def set_library(self, library: Library | None, complaint: str = "") -> None:
-        """Work with this library or, if there is none, show the complaint on the pages that need it."""
-        self._library, self._no_library = library, complaint
-
-    def _open_library(self) -> Library | None:
-        if self._library is None and not self._no_library:
-            self.library_requested.emit()
-        return self._library
-
     def _make_nights(self) -> Page:
         from babymonitor.ui.pages.nights.nights_page import NightsPage
 
-        return NightsPage(self._monitor, self._history, self, self._open_library())
+        return NightsPage(self._monitor, self._history, self, self._open_library()[0])
 
     def _make_label(self) -> Page:
         from babymonitor.ui.pages.label.label_page import LabelPage
 
-        library = self._open_library()
+        library, complaint = self._open_library()
         if library is None:
-            return self._make_empty_page()
+            return self._make_empty_page(complaint)
         return LabelPage(self._monitor, library, self._history, self._settings, self)
 
     def _make_training(self) -> Page:
         from babymonitor.ui.pages.train.train_page import TrainPage
 
-        library = self._open_library()
+        library, complaint = self._open_library()
         if library is None:
-            return self._make_empty_page()
+            return self._make_empty_page(complaint)
         return TrainPage(self._monitor, library, self._settings, self)
 
-    def _make_empty_page(self) -> Page:
-        return EmptyPage(translated(self._no_library) or self.tr("There is no library of recordings."), self)
+    def _make_empty_page(self, complaint: str) -> Page:
+        return EmptyPage(translated(complaint) or self.tr("There is no library of recordings."), self)
 
     @Slot(int)
     def show_page(self, number: int) -> None:

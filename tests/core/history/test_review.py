@@ -224,6 +224,6 @@ def test_a_mark_and_its_undoing_are_announced_by_the_library_once_each(
     announced: list[list[str]] = []
     library.on_change(announced.append)
     mark = reviewer.mark(episode, RIGHT, "pain", NIGHT + 60)
-    assert announced == [[mark.kept]]
+    assert announced == [[mark.clip_id]]
     reviewer.undo(mark)
-    assert announced == [[mark.kept], [mark.kept]]
+    assert announced == [[mark.clip_id], [mark.clip_id]]

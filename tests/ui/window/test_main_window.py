@@ -58,7 +58,12 @@ def test_every_action_has_a_key_and_does_it(
     qtbot.keyClick(window, key.Key_1, control)
     assert window.pages.currentIndex() == MONITOR_PAGE
     wanted: list[str] = []
-    window.library_requested.connect(lambda: wanted.append("library"))
+
+    def open_library() -> tuple[None, str]:
+        wanted.append("library")
+        return None, ""
+
+    monkeypatch.setattr(window, "_open_library", open_library)
     qtbot.keyClick(window, key.Key_3, control)
     assert window.pages.currentIndex() == LABEL_PAGE
     assert wanted == ["library"], "it is opened when it is first needed"

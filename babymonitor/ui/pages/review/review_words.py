@@ -59,9 +59,9 @@ def answer_text(mark: Mark) -> str:
     words = sentences[mark.after.verdict or UNSURE].format(time=clock_text(mark.after.began))
     if mark.sentence:
         return f"{words} {translated(mark.sentence)}"
-    if mark.kept and mark.after.label:
+    if mark.clip_id and mark.after.label:
         return f"{words} " + _tr("In the library as: {label}.").format(label=label_title(mark.after.label))
-    if mark.kept:
+    if mark.clip_id:
         return f"{words} " + _tr("In the library, without a label yet.")
     return words
 

@@ -483,8 +483,7 @@ def test_the_tabs(page: LabelPage, qtbot: QtBot) -> None:
 def test_without_a_library_the_page_says_why(
     monitor: Monitor, settings: Settings, history: object, qtbot: QtBot
 ) -> None:
-    window = MainWindow(monitor, settings, history)  # type: ignore[arg-type]
-    window.library_requested.connect(lambda: window.set_library(None, "The disk is read-only."))
+    window = MainWindow(monitor, settings, history, lambda: (None, "The disk is read-only."))  # type: ignore[arg-type]
     qtbot.addWidget(window)
     window.show()
     for number in (LABEL_PAGE, TRAIN_PAGE):

@@ -71,7 +71,7 @@ def library(home: Path) -> Iterator[Library]:
 def window(
     qtbot: QtBot, monitor: Monitor, settings: Settings, history: History, library: Library
 ) -> Iterator[MainWindow]:
-    window = MainWindow(monitor, settings, history, library)
+    window = MainWindow(monitor, settings, history, lambda: (library, ""))
     window.resize(1024, 640)
     qtbot.addWidget(window, before_close_func=lambda window: window.close_without_asking())
     window.show()
