@@ -21,7 +21,7 @@ from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import AudioError
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.label.clip_queue import ClipQueue
-from babymonitor.ui.pages.label.label_commands import Labelling
+from babymonitor.ui.pages.label.labelling import Labelling
 from babymonitor.ui.pages.label.record_view import RecordView
 from babymonitor.ui.pages.label.sound_stage import SoundStage
 from babymonitor.ui.pages.label.suggestion_bar import SuggestionBar

@@ -30,8 +30,8 @@ from babymonitor.core.library.library import LibraryError
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.label.clips_view import ClipsView
 from babymonitor.ui.pages.label.filter_bar import FilterBar
-from babymonitor.ui.pages.label.label_commands import Labelling
 from babymonitor.ui.pages.label.label_counts_view import LabelCountsView
+from babymonitor.ui.pages.label.labelling import Labelling
 from babymonitor.ui.pages.label.library_model import LibraryModel
 from babymonitor.ui.parts.card import Card
 from babymonitor.ui.parts.keys import add_keys, press_focused_button

@@ -45,7 +45,6 @@ class RecordView(Card):
         self._settings = settings
         self._count = 0
         self._is_too_loud = False
-        self._is_waiting = False
         self._build()
         self._lay_out()
         self._build_timers()

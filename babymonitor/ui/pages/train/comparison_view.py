@@ -22,7 +22,7 @@ from babymonitor.core.labels import label
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.train.comparison_words import clip_words, figures_of, outcome_of
 from babymonitor.ui.pages.train.confusion_view import ConfusionView
-from babymonitor.ui.pages.train.progress_plot import RocPlot
+from babymonitor.ui.pages.train.curve_plots import RocPlot
 from babymonitor.ui.parts.card import Card, titled_card
 from babymonitor.ui.parts.symbols import symbol_icon
 from babymonitor.ui.parts.text_label import text_label, wrapped_label

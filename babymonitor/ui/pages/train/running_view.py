@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from babymonitor.core.training_runs import FULL, Run
-from babymonitor.ui.pages.train.progress_plot import ProgressPlot
+from babymonitor.ui.pages.train.curve_plots import ProgressPlot
 from babymonitor.ui.parts.card import Card
 from babymonitor.ui.parts.text_label import text_label, wrapped_label
 from babymonitor.ui.parts.wording import duration_text, percent_text
