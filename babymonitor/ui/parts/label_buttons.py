@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QGridLayout, QInputDialog, QSizeP
 
 from babymonitor.core.labels import LABELS, label
 from babymonitor.core.library.clip import label_of_folder
-from babymonitor.ui.parts.keys import Row
+from babymonitor.ui.parts.keys import KeyRow
 from babymonitor.ui.parts.theme import current_theme, follow_theme
 from babymonitor.ui.parts.wording import label_title, short_label_title
 
@@ -162,7 +162,7 @@ class LabelButtons(QWidget):
         """The labels, in the order of their keys."""
         return [name for name in self.buttons if name]
 
-    def keys(self, words: str) -> tuple[Row, ...]:
+    def keys(self, words: str) -> tuple[KeyRow, ...]:
         """Return rows for `add_keys`: M asks for a new label, and each digit chooses its label.
 
         words: what a digit does, such as "Label {n}".

@@ -193,7 +193,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self.setAccessibleName(self.tr("Live sound"))
         self.setAccessibleDescription(self.tr("Waveform and mel spectrogram of the last ten seconds."))
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def _build_items(self) -> None:
         spec = self.trace.spec
@@ -229,7 +229,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         return box
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         theme = current_theme()
         c = theme.colours
         self.setBackground(c.surface)
@@ -238,7 +238,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         ground, ink = QColor(c.surface), QColor(c.accent)
         two = np.array([[ground.red(), ground.green(), ground.blue(), 255], [ink.red(), ink.green(), ink.blue(), 255]])
         self._wave_item.set_table(np.repeat(two, 128, axis=0).astype(np.uint8))
-        font = dress_axes(self._hz_axis, self._time_axis, theme, self.font())
+        font = style_axes(self._hz_axis, self._time_axis, theme, self.font())
         self._word_px = QFontMetricsF(font).horizontalAdvance("−10 s")
         self._name_seconds()
 
@@ -311,7 +311,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._note.move((self.width() - self._note.width()) // 2, (self.height() - self._note.height()) // 2)
 
 
-def dress_axes(hz_axis: pg.AxisItem, time_axis: pg.AxisItem, theme: Theme, font: QFont) -> QFont:
+def style_axes(hz_axis: pg.AxisItem, time_axis: pg.AxisItem, theme: Theme, font: QFont) -> QFont:
     """Give the axes of a spectrogram numbers without lines, in the theme's colours and size. Returns their font."""
     font.setPixelSize(max(11, theme.text_px - 3))
     for axis in (hz_axis, time_axis):

@@ -301,7 +301,7 @@ class MainWindow(QMainWindow):
         theme = "system" if current_theme().name == "night" else "night"
         save_setting(self._settings, THEME, theme, self._on_complained)
         # The click has checked or unchecked the button by itself.
-        self.side_bar.dress()
+        self.side_bar.apply_theme()
 
     def _show_state(self) -> None:
         """Show the state in banner, tray and title. The Monitor page has a state line and needs no banner."""
@@ -443,7 +443,7 @@ class MainWindow(QMainWindow):
         self.hide()
         tray_icon.say(self.tr("Still listening"), self.tr("Open or quit it from this icon."), is_urgent=False)
 
-    def _what_is_lost(self) -> str:
+    def _losses(self) -> str:
         """Return in sentences what would end if the program were closed now; empty if nothing would."""
         sentences = self.pages.busy_sentences
         if self._monitor.state.activity is not Activity.STOPPED:
@@ -452,7 +452,7 @@ class MainWindow(QMainWindow):
 
     def _may_close(self) -> bool:
         """Return whether nothing would be lost, or the person insists."""
-        lost = self._what_is_lost()
+        lost = self._losses()
         return not lost or confirms_closing(self, lost, self._monitor.state.activity is not Activity.STOPPED)
 
     def _save_geometry(self) -> None:

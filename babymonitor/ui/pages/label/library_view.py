@@ -258,10 +258,10 @@ class LibraryView(QWidget):
         """Give all selected clips this label."""
         ids = self.table.chosen_ids()
         if ids and not self._is_trash:
-            self._go_on(ids)
+            self._move_on(ids)
             self._labelling.label(ids, name)
 
-    def _go_on(self, ids: Sequence[str]) -> None:
+    def _move_on(self, ids: Sequence[str]) -> None:
         """Move from one clip to the next, if that has no label yet."""
         row = self.model.row_of(ids[0])
         if len(ids) == 1 and row is not None and row + 1 < len(self.model.shown) and not self.model.shown[row].label:

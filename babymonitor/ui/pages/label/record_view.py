@@ -50,7 +50,7 @@ class RecordView(Card):
         self._build_timers()
         self._connect()
         self._show_state()
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def _build(self) -> None:
         self.record_button = SymbolButton("", "record", self, "main", _SYMBOL_EM)
@@ -229,7 +229,7 @@ class RecordView(Card):
                 label.setToolTip(text)
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         # The neighbours keep their place whether the button says Record or Stop.
         self.record_button.setMinimumWidth(round(8.2 * current_theme().text_px))
 

@@ -71,7 +71,7 @@ class NightsPage(Page):
         self._lay_out()
         self._build_timers()
         self._connect()
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def _build_nights(self) -> None:
         self.night_list = QListWidget(self)
@@ -217,7 +217,7 @@ class NightsPage(Page):
         self.verdict_bar.complained.connect(self.complained)
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         self._night_card.setFixedWidth(round(current_theme().text_px * 10.2))
 
     @Slot()
@@ -374,7 +374,7 @@ class NightsPage(Page):
     @Slot(object)
     def _on_marked(self, episode: Episode) -> None:
         """Show the review at once, keep the selection, and announce the change to whoever else shows alerts."""
-        self.alerts_model.put(episode)
+        self.alerts_model.replace_episode(episode)
         self.alerts_view.select_episode(episode.key)
         try:
             self._show_precision()

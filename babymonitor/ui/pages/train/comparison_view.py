@@ -46,17 +46,17 @@ class OutcomeView(QFrame):
         row.setSpacing(14)
         row.addWidget(self._symbol_label, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.label, 1)
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def show_outcome(self, sentence: str, tone: Tone, symbol: str) -> None:
         """Show a sentence in a tone."""
         self._tone, self._symbol = tone, symbol
         self.label.setText(sentence)
         self.setAccessibleName(sentence)
-        self._dress()
+        self._apply_theme()
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         theme = current_theme()
         text = theme.tone(self._tone)[1]
         px = round(theme.text_px * 1.5)

@@ -193,7 +193,7 @@ class FamilyForm(QWidget):
         recipe = self._recipe()
         options: dict[str, str] = {}
         for name, field in self._fields.items():
-            if self._is_meant(name) and name in recipe and (value := _value(field)) != recipe[name]:
+            if self._applies(name) and name in recipe and (value := _value(field)) != recipe[name]:
                 options[name.replace("_", "-")] = f"{value:g}" if isinstance(value, float) else str(value)
         if self.augment_box.currentData():
             options["augment"] = str(self.augment_box.currentData())
@@ -226,7 +226,7 @@ class FamilyForm(QWidget):
         chosen = self._chosen()
         return chosen is not None and not chosen["parameters"]
 
-    def _is_meant(self, name: str) -> bool:
+    def _applies(self, name: str) -> bool:
         return not self._is_fitted() or name in _OF_FITTED
 
     @Slot(int)
@@ -244,7 +244,7 @@ class FamilyForm(QWidget):
         for name, field in self._fields.items():
             if name in chosen["recipe"]:
                 _set_value(field, chosen["recipe"][name])
-            field.setEnabled(self._is_meant(name))
+            field.setEnabled(self._applies(name))
         self.changed.emit()
 
     @Slot(bool)
