@@ -139,15 +139,15 @@ class LabelButtons(QWidget):
 
     def set_labels(self, names: Sequence[str]) -> None:
         """Offer these labels; the first nine have the keys 1 to 9."""
-        wanted = [*names, ""]
-        if wanted == list(self.buttons):
+        wanted_names = [*names, ""]
+        if wanted_names == list(self.buttons):
             return
         for button in self.buttons.values():
             self._grid.removeWidget(button)
             button.hide()
             button.deleteLater()
         self.buttons = {}
-        for number, name in enumerate(wanted, 1):
+        for number, name in enumerate(wanted_names, 1):
             key = "M" if not name else str(number) if number <= MOST_KEYS else ""
             button = LabelButton(name, key, self, self._is_small)
             button.clicked.connect(self._on_clicked)

@@ -130,11 +130,11 @@ class SteadyClock:
     def advance(self, now: float, written: int) -> float:
         """Return the sample for the right edge. now: seconds of a monotonic clock. written: samples in the ring."""
         elapsed, self._read_at = now - self._read_at, now
-        wanted = written - self._LAG_SECONDS * self._rate
+        target = written - self._LAG_SECONDS * self._rate
         if not 0 <= written - self._sample <= self._FURTHEST_SECONDS * self._rate or elapsed > 1.0:
-            self._sample = max(0.0, wanted)
+            self._sample = max(0.0, target)
         else:
-            self._sample += elapsed * self._rate + self._PULL * (wanted - self._sample)
+            self._sample += elapsed * self._rate + self._PULL * (target - self._sample)
             self._sample = min(self._sample, float(written))
         return self._sample
 

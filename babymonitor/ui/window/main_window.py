@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
-    QAction,
     QCloseEvent,
     QGuiApplication,
     QHideEvent,
     QIcon,
-    QKeySequence,
     QPaintEvent,
     QShowEvent,
 )
@@ -34,7 +31,7 @@ from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.monitor.monitor_page import MonitorPage
 from babymonitor.ui.parts.banner_view import BannerView
 from babymonitor.ui.parts.complaint_view import ComplaintView
-from babymonitor.ui.parts.keys import key_list, key_table
+from babymonitor.ui.parts.keys import KeyRow, add_keys, key_list, key_table
 from babymonitor.ui.parts.page import Page
 from babymonitor.ui.parts.save_setting import save_setting
 from babymonitor.ui.parts.theme import apply_theme, current_theme, resolve_theme
@@ -146,7 +143,7 @@ class MainWindow(QMainWindow):
     def _build_actions(self) -> None:
         """Give every action a key. A single letter stays a letter while somebody types in a field."""
         monitor = self.monitor_page
-        table: tuple[tuple[str, tuple[str, ...], Callable[[], object]], ...] = (
+        table: tuple[KeyRow, ...] = (
             (self.tr("Start or stop listening"), ("L",), monitor.toggle_listening),
             (self.tr("Snooze, or end the snooze"), ("S",), monitor.toggle_snooze),
             (self.tr("Test the alarm"), ("T",), self._monitor.test_alarm),
@@ -160,13 +157,7 @@ class MainWindow(QMainWindow):
             (self.tr("Keys"), ("F1",), self.show_keys),
             (self.tr("Quit"), ("Ctrl+Q",), self.quit),
         )
-        self.actions_by_key: dict[str, QAction] = {}
-        for title, keys, receiver in table:
-            action = QAction(title, self)
-            action.setShortcuts([QKeySequence(key) for key in keys])
-            action.triggered.connect(receiver)
-            self.addAction(action)
-            self.actions_by_key.update(dict.fromkeys(keys, action))
+        self.actions_by_key = add_keys(self, table)
 
     def _build_tray(self) -> None:
         self.tray_icon: TrayIcon | None = None

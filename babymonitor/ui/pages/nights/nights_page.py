@@ -241,21 +241,21 @@ class NightsPage(Page):
 
     def _show_list(self, nights: list[Night]) -> None:
         """Fill the list if it changed. The choice stays; at first it is the last night."""
-        wanted = [_ALL, *(night.began for night in nights)] if nights else []
+        entries = [_ALL, *(night.began for night in nights)] if nights else []
         shown = [self.night_list.item(row).data(Qt.ItemDataRole.UserRole) for row in range(self.night_list.count())]
         self._stack.setCurrentIndex(0 if nights else 1)
-        if wanted == shown:
+        if entries == shown:
             return
         self.night_list.blockSignals(True)
         self.night_list.clear()
-        for began in wanted:
+        for began in entries:
             item = QListWidgetItem(self.tr("All nights") if began == _ALL else day_text(began))
             item.setData(Qt.ItemDataRole.UserRole, began)
             self.night_list.addItem(item)
-        if self._began not in wanted:
+        if self._began not in entries:
             self._began = nights[0].began if nights else None
         if self._began is not None:
-            self.night_list.setCurrentRow(wanted.index(self._began))
+            self.night_list.setCurrentRow(entries.index(self._began))
         self.night_list.blockSignals(False)
 
     def _show_chosen(self, nights: list[Night], now: float) -> None:
