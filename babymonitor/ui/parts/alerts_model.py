@@ -55,7 +55,7 @@ def clip_path(alert: AlertRow | Episode) -> Path | None:
     return None if alert.clip is None else paths.clips_folder() / alert.clip
 
 
-def lasted_seconds(alert: AlertRow | Episode) -> float | None:
+def duration_seconds(alert: AlertRow | Episode) -> float | None:
     """Return how long an alert lasted; None while it goes on."""
     return None if alert.ended is None else max(0.0, alert.ended - alert.began)
 
@@ -94,7 +94,7 @@ class AlertsModel(QAbstractTableModel):
         self._alerts = alerts
         self.endResetModel()
 
-    def put(self, episode: Episode) -> None:
+    def replace_episode(self, episode: Episode) -> None:
         """Replace one row by its newer value, such as after a review."""
         for row, alert in enumerate(self._alerts):
             if alert.key == episode.key:
@@ -178,7 +178,7 @@ class AlertsModel(QAbstractTableModel):
             clock = clock_text(alert.began, with_seconds=not self.with_day)
             return f"{day_text(alert.began)}  {clock}" if self.with_day else clock
         if column is AlertColumn.LENGTH:
-            lasted = lasted_seconds(alert)
+            lasted = duration_seconds(alert)
             return QCoreApplication.translate("Alerts", "now") if lasted is None else duration_text(lasted)
         if column is AlertColumn.KIND:
             return episode_title(alert.kind)
@@ -273,7 +273,7 @@ def _sort_value(alert: Episode, column: AlertColumn) -> Any:
     if column is AlertColumn.BEGAN:
         return alert.began
     if column is AlertColumn.LENGTH:
-        lasted = lasted_seconds(alert)
+        lasted = duration_seconds(alert)
         return float("inf") if lasted is None else lasted
     if column is AlertColumn.KIND:
         return alert.kind

@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
-Row = tuple[str, tuple[str, ...], Callable[[], object]]
+KeyRow = tuple[str, tuple[str, ...], Callable[[], object]]
 """What the keys do, the keys, and the receiver."""
 
 
-def add_keys(widget: QWidget, table: Iterable[Row]) -> dict[str, QAction]:
+def add_keys(widget: QWidget, table: Iterable[KeyRow]) -> dict[str, QAction]:
     """Give a widget actions with keys. Returns them by key. Qt passes keys only to actions of visible widgets."""
     actions: dict[str, QAction] = {}
     for title, keys, receiver in table:

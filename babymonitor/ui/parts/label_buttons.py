@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QGridLayout, QInputDialog, QSizeP
 
 from babymonitor.core.labels import LABELS, label
 from babymonitor.core.library.clip import label_of_folder
-from babymonitor.ui.parts.keys import Row
+from babymonitor.ui.parts.keys import KeyRow
 from babymonitor.ui.parts.theme import current_theme, follow_theme
 from babymonitor.ui.parts.wording import label_title, short_label_title
 
@@ -139,15 +139,15 @@ class LabelButtons(QWidget):
 
     def set_labels(self, names: Sequence[str]) -> None:
         """Offer these labels; the first nine have the keys 1 to 9."""
-        wanted = [*names, ""]
-        if wanted == list(self.buttons):
+        wanted_names = [*names, ""]
+        if wanted_names == list(self.buttons):
             return
         for button in self.buttons.values():
             self._grid.removeWidget(button)
             button.hide()
             button.deleteLater()
         self.buttons = {}
-        for number, name in enumerate(wanted, 1):
+        for number, name in enumerate(wanted_names, 1):
             key = "M" if not name else str(number) if number <= MOST_KEYS else ""
             button = LabelButton(name, key, self, self._is_small)
             button.clicked.connect(self._on_clicked)
@@ -162,7 +162,7 @@ class LabelButtons(QWidget):
         """The labels, in the order of their keys."""
         return [name for name in self.buttons if name]
 
-    def keys(self, words: str) -> tuple[Row, ...]:
+    def keys(self, words: str) -> tuple[KeyRow, ...]:
         """Return rows for `add_keys`: M asks for a new label, and each digit chooses its label.
 
         words: what a digit does, such as "Label {n}".

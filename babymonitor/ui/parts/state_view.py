@@ -106,7 +106,7 @@ class StateView(QFrame):
         self._grid.addLayout(self._under, 1, 0)
         self._grid.addLayout(self._row, 1, 1, Qt.AlignmentFlag.AlignBottom)
         self._grid.setColumnStretch(0, 1)
-        follow_theme(self._follow_theme)
+        follow_theme(self._apply_theme)
 
     @property
     def words(self) -> StateWords:
@@ -157,9 +157,9 @@ class StateView(QFrame):
             self._grid.setRowMinimumHeight(1, round(current_theme().text_px * 1.7) + 42)
 
     @Slot()
-    def _follow_theme(self) -> None:
+    def _apply_theme(self) -> None:
         self._fit()
-        self._dress()
+        self._apply_tone()
 
     def set_words(self, words: StateWords) -> None:
         """Show a state."""
@@ -170,9 +170,9 @@ class StateView(QFrame):
         self.detail.setVisible(bool(words.detail))
         self.setAccessibleName(words.text)
         self.setToolTip(words.detail)
-        self._dress()
+        self._apply_tone()
 
-    def _dress(self) -> None:
+    def _apply_tone(self) -> None:
         """Take on the tone's colours, but only if they changed, because a style sheet is expensive."""
         theme, tone = current_theme(), self._words.tone
         self.headline.set_text(self._words.headline, theme.tone(tone)[1])

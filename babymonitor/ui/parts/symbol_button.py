@@ -23,21 +23,21 @@ class SymbolButton(QPushButton):
         self._symbol = symbol
         self._size_em = size_em
         self.setProperty("role", role)
-        follow_theme(self.dress)
+        follow_theme(self.apply_theme)
 
     def set_symbol(self, symbol: str) -> None:
         """Show another symbol."""
         if symbol != self._symbol:
             self._symbol = symbol
-            self.dress()
+            self.apply_theme()
 
     def set_role(self, role: str) -> None:
         """Take on another role of the style sheet."""
         set_role(self, role)
-        self.dress()
+        self.apply_theme()
 
     @Slot()
-    def dress(self) -> None:
+    def apply_theme(self) -> None:
         """Draw the symbol in the colours of the theme and the role."""
         theme = current_theme()
         colours, role = theme.colours, self.property("role")

@@ -25,7 +25,7 @@ class TabBar(QWidget):
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(2)
-        follow_theme(self.dress)
+        follow_theme(self.apply_theme)
 
     def add_tab(self, number: int, title: str, tip: str) -> None:
         """Add a tab at the right. A "&&" in the title is shown as "&"."""
@@ -38,7 +38,7 @@ class TabBar(QWidget):
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._buttons.addButton(button, number)
         self._row.addWidget(button)
-        self.dress()
+        self.apply_theme()
 
     def title(self, number: int) -> str:
         """Return the words on a tab."""
@@ -47,14 +47,14 @@ class TabBar(QWidget):
     def set_title(self, number: int, title: str) -> None:
         """Change the words on a tab."""
         self._buttons.button(number).setText(title)
-        self.dress()
+        self.apply_theme()
 
     def check(self, number: int) -> None:
         """Mark the tab that is shown."""
         self._buttons.button(number).setChecked(True)
 
     @Slot()
-    def dress(self) -> None:
+    def apply_theme(self) -> None:
         """Leave each tab the width of its title in bold, in which the checked tab is drawn."""
         font = QFont(self.font())
         font.setPixelSize(current_theme().text_px + 2)

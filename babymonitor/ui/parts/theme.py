@@ -197,14 +197,14 @@ def current_theme() -> Theme:
     return _theme
 
 
-def follow_theme(dress: Callable[[], None]) -> None:
+def follow_theme(apply: Callable[[], None]) -> None:
     """Call an object's method now, and again after each change of the theme for as long as the object lives.
 
     By a signal rather than `changeEvent`: models follow the theme, too, and a `StyleChange` also comes to every child
     of a panel that is given a style sheet of its own.
     """
-    _theme_signal().changed.connect(dress)
-    dress()
+    _theme_signal().changed.connect(apply)
+    apply()
 
 
 def resolve_theme(name: str) -> Theme:
@@ -316,7 +316,7 @@ def set_style_property(widget: QWidget, name: str, value: object) -> None:
 
 
 def apply_theme(app: QApplication, theme: Theme) -> None:
-    """Dress the application in a theme. Fusion is the only style that follows a palette on every system."""
+    """Put a theme in force. Fusion is the only style that follows a palette on every system."""
     global _theme
     _theme = theme
     if not app.styleSheet():  # once there is a sheet, the style is Fusion already

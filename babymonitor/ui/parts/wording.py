@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication, QDate, QLocale
 
 from babymonitor.core.alerts.sensitivity import NIGHT_HOURS, Rung
+from babymonitor.core.history.review import NO_REASON
 from babymonitor.core.labels import label
 from babymonitor.core.messages import CONTEXT, Message, fill
 from babymonitor.core.model.detector import Score
@@ -20,7 +21,7 @@ from babymonitor.ui.parts.theme import Tone
 _QUIET_DB = -45.0
 """Below this level a room without a child's voice is called quiet."""
 
-SURE_SHARE, SURE_MARGIN = 0.40, 0.10
+_SURE_SHARE, _SURE_MARGIN = 0.40, 0.10
 """A reason is named from this share on, and only this far ahead of the next: why a baby cries is hard to hear."""
 
 
@@ -110,14 +111,22 @@ def sound_word(score: Score | None) -> tuple[str, bool]:
 
 def reason_hint(reasons: Mapping[str, float]) -> str:
     """Return the likeliest reason as a hint ("maybe hungry 41 %"), or that it is unclear; empty without reasons."""
-    ranked = sorted(reasons.items(), key=lambda item: item[1], reverse=True)
-    if not ranked:
+    if not reasons:
         return ""
-    name, share = ranked[0]
-    margin = share - (ranked[1][1] if len(ranked) > 1 else 0.0)
-    if name == "sad" or share < SURE_SHARE or margin < SURE_MARGIN:
+    name = sure_reason(reasons)
+    if name is None:
         return _tr("not sure why")
-    return _tr("maybe {reason} {share}").format(reason=label_title(name).lower(), share=percent_text(share))
+    return _tr("maybe {reason} {share}").format(reason=label_title(name).lower(), share=percent_text(reasons[name]))
+
+
+def sure_reason(reasons: Mapping[str, float]) -> str | None:
+    """Return the likeliest reason if it is clear enough to be named, otherwise None."""
+    ranked = sorted(reasons, key=lambda name: reasons[name], reverse=True)
+    if not ranked or ranked[0] == NO_REASON:
+        return None
+    share = reasons[ranked[0]]
+    margin = share - (reasons[ranked[1]] if len(ranked) > 1 else 0.0)
+    return ranked[0] if share >= _SURE_SHARE and margin >= _SURE_MARGIN else None
 
 
 def top_reason(reasons: Mapping[str, float]) -> str:
@@ -132,7 +141,7 @@ def label_title(name: str) -> str:
 
 def short_label_title(name: str) -> str:
     """Return a label's title for a narrow place."""
-    return _tr("Crying, unclear") if name == "sad" else label_title(name)
+    return _tr("Crying, unclear") if name == NO_REASON else label_title(name)
 
 
 def kind_title(kind: str) -> str:

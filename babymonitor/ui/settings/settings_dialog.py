@@ -82,7 +82,7 @@ class SettingsDialog(QDialog):
         self._build_sections()
         self._build_foot()
         self._lay_out()
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def _build_sections(self) -> None:
         self.section_list = QListWidget(self)
@@ -284,7 +284,7 @@ class SettingsDialog(QDialog):
         column.addLayout(foot)
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         text_px = current_theme().text_px
         self.section_list.setFixedWidth(round(text_px * 10.5))
         self.resize(max(self.width(), 58 * text_px), self.height())

@@ -130,11 +130,11 @@ class SteadyClock:
     def advance(self, now: float, written: int) -> float:
         """Return the sample for the right edge. now: seconds of a monotonic clock. written: samples in the ring."""
         elapsed, self._read_at = now - self._read_at, now
-        wanted = written - self._LAG_SECONDS * self._rate
+        target = written - self._LAG_SECONDS * self._rate
         if not 0 <= written - self._sample <= self._FURTHEST_SECONDS * self._rate or elapsed > 1.0:
-            self._sample = max(0.0, wanted)
+            self._sample = max(0.0, target)
         else:
-            self._sample += elapsed * self._rate + self._PULL * (wanted - self._sample)
+            self._sample += elapsed * self._rate + self._PULL * (target - self._sample)
             self._sample = min(self._sample, float(written))
         return self._sample
 
@@ -193,7 +193,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self.setAccessibleName(self.tr("Live sound"))
         self.setAccessibleDescription(self.tr("Waveform and mel spectrogram of the last ten seconds."))
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def _build_items(self) -> None:
         spec = self.trace.spec
@@ -229,7 +229,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         return box
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         theme = current_theme()
         c = theme.colours
         self.setBackground(c.surface)
@@ -238,7 +238,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         ground, ink = QColor(c.surface), QColor(c.accent)
         two = np.array([[ground.red(), ground.green(), ground.blue(), 255], [ink.red(), ink.green(), ink.blue(), 255]])
         self._wave_item.set_table(np.repeat(two, 128, axis=0).astype(np.uint8))
-        font = dress_axes(self._hz_axis, self._time_axis, theme, self.font())
+        font = style_axes(self._hz_axis, self._time_axis, theme, self.font())
         self._word_px = QFontMetricsF(font).horizontalAdvance("−10 s")
         self._name_seconds()
 
@@ -311,7 +311,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._note.move((self.width() - self._note.width()) // 2, (self.height() - self._note.height()) // 2)
 
 
-def dress_axes(hz_axis: pg.AxisItem, time_axis: pg.AxisItem, theme: Theme, font: QFont) -> QFont:
+def style_axes(hz_axis: pg.AxisItem, time_axis: pg.AxisItem, theme: Theme, font: QFont) -> QFont:
     """Give the axes of a spectrogram numbers without lines, in the theme's colours and size. Returns their font."""
     font.setPixelSize(max(11, theme.text_px - 3))
     for axis in (hz_axis, time_axis):

@@ -15,7 +15,7 @@ from babymonitor.core.model.features import FeatureSpec, log_mel
 from babymonitor.core.sound.levels import envelope
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from babymonitor.ui.parts.theme import current_theme, follow_theme, heat_table
-from babymonitor.ui.sound.live_plot import dress_axes, hz_ticks, pixels
+from babymonitor.ui.sound.live_plot import hz_ticks, pixels, style_axes
 
 LEAST_SPAN_SECONDS = 0.1
 """The shortest stretch that zooming in can show."""
@@ -49,7 +49,7 @@ class SoundPicture(pg.GraphicsLayoutWidget):
         self._is_setting_region = False
         self._build_items()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def _build_items(self) -> None:
         layout = self.ci.layout
@@ -192,7 +192,7 @@ class SoundPicture(pg.GraphicsLayoutWidget):
                 head.setPos(seconds)
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         theme = current_theme()
         c = theme.colours
         self.setBackground(c.surface)
@@ -203,7 +203,7 @@ class SoundPicture(pg.GraphicsLayoutWidget):
             head.setPen(QPen(QColor(c.cry), 0))
         for item in self._region_items:
             item.show_whole(self.is_whole)
-        dress_axes(self._hz_axis, self._time_axis, theme, self.font())
+        style_axes(self._hz_axis, self._time_axis, theme, self.font())
         self._draw()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
-    QAction,
     QCloseEvent,
     QGuiApplication,
     QHideEvent,
     QIcon,
-    QKeySequence,
     QPaintEvent,
     QShowEvent,
 )
@@ -34,7 +31,7 @@ from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.monitor.monitor_page import MonitorPage
 from babymonitor.ui.parts.banner_view import BannerView
 from babymonitor.ui.parts.complaint_view import ComplaintView
-from babymonitor.ui.parts.keys import key_list, key_table
+from babymonitor.ui.parts.keys import KeyRow, add_keys, key_list, key_table
 from babymonitor.ui.parts.page import Page
 from babymonitor.ui.parts.save_setting import save_setting
 from babymonitor.ui.parts.theme import apply_theme, current_theme, resolve_theme
@@ -143,7 +140,7 @@ class MainWindow(QMainWindow):
     def _build_actions(self) -> None:
         """Give every action a key. A single letter stays a letter while somebody types in a field."""
         monitor = self.monitor_page
-        table: tuple[tuple[str, tuple[str, ...], Callable[[], object]], ...] = (
+        table: tuple[KeyRow, ...] = (
             (self.tr("Start or stop listening"), ("L",), monitor.toggle_listening),
             (self.tr("Snooze, or end the snooze"), ("S",), monitor.toggle_snooze),
             (self.tr("Test the alarm"), ("T",), self._monitor.test_alarm),
@@ -157,13 +154,7 @@ class MainWindow(QMainWindow):
             (self.tr("Keys"), ("F1",), self.show_keys),
             (self.tr("Quit"), ("Ctrl+Q",), self.quit),
         )
-        self.actions_by_key: dict[str, QAction] = {}
-        for title, keys, receiver in table:
-            action = QAction(title, self)
-            action.setShortcuts([QKeySequence(key) for key in keys])
-            action.triggered.connect(receiver)
-            self.addAction(action)
-            self.actions_by_key.update(dict.fromkeys(keys, action))
+        self.actions_by_key = add_keys(self, table)
 
     def _build_tray(self) -> None:
         self.tray_icon: TrayIcon | None = None
@@ -289,7 +280,7 @@ class MainWindow(QMainWindow):
         theme = "system" if current_theme().name == "night" else "night"
         save_setting(self._settings, THEME, theme, self._on_complained)
         # The click has checked or unchecked the button by itself.
-        self.side_bar.dress()
+        self.side_bar.apply_theme()
 
     def _show_state(self) -> None:
         """Show the state in banner, tray and title. The Monitor page has a state line and needs no banner."""
@@ -431,7 +422,7 @@ class MainWindow(QMainWindow):
         self.hide()
         tray_icon.say(self.tr("Still listening"), self.tr("Open or quit it from this icon."), is_urgent=False)
 
-    def _what_is_lost(self) -> str:
+    def _losses(self) -> str:
         """Return in sentences what would end if the program were closed now; empty if nothing would."""
         sentences = self.pages.busy_sentences
         if self._monitor.state.activity is not Activity.STOPPED:
@@ -440,7 +431,7 @@ class MainWindow(QMainWindow):
 
     def _may_close(self) -> bool:
         """Return whether nothing would be lost, or the person insists."""
-        lost = self._what_is_lost()
+        lost = self._losses()
         return not lost or confirms_closing(self, lost, self._monitor.state.activity is not Activity.STOPPED)
 
     def _save_geometry(self) -> None:

@@ -35,13 +35,13 @@ class SideBarView(QFrame):
         self.settings_button.clicked.connect(self.settings_requested)
         self._column.addWidget(self.night_button)
         self._column.addWidget(self.settings_button)
-        follow_theme(self.dress)
+        follow_theme(self.apply_theme)
 
     def add_page(self, number: int, title: str, symbol: str, tip: str) -> None:
         """Add a page at the end of the list."""
         button = self._button(title, symbol, tip)
         button.setCheckable(True)
-        self._dress_button(button, symbol)
+        self._draw_symbol(button, symbol)
         self._pages.addButton(button, number)
         # Above the stretch, and above what follows it.
         self._column.insertWidget(len(self._pages.buttons()) - 1, button)
@@ -55,15 +55,15 @@ class SideBarView(QFrame):
         self._pages.button(number).setChecked(True)
 
     @Slot()
-    def dress(self) -> None:
+    def apply_theme(self) -> None:
         """Take on the theme, of which the night button shows whether it is the night's."""
         theme = current_theme()
         for button, symbol in self._symbols:
-            self._dress_button(button, symbol)
+            self._draw_symbol(button, symbol)
         self.night_button.setChecked(theme.name == "night")
         self.setFixedWidth(round(theme.text_px * 6.6))
 
-    def _dress_button(self, button: QToolButton, symbol: str) -> None:
+    def _draw_symbol(self, button: QToolButton, symbol: str) -> None:
         theme = current_theme()
         side = round(theme.text_px * 1.7)
         button.setIcon(symbol_icon(symbol, theme.colours.muted, theme.colours.accent, side))

@@ -45,7 +45,7 @@ class ClipQueue(Card):
         column.addWidget(self.title_label)
         column.addWidget(self.list, 1)
         column.addWidget(self.empty_label, 1)
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     @property
     def count(self) -> int:
@@ -58,7 +58,7 @@ class ClipQueue(Card):
         return self._ids
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         self.setFixedWidth(round(current_theme().text_px * 12.2))
 
     def set_clips(self, clips: Sequence[LibraryClip]) -> None:

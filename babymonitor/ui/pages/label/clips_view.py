@@ -55,10 +55,10 @@ class ClipsView(QTableView):
         self.setAccessibleName(self.tr("Clips"))
         words = self.tr("Enter opens a clip, Space plays it, a number labels all that are chosen.")
         self.setAccessibleDescription(words)
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         text_px = current_theme().text_px
         self.verticalHeader().setDefaultSectionSize(round(text_px * 2.2))
         for column, ems in _WIDTHS_EM.items():

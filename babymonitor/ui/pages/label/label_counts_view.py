@@ -36,10 +36,10 @@ class LabelCountsView(Card):
         column.addWidget(text_label(self.tr("What there is"), "title", self))
         column.addWidget(self.advice_label)
         column.addWidget(area, 1)
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         self.setFixedWidth(round(current_theme().text_px * 19))
 
     def show_counts(self, counts: Sequence[LabelHealth], advice: str) -> None:

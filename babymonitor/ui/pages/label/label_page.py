@@ -24,7 +24,7 @@ from babymonitor.core.sound.files import AUDIO_SUFFIXES
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.label.export_job import ExportJob
 from babymonitor.ui.pages.label.import_job import ImportJob
-from babymonitor.ui.pages.label.label_commands import Labelling
+from babymonitor.ui.pages.label.labelling import Labelling
 from babymonitor.ui.pages.label.labelling_view import LabellingView
 from babymonitor.ui.pages.label.library_view import LibraryView
 from babymonitor.ui.pages.review.review_view import ReviewView
@@ -50,7 +50,6 @@ class LabelPage(Page):
         super().__init__(parent)
         self._monitor = monitor
         self._library = library
-        self._history = history
         self._settings = settings
         self._job: ImportJob | ExportJob | None = None
         self._has_looked = False

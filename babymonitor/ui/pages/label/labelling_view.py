@@ -21,7 +21,7 @@ from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import AudioError
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.label.clip_queue import ClipQueue
-from babymonitor.ui.pages.label.label_commands import Labelling
+from babymonitor.ui.pages.label.labelling import Labelling
 from babymonitor.ui.pages.label.record_view import RecordView
 from babymonitor.ui.pages.label.sound_stage import SoundStage
 from babymonitor.ui.pages.label.suggestion_bar import SuggestionBar
@@ -172,7 +172,7 @@ class LabellingView(QWidget):
         self._finish_fields()
 
     @property
-    def _is_taking(self) -> bool:
+    def _is_capturing(self) -> bool:
         """Whether it records or counts in, so that a label is not for the clip that is open."""
         return self._monitor.recorder.is_recording or self.record_view.is_counting
 
@@ -242,7 +242,7 @@ class LabellingView(QWidget):
 
         While it records, the label is for the recording: a hand is free now, and later the label may be forgotten.
         """
-        if self._is_taking:
+        if self._is_capturing:
             self._early_label = "" if name == self._early_label else name
             self._show_clip()
             return
@@ -257,7 +257,7 @@ class LabellingView(QWidget):
     @Slot()
     def accept_suggestion(self) -> None:
         """Give the open clip the label that the model suggests."""
-        if self._clip is not None and not self._is_taking:
+        if self._clip is not None and not self._is_capturing:
             self.suggestion_bar.accept()
 
     @Slot()
@@ -377,7 +377,7 @@ class LabellingView(QWidget):
         return clip.origin if clip.source == "import" and clip.origin else moment
 
     def _show_clip(self) -> None:
-        clip, is_recording = self._clip, self._is_taking
+        clip, is_recording = self._clip, self._is_capturing
         for widget in (self.baby_edit, self.note_edit, self.delete_button):
             widget.setEnabled(clip is not None and not is_recording)
         self.label_buttons.setEnabled(clip is not None or is_recording)

@@ -30,8 +30,8 @@ from babymonitor.core.library.library import LibraryError
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.label.clips_view import ClipsView
 from babymonitor.ui.pages.label.filter_bar import FilterBar
-from babymonitor.ui.pages.label.label_commands import Labelling
 from babymonitor.ui.pages.label.label_counts_view import LabelCountsView
+from babymonitor.ui.pages.label.labelling import Labelling
 from babymonitor.ui.pages.label.library_model import LibraryModel
 from babymonitor.ui.parts.card import Card
 from babymonitor.ui.parts.keys import add_keys, press_focused_button
@@ -258,10 +258,10 @@ class LibraryView(QWidget):
         """Give all selected clips this label."""
         ids = self.table.chosen_ids()
         if ids and not self._is_trash:
-            self._go_on(ids)
+            self._move_on(ids)
             self._labelling.label(ids, name)
 
-    def _go_on(self, ids: Sequence[str]) -> None:
+    def _move_on(self, ids: Sequence[str]) -> None:
         """Move from one clip to the next, if that has no label yet."""
         row = self.model.row_of(ids[0])
         if len(ids) == 1 and row is not None and row + 1 < len(self.model.shown) and not self.model.shown[row].label:

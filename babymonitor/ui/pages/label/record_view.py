@@ -45,13 +45,12 @@ class RecordView(Card):
         self._settings = settings
         self._count = 0
         self._is_too_loud = False
-        self._is_waiting = False
         self._build()
         self._lay_out()
         self._build_timers()
         self._connect()
         self._show_state()
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def _build(self) -> None:
         self.record_button = SymbolButton("", "record", self, "main", _SYMBOL_EM)
@@ -230,7 +229,7 @@ class RecordView(Card):
                 label.setToolTip(text)
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         # The neighbours keep their place whether the button says Record or Stop.
         self.record_button.setMinimumWidth(round(8.2 * current_theme().text_px))
 

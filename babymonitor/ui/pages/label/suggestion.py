@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication
 
+from babymonitor.core.history.review import NO_REASON
 from babymonitor.core.labels import label
-from babymonitor.ui.parts.wording import SURE_MARGIN, SURE_SHARE, label_title, percent_text, reason_hint
+from babymonitor.ui.parts.wording import label_title, percent_text, reason_hint, sure_reason
 
 _CRYING_SHARE = 0.5
 """From here on a guess is called crying; the alarm's threshold is about waking people, not about words."""
-_UNCLEAR = "sad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,6 @@ def suggestion(probabilities: Mapping[str, float]) -> Suggestion | None:
 
 
 def _reason(reasons: Mapping[str, float]) -> str:
-    """Return the likeliest reason if `reason_hint` would name it, otherwise the label for an unclear reason."""
-    ranked = sorted(reasons.items(), key=lambda item: item[1], reverse=True)
-    name, share = ranked[0]
-    margin = share - (ranked[1][1] if len(ranked) > 1 else 0.0)
-    is_sure = share >= SURE_SHARE and margin >= SURE_MARGIN
-    return name if is_sure or _UNCLEAR not in reasons else _UNCLEAR
+    """Return the reason if it is clear, otherwise the label for an unclear reason, if the model has that."""
+    unclear = NO_REASON if NO_REASON in reasons else max(reasons, key=lambda name: reasons[name])
+    return sure_reason(reasons) or unclear

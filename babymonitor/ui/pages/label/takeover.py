@@ -15,7 +15,7 @@ from babymonitor.core.settings import BABY_NAME, Settings
 from babymonitor.core.sound.files import resampled_blocks
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from babymonitor.live.record.recorder import RecordedSound, Recorder
-from babymonitor.ui.pages.label.label_commands import Labelling
+from babymonitor.ui.pages.label.labelling import Labelling
 
 _PIECE_SECONDS = 60.0
 """A longer recording becomes several clips of one group."""

@@ -15,7 +15,7 @@ from PySide6.QtCore import QCoreApplication
 
 from babymonitor.core.history.review import Episode
 from babymonitor.core.whole_file import write_whole
-from babymonitor.ui.parts.alerts_model import episode_title, lasted_seconds, verdict_text
+from babymonitor.ui.parts.alerts_model import duration_seconds, episode_title, verdict_text
 from babymonitor.ui.parts.wording import clock_text, day_text, duration_text, level_text, reason_hint
 
 _FIRST_FIELDS = ("id", "kind", "began", "raised", "ended", "seconds", "peak_db", "peak_crying", "reasons", "clip")
@@ -78,7 +78,7 @@ def alerts_html(alerts: Sequence[Episode], precision: tuple[int, int] = (0, 0)) 
     head = [_tr("Day"), _tr("Began"), _tr("Length"), _tr("Kind"), _tr("Loudest"), _tr("Maybe"), _tr("Review")]
     rows = []
     for alert in alerts:
-        lasted = lasted_seconds(alert)
+        lasted = duration_seconds(alert)
         cells = (
             day_text(alert.began),
             clock_text(alert.began, with_seconds=True),

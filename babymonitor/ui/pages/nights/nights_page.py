@@ -71,7 +71,7 @@ class NightsPage(Page):
         self._lay_out()
         self._build_timers()
         self._connect()
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def _build_nights(self) -> None:
         self.night_list = QListWidget(self)
@@ -217,7 +217,7 @@ class NightsPage(Page):
         self.verdict_bar.complained.connect(self.complained)
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         self._night_card.setFixedWidth(round(current_theme().text_px * 10.2))
 
     @Slot()
@@ -241,21 +241,21 @@ class NightsPage(Page):
 
     def _show_list(self, nights: list[Night]) -> None:
         """Fill the list if it changed. The choice stays; at first it is the last night."""
-        wanted = [_ALL, *(night.began for night in nights)] if nights else []
+        entries = [_ALL, *(night.began for night in nights)] if nights else []
         shown = [self.night_list.item(row).data(Qt.ItemDataRole.UserRole) for row in range(self.night_list.count())]
         self._stack.setCurrentIndex(0 if nights else 1)
-        if wanted == shown:
+        if entries == shown:
             return
         self.night_list.blockSignals(True)
         self.night_list.clear()
-        for began in wanted:
+        for began in entries:
             item = QListWidgetItem(self.tr("All nights") if began == _ALL else day_text(began))
             item.setData(Qt.ItemDataRole.UserRole, began)
             self.night_list.addItem(item)
-        if self._began not in wanted:
+        if self._began not in entries:
             self._began = nights[0].began if nights else None
         if self._began is not None:
-            self.night_list.setCurrentRow(wanted.index(self._began))
+            self.night_list.setCurrentRow(entries.index(self._began))
         self.night_list.blockSignals(False)
 
     def _show_chosen(self, nights: list[Night], now: float) -> None:
@@ -374,7 +374,7 @@ class NightsPage(Page):
     @Slot(object)
     def _on_marked(self, episode: Episode) -> None:
         """Show the review at once, keep the selection, and announce the change to whoever else shows alerts."""
-        self.alerts_model.put(episode)
+        self.alerts_model.replace_episode(episode)
         self.alerts_view.select_episode(episode.key)
         try:
             self._show_precision()

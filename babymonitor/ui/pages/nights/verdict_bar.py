@@ -53,15 +53,15 @@ class VerdictBar(QWidget):
         add_keys(
             self,
             (
-                (tr("It was right"), ("Y",), self.say_right),
+                (tr("It was right"), ("Y",), self.mark_right),
                 (tr("It was wrong, and what it was"), ("N",), self.ask_what_it_was),
-                (tr("Not sure"), ("U",), self.say_unsure),
+                (tr("Not sure"), ("U",), self.mark_unsure),
                 (tr("Add to the library"), ("K",), self.ask_for_label),
                 (tr("Undo"), ("Ctrl+Z",), self.undo),
             ),
         )
-        self.right_button.clicked.connect(self.say_right)
-        self.unsure_button.clicked.connect(self.say_unsure)
+        self.right_button.clicked.connect(self.mark_right)
+        self.unsure_button.clicked.connect(self.mark_unsure)
         self.undo_button.clicked.connect(self.undo)
         self.wrong_button.clicked.connect(self.ask_what_it_was)
         self.library_button.clicked.connect(self.ask_for_label)
@@ -125,12 +125,12 @@ class VerdictBar(QWidget):
         self.marked.emit(mark.after)
 
     @Slot()
-    def say_right(self) -> None:
+    def mark_right(self) -> None:
         """Store that it was right to wake somebody, or to let them sleep."""
         self._mark(RIGHT, "")
 
     @Slot()
-    def say_unsure(self) -> None:
+    def mark_unsure(self) -> None:
         """Store that somebody listened and could not tell."""
         self._mark(UNSURE, "")
 

@@ -175,9 +175,9 @@ class ReviewView(QWidget):
             self,
             (
                 # Not also the right arrow, which moves the selection in the sound.
-                (tr("It was right"), ("Y",), self.say_right),
+                (tr("It was right"), ("Y",), self.mark_right),
                 (tr("It was wrong, and what it was"), ("N",), self.ask_what_it_was),
-                (tr("Not sure"), ("U",), self.say_unsure),
+                (tr("Not sure"), ("U",), self.mark_unsure),
                 (tr("Take back the last answer"), ("Backspace", "Ctrl+Z"), self.go_back),
                 (tr("Play the sound, or end it"), ("Space",), self._on_space),
                 (tr("Play it over and over"), ("O",), self.editor.toggle_loop),
@@ -192,9 +192,9 @@ class ReviewView(QWidget):
         self._monitor.alerts_changed.connect(self._on_alerts_changed)
         self._monitor.model_changed.connect(self._on_alerts_changed)
         self.period_box.currentIndexChanged.connect(self._on_period_changed)
-        self.right_button.clicked.connect(self.say_right)
+        self.right_button.clicked.connect(self.mark_right)
         self.wrong_button.clicked.connect(self.ask_what_it_was)
-        self.unsure_button.clicked.connect(self.say_unsure)
+        self.unsure_button.clicked.connect(self.mark_unsure)
         self.back_button.clicked.connect(self.go_back)
         self.end_view.week_requested.connect(self._on_week_requested)
         self.label_buttons.label_chosen.connect(self._on_label_chosen)
@@ -303,13 +303,13 @@ class ReviewView(QWidget):
         self.end_view.show_words(end_text(episodes, is_week), precision, rest)
 
     @Slot()
-    def say_right(self) -> None:
+    def mark_right(self) -> None:
         """Store that it was right to wake somebody, or to let them sleep. The reason of a cry stays unclear."""
         if not self._is_asking:
             self._mark(RIGHT, "")
 
     @Slot()
-    def say_unsure(self) -> None:
+    def mark_unsure(self) -> None:
         """Store that somebody listened and could not tell."""
         if not self._is_asking:
             self._mark(UNSURE, "")

@@ -22,7 +22,7 @@ from babymonitor.core.labels import label
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.pages.train.comparison_words import clip_words, figures_of, outcome_of
 from babymonitor.ui.pages.train.confusion_view import ConfusionView
-from babymonitor.ui.pages.train.progress_plot import RocPlot
+from babymonitor.ui.pages.train.curve_plots import RocPlot
 from babymonitor.ui.parts.card import Card, titled_card
 from babymonitor.ui.parts.symbols import symbol_icon
 from babymonitor.ui.parts.text_label import text_label, wrapped_label
@@ -46,17 +46,17 @@ class OutcomeView(QFrame):
         row.setSpacing(14)
         row.addWidget(self._symbol_label, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.label, 1)
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def show_outcome(self, sentence: str, tone: Tone, symbol: str) -> None:
         """Show a sentence in a tone."""
         self._tone, self._symbol = tone, symbol
         self.label.setText(sentence)
         self.setAccessibleName(sentence)
-        self._dress()
+        self._apply_theme()
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         theme = current_theme()
         text = theme.tone(self._tone)[1]
         px = round(theme.text_px * 1.5)

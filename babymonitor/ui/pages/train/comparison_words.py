@@ -19,7 +19,7 @@ def _tr(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ComparisonOutcome:
     """headline: one sentence. tone, symbol: its look. details: a sentence on each figure."""
 
     headline: str
@@ -38,7 +38,7 @@ class Figure:
     words: str
 
 
-def outcome_of(comparison: dict[str, Any]) -> Outcome:
+def outcome_of(comparison: dict[str, Any]) -> ComparisonOutcome:
     """Return the outcome of a comparison, as `core.training_runs.read_comparison` gives it."""
     cries, no_cries = comparison["cries"], comparison["others"]
     caught, woke = cries["new_caught"] - cries["old_caught"], no_cries["old_woke"] - no_cries["new_woke"]
@@ -55,14 +55,16 @@ def outcome_of(comparison: dict[str, Any]) -> Outcome:
     # A number and its unit stay on one line.
     details = tuple(sentence.replace(" %", "\u00a0%") for sentence in sentences if sentence)
     if comparison["refused"]:
-        return Outcome(_tr("Better not: {reason}").format(reason=comparison["refused"]), Tone.FAULT, "fault", details)
+        return ComparisonOutcome(
+            _tr("Better not: {reason}").format(reason=comparison["refused"]), Tone.FAULT, "fault", details
+        )
     if gains and losses:
-        return Outcome(_tr("Better in part: {words}.").format(words=words), Tone.IDLE, "starting", details)
+        return ComparisonOutcome(_tr("Better in part: {words}.").format(words=words), Tone.IDLE, "starting", details)
     if losses:
-        return Outcome(_tr("Worse: {words}.").format(words=words), Tone.FAULT, "fault", details)
+        return ComparisonOutcome(_tr("Worse: {words}.").format(words=words), Tone.FAULT, "fault", details)
     if gains:
-        return Outcome(_tr("Better for your baby: {words}.").format(words=words), Tone.CALM, "check", details)
-    return Outcome(_tr("About the same: {words}.").format(words=words), Tone.IDLE, "check", details)
+        return ComparisonOutcome(_tr("Better for your baby: {words}.").format(words=words), Tone.CALM, "check", details)
+    return ComparisonOutcome(_tr("About the same: {words}.").format(words=words), Tone.IDLE, "check", details)
 
 
 def _accuracy_gain(comparison: dict[str, Any]) -> float:

@@ -202,7 +202,7 @@ class FamilyForm(QWidget):
         recipe = self._recipe()
         options: dict[str, str] = {}
         for name, field in self._fields.items():
-            if self._matters(name) and name in recipe and (value := _value(field)) != recipe[name]:
+            if self._applies(name) and name in recipe and (value := _value(field)) != recipe[name]:
                 options[name.replace("_", "-")] = f"{value:g}" if isinstance(value, float) else str(value)
         if self.augment_box.currentData():
             options["augment"] = str(self.augment_box.currentData())
@@ -231,7 +231,7 @@ class FamilyForm(QWidget):
         chosen = self._chosen()
         return {} if chosen is None else dict(chosen["recipe"])
 
-    def _matters(self, name: str) -> bool:
+    def _applies(self, name: str) -> bool:
         """Whether a setting matters to the chosen family."""
         chosen = self._chosen()
         return chosen is not None and name in [setting["name"] for setting in chosen["settings"]]
@@ -251,7 +251,7 @@ class FamilyForm(QWidget):
         for name, field in self._fields.items():
             if name in chosen["recipe"]:
                 _set_value(field, chosen["recipe"][name])
-            field.setEnabled(self._matters(name))
+            field.setEnabled(self._applies(name))
         self.changed.emit()
 
     @Slot(bool)

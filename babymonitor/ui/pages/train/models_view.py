@@ -57,7 +57,7 @@ class ModelsView(QWidget):
         self._lay_out()
         monitor.model_changed.connect(self._on_model_changed)
         self.refresh()
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def _build_list(self) -> None:
         self.list = QListWidget(self)
@@ -129,7 +129,7 @@ class ModelsView(QWidget):
         outer.addWidget(right, 1)
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         self._list_card.setFixedWidth(round(current_theme().text_px * 18))
 
     @property
@@ -138,12 +138,12 @@ class ModelsView(QWidget):
         row = self.list.currentRow()
         return self._files[row] if 0 <= row < len(self._files) else None
 
-    def is_used(self, file: ModelFile) -> bool:
+    def is_chosen(self, file: ModelFile) -> bool:
         """Return whether a model is the one that the settings name."""
         used = self._settings[MODEL]
         return Path(used) == file.path if used else file.is_shipped
 
-    def is_listening(self, file: ModelFile) -> bool:
+    def is_in_use(self, file: ModelFile) -> bool:
         """Return whether the monitor uses this model; it uses another if it refused the chosen one."""
         return self._monitor.model_path == file.path
 
@@ -153,7 +153,7 @@ class ModelsView(QWidget):
         before = self.chosen
         self._files = model_files()
         listed = [file.path for file in self._files]
-        row = next((index for index, file in enumerate(self._files) if self.is_used(file)), 0)
+        row = next((index for index, file in enumerate(self._files) if self.is_chosen(file)), 0)
         if before is not None and before.path in listed:
             row = listed.index(before.path)
         self.list.blockSignals(True)
@@ -161,9 +161,9 @@ class ModelsView(QWidget):
         kinds = {"shipped": self.tr("shipped"), "taught": self.tr("taught"), "trained": self.tr("trained")}
         for file in self._files:
             text = f"{file.title}\n{kinds[file.kind]} · {_made_text(file)}"
-            if self.is_listening(file):
+            if self.is_in_use(file):
                 text = "✓ " + text + " · " + self.tr("in use")
-            elif self.is_used(file):
+            elif self.is_chosen(file):
                 text += " · " + self.tr("chosen")
             self.list.addItem(QListWidgetItem(text))
         self.list.setCurrentRow(row)
@@ -174,12 +174,12 @@ class ModelsView(QWidget):
         file = self.chosen
         if file is None:
             return
-        is_used = self.is_used(file)
+        is_chosen = self.is_chosen(file)
         self.title_label.setText(file.title)
-        if self.is_listening(file):
+        if self.is_in_use(file):
             state = self.tr("in use: this model is listening")
         else:
-            state = self.tr("chosen, but another model is listening") if is_used else self.tr("not in use")
+            state = self.tr("chosen, but another model is listening") if is_chosen else self.tr("not in use")
         self.state_label.setText(f"{file.path.name} · {state}")
         if file.card is None:
             self.words_label.setText(translated(file.complaint))
@@ -192,8 +192,8 @@ class ModelsView(QWidget):
                 values["training"] = {name: value for name, value in values["training"].items() if name != "groups"}
             self.card_edit.setPlainText(json.dumps(values, indent=2, ensure_ascii=False))
         self.card_button.setVisible(file.card is not None)
-        self.use_button.setVisible(not is_used and file.card is not None)
-        self.delete_button.setEnabled(not is_used and not file.is_shipped)
+        self.use_button.setVisible(not is_chosen and file.card is not None)
+        self.delete_button.setEnabled(not is_chosen and not file.is_shipped)
         self.roll_back_button.setVisible(can_roll_back(self._settings))
         self.roll_back_button.setToolTip(
             plain(self.tr("Use {name} again").format(name=model_name(self._settings[PREVIOUS_MODEL])))
@@ -228,7 +228,7 @@ class ModelsView(QWidget):
     @Slot()
     def _on_delete_clicked(self) -> None:
         file = self.chosen
-        if file is None or file.is_shipped or self.is_used(file) or not self._confirms_deleting(file):
+        if file is None or file.is_shipped or self.is_chosen(file) or not self._confirms_deleting(file):
             return
         try:
             move_to_trash(file.path)

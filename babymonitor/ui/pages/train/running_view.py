@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from babymonitor.core.training_runs import FULL, Run
-from babymonitor.ui.pages.train.progress_plot import ProgressPlot
+from babymonitor.ui.pages.train.curve_plots import ProgressPlot
 from babymonitor.ui.parts.card import Card
 from babymonitor.ui.parts.text_label import text_label, wrapped_label
 from babymonitor.ui.parts.wording import duration_text, percent_text
@@ -100,13 +100,13 @@ class RunningView(QWidget):
         self.cancel_button.setEnabled(True)
         self.cancel_button.setText(self.tr("Cancel"))
 
-    def take(self, event: dict[str, Any]) -> None:
+    def show_event(self, event: dict[str, Any]) -> None:
         """Show an event of the trainer; unknown kinds are ignored."""
         kind = event.get("event")
         if kind == "started":
             self.step_label.setText(self.tr("Listening to the clips"))
         elif kind == "epoch":
-            self._take_epoch(event)
+            self._show_epoch(event)
         elif kind == "progress":
             self._show(float(event.get("share", 0.0)), str(event.get("what", "")), event.get("seconds_left"))
         elif kind == "finished":
@@ -118,7 +118,7 @@ class RunningView(QWidget):
         """Append a line to the log."""
         self.log_edit.appendPlainText(line)
 
-    def _take_epoch(self, event: dict[str, Any]) -> None:
+    def _show_epoch(self, event: dict[str, Any]) -> None:
         epoch, epochs = int(event.get("epoch", 0)), max(1, int(event.get("epochs", 1)))
         loss, accuracy = float(event.get("loss", 0.0)), float(event.get("balanced_accuracy", 0.0))
         self.plot.set_epochs(epochs)

@@ -153,7 +153,7 @@ class TrainPage(Page):
         self.resume_button.clicked.connect(self._on_resume_clicked)
         self.dismiss_button.clicked.connect(self._on_dismissed)
         self.running_view.cancel_requested.connect(self.trainer.cancel)
-        self.trainer.event_arrived.connect(self.running_view.take)
+        self.trainer.event_arrived.connect(self.running_view.show_event)
         self.trainer.log_arrived.connect(self.running_view.add_line)
         self.trainer.ended.connect(self._on_ended)
         self.families.arrived.connect(self._on_families_arrived)
@@ -203,7 +203,7 @@ class TrainPage(Page):
             else:
                 self.teach_view.refresh()
 
-    def _note(self, sentence: str, run: Run | None = None) -> None:
+    def _show_note(self, sentence: str, run: Run | None = None) -> None:
         """Show a sentence about a run, which can be resumed, or whose result can be looked at."""
         self.note_label.setText(translated(sentence))
         self.note_bar.setAccessibleName(sentence)
@@ -217,17 +217,17 @@ class TrainPage(Page):
         """Recall a finished model that nobody has decided about: it may have taken hours to train."""
         newest = next(iter(all_runs()), None)
         if newest is not None and newest.is_undecided and self.note_bar.isHidden():
-            self._note(self.tr("The last training is finished; its model is not in use yet."), newest)
+            self._show_note(self.tr("The last training is finished; its model is not in use yet."), newest)
 
     def _note_left_running(self) -> None:
         """Offer the training of a program that is gone. A trainer that goes on without it is ended first."""
         left = interrupted_runs()
         if left:
-            self._note(left[0].sentence, left[0])
+            self._show_note(left[0].sentence, left[0])
             return
         stopped = next((run for run in all_runs() if run.request.kind == FULL), None)
         if stopped is not None and stopped.is_resumable:
-            self._note(self.tr("A full training was stopped and can be resumed."), stopped)
+            self._show_note(self.tr("A full training was stopped and can be resumed."), stopped)
 
     @Slot()
     def teach(self) -> None:
@@ -246,7 +246,7 @@ class TrainPage(Page):
         try:
             model = self._model_in_use()
             if not model.is_file():
-                self.complained.emit(self._gone_sentence(model))
+                self.complained.emit(self._missing_model_sentence(model))
                 return
             prune(needed=[Path(self._settings[name]) for name in (MODEL, PREVIOUS_MODEL) if self._settings[name]])
             data = (self._library.folder,)
@@ -260,7 +260,7 @@ class TrainPage(Page):
             return
         self._start(run)
 
-    def _gone_sentence(self, model: Path) -> str:
+    def _missing_model_sentence(self, model: Path) -> str:
         words = self.tr(
             "The model in use, {name}, is not on the disk any more, so nothing can be built on it: choose another "
             "under Models."
@@ -293,7 +293,7 @@ class TrainPage(Page):
         if self._is_shut_down:
             return
         if state != FINISHED:
-            self._note(sentence, run)
+            self._show_note(sentence, run)
             self.show_tab(TEACH_TAB if run.request.kind == TEACH else FULL_TAB)
             return
         self.show_result(run)

@@ -154,6 +154,7 @@ def test_taught_compared_used_and_rolled_back_while_it_scores(
     assert len(view.comparison_view._play_buttons) == 6
 
     scores: list[Score] = []
+    # The detector's own signal: the monitor does not listen here, and passes on no scores.
     monitor._worker.scored.connect(lambda _room, score: scores.append(score))
     sound = synthesise.room_tone(2.5, np.random.default_rng(0))
 

@@ -28,17 +28,17 @@ class CurvePlot(pg.PlotWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(120)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        follow_theme(self._dress)
+        follow_theme(self._apply_theme)
 
     def add_curve(self, role: str, style: Qt.PenStyle = Qt.PenStyle.SolidLine, with_points: bool = False) -> Any:
         """Add a curve and return it. role: the name of its colour in `Colours`."""
         curve = self.plot([], [], symbol="o" if with_points else None, symbolSize=5)
         self._curves.append((curve, role, style))
-        self._dress()
+        self._apply_theme()
         return curve
 
     @Slot()
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         theme = current_theme()
         c = theme.colours
         self.setBackground(QColor(c.surface))
