@@ -21,10 +21,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import virtual_hardware
+from leftovers import Leftovers, fail_for
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 _hardware: list[virtual_hardware.VirtualScreen | virtual_hardware.VirtualSoundCard] = []
+_leftovers = Leftovers()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,6 +47,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     while _hardware:
         _hardware.pop().close()
     shutil.rmtree(os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    _leftovers.begin()
+    yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that leaves a thread, a timer or an unexpected warning behind (see `leftovers`)."""
+    yield
+    expects_warnings = item.get_closest_marker("logs_warnings") is not None
+    fail_for(_leftovers.end(expects_warnings))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -152,6 +152,7 @@ def test_cancelled_before_it_has_begun(library: Path, trainer: TrainerProcess, q
     assert not run.model.exists()
 
 
+@pytest.mark.logs_warnings
 def test_a_kill_is_told_plainly(library: Path, trainer: TrainerProcess, qtbot: QtBot) -> None:
     def kill(event: dict[str, Any]) -> None:
         if event["event"] == "started":
@@ -176,6 +177,7 @@ def test_what_the_trainer_refuses_is_its_own_sentence(tmp_path: Path, trainer: T
     assert sentence in run.log.read_text(encoding="utf-8")
 
 
+@pytest.mark.logs_warnings
 def test_a_fault_of_the_trainer_ends_with_the_last_line_of_its_log(
     library: Path, trainer: TrainerProcess, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
