@@ -25,10 +25,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 — for people with an older Pytho
 import json
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("BABYMONITOR_VENV") or ROOT / ".venv").absolute()
@@ -445,12 +442,16 @@ def hand_over(arguments: list[str]) -> int:
         return 130
 
 
-def check_commands() -> Iterator[tuple[str, list[str]]]:
-    """Yield the checks that `run.py test` runs before pytest: a title and the words after `python`."""
-    yield "lint", ["-m", "ruff", "check", "."]
-    yield "format", ["-m", "ruff", "format", "--check", "."]
-    yield "types", ["-m", "mypy"]
-    yield "imports", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+# What `run.py test` checks besides running the tests: a title and the words after `python`. Lint takes a second and is
+# first; types and imports take most of a minute and are checked while the tests, which often wait, run.
+CHECKS_BEFORE: dict[str, list[str]] = {
+    "lint": ["-m", "ruff", "check", "."],
+    "format": ["-m", "ruff", "format", "--check", "."],
+}
+CHECKS_BESIDE: dict[str, list[str]] = {
+    "types": ["-m", "mypy"],
+    "imports": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+}
 
 
 def in_parallel() -> list[str]:
@@ -458,29 +459,66 @@ def in_parallel() -> list[str]:
     cores = os.cpu_count() or 1
     if cores == 1:
         return []
-    # One process more than cores, because tests that listen mostly wait. Files keep their order: long ones come early.
-    # A process that dies ends the run, because pytest-xdist would wait for its tests forever.
-    words = f"-n {min(cores, 3) + 1} --dist loadfile --no-loadscope-reorder --max-worker-restart 0"
-    return words.split()
+    # Two processes more than cores: tests in real time mostly wait. tests/distribution.py says which test comes when. A
+    # process that dies ends the run: pytest-xdist would wait for its tests for ever.
+    return ["-n", str(min(cores, 3) + 2), "--max-worker-restart", "0"]
+
+
+class ChecksBeside:
+    """Runs `CHECKS_BESIDE` in a thread while pytest runs. Their results are two files, which pytest waits for.
+
+    pytest prints them (tests/conftest.py), because its closing line, which others read, is to be the last one:
+    `report` is what the checks that failed printed; `failed` names them, and is there when all have ended.
+    """
+
+    def __init__(self, environment: dict[str, str], failed: list[str]) -> None:
+        import tempfile
+        import threading
+
+        self.folder = tempfile.TemporaryDirectory(prefix="babymonitor-checks-")
+        self.environment = environment
+        self.failed = failed
+        environment["BABYMONITOR_CHECKS"] = self.folder.name
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self) -> None:
+        import subprocess
+
+        pipe, merged = subprocess.PIPE, subprocess.STDOUT
+        for title, words in CHECKS_BESIDE.items():
+            command = [str(PYTHON), *words]
+            done = subprocess.run(command, cwd=ROOT, env=self.environment, stdout=pipe, stderr=merged, check=False)
+            if done.returncode != 0:
+                self.failed.append(title)
+                with Path(self.folder.name, "report").open("ab") as report:
+                    report.write(f"— {title}\n".encode() + done.stdout)
+        partial = Path(self.folder.name, "failed.part")
+        partial.write_text(", ".join(self.failed), encoding="utf-8")
+        partial.replace(partial.with_suffix(""))
+
+    def close(self) -> None:
+        self.thread.join()
+        self.folder.cleanup()
 
 
 def run_tests(arguments: list[str]) -> int:
-    """Run lint, format, type and import checks, then pytest with `arguments`. Returns non-zero if anything failed."""
+    """Lint, format, types and import rules, and pytest with `arguments`; non-zero when any of them failed."""
     import subprocess
 
     environment = dict(os.environ)
     environment["PATH"] = os.pathsep.join([str(PYTHON.parent), environment.get("PATH", "")])
     environment.pop("PYTHONPATH", None)
     failed = []
-    for title, words in check_commands():
+    for title, words in CHECKS_BEFORE.items():
         say(f"— {title}")
         if subprocess.call([str(PYTHON), *words], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL) != 0:
             failed.append(title)
-    say("— tests")
-    # pytest prints this above its closing line, which others read and which must be the last.
-    environment["BABYMONITOR_CHECKS_FAILED"] = ", ".join(failed)
+    say(f"— tests, and beside them {', '.join(CHECKS_BESIDE)}")
+    beside = ChecksBeside(environment, failed)
     pytest = [str(PYTHON), "-m", "pytest", *(arguments or in_parallel())]
     status = subprocess.call(pytest, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
+    beside.close()
     return status or (1 if failed else 0)
 
 

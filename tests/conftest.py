@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import os
-import shutil
+import signal
 import sys
-import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 # Before anything imports numpy: matrices here are small, and threads that wait for each other cost more than the work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Before anything imports librosa: what numba compiled for it lies beside it, and two processes of a fresh checkout that
-# compiled and read the same at once ended in a segmentation fault.
-os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="numba-")
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import distribution
 import virtual_hardware
+from leftovers import Leftovers, fail_for
+from numba_cache import NumbaCache
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 _hardware: list[virtual_hardware.VirtualScreen | virtual_hardware.VirtualSoundCard] = []
+_numba_cache = NumbaCache()
+_leftovers = Leftovers()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Before anything can initialise Qt or PortAudio, which look at their surroundings once."""
+    """Set the process up: its virtual hardware before Qt or PortAudio read the environment, which they do once."""
+    # Bytecode is kept: compiling anew costs each of some 200 programs that tests start, and each process that collects.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Whoever starts the tests in the background has SIGINT ignored, and programs that tests start would inherit that.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     missing = virtual_hardware.missing_programs()
     if missing and os.environ.get("CI"):
         pytest.exit(f"CI must run everything, and these programs are missing: {', '.join(missing)}.", returncode=4)
     if config.getoption("numprocesses", None):
-        return  # this process only deals the tests out to others
+        return  # this process only distributes the tests
     if missing or config.option.collectonly:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         return
@@ -44,21 +53,56 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     while _hardware:
         _hardware.pop().close()
-    shutil.rmtree(os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
+    _numba_cache.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> distribution.Scheduling:
+    config.option.loadscopereorder = False
+    return distribution.Scheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items[:] = distribution.in_order(items)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    _leftovers.begin()
+    yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that leaves a thread, a timer or an unexpected warning behind (see `leftovers`)."""
+    yield
+    expects_warnings = item.get_closest_marker("logs_warnings") is not None
+    fail_for(_leftovers.end(expects_warnings))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests measured by the way, whichever process they ran in, and what `run.py test` found before them."""
+    """Print the figures that tests measured, whichever process they ran in, and what `run.py test` found beside."""
     for report in terminalreporter.getreports("passed"):
         for name, text in report.user_properties:
             terminalreporter.write_line(f"{name}: {text}")
-    if failed := os.environ.get("BABYMONITOR_CHECKS_FAILED"):
-        terminalreporter.write_line(f"Not in order: {failed} (see above).", red=True, bold=True)
+    if "BABYMONITOR_CHECKS" not in os.environ:
+        return
+    report, failed = (Path(os.environ["BABYMONITOR_CHECKS"], name) for name in ("report", "failed"))
+    deadline = time.monotonic() + 600
+    while not failed.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if report.exists():
+        terminalreporter.write_line(report.read_text(encoding="utf-8", errors="replace"))
+    names = failed.read_text(encoding="utf-8") if failed.exists() else "types, imports (they did not end)"
+    if names:
+        terminalreporter.write_line(f"Not in order: {names} (see above).", red=True, bold=True)
 
 
 @pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Tell a figure that a test measured by the way: it is printed at the end of the run."""
+    """Note a figure that a test measured, by name: it is printed at the end of the run."""
     return lambda name, text: request.node.user_properties.append((name, text))
 
 
@@ -79,15 +123,14 @@ def sound_card() -> Iterator[virtual_hardware.VirtualSoundCard]:
             hardware.plug()
             yield hardware
             hardware.check()
-            hardware.quiet()
-            hardware.plug()
+            hardware.rest()
             return
     pytest.skip("There is no PulseAudio here: the microphone was not tested.")
 
 
 @pytest.fixture
 def shared_data() -> Path:
-    """Real clips, where they are."""
+    """Return the folder of real clips; skips where it is missing."""
     if not SHARED_DATA.is_dir():
         pytest.skip("../shared/data is not here: real clips were not tested.")
     return SHARED_DATA

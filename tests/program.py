@@ -1,4 +1,4 @@
-"""The program as a process, and sounds to give it."""
+"""Runs the program as a process, and writes sounds for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import soundfile
 
 
 def babymonitor(*words: str | Path, bare: bool = False, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the program; bare: on a machine with no screen, no microphone and no sound server."""
+    """Run the program and wait for its end. bare: as on a machine without screen, microphone and sound server."""
     environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[1]))
     if bare:
         for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "XDG_RUNTIME_DIR", "ALSA_CONFIG_PATH"):
@@ -28,7 +28,7 @@ def wav(path: Path, wave: np.ndarray, rate: int = 16000) -> Path:
 
 
 def loud_night() -> np.ndarray:
-    """A minute of quiet, with ten loud seconds from 20 on: crying, to the tiny model."""
+    """Return a minute of quiet with ten loud seconds from 20 s on, which the tiny model takes for crying."""
     generator = np.random.default_rng(0)
     wave = generator.standard_normal(60 * 16000) * 1e-3
     wave[20 * 16000 : 30 * 16000] += generator.standard_normal(160000) * 0.3

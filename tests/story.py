@@ -1,8 +1,8 @@
-"""Somebody at home with the program: records, labels by key, teaches, compares, swaps. In a test's own process, or run
-as a script: then it is the real program, which says what it did and where it is, so that it can be killed there.
+"""A caregiver uses the program: records, labels by key, teaches, compares, swaps models. Tests use it in their own
+process, or run it as a script: that is the real program, which prints what it did and waits to be killed at a moment.
 
-    python tests/story.py MOMENT    does it all until MOMENT (one of `MOMENTS`), says so, and waits to be killed
-    python tests/story.py look      starts, looks at what is there, tells it, and ends
+    python tests/story.py MOMENT    does everything until MOMENT (one of `MOMENTS`), prints it, and waits to be killed
+    python tests/story.py look      starts, prints what is there as JSON, and ends
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def room(seconds: float) -> Wave:
 
 
 def fill_library(nights: int, squeaks: int = 1, unlabelled: bool = False) -> None:
-    """What is there of nights before, each night a cry, babbling, and the door. unlabelled: that has no name yet."""
+    """Fill the library with nights before: in each a cry, babbling, and the door. unlabelled: the door has no label."""
     library = Library()
     for night in range(nights):
         group = f"night-2026-11-{10 + night}"
@@ -97,9 +97,9 @@ def fill_library(nights: int, squeaks: int = 1, unlabelled: bool = False) -> Non
         for number, (label, make) in enumerate((("sad", cry), ("natural", babble), *((DOOR, squeak),) * squeaks)):
             wave = make(50 + 10 * night + number, 2.0)
             wave = np.concatenate((room(0.3), wave + room(3.0)[-wave.size :]))
-            given = "" if unlabelled and label == DOOR else label
+            name = "" if unlabelled and label == DOOR else label
             # Nights of one time would be taken for one night, and be judged by nothing but what is recorded today.
-            library.add(wave, given, group=group, source="night", recorded=began + 60 * number)
+            library.add(wave, name, group=group, source="night", recorded=began + 60 * number)
     library.close()
 
 
@@ -107,7 +107,7 @@ def fill_library(nights: int, squeaks: int = 1, unlabelled: bool = False) -> Non
 
 
 class Caregiver:
-    """Works with the window of a program that is shown, by keyboard, and waits as a person does: for what is seen."""
+    """Works with the shown window by keyboard, and waits as a person does: for what is seen."""
 
     def __init__(self, application: Application, play: Callable[[Wave], subprocess.Popen[bytes]]) -> None:
         self.application = application
@@ -133,14 +133,14 @@ class Caregiver:
         QTest.keyClick(QApplication.focusWidget() or self.window, key, modifier)
 
     def sit_down(self) -> None:
-        """The window is there and the room is heard."""
+        """Wait until the window is shown and active, and the program listens."""
         self.until(self.window.isVisible)
         self.until(lambda: self.monitor.state.activity in HEARING and self.scores)
         self.window.activateWindow()
         self.until(self.window.isActiveWindow)
 
     def let_sound(self, wave: Wave) -> None:
-        """Play a sound in the room; returns when the last of it was played, however late it began."""
+        """Play a sound in the room; returns when all of it was played."""
         player = self.play(wave)
         self.until(lambda: player.poll() is not None)
 
@@ -162,7 +162,7 @@ class Caregiver:
         return clip
 
     def begin_recording(self, wave: Wave) -> None:
-        """R, and the sound; when it is over."""
+        """Press R and play the sound; returns when it is over."""
         self.press(Key.Key_R)
         recorder = self.monitor.recorder
         assert recorder.is_recording
@@ -171,7 +171,7 @@ class Caregiver:
         self.until(lambda: recorder.seconds >= wanted)
 
     def record(self, wave: Wave) -> LibraryClip:
-        """R, the sound, R; the clip that it became, which is open."""
+        """Press R, play the sound, press R. Returns the new clip, which is open."""
         before = {clip.id for clip in self.library.clips()}
         self.begin_recording(wave)
         self.press(Key.Key_R)
@@ -180,7 +180,7 @@ class Caregiver:
         return self.open_clip
 
     def name_it(self, name: str) -> None:
-        """M, a label of one's own, Enter."""
+        """Press M, type a label, press Enter."""
 
         def answer() -> None:
             dialog = QApplication.activeModalWidget()
@@ -200,24 +200,24 @@ class Caregiver:
         return cast(TrainPage, self.window.pages.currentWidget())
 
     def teach(self) -> list[tuple[Run, str, str]]:
-        """Ctrl+4, Ctrl+T: it begins; how it ended, once it has."""
+        """Press Ctrl+4 and Ctrl+T: teaching begins. The list returned gets how it ended, once it has."""
         ended: list[tuple[Run, str, str]] = []
         self.press(Key.Key_4, CONTROL)
         page = self.train_page
-        page.trainer.ended.connect(lambda *how: ended.append(how))
+        page.trainer.ended.connect(lambda *result: ended.append(result))
         self.until(page.teach_view.teach_button.isEnabled)
         self.press(Key.Key_T, CONTROL)
         assert page.trainer.is_running
         return ended
 
     def push(self, button: QPushButton) -> None:
-        """Go to a button and press it by the space bar."""
+        """Focus a button and press it by the space bar."""
         assert button.isVisible(), button.text()
         button.setFocus()
         QTest.keyClick(button, Key.Key_Space)
 
     def hear(self, wave: Wave) -> list[Score]:
-        """Let the room sound; the scores of it, and until it is quiet again."""
+        """Play a sound in the room; returns the scores until it is quiet again."""
         self.until(lambda: self.monitor.state.activity is Activity.LISTENING)
         self.activities.clear()
         first = len(self.scores)
@@ -236,7 +236,7 @@ def say(**values: Any) -> None:
 
 
 def wait_for_the_end(moment: str) -> None:
-    """Say where we are; not one line more is executed by this thread."""
+    """Print the moment and stop this thread for good."""
     say(moment=moment)
     while True:
         signal.pause()
@@ -249,7 +249,7 @@ def play(wave: Wave) -> subprocess.Popen[bytes]:
 
 
 def live_until(moment: str, person: Caregiver) -> None:
-    """The story, up to a moment."""
+    """Do everything up to a moment."""
     person.sit_down()
     person.press(Key.Key_3, CONTROL)
     label_by_key(person, cry(1, 0.3), SAD_KEY)
@@ -296,7 +296,7 @@ def label_by_key(person: Caregiver, wave: Wave, key: Key) -> None:
 
 
 def confirm(person: Caregiver, id: str, label: str) -> None:
-    """The person has seen that it has its label: it must never be lost from now on."""
+    """Check and print a clip's label: the person has seen it, so it must not be lost from now on."""
     clip = person.library.clip(id)
     assert clip is not None
     assert clip.label == label
@@ -311,7 +311,7 @@ def stop_before_the_row(moment: str) -> None:
 
 
 def stop_before_the_model_is_set(moment: str) -> None:
-    """The new model's file and the way back are written; the setting that names the new one lies beside its place."""
+    """Stop when the new model's file and the way back are written, and the new settings lie beside their place."""
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "os.rename" and Path(os.fsdecode(arguments[1])) == paths.settings_file():
@@ -323,7 +323,7 @@ def stop_before_the_model_is_set(moment: str) -> None:
 
 
 def look(person: Caregiver) -> None:
-    """Tell what is there after a start."""
+    """Print what is there after a start."""
     person.sit_down()
     person.press(Key.Key_3, CONTROL)
     person.until(lambda: person.monitor.recorder.unfinished() == [])
@@ -340,7 +340,7 @@ def look(person: Caregiver) -> None:
         library=person.library.complaints,
         waiting=waiting,
         offered=train.comparison_view.isVisible() and train.comparison_view.use_button.isVisible(),
-        said=person.window.complaint_view.sentences,
+        complaints=person.window.complaint_view.sentences,
         model=person.monitor.model_name,
         setting=settings[MODEL],
         previous=settings[PREVIOUS_MODEL],
@@ -351,10 +351,10 @@ def look(person: Caregiver) -> None:
 
 
 def main() -> int:
-    """The real program, with somebody who uses it."""
+    """Run the real program with a caregiver who uses it."""
     moment = sys.argv[1]
 
-    class Used(Application):
+    class UsedApplication(Application):
         def show(self) -> None:
             super().show()
             QTimer.singleShot(0, self._use)
@@ -372,7 +372,7 @@ def main() -> int:
                 os._exit(3)
             self.end()
 
-    app.Application = Used  # type: ignore[misc]
+    app.Application = UsedApplication  # type: ignore[misc]
     return app.run()
 
 

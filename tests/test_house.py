@@ -1,4 +1,4 @@
-"""The house rules that a machine can hold: which way imports run, what the app's process loads, what is committed."""
+"""House rules that can be checked: direction of imports, what the app's process loads, what is committed."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ DRAWING = {"PySide6.QtGui", "PySide6.QtWidgets", "pyqtgraph"}
 
 
 def tracked_files() -> list[Path]:
-    """What git has; skips where this is not a checkout."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
-    if listed.returncode:
-        pytest.skip("This is not a git checkout: what is committed was not looked at.")
-    return [path for name in listed.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
+    """The files under version control; skips where this is not a checkout."""
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listing.returncode:
+        pytest.skip("This is not a git checkout: the committed files were not checked.")
+    return [path for name in listing.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
 
 
 def modules_of(package: str) -> list[str]:
-    """Names of all modules below `package`, found in the folder without importing any."""
+    """List the names of all modules below `package`, from the folder, without importing any."""
     folder = ROOT.joinpath(*package.split("."))
     if not folder.is_dir():
         return []
@@ -40,14 +40,14 @@ def modules_of(package: str) -> list[str]:
 
 
 def loaded_after_importing(modules: list[str]) -> set[str]:
-    """Every module a fresh Python has loaded after importing `modules`."""
+    """Return the names of all modules that a fresh Python has loaded after importing `modules`."""
     program = f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\nprint(*sys.modules)"
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    return set(done.stdout.split())
+    assert result.returncode == 0, result.stderr
+    return set(result.stdout.split())
 
 
 def test_imports_run_one_way(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ def test_imports_run_one_way(capsys: pytest.CaptureFixture[str], monkeypatch: py
 
 def test_the_app_loads_nothing_that_only_training_needs() -> None:
     modules = modules_of("babymonitor")
-    assert len(modules) > 20, "they are found at all"
+    assert len(modules) > 20
     loaded = {name.partition(".")[0] for name in loaded_after_importing(modules)}
     assert not loaded & HEAVY
 
@@ -77,7 +77,7 @@ def test_the_command_line_starts_without_qt() -> None:
 
 
 def test_live_names_no_widget_anywhere() -> None:
-    """Also not inside a function, where an import is not seen until it runs."""
+    """Imports inside functions count, too: the import contracts see them, a running program only when they run."""
     offenders = []
     for path in sorted((ROOT / "babymonitor" / "live").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -110,17 +110,20 @@ def test_requirement_lists_agree() -> None:
     """A package has the same pinned version in every list: a larger profile changes nothing of a smaller one."""
     lists = sorted((ROOT / "requirements").glob("*.txt"))
     assert [path.name for path in lists] == ["app.txt", "test.txt", "torch.txt", "trainer.txt"]
-    found: dict[str, dict[str, set[str]]] = {}
+    versions: dict[str, dict[str, set[str]]] = {}
     for path in lists:
         for line in path.read_text(encoding="utf-8").splitlines():
             name, equals, version = line.partition(";")[0].strip().partition("==")
             assert equals, f"{path.name} does not pin {line!r}"
             # A package may have one version for each Python; then it has them in every list.
-            found.setdefault(name, {}).setdefault(path.name, set()).add(version)
-    assert {name: pins for name, pins in found.items() if len({frozenset(some) for some in pins.values()}) > 1} == {}
+            versions.setdefault(name, {}).setdefault(path.name, set()).add(version)
+    differing = {
+        name: pins for name, pins in versions.items() if len({frozenset(numbers) for numbers in pins.values()}) > 1
+    }
+    assert differing == {}
 
 
-def test_the_version_is_said_once_and_the_same_everywhere() -> None:
+def test_the_version_is_the_same_everywhere() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == babymonitor.__version__
     assert f"[{project['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

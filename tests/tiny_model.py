@@ -1,4 +1,4 @@
-"""A model file for tests, made in a moment: it takes loud sound for crying. Real enough to be opened and sealed."""
+"""A model file for tests, written in a moment: it takes loud sound for crying. It can be opened, asked and sealed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOUD_LOG_POWER = -8.0
 
 
 def graph_bytes(card: ModelCard | None, metadata: dict[str, str] | None = None) -> bytes:
-    """softmax of (x, 0, 0, 0, 0, 0, -x) with x = 2 * (mean of the log-mel - LOUD_LOG_POWER)."""
+    """Return a graph of softmax (x, 0, 0, 0, 0, 0, -x), where x = 2 * (mean of the log-mel - LOUD_LOG_POWER)."""
     weights = np.array([2, 0, 0, 0, 0, 0, -2], np.float32)
     nodes = [
         helper.make_node("ReduceMean", ["features", "axes"], ["mean"], keepdims=0),
@@ -48,13 +48,13 @@ def graph_bytes(card: ModelCard | None, metadata: dict[str, str] | None = None) 
 
 
 def card(**changes: Any) -> ModelCard:
-    """The tiny model's card, with a true golden pair, changed as asked."""
+    """Return the tiny model's card, with a correct golden pair and with `changes`."""
     spec = FeatureSpec()
     wave = np.asarray(0.1 * np.sin(np.arange(32000) * 0.3), np.float32)
     x = 2 * (fit_frames(log_mel(wave, spec), 124).mean() - LOUD_LOG_POWER)
     logits = np.array([x, 0, 0, 0, 0, 0, -x])
     probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-    whole = ModelCard(
+    model_card = ModelCard(
         name="tiny",
         family="test",
         created="2026-01-01",
@@ -70,7 +70,7 @@ def card(**changes: Any) -> ModelCard:
         licence="MIT",
         golden={"wave": encode_golden(wave), "probabilities": [float(p) for p in probabilities]},
     )
-    return dataclasses.replace(whole, **changes)
+    return dataclasses.replace(model_card, **changes)
 
 
 def write(path: Path, **changes: Any) -> Path:

@@ -81,9 +81,9 @@ class Home:
 
 @pytest.fixture
 def at_home(qtbot: QtBot, qapp: QApplication, sound_card: VirtualSoundCard) -> Iterator[Home]:
-    made = Home(qtbot, qapp, sound_card)
-    yield made
-    made.end()
+    home = Home(qtbot, qapp, sound_card)
+    yield home
+    home.end()
 
 
 def test_recorded_labelled_undone_and_still_there_tomorrow(at_home: Home) -> None:

@@ -70,7 +70,7 @@ class Night:
         self.alarms.append(time.monotonic())
 
     def room(self) -> None:
-        """The tone of a quiet room, for minutes: without it the microphone would be as silent as a broken one."""
+        """Play the tone of a quiet room for minutes: without it the microphone would be as silent as a broken one."""
         generator = np.random.default_rng(1)
         tone = generator.standard_normal(16000 * 240) * 10 ** (ROOM_DB / 20)
         self.card.play(np.asarray(tone, np.float32))
@@ -82,16 +82,16 @@ class Night:
         self.qtbot.waitUntil(condition, timeout=int(1000 * seconds))
 
     def listen_for(self, seconds: float) -> None:
-        """Let time go by as the monitor counts it: in scores."""
+        """Wait so long as the monitor counts time: in scores."""
         wanted = len(self.scores) + round(seconds / 0.256)
         self.wait(lambda: len(self.scores) >= wanted, seconds + 10)
 
     def hears(self, above: float, seconds: float = 20.0) -> bool:
-        """Whether anything louder comes out of the loudspeakers; meanwhile the program goes on as it would."""
+        """Return whether anything louder comes out of the loudspeakers; meanwhile the program goes on."""
         with ThreadPoolExecutor(1) as ear:
-            heard = ear.submit(self.card.sounds, above, seconds)
-            self.wait(heard.done, seconds + 20)
-        return heard.result()
+            listening = ear.submit(self.card.sounds, above, seconds)
+            self.wait(listening.done, seconds + 20)
+        return listening.result()
 
     @property
     def line(self) -> str:
@@ -108,8 +108,8 @@ def night(qtbot: QtBot, qapp: QApplication, sound_card: VirtualSoundCard) -> Ite
 
 
 CAUGHT_SECONDS = 10.0
-"""From onset to alert: what counts as caught in `trainer nights`. How soon it comes is measured by `benchmarks.hearing`
-and told here; a limit to it would judge how busy the machine is, the player's start included.
+"""Longest delay from onset to alert that `trainer nights` counts as caught. The delay itself is measured by
+`benchmarks.hearing` and printed here; a tighter limit would judge how busy the machine is, the player's start included.
 """
 CRIES = (
     "donateacry/f5b29377-7cd6-4688-942c-5a07add39dc5-1436857199908-1.7-f-26-dk.3gp",
@@ -128,7 +128,7 @@ def a_real_cry(folder: Path, name: str) -> tuple[np.ndarray, float]:
     return np.asarray(wave, np.float32), float(np.argmax(power > power.max() / 16)) / 16000
 
 
-def test_a_cry_is_heard_seen_told_and_kept(night: Night, shared_data: Path, measured: Measured) -> None:
+def test_a_cry_is_alerted_to_shown_and_kept(night: Night, shared_data: Path, measured: Measured) -> None:
     night.until(Activity.LISTENING)
     night.listen_for(4)
     assert night.alarms == [], "a quiet room wakes nobody"
@@ -170,15 +170,15 @@ def test_one_baby_after_the_other_is_heard_in_time(night: Night, shared_data: Pa
     delays = []
     for name in CRIES:
         night.listen_for(2)
-        heard = len(night.alarms)
+        alarms = len(night.alarms)
         cry, lead_seconds = a_real_cry(shared_data, name)
         played = time.monotonic()
         night.card.play(cry)
-        night.wait(lambda heard=heard: len(night.alarms) > heard, 8)
+        night.wait(lambda alarms=alarms: len(night.alarms) > alarms, 8)
         delays.append(night.alarms[-1] - played - lead_seconds)
         night.until(Activity.LISTENING, 30)
-    each = ", ".join(f"{delay:.2f}" for delay in delays)
-    measured("onset to alert, one baby after the other", f"{each} s, median {median(delays):.2f} s")
+    figures = ", ".join(f"{delay:.2f}" for delay in delays)
+    measured("onset to alert, one baby after the other", f"{figures} s, median {median(delays):.2f} s")
     assert max(delays) <= CAUGHT_SECONDS
 
 
@@ -193,14 +193,14 @@ def test_quiet_and_speech_wake_nobody(night: Night, shared_data: Path) -> None:
     assert {activity for _, activity in night.activities} <= {Activity.STARTING, Activity.LISTENING}
 
 
-def test_unplugged_is_told_and_replugged_listens_again_without_a_click(night: Night, measured: Measured) -> None:
+def test_unplugged_it_says_so_and_replugged_it_listens_again_without_a_click(night: Night, measured: Measured) -> None:
     night.until(Activity.LISTENING)
     night.listen_for(1)
     pulled = night.card.unplug()
     night.wait(lambda: night.monitor.state.activity.is_fault, 5)
-    told = next(at for at, activity in night.activities if at > pulled and activity.is_fault)
-    measured("unplugged, told after", f"{told - pulled:.2f} s")
-    assert told - pulled <= 3.0
+    noticed = next(moment for moment, activity in night.activities if moment > pulled and activity.is_fault)
+    measured("unplugged, shown after", f"{noticed - pulled:.2f} s")
+    assert noticed - pulled <= 3.0
     assert "NOT LISTENING" in night.line
     assert night.hears(above=0.05), "the health alarm comes out of the loudspeakers"
     night.card.plug()
@@ -259,9 +259,9 @@ def test_a_broken_model_file_is_refused_and_the_shipped_one_serves(night: Night,
     data = bytearray(paths.default_model().read_bytes())
     data[1000] ^= 1
     broken.write_bytes(data)
-    said: list[str] = []
-    night.monitor.complained.connect(said.append)
+    complaints: list[str] = []
+    night.monitor.complained.connect(complaints.append)
     night.monitor.settings[MODEL] = str(broken)
-    night.wait(lambda: any("altered" in sentence for sentence in said))
+    night.wait(lambda: any("altered" in sentence for sentence in complaints))
     night.listen_for(2)
     assert night.monitor.state.activity is Activity.LISTENING

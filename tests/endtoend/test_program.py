@@ -96,15 +96,15 @@ raise SystemExit(app.run())
 
 
 def test_what_the_program_does_when_it_is_asked_to_end_is_finished_first(room: None) -> None:
-    """A signal comes between any two of Python's instructions; nothing may be taken from under those around it."""
-    done = subprocess.run([sys.executable, "-c", ASKED_TO_END_IN_A_SLOT], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout in ("then starting\n", "then listening\n")
+    """A signal arrives between any two of Python's instructions; what they use must not be closed under them."""
+    result = subprocess.run([sys.executable, "-c", ASKED_TO_END_IN_A_SLOT], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout in ("then starting\n", "then listening\n")
     assert "ERROR" not in log()
     assert "ended" in log()
 
 
-def test_whoever_is_told_a_score_may_end_the_listening(qtbot: QtBot, qapp: QApplication, room: None) -> None:
+def test_a_receiver_of_a_score_may_end_the_listening(qtbot: QtBot, qapp: QApplication, room: None) -> None:
     application = Application(qapp)
     application.monitor.scored.connect(application.monitor.stop)
     with qtbot.waitSignal(application.monitor.scored, timeout=15000):
@@ -142,7 +142,7 @@ def test_killed_it_starts_again_with_everything_it_knew(room: None) -> None:
     history.close()
 
 
-def test_damaged_files_are_told_in_the_window_and_kept(qtbot: QtBot, qapp: QApplication, room: None) -> None:
+def test_damaged_files_are_shown_in_the_window_and_kept(qtbot: QtBot, qapp: QApplication, room: None) -> None:
     paths.settings_file().write_text("{broken")
     paths.history_file().write_bytes(b"no database" * 1000)
     application = Application(qapp)

@@ -41,9 +41,9 @@ class Home:
         self.history = History(paths.history_file())
         self.monitor = Monitor(self.settings, self.history)
         self.recorder = self.monitor.recorder
-        self.said: list[str] = []
+        self.complaints: list[str] = []
         self.finished: list[RecordedSound] = []
-        self.recorder.complained.connect(self.said.append)
+        self.recorder.complained.connect(self.complaints.append)
         self.recorder.finished.connect(self.finished.append)
 
     def room(self, seconds: float = 120.0) -> None:
@@ -56,7 +56,7 @@ class Home:
         self.qtbot.waitUntil(lambda: self.monitor.state.activity is Activity.LISTENING, timeout=20_000)
 
     def hear(self, seconds: float) -> None:
-        """Let time go by as the ring counts it."""
+        """Wait so long as the ring counts time: in samples."""
         until = self.monitor.ring.written + int(16000 * seconds)
         self.qtbot.waitUntil(lambda: self.monitor.ring.written >= until, timeout=int(1000 * (seconds + 10)))
 
@@ -102,7 +102,7 @@ def test_a_recording_is_bit_by_bit_what_the_ring_held(home_with: Home) -> None:
     assert len(scores) > 8, "it went on scoring"
     assert ring.cut_at < begin
     assert os.listdir(paths.recordings_folder()) == [sound.path.name]
-    assert home.said == []
+    assert home.complaints == []
 
 
 def test_models_are_swapped_while_it_listens_and_no_score_is_missed(
@@ -153,7 +153,7 @@ def test_models_are_swapped_while_it_listens_and_no_score_is_missed(
     measured("four models while listening: the latest score after the sound", f"{max(late):.2f} s of {len(late)}")
 
 
-def test_sound_that_is_too_loud_is_told(home_with: Home) -> None:
+def test_sound_that_is_too_loud_is_shown(home_with: Home) -> None:
     home = home_with
     home.listen()
     levels: list[tuple[float, bool]] = []
@@ -189,10 +189,10 @@ def test_pulled_out_in_the_middle_of_a_recording_it_is_ended_and_kept(home_with:
     assert 3.0 <= sound.seconds < 10.0
     samples = pcm_of(sound)
     assert np.array_equal(samples, to_pcm(ring.read(began, began + samples.size))), "to the last sample before the end"
-    assert len(home.said) == 1
-    assert "what was recorded is kept" in home.said[0]
+    assert len(home.complaints) == 1
+    assert "what was recorded is kept" in home.complaints[0]
     assert not home.recorder.start(), "there is nothing to record"
-    assert home.said[1].startswith("Nothing can be recorded")
+    assert home.complaints[1].startswith("Nothing can be recorded")
     home.card.plug()
     home.room()
     home.qtbot.waitUntil(lambda: home.monitor.state.activity is Activity.LISTENING, timeout=60_000)
@@ -210,7 +210,7 @@ def test_recording_begins_to_listen_and_the_end_of_listening_ends_it(home_with: 
     home.hear(2)
     home.monitor.stop()
     assert not home.recorder.is_recording
-    assert "Listening was stopped" in home.said[0]
+    assert "Listening was stopped" in home.complaints[0]
     assert home.recorded().seconds >= 2.0
     home.recorder.take_last(1.0)
     assert home.recorded(2).seconds == 1.0
@@ -218,8 +218,8 @@ def test_recording_begins_to_listen_and_the_end_of_listening_ends_it(home_with: 
 
 def test_a_wave_is_played_from_anywhere_over_and_over_and_the_alarm_sounds_beside_it(home_with: Home) -> None:
     home, monitor = home_with, home_with.monitor
-    told: list[str] = []
-    monitor.playback_changed.connect(told.append)
+    playbacks: list[str] = []
+    monitor.playback_changed.connect(playbacks.append)
     tone = np.asarray(0.02 * np.sin(2 * np.pi * 500 * np.arange(16000) / 16000), np.float32)
     assert monitor.playback_position() is None
     monitor.play_wave(np.concatenate((tone, tone, tone)), start_seconds=2.0)
@@ -232,7 +232,7 @@ def test_a_wave_is_played_from_anywhere_over_and_over_and_the_alarm_sounds_besid
 
     def is_over() -> bool:
         note()
-        return told == ["wave", ""]
+        return playbacks == ["wave", ""]
 
     home.qtbot.waitUntil(is_over, timeout=10_000)
     assert positions == sorted(positions)
@@ -250,12 +250,12 @@ def test_a_wave_is_played_from_anywhere_over_and_over_and_the_alarm_sounds_besid
     assert max(positions) <= 1.0
     monitor.test_alarm()
     with ThreadPoolExecutor(1) as ear:
-        heard = ear.submit(home.card.sounds, 0.1, 10.0)
-        home.qtbot.waitUntil(heard.done, timeout=20_000)
-    assert heard.result(), "the alarm is louder than the tone"
+        listening = ear.submit(home.card.sounds, 0.1, 10.0)
+        home.qtbot.waitUntil(listening.done, timeout=20_000)
+    assert listening.result(), "the alarm is louder than the tone"
     assert monitor.playback_position() is not None, "and the tone goes on"
     monitor.stop_playing()
-    assert told == ["wave", "", "wave", ""]
+    assert playbacks == ["wave", "", "wave", ""]
 
 
 def test_a_clip_is_judged_between_the_windows_of_the_room(

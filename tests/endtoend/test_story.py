@@ -43,9 +43,9 @@ def person(qtbot: QtBot, qapp: QApplication, sound_card: VirtualSoundCard) -> It
     sound_card.play(story.room(300))
     application = Application(qapp)
     application.show()
-    made = story.Caregiver(application, sound_card.play)
-    made.sit_down()
-    yield made
+    person = story.Caregiver(application, sound_card.play)
+    person.sit_down()
+    yield person
     application.window.hide()
     application.shut_down()
     application.window.deleteLater()
@@ -67,25 +67,25 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
     person.press(story.Key.Key_3, story.CONTROL)
     view = person.label_page.labelling_view
     assert view.queue.count == 21
-    given: dict[str, str] = {}
+    labelled: dict[str, str] = {}
     for wave, key, label in (
         (story.cry(2, 2.0), story.SAD_KEY, "sad"),
         (story.babble(2, 2.0), story.NATURAL_KEY, "natural"),
     ):
         clip = person.record(wave)
         person.press(key)
-        given[clip.id] = label
+        labelled[clip.id] = label
     clip = person.record(story.squeak(2, 2.0))
     person.name_it(story.DOOR)
-    given[clip.id] = story.DOOR
+    labelled[clip.id] = story.DOOR
     while view.queue.count:
         clip = person.open_clip
         assert clip.label == ""
         person.press(story.Key.Key_8)
-        given[clip.id] = story.DOOR
+        labelled[clip.id] = story.DOOR
     labels = {clip.id: clip.label for clip in person.library.clips()}
-    assert given.items() <= labels.items()
-    assert len(given) == 24
+    assert labelled.items() <= labels.items()
+    assert len(labelled) == 24
     assert sorted(labels.values()) == ["door"] * 22 + ["natural"] * 4 + ["sad"] * 4
 
     # Teach it, and see how far it is.
@@ -93,14 +93,14 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
     scores = len(person.scores)
     ended = person.teach()
     page = person.train_page
-    progress, what = page.running_view.progress_bar, page.running_view.what_label
-    page.trainer.event_arrived.connect(lambda _: shown.append((progress.value(), what.text())))
+    progress, stage = page.running_view.progress_bar, page.running_view.what_label
+    page.trainer.event_arrived.connect(lambda _: shown.append((progress.value(), stage.text())))
     assert page.running_view.isVisible()
     person.until(lambda: ended, 180)
     assert ended[0][1] == FINISHED, ended
-    told = [value for value, _ in shown]
-    assert told == sorted(told)
-    assert len(set(told)) > 3, "it is seen to go on"
+    shares = [value for value, _ in shown]
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 3, "it is seen to go on"
     assert {"Listening to 30 clips", "Comparing with the present model"} <= {words for _, words in shown}
     assert len(person.scores) > scores, "it listened all the while"
 
@@ -145,8 +145,8 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
     hops = set(np.diff([score.end_sample for score in person.scores[at_swap:]]))
     assert hops == {monitor.card.hop_samples}, "through both swaps not one window was missed"
     assert person.application.history.gaps() == []
-    others = [said for said in person.window.complaint_view.sentences if "fall asleep" not in said]
-    assert others == [], "nothing went wrong by the way"
+    complaints = [sentence for sentence in person.window.complaint_view.sentences if "fall asleep" not in sentence]
+    assert complaints == [], "nothing else went wrong"
     door = f"{loudest(before):.2f} before, {loudest(after):.2f} after, {loudest(again):.2f} back"
     measured("P(crying) of the door, live", f"{door}; of a cry after {loudest(crying):.2f}")
 
@@ -155,32 +155,32 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
 
 
 class Program:
-    """The program in a process of its own, with somebody who uses it."""
+    """The program in a process of its own, with a caregiver who uses it. `lines` are what it printed."""
 
-    def __init__(self, what: str) -> None:
-        self.said: list[dict[str, Any]] = []
+    def __init__(self, moment: str) -> None:
+        self.lines: list[dict[str, Any]] = []
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the program)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, str(Path(story.__file__)), what]
+        command = [sys.executable, str(Path(story.__file__)), moment]
         self._process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=self._errors, text=True
         )
 
     def read(self) -> dict[str, Any]:
-        """The next thing it tells; fails with what it complained of where it ended instead."""
+        """Read the next line that it prints; fail with its error messages if it ended instead."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             self._process.wait()
             self._errors.seek(0)
             pytest.fail(f"It ended with {self._process.returncode}:\n{self._errors.read()}")
-        self.said.append(json.loads(line))
-        return self.said[-1]
+        self.lines.append(json.loads(line))
+        return self.lines[-1]
 
     def read_until(self, key: str) -> Any:
-        while key not in (told := self.read()):
+        while key not in (line := self.read()):
             pass
-        return told[key]
+        return line[key]
 
     def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)
@@ -216,50 +216,52 @@ def test_killed_and_started_again(moment: str, sound_card: VirtualSoundCard) -> 
     again = Program("look")
     try:
         seen = again.read_until("clips")
-        found = again.said[-1]
+        state = again.lines[-1]
     except BaseException:
         again.kill()
         raise
     assert again.close() == 0, "it ends as it should, too"
 
     # Nothing that had a label is lost, nothing is twice, and the sound of each is there.
-    labelled |= {said["labelled"]: said["label"] for said in program.said if "labelled" in said}
+    labelled |= {line["labelled"]: line["label"] for line in program.lines if "labelled" in line}
     assert labelled.items() <= {id: label for id, (label, _) in seen.items()}.items()
-    assert found["files"] == len(seen)
-    assert found["library"] == []
-    others = {id: values for id, values in seen.items() if id not in labelled}
+    assert state["files"] == len(seen)
+    assert state["library"] == []
+    unconfirmed = {id: values for id, values in seen.items() if id not in labelled}
     if moment in (story.RECORDING, story.STOPPED):
-        ((label, seconds),) = others.values()
+        ((label, seconds),) = unconfirmed.values()
         assert label == ""
         assert seconds > 1.5, "what was being recorded is offered"
-        assert found["waiting"] == 1
-        assert any("before the program ended" in sentence for sentence in found["said"])
+        assert state["waiting"] == 1
+        assert any("before the program ended" in sentence for sentence in state["complaints"])
     elif moment == story.LABELLING:
-        (name,) = (said["open"] for said in program.said if "open" in said)
-        assert {id: label for id, (label, _) in others.items()} == {name: "natural"}, "the key that was pressed counts"
+        (name,) = (line["open"] for line in program.lines if "open" in line)
+        assert {id: label for id, (label, _) in unconfirmed.items()} == {name: "natural"}, (
+            "the key that was pressed counts"
+        )
     else:
-        assert others == {}
+        assert unconfirmed == {}
 
-    # A training that died with it is told, and its trainer is gone.
+    # A training that ended with it is reported, and its trainer is gone.
     if moment in (story.TRAINING_BEGUN, story.TRAINING):
-        assert found["runs"] == [INTERRUPTED]
-        assert "The program ended while it was training; nothing was changed." in found["said"]
+        assert state["runs"] == [INTERRUPTED]
+        assert "The program ended while it was training; nothing was changed." in state["complaints"]
     elif moment in (story.TRAINED, story.SWAPPING, story.SWAPPED):
-        assert found["runs"] == [FINISHED]
+        assert state["runs"] == [FINISHED]
     else:
-        assert found["runs"] == []
+        assert state["runs"] == []
     assert not any(is_alive(trainer) for trainer in trainers)
-    assert found["offered"] == (moment in (story.TRAINED, story.SWAPPING)), "what was trained can still be used"
+    assert state["offered"] == (moment in (story.TRAINED, story.SWAPPING)), "what was trained can still be used"
 
     # The old or the new model hears.
-    assert found["activity"] == Activity.LISTENING.value
-    assert found["scores"] >= 3
+    assert state["activity"] == Activity.LISTENING.value
+    assert state["scores"] >= 3
     shipped = Classifier(paths.default_model()).card.name
     if moment == story.SWAPPED:
-        assert [Path(found["setting"])] == new_model
-        assert found["model"] == Classifier(new_model[0]).card.name != shipped
+        assert [Path(state["setting"])] == new_model
+        assert state["model"] == Classifier(new_model[0]).card.name != shipped
     else:
-        assert found["setting"] == ""
-        assert found["model"] == shipped
+        assert state["setting"] == ""
+        assert state["model"] == shipped
     # The way back is kept before the new model is taken.
-    assert found["previous"] == ("" if moment in (story.SWAPPING, story.SWAPPED) else EARLIER)
+    assert state["previous"] == ("" if moment in (story.SWAPPING, story.SWAPPED) else EARLIER)

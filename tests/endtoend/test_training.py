@@ -1,4 +1,4 @@
-"""The program is killed while it trains: at the next start nothing is lost, it is told, and the trainer is gone."""
+"""The program is killed while it trains: at the next start nothing is lost, it says so, and the trainer is gone."""
 
 from __future__ import annotations
 

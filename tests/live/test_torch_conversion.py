@@ -156,6 +156,7 @@ def test_without_the_trainers_packages_it_says_what_is_missing(
         torch_conversion.usable(original, lambda _: None)
 
 
+@pytest.mark.logs_warnings
 def test_a_fault_of_the_conversion_is_one_sentence_too(
     original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +166,7 @@ def test_a_fault_of_the_conversion_is_one_sentence_too(
         torch_conversion.usable(original, lambda _: None)
 
 
+@pytest.mark.logs_warnings
 def test_the_program_ends_at_once_while_a_conversion_runs(
     original: Path, tmp_path: Path, begin: Callable[[], tuple[Monitor, list[str]]], qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,

@@ -152,6 +152,7 @@ def test_cancelled_before_it_has_begun(library: Path, trainer: TrainerProcess, q
     assert not run.model.exists()
 
 
+@pytest.mark.logs_warnings
 def test_a_kill_is_told_plainly(library: Path, trainer: TrainerProcess, qtbot: QtBot) -> None:
     def kill(event: dict[str, Any]) -> None:
         if event["event"] == "started":
@@ -176,6 +177,7 @@ def test_what_the_trainer_refuses_is_its_own_sentence(tmp_path: Path, trainer: T
     assert sentence in run.log.read_text(encoding="utf-8")
 
 
+@pytest.mark.logs_warnings
 def test_a_fault_of_the_trainer_ends_with_the_last_line_of_its_log(
     library: Path, trainer: TrainerProcess, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,8 +203,17 @@ def test_one_that_outlived_its_program_is_ended_and_nobody_else(
     assert waiting.args[1] == FAILED
 
 
-@pytest.mark.slow
-def test_the_families_are_asked_for_once(qtbot: QtBot) -> None:
+FAMILIES_PROGRAM = """
+import json, sys
+open("asked", "a").write(" ".join(sys.argv[1:]) + "\\n")
+print(json.dumps({"families": [{"name": "cnn_tiny"}]}))
+"""
+
+
+def test_the_families_are_asked_for_once(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in answers, because the trainer takes five seconds: the Train page's tests ask the real one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(paths, "program", lambda: ([sys.executable, "-c", FAMILIES_PROGRAM], dict(os.environ)))
     loader = FamiliesLoader()
     with qtbot.waitSignal(loader.arrived, timeout=END_MS):
         loader.load()
@@ -211,3 +222,4 @@ def test_the_families_are_asked_for_once(qtbot: QtBot) -> None:
     assert "cnn_tiny" in names
     loader.load()
     assert loader._process is None
+    assert (tmp_path / "asked").read_text() == "trainer families --json\n"

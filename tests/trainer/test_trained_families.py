@@ -18,9 +18,9 @@ FAMILIES = {
     "random_forest": 128,
     "gradient_boosting": 64,
     "xgboost": 64,
-    "base_cnn": 384,
-    "simple_cnn_audio": 256,
-    "hubert": 512,
+    "base_cnn": 256,
+    "simple_cnn_audio": 128,
+    "hubert": 256,
 }
 
 

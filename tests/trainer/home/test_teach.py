@@ -294,7 +294,10 @@ def test_on_the_command_line(library: Path, tmp_path: Path, capsys: pytest.Captu
     assert len(told["clips"]) == 18
 
 
-def test_a_model_of_ones_own_gets_its_rehearsal(data_set: Path, library: Path, tmp_path: Path) -> None:
+def test_a_model_of_ones_own_gets_its_rehearsal(
+    data_set: Path, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.home.rehearsal.FIT_WINDOWS", 300)
     model = tmp_path / "own.onnx"
     words = ["train", "--data", str(data_set), "--family", "cnn_tiny", "--output", str(model), "--cache", str(tmp_path)]
     assert main([*words, "--epochs", "1", "--epoch-windows", "16", "--batch", "8", "--no-codecs", "--rehearsal"]) == 0

@@ -297,7 +297,7 @@ def test_a_recording_comes_into_the_library_before_its_file_goes(
     assert view.clip == clip
     assert (clip.label, clip.baby, clip.source, clip.recorded) == ("", "Mia", "microphone", NOW)
     assert clip.group == recording.path.stem
-    assert not recording.path.exists()
+    qtbot.waitUntil(lambda: not recording.path.exists())
 
 
 def test_a_long_recording_becomes_several_clips_of_one_group(
