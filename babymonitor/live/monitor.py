@@ -118,7 +118,7 @@ class Monitor(QObject):
         self._room = Room("", settings, self._waker, self._own_sound, self._tell, history, self._clips)
         self._rooms = {self._room.name: self._room}
         self.state = self._room.state
-        self.recorder = Recorder(self.ring, self._listen, self)
+        self.recorder = Recorder(self.ring, self._listen, self, self._room.name)
         """Makes recordings of what is heard, while the listening goes on."""
         self._conversions: tuple[QThread, TorchConversionWorker] | None = None
         self._garbage = GarbageCollector(self)

@@ -12,8 +12,8 @@ import math
 import os
 import struct
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class RecordedSound:
     """A finished recording on disk.
 
     recorded: Unix seconds of its first sample. level_db: root mean square. is_clipped: some of it was too loud for the
-    microphone.
+    microphone. room: where it was recorded, empty for the only room.
     """
 
     path: Path
@@ -54,14 +54,16 @@ class RecordedSound:
     seconds: float
     is_clipped: bool
     level_db: float
+    room: str = ""
 
 
 class RecordingFile:
     """A recording while it grows. Any call may raise OSError; what was appended before is still there."""
 
-    def __init__(self, path: Path, recorded: float, sample_rate: int = SAMPLE_RATE) -> None:
-        """path: from `free_path`. recorded: Unix seconds of the first sample."""
+    def __init__(self, path: Path, recorded: float, sample_rate: int = SAMPLE_RATE, room: str = "") -> None:
+        """path: from `free_path`. recorded: Unix seconds of the first sample. room: where it is recorded."""
         self._recorded = recorded
+        self._room = room
         self._sample_rate = sample_rate
         self._clipping = ClippingMeter()
         self._is_clipped = False
@@ -104,7 +106,7 @@ class RecordingFile:
         self._file.seek(0)
         level = max(SILENCE_DB, 10.0 * math.log10(self._power / self._samples)) if self._power > 0 else SILENCE_DB
         metadata = {"recorded": self._recorded, "level_db": round(level, 2), "is_clipped": self._is_clipped}
-        self._write(_header(json.dumps(metadata), self._samples, self._sample_rate))
+        self._write(_header(_with_room(metadata, self._room), self._samples, self._sample_rate))
 
 
 def repair(path: Path) -> RecordedSound | None:
@@ -150,6 +152,7 @@ def describe(path: Path) -> RecordedSound | None:
         seconds,
         metadata.get("is_clipped") is True,
         float(level) if isinstance(level, int | float) else SILENCE_DB,
+        room if isinstance(room := metadata.get("room"), str) else "",
     )
 
 
@@ -201,12 +204,19 @@ def _compress(sound: RecordedSound) -> RecordedSound:
         return sound
     with contextlib.suppress(OSError):
         sound.path.unlink()
-    return RecordedSound(target, sound.recorded, sound.seconds, sound.is_clipped, sound.level_db)
+    return replace(sound, path=target)
 
 
 def _stem(path: Path) -> str:
     """The part of the name that all files of a recording share, from the first second to the FLAC."""
     return path.name.removesuffix(TEMPORARY).removesuffix(_UNFINISHED).removesuffix(".wav").removesuffix(".flac")
+
+
+def _with_room(metadata: Mapping[str, object], room: str) -> str:
+    """Return the comment of a header, with as much of the room's name as fits."""
+    while room and len(comment := json.dumps({**metadata, "room": room})) > _COMMENT_BYTES:
+        room = room[:-1]
+    return comment if room else json.dumps(metadata)
 
 
 def _header(comment: str, samples: int, sample_rate: int) -> bytes:

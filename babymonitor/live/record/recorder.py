@@ -44,9 +44,15 @@ class Recorder(QObject):
     complained = Signal(object)
     """A sentence (`Message`) for the person."""
 
-    def __init__(self, ring: RingBuffer, listen: Callable[[], str], parent: QObject | None = None) -> None:
-        """listen: starts listening if necessary; returns a sentence on why nothing can be heard, or ""."""
+    def __init__(
+        self, ring: RingBuffer, listen: Callable[[], str], parent: QObject | None = None, room: str = ""
+    ) -> None:
+        """listen: starts listening if necessary; returns a sentence on why nothing can be heard, or "".
+
+        room: the name of the ring's room, which its recordings carry.
+        """
         super().__init__(parent)
+        self._room = room
         self._ring = ring
         self._listen = listen
         self._writer: RecordingWriter | None = None
@@ -242,7 +248,7 @@ class Recorder(QObject):
     def _disk(self) -> RecordingWriter:
         """The disk thread, started when it is first needed."""
         if self._writer is None:
-            self._writer = RecordingWriter(paths.recordings_folder, self._ring.sample_rate)
+            self._writer = RecordingWriter(paths.recordings_folder, self._ring.sample_rate, self._room)
         return self._writer
 
     def _run_timer(self) -> None:

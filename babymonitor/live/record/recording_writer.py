@@ -66,8 +66,9 @@ _Job = _Begin | _Append | _Finish | _Keep
 class RecordingWriter:
     """Writes one growing recording at a time, and complete ones meanwhile. Calls return at once; see `results`."""
 
-    def __init__(self, folder: Callable[[], Path], sample_rate: int) -> None:
+    def __init__(self, folder: Callable[[], Path], sample_rate: int, room: str = "") -> None:
         """folder: called on the disk thread, as finding or creating it may take as long as writing."""
+        self._room = room
         self.results: deque[WriteResult] = deque()
         """Results, which the main thread removes."""
         self._folder = folder
@@ -152,7 +153,7 @@ class RecordingWriter:
         path = free_path(self._folder(), recorded)
         # Before the file exists, as the main thread may be looking for abandoned files.
         self._busy |= {path}
-        return RecordingFile(path, recorded, self._sample_rate)
+        return RecordingFile(path, recorded, self._sample_rate, self._room)
 
     def _finish(self, file: RecordingFile, number: int | None) -> None:
         try:

@@ -392,3 +392,20 @@ def test_closing_keeps_a_recording_for_the_next_start(studio: Studio) -> None:
     assert np.array_equal(pcm_of(sound), to_pcm(studio.ring.read(RATE, 4 * RATE)))
     studio.recorder.discard(paths.settings_file())
     assert studio.finished == []
+
+
+@pytest.mark.parametrize(
+    "room", ["", "Nursery", "子供部屋", "a name that is much longer than the header of a WAV has room for " * 4]
+)
+def test_a_recording_carries_its_room_finished_or_cut_off(tmp_path: Path, room: str) -> None:
+    for kind in ("finished", "cut off"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        file = RecordingFile(free_path(folder, 1_700_000_000.0), 1_700_000_000.0, room=room)
+        file.append(np.full(16000, 0.1, np.float32))
+        if kind == "finished":
+            file.finish()
+        (sound,) = recordings(folder)
+        assert sound.recorded == 1_700_000_000.0
+        assert room.startswith(sound.room)
+        assert sound.room == room or len(sound.room) > 60
