@@ -405,6 +405,8 @@ def test_a_recording_carries_its_room_finished_or_cut_off(tmp_path: Path, room: 
         file.append(np.full(16000, 0.1, np.float32))
         if kind == "finished":
             file.finish()
+        else:
+            file._file.close()  # as a kill does
         (sound,) = recordings(folder)
         assert sound.recorded == 1_700_000_000.0
         assert room.startswith(sound.room)
