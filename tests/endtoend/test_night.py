@@ -25,6 +25,7 @@ from babymonitor.core.settings import (
     END_SECONDS,
     LOUD_ALERTS,
     LOUD_LEVEL_DB,
+    MICROPHONE,
     MODEL,
     Settings,
 )
@@ -265,3 +266,23 @@ def test_a_broken_model_file_is_refused_and_the_shipped_one_serves(night: Night,
     night.wait(lambda: any("altered" in sentence for sentence in complaints))
     night.listen_for(2)
     assert night.monitor.state.activity is Activity.LISTENING
+
+
+def test_a_snooze_outlives_another_microphone_and_a_restart(night: Night) -> None:
+    night.until(Activity.LISTENING)
+    night.monitor.snooze(30)
+    until = night.monitor.state.snoozed_until
+    assert until is not None
+    settings = night.application.settings
+    activities = len(night.activities)
+    settings[MICROPHONE] = "pulse"
+    night.until(Activity.STARTING)
+    night.until(Activity.LISTENING)
+    assert night.monitor.state.source == "pulse"
+    assert night.monitor.state.snoozed_until == until
+    assert Activity.STOPPED not in [activity for _, activity in night.activities[activities:]], "it goes on at once"
+    night.monitor.stop()
+    assert night.monitor.state.activity is Activity.STOPPED
+    night.monitor.start()
+    night.until(Activity.LISTENING)
+    assert night.monitor.state.snoozed_until == until
