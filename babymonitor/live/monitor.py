@@ -129,6 +129,10 @@ class Monitor(QObject):
         self._tick_timer.setInterval(_TICK_MS)
         self._tick_timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._tick_timer.timeout.connect(self._on_tick)
+        self._awake_timer = QTimer(self)
+        self._awake_timer.setSingleShot(True)
+        self._awake_timer.setInterval(_AWAKE_MS)
+        self._awake_timer.timeout.connect(self._on_awake_due)
         settings.on_change(self._on_setting_changed)
 
     def _begin_detector(self) -> tuple[QThread, DetectorWorker]:
@@ -189,7 +193,7 @@ class Monitor(QObject):
             return
         microphone = self._microphone()
         self._keep_awake.hold()
-        QTimer.singleShot(_AWAKE_MS, self._on_awake_due)
+        self._awake_timer.start()
         self._room.start(microphone)
         self._tick_timer.start()
 
@@ -197,6 +201,7 @@ class Monitor(QObject):
         """Stop listening; what lasts is ended and kept."""
         if self._room.listening is None:
             return
+        self._awake_timer.stop()
         self._keep_awake.release()
         self.recorder.interrupt(message(Code.MONITOR_STOPPED))
         self._room.stop()
