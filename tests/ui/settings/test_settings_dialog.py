@@ -126,11 +126,11 @@ def test_a_model_found_in_the_folder_can_be_rolled_back(
     monitor: Monitor, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(monitor, "_use_model", lambda path: None)  # nothing is converted here
-    earlier, found = tiny_model.write(tmp_path / "earlier.onnx"), tmp_path / "found.pt"
-    found.write_bytes(b"torch")
+    earlier, arrived = tiny_model.write(tmp_path / "earlier.onnx"), tmp_path / "found.pt"
+    arrived.write_bytes(b"torch")
     settings[MODEL] = str(earlier)
-    monitor._on_model_found(str(found))
-    assert (settings[PREVIOUS_MODEL], settings[MODEL]) == (str(earlier), str(found))
+    monitor._on_model_found(str(arrived))
+    assert (settings[PREVIOUS_MODEL], settings[MODEL]) == (str(earlier), str(arrived))
 
 
 def test_the_microphones_are_asked_for_when_the_picker_opens(
