@@ -206,6 +206,15 @@ class Code(Enum):
         "messages", "This sound holds values that are no numbers: it was not kept."
     )
 
+    # Labels
+    LABEL_HUNGRY = QT_TRANSLATE_NOOP("messages", "Hungry")
+    LABEL_PAIN = QT_TRANSLATE_NOOP("messages", "Pain")
+    LABEL_TIRED = QT_TRANSLATE_NOOP("messages", "Tired")
+    LABEL_UNCLEAR = QT_TRANSLATE_NOOP("messages", "Crying, reason unclear")
+    LABEL_LAUGHING = QT_TRANSLATE_NOOP("messages", "Laughing")
+    LABEL_BABBLING = QT_TRANSLATE_NOOP("messages", "Babbling")
+    LABEL_NO_BABY = QT_TRANSLATE_NOOP("messages", "No baby")
+
     # Import and export
     IMPORT_NOT_A_FOLDER = QT_TRANSLATE_NOOP("messages", "{path} is not a folder.")
     IMPORT_NO_SOUND = QT_TRANSLATE_NOOP("messages", "{path} holds no sound file.")
@@ -246,18 +255,19 @@ class Code(Enum):
         "messages", "Record more of: {labels}; training wants {clips}, from several nights."
     )
     ADVICE_MISSING_LABELS = QT_TRANSLATE_NOOP(
-        "messages", "There is nothing yet of: {labels}; of the others there is enough to train."
+        "messages", "There is nothing yet of: {labels!l}; of the others there is enough to train."
     )
     ADVICE_ENOUGH = QT_TRANSLATE_NOOP(
-        "messages", "There is enough to train; {clips} clips of each would be good, most of all {label}."
+        "messages", "There is enough to train; {clips} clips of each would be good, most of all {label!l}."
     )
     ADVICE_DONE = QT_TRANSLATE_NOOP("messages", "Nothing is missing: there are {clips} clips of each label or more.")
     ADVICE_AND_MORE = QT_TRANSLATE_NOOP("messages", "{labels} and {count} more")
-    ADVICE_LABEL_COUNT = QT_TRANSLATE_NOOP("messages", "{label} ({clips} from {nights})")
+    ADVICE_LABEL_COUNT = QT_TRANSLATE_NOOP("messages", "{label!l} ({clips} from {nights})")
     ONE_CLIP = QT_TRANSLATE_NOOP("messages", "1 clip")
     SEVERAL_CLIPS = QT_TRANSLATE_NOOP("messages", "{count} clips")
     ONE_NIGHT = QT_TRANSLATE_NOOP("messages", "1 night")
     SEVERAL_NIGHTS = QT_TRANSLATE_NOOP("messages", "{count} nights")
+    LIST_LABEL = QT_TRANSLATE_NOOP("messages", "{before!l}, {label!l}")
     LIST_ITEM = QT_TRANSLATE_NOOP("messages", "{before}; {item}")
 
     # Recording
