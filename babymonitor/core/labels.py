@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from babymonitor.core.messages import Code, message
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
     """A label that a model may have.
 
-    name: as in model files, data sets and messages. title: for people. icon: a character that distinguishes it without
-    colour. colour: RGB hex. crying: whether it counts towards P(crying), on which the alarm depends.
+    name: as in model files, data sets and messages. title: for people, a `Message` if it is in the vocabulary. icon: a
+    character that distinguishes it without colour. colour: RGB hex. crying: whether it counts towards P(crying), on
+    which the alarm depends.
     """
 
     name: str
@@ -22,13 +25,13 @@ class Label:
 
 
 _KNOWN = (
-    Label("hungry", "Hungry", "◆", "#e69f00", crying=True),
-    Label("pain", "Pain", "▲", "#d55e00", crying=True),
-    Label("tired", "Tired", "●", "#cc79a7", crying=True),
-    Label("sad", "Crying, reason unclear", "▼", "#b0524a", crying=True),
-    Label("happy", "Laughing", "★", "#56b4e9"),
-    Label("natural", "Babbling", "■", "#009e73"),
-    Label("background", "No baby", "○", "#8a8f98"),
+    Label("hungry", message(Code.LABEL_HUNGRY), "◆", "#e69f00", crying=True),
+    Label("pain", message(Code.LABEL_PAIN), "▲", "#d55e00", crying=True),
+    Label("tired", message(Code.LABEL_TIRED), "●", "#cc79a7", crying=True),
+    Label("sad", message(Code.LABEL_UNCLEAR), "▼", "#b0524a", crying=True),
+    Label("happy", message(Code.LABEL_LAUGHING), "★", "#56b4e9"),
+    Label("natural", message(Code.LABEL_BABBLING), "■", "#009e73"),
+    Label("background", message(Code.LABEL_NO_BABY), "○", "#8a8f98"),
 )
 
 LABELS: dict[str, Label] = {label.name: label for label in _KNOWN}

@@ -67,7 +67,7 @@ class Code(Enum):
 
     MODEL_FILE_MISSING = QT_TRANSLATE_NOOP("messages", "There is no file {path}; the model in use stays.")
     MODEL_BEFORE_MISSING = QT_TRANSLATE_NOOP(
-        "messages", "The model before this one, {name}, is not there any more; the shipped one is used."
+        "messages", "The previous model, {name}, no longer exists; the shipped one is used."
     )
 
     # Why a model file cannot be used: clauses behind a colon
@@ -90,8 +90,8 @@ class Code(Enum):
     MODEL_UNSEALED = QT_TRANSLATE_NOOP("messages", "it is not one of this program's models, or not whole")
     MODEL_ALTERED = QT_TRANSLATE_NOOP("messages", "it was altered or damaged after it was made")
     MODEL_CUT_OFF = QT_TRANSLATE_NOOP("messages", "it is not whole")
-    MODEL_NOT_A_MODEL = QT_TRANSLATE_NOOP("messages", "it is no model file")
-    MODEL_NOT_A_MODEL_OR_CUT_OFF = QT_TRANSLATE_NOOP("messages", "it is no model file, or not whole")
+    MODEL_NOT_A_MODEL = QT_TRANSLATE_NOOP("messages", "it is not a model file")
+    MODEL_NOT_A_MODEL_OR_CUT_OFF = QT_TRANSLATE_NOOP("messages", "it is not a model file, or it is incomplete")
 
     # What is wrong with a front end: clauses behind a colon
     FEATURES_UNKNOWN = QT_TRANSLATE_NOOP("messages", "the front end '{kind}' is not known to this version")
@@ -100,7 +100,7 @@ class Code(Enum):
     FEATURES_WINDOW_TOO_SHORT = QT_TRANSLATE_NOOP("messages", "the front end's window is too short for a pitch")
     FEATURES_BANDS_WRONG = QT_TRANSLATE_NOOP("messages", "the front end's mel bands are impossible")
     FEATURES_FLOOR_WRONG = QT_TRANSLATE_NOOP("messages", "the front end's floor is impossible")
-    FEATURES_INCOMPLETE = QT_TRANSLATE_NOOP("messages", "the front end is not wholly described ({names})")
+    FEATURES_INCOMPLETE = QT_TRANSLATE_NOOP("messages", "the front end is not completely described ({names})")
     FEATURES_NOT_NUMBERS = QT_TRANSLATE_NOOP("messages", "the front end is described with something that is no number")
 
     # Converting a `.pt`
@@ -110,7 +110,7 @@ class Code(Enum):
     CONVERSION_IS_DONE_ONCE = QT_TRANSLATE_NOOP(
         "messages", "The model {name} is converted for this program; that is done once."
     )
-    CONVERSION_TOO_LONG = QT_TRANSLATE_NOOP("messages", "its conversion did not end")
+    CONVERSION_TOO_LONG = QT_TRANSLATE_NOOP("messages", "its conversion did not finish")
     CONVERSION_WITHOUT_TRAINER = QT_TRANSLATE_NOOP("messages", "the trainer does not start ({reason})")
     CONVERSION_FAILED = QT_TRANSLATE_NOOP("messages", "its conversion failed")
     CONVERSION_REFUSED = QT_TRANSLATE_NOOP("messages", "The model {name} cannot be used: {reason}")
@@ -138,7 +138,7 @@ class Code(Enum):
         "messages", "The history {path} was written by a newer version of this program."
     )
     HISTORY_PUT_ASIDE = QT_TRANSLATE_NOOP(
-        "messages", "The history was damaged; a new one was begun, and the old one is kept as {name}."
+        "messages", "The history was damaged; a new one was started, and the old one is kept as {name}."
     )
     HISTORY_NOT_WRITTEN = QT_TRANSLATE_NOOP("messages", "The history could not be written: {reason}.")
     HISTORY_REFUSED = QT_TRANSLATE_NOOP("messages", "The history could not be written or read: {reason}.")
@@ -181,9 +181,11 @@ class Code(Enum):
         "elsewhere to see them here.",
     )
     LIBRARY_DUPLICATE_MOVED = QT_TRANSLATE_NOOP(
-        "messages", "One sound lay in the library twice; {path} was moved to the trash."
+        "messages", "A sound was in the library twice; {path} was moved to the trash."
     )
-    LIBRARY_SOURCE_UNKNOWN = QT_TRANSLATE_NOOP("messages", "'{source}' is no source of a clip; there is {sources}.")
+    LIBRARY_SOURCE_UNKNOWN = QT_TRANSLATE_NOOP(
+        "messages", "'{source}' is not a source of clips; the sources are {sources}."
+    )
     LIBRARY_HAS_CLIP = QT_TRANSLATE_NOOP("messages", "This sound is in the library already ({label}, {group}).")
     LIBRARY_CLIP_GONE = QT_TRANSLATE_NOOP("messages", "This clip is not in the library any more.")
     LIBRARY_CLIP_NOT_KEPT = QT_TRANSLATE_NOOP("messages", "The clip could not be kept: {reason}.")
@@ -198,11 +200,20 @@ class Code(Enum):
         "messages", "A clip of {seconds:.2f} s is too short: it needs {least:.1f} s or more."
     )
     LIBRARY_CLIP_TOO_LONG = QT_TRANSLATE_NOOP(
-        "messages", "A clip of {seconds:.0f} s is too long: it may last {most:.0f} s."
+        "messages", "A clip of {seconds:.0f} s is too long: at most {most:.0f} s are allowed."
     )
     LIBRARY_CLIP_NOT_NUMBERS = QT_TRANSLATE_NOOP(
         "messages", "This sound holds values that are no numbers: it was not kept."
     )
+
+    # Labels
+    LABEL_HUNGRY = QT_TRANSLATE_NOOP("messages", "Hungry")
+    LABEL_PAIN = QT_TRANSLATE_NOOP("messages", "Pain")
+    LABEL_TIRED = QT_TRANSLATE_NOOP("messages", "Tired")
+    LABEL_UNCLEAR = QT_TRANSLATE_NOOP("messages", "Crying, reason unclear")
+    LABEL_LAUGHING = QT_TRANSLATE_NOOP("messages", "Laughing")
+    LABEL_BABBLING = QT_TRANSLATE_NOOP("messages", "Babbling")
+    LABEL_NO_BABY = QT_TRANSLATE_NOOP("messages", "No baby")
 
     # Import and export
     IMPORT_NOT_A_FOLDER = QT_TRANSLATE_NOOP("messages", "{path} is not a folder.")
@@ -214,7 +225,7 @@ class Code(Enum):
     IMPORT_FAILED = QT_TRANSLATE_NOOP("messages", "{path} could not be imported: {reason}.")
     IMPORT_SKIPPED = QT_TRANSLATE_NOOP("messages", "{name} was skipped: {reason!l}")
     EXPORT_NESTED = QT_TRANSLATE_NOOP(
-        "messages", "{path} and the library are one in the other: export to a folder elsewhere."
+        "messages", "{path} contains the library or lies inside it: export to a folder elsewhere."
     )
     EXPORT_TARGET_TAKEN = QT_TRANSLATE_NOOP("messages", "{path} is there already: name a folder that is new or empty.")
     EXPORT_EMPTY = QT_TRANSLATE_NOOP("messages", "The library is empty: there is nothing to export.")
@@ -244,18 +255,19 @@ class Code(Enum):
         "messages", "Record more of: {labels}; training wants {clips}, from several nights."
     )
     ADVICE_MISSING_LABELS = QT_TRANSLATE_NOOP(
-        "messages", "There is nothing yet of: {labels}; of the others there is enough to train."
+        "messages", "There is nothing yet of: {labels!l}; of the others there is enough to train."
     )
     ADVICE_ENOUGH = QT_TRANSLATE_NOOP(
-        "messages", "There is enough to train; {clips} clips of each would be good, most of all {label}."
+        "messages", "There is enough to train; {clips} clips of each would be good, most of all {label!l}."
     )
-    ADVICE_DONE = QT_TRANSLATE_NOOP("messages", "Nothing is wanting: there are {clips} clips of each label or more.")
+    ADVICE_DONE = QT_TRANSLATE_NOOP("messages", "Nothing is missing: there are {clips} clips of each label or more.")
     ADVICE_AND_MORE = QT_TRANSLATE_NOOP("messages", "{labels} and {count} more")
-    ADVICE_LABEL_COUNT = QT_TRANSLATE_NOOP("messages", "{label} ({clips} from {nights})")
+    ADVICE_LABEL_COUNT = QT_TRANSLATE_NOOP("messages", "{label!l} ({clips} from {nights})")
     ONE_CLIP = QT_TRANSLATE_NOOP("messages", "1 clip")
     SEVERAL_CLIPS = QT_TRANSLATE_NOOP("messages", "{count} clips")
     ONE_NIGHT = QT_TRANSLATE_NOOP("messages", "1 night")
     SEVERAL_NIGHTS = QT_TRANSLATE_NOOP("messages", "{count} nights")
+    LIST_LABEL = QT_TRANSLATE_NOOP("messages", "{before!l}, {label!l}")
     LIST_ITEM = QT_TRANSLATE_NOOP("messages", "{before}; {item}")
 
     # Recording

@@ -99,7 +99,7 @@ def advice(healths: Sequence[LabelHealth], unlabelled: int) -> Message:
         return message(Code.ADVICE_MORE_CLIPS, labels=named, clips=FEWEST_CLIPS)
     missing = [health for health in healths if not health.clips]
     if missing:
-        return message(Code.ADVICE_MISSING_LABELS, labels=", ".join(map(_title, missing)))
+        return message(Code.ADVICE_MISSING_LABELS, labels=reduce(_enumerated, map(_title, missing)))
     enough = sorted((health for health in present if health.state == "enough"), key=_need)
     if enough:
         return message(Code.ADVICE_ENOUGH, clips=GOOD_CLIPS, label=_title(enough[0]))
@@ -111,7 +111,7 @@ def _need(health: LabelHealth) -> tuple[int, str]:
 
 
 def _title(health: LabelHealth) -> str:
-    return look_of(health.label).title.lower()
+    return look_of(health.label).title
 
 
 def _counted(health: LabelHealth) -> Message:
@@ -119,6 +119,10 @@ def _counted(health: LabelHealth) -> Message:
     clips = message(Code.ONE_CLIP) if health.clips == 1 else message(Code.SEVERAL_CLIPS, count=health.clips)
     nights = message(Code.ONE_NIGHT) if health.nights == 1 else message(Code.SEVERAL_NIGHTS, count=health.nights)
     return message(Code.ADVICE_LABEL_COUNT, label=_title(health), clips=clips, nights=nights)
+
+
+def _enumerated(before: str, label: str) -> str:
+    return message(Code.LIST_LABEL, before=before, label=label)
 
 
 def _listed(before: Message, item: Message) -> Message:

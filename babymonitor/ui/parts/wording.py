@@ -136,7 +136,7 @@ def top_reason(reasons: Mapping[str, float]) -> str:
 
 def label_title(name: str) -> str:
     """Return a label's title in the person's language."""
-    return QCoreApplication.translate("Labels", label(name).title)
+    return translated(label(name).title)
 
 
 def short_label_title(name: str) -> str:

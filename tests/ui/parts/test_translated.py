@@ -8,9 +8,11 @@ import pytest
 from PySide6.QtCore import QTranslator
 from PySide6.QtWidgets import QApplication
 
+from babymonitor.core.labels import label
+from babymonitor.core.library.label_counts import advice, health
 from babymonitor.core.messages import CONTEXT, Code, message
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.parts.wording import translated
+from babymonitor.ui.parts.wording import label_title, translated
 from babymonitor.ui.window.main_window import MainWindow
 
 
@@ -38,6 +40,14 @@ def test_the_template_is_translated_and_then_filled() -> None:
     sentence = message(Code.MODEL_UNUSABLE, name="a.onnx", reason=reason)
     assert translated(sentence) == "[The model a.onnx cannot be used: [it cannot be read (Permission denied)].]"
     assert translated("Words of somebody else.") == "Words of somebody else."
+
+
+@pytest.mark.usefixtures("brackets")
+def test_labels_are_translated_inside_a_sentence_too() -> None:
+    counts = health(["hungry", "background"], [("background", "night", "", "import", 0.0, 1.0)])
+    assert label_title("hungry") == "[Hungry]"
+    assert "[no baby]" in translated(message(Code.ADVICE_ENOUGH, clips=500, label=label("background").title)).lower()
+    assert translated(advice(counts, 0)).startswith("[Record crying too")
 
 
 def test_without_a_translation_it_is_english() -> None:
