@@ -41,7 +41,10 @@ class Records(logging.Handler):
 
 
 class Created:
-    """The QThreads and QTimers that Python has created and that still exist."""
+    """The QThreads and QTimers that Python has created and that still exist.
+
+    Without those that QTimer.singleShot makes, which have no parent: nobody holds them, and nobody can stop them.
+    """
 
     def __init__(self) -> None:
         self._objects: dict[int, weakref.ref[QObject]] = {}
@@ -57,7 +60,7 @@ class Created:
                 del self._objects[number]
             elif isinstance(item, QThread) and item.isRunning():
                 texts[number] = f"QThread {item.objectName() or item}"
-            elif isinstance(item, QTimer) and item.isActive():
+            elif isinstance(item, QTimer) and item.isActive() and (item.parent() or not item.isSingleShot()):
                 texts[number] = f"QTimer of {item.interval()} ms, child of {item.parent()}"
         return texts
 

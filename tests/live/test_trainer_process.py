@@ -189,6 +189,7 @@ def test_a_fault_of_the_trainer_ends_with_the_last_line_of_its_log(
     assert "the sky fell" in sentence
 
 
+@pytest.mark.logs_warnings
 def test_one_that_outlived_its_program_is_ended_and_nobody_else(
     library: Path, trainer: TrainerProcess, qtbot: QtBot
 ) -> None:

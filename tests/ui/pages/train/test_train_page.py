@@ -180,6 +180,7 @@ def test_taught_compared_used_and_rolled_back_while_it_scores(
 
 
 @pytest.mark.slow
+@pytest.mark.logs_warnings
 def test_cancelled_and_killed_it_changes_nothing_and_says_so(
     window: MainWindow, library: Library, settings: Settings, qtbot: QtBot
 ) -> None:
