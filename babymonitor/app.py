@@ -47,10 +47,10 @@ class Application(QObject):
         self._opened_library: tuple[Library | None, str] | None = None
         self.window = MainWindow(self.monitor, self.settings, self.history, self.open_library)
         self._catch_errors()
-        self._purge_timer = QTimer(self)
-        self._purge_timer.setSingleShot(True)
-        self._purge_timer.setInterval(_PURGE_MS)
+        self._purge_timer = QTimer(self, singleShot=True, interval=_PURGE_MS)
         self._purge_timer.timeout.connect(self._on_purge_due)
+        self._paint_timer = QTimer(self, singleShot=True, interval=_LONGEST_WAIT_MS)
+        self._paint_timer.timeout.connect(self._on_shown)
         self._is_shown = False
         self._first_score = True
         self.monitor.scored.connect(self._on_scored)
@@ -77,7 +77,7 @@ class Application(QObject):
         self.window.first_painted.connect(self._on_shown)
         self.window.show()
         # A window that starts covered or minimised is never painted: do not wait for it for ever.
-        QTimer.singleShot(_LONGEST_WAIT_MS, self._on_shown)
+        self._paint_timer.start()
 
     def end(self) -> None:
         """Quit without asking, because the system or a signal wants it."""
@@ -87,6 +87,7 @@ class Application(QObject):
     @Slot()
     def shut_down(self) -> None:
         """End the pages' work, the listening, the threads, then close the history and the library they write to."""
+        self._paint_timer.stop()
         self._purge_timer.stop()
         self.window.shut_down()
         self.monitor.shut_down()

@@ -129,9 +129,7 @@ class Monitor(QObject):
         self._tick_timer.setInterval(_TICK_MS)
         self._tick_timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._tick_timer.timeout.connect(self._on_tick)
-        self._awake_timer = QTimer(self)
-        self._awake_timer.setSingleShot(True)
-        self._awake_timer.setInterval(_AWAKE_MS)
+        self._awake_timer = QTimer(self, singleShot=True, interval=_AWAKE_MS)
         self._awake_timer.timeout.connect(self._on_awake_due)
         settings.on_change(self._on_setting_changed)
 
