@@ -114,9 +114,9 @@ def test_any_loud_sound_is_an_alert_where_that_is_wanted_fast_and_paced_alike(
     assert 10.0 <= ended["seconds"] <= 10.5
     assert -12 < ended["peak_db"] < -9
     assert [of(kind, paced) for kind in ("alert", "alert_ended")] == [[alert], [ended]]
-    told = babymonitor("watch", night, quiet_again, *words, "--fast").stdout
-    assert "0:00:07.2  ALERT: loud sound since 0:00:05.0." in told
-    assert "Loud sound is over after 4 s" in told
+    output = babymonitor("watch", night, quiet_again, *words, "--fast").stdout
+    assert "0:00:07.2  ALERT: loud sound since 0:00:05.0." in output
+    assert "Loud sound is over after 4 s" in output
     without = babymonitor("watch", night, quiet_again, *words, "--set", "loud_alerts=off", "--fast", "--json")
     assert of("alert", events(without)) == []
 
