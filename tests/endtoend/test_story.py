@@ -93,7 +93,7 @@ def test_recorded_labelled_taught_compared_swapped_and_heard(person: story.Careg
     scores = len(person.scores)
     ended = person.teach()
     page = person.train_page
-    progress, stage = page.running_view.progress_bar, page.running_view.what_label
+    progress, stage = page.running_view.progress_bar, page.running_view.step_label
     page.trainer.event_arrived.connect(lambda _: shown.append((progress.value(), stage.text())))
     assert page.running_view.isVisible()
     person.until(lambda: ended, 180)
