@@ -31,12 +31,12 @@ import numpy as np
 
 from babymonitor.core.labels import UNCLEAR, label
 from babymonitor.core.paths import default_model
-from babymonitor.core.settings import replace_file
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
+from babymonitor.core.whole_file import write_whole
 from benchmarks.measurement import ROOT
 from trainer.audio import augment, synthetic
-from trainer.data.dataset import Clip, draw
+from trainer.data.dataset import Clip, stable_random
 from trainer.data.readers import load
 from trainer.data.split import Division, group_hash, split
 from trainer.evaluation.metrics import ClusterBootstrap, rounded
@@ -73,7 +73,7 @@ class Bench:
 
         def embed(item: tuple[Wave, str, str, str]) -> EmbeddedClip:
             wave, path, group, name = item
-            seed = (draw(path, "bench"),)
+            seed = (stable_random(path, "bench"),)
             return embed_clip(self.base, self.rehearsal.projection, wave, path, group, name, copies, seed)
 
         return list(in_threads(embed, waves, self.threads))
@@ -214,7 +214,7 @@ def _candidates(bench: Bench, data: Path) -> Iterator[tuple[str, Wave]]:
     data_set = load([data])
     loud = ("animal", "deeply", "snap", "scary", "octavia")
     unused = [clip for clip in data_set.clips if not clip.usable and clip.source.startswith(loud)]
-    for clip in sorted(unused, key=lambda clip: draw(clip.path, "candidate"))[:_CANDIDATES]:
+    for clip in sorted(unused, key=lambda clip: stable_random(clip.path, "candidate"))[:_CANDIDATES]:
         try:
             wave = read_wave(data_set.file(clip.path))[: int(_SECONDS * SAMPLE_RATE)]
         except AudioError:
@@ -452,8 +452,8 @@ def main() -> None:
     arguments = parser.parse_args()
     report = measure(arguments.model, arguments.data, arguments.segments, arguments.sides, arguments.threads)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    replace_file(arguments.output / "personalisation.json", json.dumps(report, indent=1).encode())
-    replace_file(arguments.output / "personalisation.md", page(report).encode())
+    write_whole(arguments.output / "personalisation.json", json.dumps(report, indent=1).encode())
+    write_whole(arguments.output / "personalisation.md", page(report).encode())
     print(arguments.output / "personalisation.md")
 
 

@@ -25,7 +25,7 @@ from benchmarks.hearing.listeners import Listener
 from benchmarks.hearing.material import Item, Material, rng_of, spread
 from benchmarks.measurement import note
 from trainer.audio.augment import active_rms, room_response
-from trainer.audio.phone_codecs import through
+from trainer.audio.phone_codecs import through_codec
 from trainer.evaluation.metrics import ClusterBootstrap, rounded
 
 TOLERANCE_CHANGE = 0.05
@@ -85,7 +85,7 @@ CONDITIONS = (
     Condition("48 kHz copy", lambda name, wave: as_file(wave, 48_000)),
     Condition("−20 dB", lambda name, wave: louder(wave, -20.0)),
     Condition("+20 dB, clipped", lambda name, wave: louder(wave, 20.0)),
-    Condition("MP3, 64 kbit/s", lambda name, wave: through(wave, "mp3", "libmp3lame", 16_000, 64_000)),
+    Condition("MP3, 64 kbit/s", lambda name, wave: through_codec(wave, "mp3", "libmp3lame", 16_000, 64_000)),
     Condition("hum of 50 Hz", lambda name, wave: with_hum(wave, 50.0)),
     Condition("hum of 60 Hz", lambda name, wave: with_hum(wave, 60.0)),
     Condition("near, in a room", lambda name, wave: in_room(wave, name, (-15.0, -8.0))),

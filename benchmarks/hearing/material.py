@@ -29,8 +29,8 @@ from trainer.audio import synthetic
 from trainer.audio.augment import add
 from trainer.audio.phone_codecs import codec_copy
 from trainer.audio.synthetic import Generator
-from trainer.data.dataset import Clip, draw
-from trainer.data.decoded_audio import Waves
+from trainer.data.dataset import Clip, stable_random
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division
 from trainer.errors import DataError
@@ -108,7 +108,7 @@ class Material:
     """
 
     title: str
-    waves: Waves
+    waves: DecodedAudio
     cries: list[Item]
     others: list[Item]
     human: list[Item]
@@ -231,7 +231,7 @@ def gather(
     """
     data_set = load(data, segments)
     promised = {clip.path: clip for clip in load(data).clips}
-    waves = Waves(data_set, cache, codecs=False)
+    waves = DecodedAudio(data_set, cache, codecs=False)
     sides = {side: clips_of_side(data_set, waves, side, division) for side in ("train", "validation", "test")}
     try:
         foreign = clips_of_side(data_set, waves, "evaluation-only", division)
@@ -253,7 +253,7 @@ def gather(
         return [Item(clip.path, clip.group, "crying", True) for clip in named]
 
     def sample(candidates: Iterable[Item]) -> list[Item]:
-        drawn = sorted(candidates, key=lambda item: draw(item.path, "hearing"))[:most]
+        drawn = sorted(candidates, key=lambda item: stable_random(item.path, "hearing"))[:most]
         return sorted(drawn, key=lambda item: item.path)
 
     test = list(items(sides["test"]))
@@ -323,4 +323,4 @@ def made_items(count: int) -> list[Item]:
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:
     """At most `most` items, drawn by their names."""
-    return sorted(items, key=lambda item: draw(item.path, "spread"))[:most]
+    return sorted(items, key=lambda item: stable_random(item.path, "spread"))[:most]

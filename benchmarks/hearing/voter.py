@@ -27,8 +27,8 @@ from babymonitor.core.labels import label
 from babymonitor.core.sound.levels import level_db
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from benchmarks.hearing.listeners import Session, key_of
-from trainer.data.dataset import Clip, draw
-from trainer.data.decoded_audio import Waves
+from trainer.data.dataset import Clip, stable_random
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.evaluation.night_outcomes import ScoreSeries
 
 Rows = npt.NDArray[np.float64]
@@ -207,7 +207,7 @@ def _windows(clip: Clip, samples: int) -> list[tuple[int, bool]]:
     return windows
 
 
-def trained(clips: Sequence[Clip], waves: Waves, folder: Path) -> Path:
+def trained(clips: Sequence[Clip], waves: DecodedAudio, folder: Path) -> Path:
     """Fit the voter to the training side's clips, with as many other windows as crying ones; returns its file.
 
     The file is cached in the folder. Deterministic: windows are drawn by their names; C and gamma are chosen by
@@ -221,7 +221,7 @@ def trained(clips: Sequence[Clip], waves: Waves, folder: Path) -> Path:
     if count < 10:
         raise ValueError("there are too few windows of crying or of anything else to train a voter by")
     for windows in picked.values():
-        windows.sort(key=lambda window: draw(window[0], "voter"))
+        windows.sort(key=lambda window: stable_random(window[0], "voter"))
         del windows[count:]
     names = [[_VERSION, waves.content(clip.path), start] for windows in picked.values() for _, clip, start in windows]
     path = folder / f"voter-{hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]}.npz"

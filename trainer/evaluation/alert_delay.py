@@ -15,8 +15,8 @@ from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.audio.augment import add, rms
 from trainer.data.dataset import Clip
-from trainer.data.decoded_audio import Waves
-from trainer.windows.sampler import stretches
+from trainer.data.decoded_audio import DecodedAudio
+from trainer.windows.strata import contiguous_runs
 
 _LEAD_SECONDS = 6.0
 _SHORTEST_CRY = 1.5
@@ -31,7 +31,7 @@ def first_alert_seconds(classifier: Classifier, wave: Wave, rules: AlertRules) -
     return None
 
 
-def onset_delays(classifier: Classifier, clips: Sequence[Clip], waves: Waves, seed: int = 1) -> dict[str, Any]:
+def onset_delays(classifier: Classifier, clips: Sequence[Clip], waves: DecodedAudio, seed: int = 1) -> dict[str, Any]:
     """Delays of the first cry of at least 1.5 s of each clip, by what the room sounded like before it.
 
     Returns plain values fit for JSON, by room. Spans begin on a grid of 0.256 s, so that a delay is 0.13 s too long on
@@ -45,7 +45,7 @@ def onset_delays(classifier: Classifier, clips: Sequence[Clip], waves: Waves, se
         delays: list[float | None] = []
         before_onset = 0
         for clip in clips:
-            for run in stretches(clip):
+            for run in contiguous_runs(clip):
                 cries = [span for span in run if label(span.label).crying]
                 if not cries or cries[0].end - cries[0].start < _SHORTEST_CRY:
                     continue

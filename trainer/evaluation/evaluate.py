@@ -19,7 +19,7 @@ from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.audio.augment import add
 from trainer.data.dataset import Clip, DataSet
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division
 from trainer.errors import DataError, counted, existing
@@ -61,7 +61,7 @@ def evaluate(
     classifier = Classifier(model)
     division = division or Division()
     data_set = load(data, segments, merged)
-    waves = Waves(data_set, cache or Path(model.parent), codecs=False)
+    waves = DecodedAudio(data_set, cache or Path(model.parent), codecs=False)
     clips = clips_of_side(data_set, waves, split_name, division)
     labels, shared = classifier.labels, None
     foreign = {span.label for clip in clips for span in clip.spans} - set(classifier.labels)
@@ -181,7 +181,9 @@ def _of_reasons(judged: Judgements, crying: npt.NDArray[np.bool_]) -> dict[str, 
     return {**{name: figures[name] for name in fields}, "highest_confidence": rounded(shares.max())}
 
 
-def _of_clips(classifier: Classifier, clips: Sequence[Clip], waves: Waves, yamnet: Path | None) -> dict[str, Any]:
+def _of_clips(
+    classifier: Classifier, clips: Sequence[Clip], waves: DecodedAudio, yamnet: Path | None
+) -> dict[str, Any]:
     """Whole clips as the monitor would hear them from their beginning: the highest P(crying) of any window on its grid,
     beside the peer's highest frame.
 
@@ -251,7 +253,7 @@ def _in_noise(
     classifier: Classifier,
     teacher: Teacher | None,
     clips: Sequence[Clip],
-    waves: Waves,
+    waves: DecodedAudio,
     clean: dict[str, list[float]],
     positive: npt.NDArray[np.bool_],
 ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from babymonitor.core.model.classifier import Classifier, ModelCard
 from trainer.data.dataset import Clip, DataSet
-from trainer.data.decoded_audio import Waves, closed, united
+from trainer.data.decoded_audio import DecodedAudio, merge_duplicate_groups, trim_to_audio
 from trainer.data.split import Division, group_hash, split
 from trainer.errors import DataError
 from trainer.evaluation.metrics import ROUNDS
@@ -49,13 +49,13 @@ class Judgements:
         return figures_of(rows, truth, groups, self.labels, rounds) if len(rows) else None
 
 
-def clips_of_side(data: DataSet, waves: Waves, side: str, division: Division | None = None) -> list[Clip]:
+def clips_of_side(data: DataSet, waves: DecodedAudio, side: str, division: Division | None = None) -> list[Clip]:
     """The clips of one side that could be decoded.
 
     side: of the division, or ``"all"`` for every clip that may be trained on, or ``"evaluation-only"`` for those that
     must not be. Raises DataError where there is none.
     """
-    decoded = united(closed(data.clips, waves), waves)
+    decoded = merge_duplicate_groups(trim_to_audio(data.clips, waves), waves)
     usable = tuple(clip for clip in decoded if clip.usable)
     if side == "evaluation-only":
         clips = [clip for clip in decoded if not clip.usable]
@@ -86,7 +86,7 @@ def training_overlap(card: ModelCard, clips: Sequence[Clip]) -> dict[str, int] |
 
 
 def judge(
-    classifier: Classifier, clips: Sequence[Clip], waves: Waves, labels: Sequence[str] = (), per_span: int = 6
+    classifier: Classifier, clips: Sequence[Clip], waves: DecodedAudio, labels: Sequence[str] = (), per_span: int = 6
 ) -> Judgements:
     """Ask a model about at most `per_span` windows of each labelled span of the clips; see `fixed_windows`.
 

@@ -60,10 +60,10 @@ def parameters_of(path: Path) -> int:
     """The count of all numbers in the graph: initialisers, and what trees and support vectors hold in their nodes."""
     import onnx
 
-    from trainer.model_file.sealed_file import graphs_of
+    from trainer.model_file.graph_surgery import subgraphs
 
     total = 0
-    for graph in graphs_of(onnx.load_model_from_string(path.read_bytes()).graph):
+    for graph in subgraphs(onnx.load_model_from_string(path.read_bytes()).graph):
         total += sum(int(np.prod(tensor.dims)) for tensor in graph.initializer)
         for node in graph.node:
             if node.domain == "ai.onnx.ml":

@@ -17,8 +17,8 @@ from resources import synthesise
 from trainer.audio import synthetic
 from trainer.audio.synthetic import Generator
 from trainer.data.dataset import Clip
-from trainer.data.decoded_audio import Waves
-from trainer.windows.sampler import stretches
+from trainer.data.decoded_audio import DecodedAudio
+from trainer.windows.strata import contiguous_runs
 
 _SHORTEST_PIECE, _SHORTEST_CRY, _LONGEST_CRY = 0.5, 0.4, 8.0
 
@@ -148,18 +148,18 @@ class Piece:
 class Stock:
     """What nights are composed of. beds: by background, the pieces of each group. cries: the pieces of each baby."""
 
-    waves: Waves
+    waves: DecodedAudio
     beds: Mapping[str, list[list[Piece]]]
     cries: list[list[Piece]]
 
 
-def gather_stock(clips: Sequence[Clip], waves: Waves, backgrounds: Sequence[Background] = BACKGROUNDS) -> Stock:
+def gather_stock(clips: Sequence[Clip], waves: DecodedAudio, backgrounds: Sequence[Background] = BACKGROUNDS) -> Stock:
     """Sort clips into beds and cries. Left out: sound that no label covers, and babies with less than 1 s of cries."""
     beds: dict[str, dict[str, list[Piece]]] = defaultdict(lambda: defaultdict(list))
     cries: dict[str, list[Piece]] = defaultdict(list)
     for clip in clips:
         text = f"{clip.path.removeprefix(clip.folder)} {clip.detail}".lower()
-        for run in stretches(clip):
+        for run in contiguous_runs(clip):
             for role, spans in groupby(run, lambda span: _role(span.label)):
                 role_spans = list(spans)
                 start, stop = (round(seconds * SAMPLE_RATE) for seconds in (role_spans[0].start, role_spans[-1].end))
@@ -197,7 +197,7 @@ def loudness(wave: Wave) -> float:
     return float(np.sqrt(powers[powers >= 0.01 * powers.max()].mean()))
 
 
-def audible_part(waves: Waves, piece: Piece) -> Wave:
+def audible_part(waves: DecodedAudio, piece: Piece) -> Wave:
     """A cry, (samples,), from its first to its last 10 ms within 25 dB of its loudness: its onset can be heard."""
     wave = waves.read(piece.path, piece.start, min(piece.stop, piece.start + int(_LONGEST_CRY * SAMPLE_RATE)))
     blocks = wave[: wave.size // 160 * 160].reshape(-1, 160)

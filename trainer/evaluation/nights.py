@@ -15,9 +15,10 @@ from typing import Any
 
 from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.labels import label
+from babymonitor.core.messages import Code
 from babymonitor.core.model.classifier import Classifier, ModelError
 from babymonitor.core.sound.wave import SAMPLE_RATE
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division
 from trainer.errors import DataError
@@ -72,12 +73,12 @@ def nights(
     """
     classifier = Classifier(model)
     if not any(label(name).crying for name in classifier.labels):
-        raise ModelError(f"{model.name} has no label that means crying: it can give no alarm.")
+        raise ModelError(Code.MODEL_CANNOT_ALARM, name=model.name)
     backgrounds = _backgrounds_named(request.backgrounds)
     data_set = load(data, segments, merged)
     if not any(label(name).crying for name in data_set.labels):
         raise DataError(f"{data_set} has no label that means crying ({', '.join(data_set.labels)}): nights need cries.")
-    waves = Waves(data_set, cache or model.parent, codecs=False)
+    waves = DecodedAudio(data_set, cache or model.parent, codecs=False)
     # A side without cries gives the figures of false alarms alone.
     clips = clips_of_side(data_set, waves, request.split_name, division)
     overlap = training_overlap(classifier.card, clips)

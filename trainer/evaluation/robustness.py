@@ -16,9 +16,9 @@ from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.audio.augment import add, rms
-from trainer.audio.phone_codecs import through
+from trainer.audio.phone_codecs import through_codec
 from trainer.data.dataset import Clip
-from trainer.data.decoded_audio import Waves
+from trainer.data.decoded_audio import DecodedAudio
 from trainer.evaluation.judgements import Judgements, judge
 
 SNRS_DB = (20.0, 10.0, 0.0)
@@ -43,11 +43,11 @@ class Condition:
     alter: Alteration
 
 
-class _AlteredWaves(Waves):
+class _AlteredWaves(DecodedAudio):
     """The same clips as they sound under one condition."""
 
-    def __init__(self, waves: Waves, clips: Sequence[Clip], condition: Condition, seed: int) -> None:
-        self._at = waves._at
+    def __init__(self, waves: DecodedAudio, clips: Sequence[Clip], condition: Condition, seed: int) -> None:
+        self._takes = waves._takes
         self._waves, self._condition, self._seed = waves, condition, seed
         self._clips = {clip.path: clip for clip in clips}
         self._last: tuple[str, Wave] = ("", np.zeros(0, np.float32))
@@ -63,7 +63,7 @@ class _AlteredWaves(Waves):
 def robustness(
     classifier: Classifier,
     clips: Sequence[Clip],
-    waves: Waves,
+    waves: DecodedAudio,
     labels: Sequence[str] = (),
     most: int = 100,
     seed: int = 0,
@@ -108,7 +108,7 @@ def robustness(
     return {"clips": len(chosen), "groups": groups, "seed": seed, "about": about, "conditions": entries}
 
 
-def choose_clips(clips: Sequence[Clip], waves: Waves, most: int, seed: int) -> list[Clip]:
+def choose_clips(clips: Sequence[Clip], waves: DecodedAudio, most: int, seed: int) -> list[Clip]:
     """Draw at most `most` clips, label by label in turn so that every label occurs.
 
     Clips of more than a minute are drawn only where there are no others.
@@ -127,7 +127,7 @@ def choose_clips(clips: Sequence[Clip], waves: Waves, most: int, seed: int) -> l
     return [clip for _, _, clip in turns[:most]]
 
 
-def conditions(clips: Sequence[Clip], waves: Waves, labels: Sequence[str]) -> list[Condition]:
+def conditions(clips: Sequence[Clip], waves: DecodedAudio, labels: Sequence[str]) -> list[Condition]:
     """All conditions, the clean sound first."""
 
     def white(rng: np.random.Generator, clip: Clip, size: int) -> Wave:
@@ -169,7 +169,7 @@ def _fitted(wave: Wave) -> Wave:
 
 
 def _mp3(bits_per_second: int) -> Alteration:
-    return lambda rng, clip, wave: through(wave, "mp3", "libmp3lame", SAMPLE_RATE, bits_per_second)
+    return lambda rng, clip, wave: through_codec(wave, "mp3", "libmp3lame", SAMPLE_RATE, bits_per_second)
 
 
 def _at_8_khz(wave: Wave) -> Wave:

@@ -27,8 +27,8 @@ from babymonitor.core.labels import sides_of
 from babymonitor.core.model.classifier import Classifier, ModelCard, decode_golden
 from babymonitor.core.model.features import fit_frames, front_end
 from trainer.errors import DataError
-from trainer.model_file.graph_surgery import heads_of
-from trainer.model_file.sealed_file import publish
+from trainer.model_file.graph_surgery import head_inputs
+from trainer.model_file.sealed_file import write_sealed
 
 Floats = npt.NDArray[np.float32]
 Item = TypeVar("Item")
@@ -112,7 +112,7 @@ class BaseModel:
             metrics = classifier.card.metrics.get("before_teaching", {})
             self.card = replace(classifier.card, name=str(taught["base_name"]), training=training, metrics=metrics)
         self.model = model
-        self.inputs = list(heads_of(model, len(self.card.labels)))
+        self.inputs = list(head_inputs(model, len(self.card.labels)))
         if not self.inputs:
             raise DataError(
                 f"{path.name} has no linear layer to teach it by (family {self.card.family}): train a model of another "
@@ -162,7 +162,7 @@ class BaseModel:
             metrics={"before_teaching": self.card.metrics} if self.card.metrics else {},
             golden={**self.card.golden, "probabilities": golden.tolist()},
         )
-        publish(output, model, card)
+        write_sealed(output, model, card)
         return card
 
 

@@ -22,8 +22,8 @@ from babymonitor.core.model.classifier import Classifier, ModelCard
 from babymonitor.core.model.detector import Score
 from babymonitor.core.model.replay import clip_windows
 from babymonitor.core.model.score_file import most_telling
-from babymonitor.core.settings import replace_file
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
+from babymonitor.core.whole_file import write_whole
 from trainer.data.dataset import Clip
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division
@@ -223,7 +223,7 @@ def refusal(report: dict[str, Any]) -> str:
 def write(path: Path, report: dict[str, Any]) -> None:
     """Write a comparison as JSON, in one piece, making its folder where needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, json.dumps(report, ensure_ascii=False, allow_nan=False).encode())
+    write_whole(path, json.dumps(report, ensure_ascii=False, allow_nan=False).encode())
 
 
 def versus(
@@ -242,12 +242,12 @@ def versus(
     A clip counts as crying with at least a second of it, as something else with none of it and nothing left open;
     other clips are left out. progress: called with the share done. Raises DataError where no clip remains.
     """
-    from trainer.data.decoded_audio import Waves
+    from trainer.data.decoded_audio import DecodedAudio
     from trainer.evaluation.judgements import clips_of_side, training_overlap
 
     models = Classifier(old), Classifier(new)
     data_set = load(data, segments, merged)
-    waves = Waves(data_set, cache, codecs=False)
+    waves = DecodedAudio(data_set, cache, codecs=False)
     clips = clips_of_side(data_set, waves, side, division)
     compared = []
     for number, clip in enumerate(clips, start=1):

@@ -22,10 +22,10 @@ from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.model.features import fit_frames, front_end
-from babymonitor.core.settings import replace_file
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
+from babymonitor.core.whole_file import write_whole
 from trainer.audio import synthetic
-from trainer.data.dataset import Clip, draw
+from trainer.data.dataset import Clip, stable_random
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division, group_hash
 from trainer.errors import DataError
@@ -141,7 +141,7 @@ def projection_of(embeddings: Floats, directions: int = DIRECTIONS, whitening: f
 def synthetic_rehearsal(base: BaseModel) -> Rehearsal:
     """A makeshift of synthetic noises, tones and cries, for a model without a rehearsal file."""
     rng = np.random.default_rng(11)
-    makers = [maker for kinds in synthetic.OF_LABEL.values() for maker in kinds.values()] + [synthetic.cry]
+    makers = [maker for kinds in synthetic.GENERATORS_BY_LABEL.values() for maker in kinds.values()] + [synthetic.cry]
     samples = base.card.window_samples
     waves = [makers[number % len(makers)](rng, samples) for number in range(_SYNTHETIC_WINDOWS)]
     probabilities, embeddings = base(np.stack([_window(wave, base) for wave in waves]))
@@ -170,20 +170,20 @@ def make(
     not the sides of its training.
     """
     from trainer.audio.augment import strength_of
-    from trainer.data.decoded_audio import Waves
+    from trainer.data.decoded_audio import DecodedAudio
     from trainer.evaluation.judgements import clips_of_side
     from trainer.networks.registry import Front
-    from trainer.windows.sampler import WindowMaker
+    from trainer.windows.sampler import WindowSampler
 
     base = BaseModel(model)
     if base.was_taught:
         raise DataError(f"{model.name} was taught already: a rehearsal is made of the model that it was taught from.")
     card = base.card
     data_set = load(data, segments, merged)
-    waves = Waves(data_set, cache, codecs=False)
+    waves = DecodedAudio(data_set, cache, codecs=False)
     front = Front(card.features, card.window_frames, card.hop_frames)
     clips = clips_of_side(data_set, waves, "train", division)
-    maker = WindowMaker(clips, waves, card.labels, front, strength_of("night,warp=0.3"), seed=23)
+    maker = WindowSampler(clips, waves, card.labels, front, strength_of("night,warp=0.3"), seed=23)
     windows = maker.pool(0, FIT_WINDOWS).mels.astype(np.float32)
     probabilities, embeddings = _run(base, windows, threads)
     projection = projection_of(embeddings)
@@ -222,7 +222,7 @@ def make(
     archive = io.BytesIO()
     np.savez_compressed(archive, **arrays)
     output.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(output, archive.getvalue())
+    write_whole(output, archive.getvalue())
     return counts
 
 
@@ -263,9 +263,9 @@ def _drawn(clips: Sequence[Clip], waves: Any) -> list[tuple[Clip, bool]]:
     drawn: list[tuple[Clip, bool]] = []
     for is_cry, groups in kinds.items():
         turns = [
-            (turn, draw(clip.path, "rehearsal"), clip)
+            (turn, stable_random(clip.path, "rehearsal"), clip)
             for group in groups.values()
-            for turn, clip in enumerate(sorted(group, key=lambda clip: draw(clip.path, "rehearsal")))
+            for turn, clip in enumerate(sorted(group, key=lambda clip: stable_random(clip.path, "rehearsal")))
         ]
         drawn += [(clip, is_cry) for *_, clip in sorted(turns, key=lambda turn: turn[:2])[:_MOST_CLIPS]]
     return drawn
@@ -285,7 +285,7 @@ def _successive_windows(clip: Clip, waves: Any, base: BaseModel) -> Floats:
         longest = max(cries, key=lambda span: span.end - span.start)
         start = int(longest.start * SAMPLE_RATE) - card.window_samples // 2
     else:
-        start = draw(clip.path, "row") % max(1, size - length)
+        start = stable_random(clip.path, "row") % max(1, size - length)
     start = min(max(0, start), max(0, size - length))
     wave = waves.read(clip.path, start, start + length)
     if wave.size < card.features.n_fft:

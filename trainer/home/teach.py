@@ -22,7 +22,7 @@ from babymonitor.core.labels import label as known_label
 from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import AudioError
-from trainer.data.dataset import Clip, draw
+from trainer.data.dataset import Clip, stable_random
 from trainer.data.readers import Roots, load, with_joined_groups
 from trainer.data.split import group_hash
 from trainer.errors import DataError, counted
@@ -159,7 +159,7 @@ def _embed_clips(
             return str(error)
         if wave.size < base.card.features.n_fft:
             return f"{clip.path} is too short to be taught."
-        seed = (draw(clip.path, "teach"),)
+        seed = (stable_random(clip.path, "teach"),)
         path, name = str(files[clip.path]), clip.spans[0].label
         return embed_clip(base, rehearsal.projection, wave, path, clip.group, name, copies, seed)
 

@@ -21,7 +21,7 @@ from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.__main__ import main
 from trainer.audio import synthetic
-from trainer.data.decoded_audio import Waves, closed
+from trainer.data.decoded_audio import DecodedAudio, trim_to_audio
 from trainer.data.readers import load
 from trainer.data.split import group_hash
 from trainer.errors import DataError
@@ -47,8 +47,8 @@ HOURS = 0.1
 @pytest.fixture(scope="module")
 def stock(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Stock:
     data = load(data_set)
-    waves = Waves(data, tmp_path_factory.mktemp("waves"), codecs=False)
-    return gather_stock(closed(data.clips, waves), waves)
+    waves = DecodedAudio(data, tmp_path_factory.mktemp("waves"), codecs=False)
+    return gather_stock(trim_to_audio(data.clips, waves), waves)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.sound.wave import SAMPLE_RATE
 from trainer.__main__ import main
 from trainer.audio.augment import active_rms, rms
-from trainer.data.decoded_audio import Waves, closed
+from trainer.data.decoded_audio import DecodedAudio, trim_to_audio
 from trainer.data.readers import load
 from trainer.errors import DataError
 from trainer.evaluation.evaluate import evaluate
@@ -38,7 +38,7 @@ VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """What a test wants to know of a page; AssertionError for elements that are not closed in order."""
+    """What a test wants to know of a page; AssertionError for elements that are not trim_to_audio in order."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -367,8 +367,8 @@ def test_the_monitors_own_figures_are_on_its_page(data_set: Path, tmp_path: Path
 
 def test_altered_sound_is_altered_as_it_says(speech: Path, tmp_path: Path) -> None:
     data = load(speech)
-    waves = Waves(data, tmp_path, codecs=False)
-    clips = closed(data.clips, waves)
+    waves = DecodedAudio(data, tmp_path, codecs=False)
+    clips = trim_to_audio(data.clips, waves)
     by_name = {condition.name: condition for condition in conditions(clips, waves, SPEECH_LABELS)}
     clip = next(clip for clip in clips if clip.path.startswith("angry"))
     wave = waves.read(clip.path) / 4
@@ -390,8 +390,8 @@ def test_altered_sound_is_altered_as_it_says(speech: Path, tmp_path: Path) -> No
 
 def test_clips_are_chosen_label_by_label(speech: Path, tmp_path: Path) -> None:
     data = load(speech)
-    waves = Waves(data, tmp_path, codecs=False)
-    clips = closed(data.clips, waves)
+    waves = DecodedAudio(data, tmp_path, codecs=False)
+    clips = trim_to_audio(data.clips, waves)
     chosen = choose_clips(clips, waves, 6, seed=1)
     assert Counter(clip.spans[0].label for clip in chosen) == {"angry": 3, "neutral": 3}
     assert chosen == choose_clips(clips, waves, 6, seed=1)
