@@ -20,7 +20,14 @@ from benchmarks.hearing.listeners import Listener
 from benchmarks.hearing.material import Material
 from trainer.evaluation.metrics import ClusterBootstrap
 from trainer.evaluation.night_composer import EPISODES_PER_HOUR, SNRS_DB, ComposedNight
-from trainer.evaluation.night_outcomes import Outcome, ScoreSeries, alerts_from, match_alerts, night_figures, rules_at
+from trainer.evaluation.night_outcomes import (
+    NightOutcome,
+    ScoreSeries,
+    alerts_from,
+    match_alerts,
+    night_figures,
+    rules_at,
+)
 from trainer.evaluation.night_stock import BACKGROUNDS, Background
 
 DENSE_PER_HOUR = 30.0
@@ -123,7 +130,7 @@ def rule_of(rules: AlertRules) -> str:
     return f"{rules.start_threshold:g} {held}; ends below {rules.end_threshold:g} for {rules.end_seconds:g} s"
 
 
-def _outcomes(played: Sequence[PlayedNight], listener: Listener, start: float) -> list[Outcome]:
+def _outcomes(played: Sequence[PlayedNight], listener: Listener, start: float) -> list[NightOutcome]:
     rules = rules_at(listener.rules, start)
     return [
         match_alerts(alerts_from(night.answers[listener.name], rules), night.night.episodes, night.night.samples)
@@ -131,11 +138,11 @@ def _outcomes(played: Sequence[PlayedNight], listener: Listener, start: float) -
     ]
 
 
-def _false_alarms(outcomes: Sequence[Outcome]) -> int:
+def _false_alarms(outcomes: Sequence[NightOutcome]) -> int:
     return sum(len(outcome.false) for outcome in outcomes)
 
 
-def _threshold_row(start: float, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _threshold_row(start: float, outcomes: Sequence[NightOutcome]) -> dict[str, Any]:
     figures = night_figures(outcomes)
     return {
         "start": start,
@@ -150,7 +157,7 @@ def _listener_figures(
     beds: Sequence[PlayedNight],
     listener: Listener,
     start: float,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[NightOutcome],
 ) -> dict[str, Any]:
     dense = {night.plan.name: _outcomes([night], listener, start)[0] for night in played if night.plan.dense}
     noisy = [outcome for name, outcome in dense.items() if not name.startswith(QUIET)]
@@ -167,14 +174,14 @@ def _listener_figures(
     }
 
 
-def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _figures(outcomes: Sequence[NightOutcome]) -> dict[str, Any]:
     figures = night_figures(outcomes)
     fields = ("episodes", "babies", "caught", "caught_share", "missed_for_a_false_alert", "delay_seconds", "by_snr_db")
     more_fields = ("false_alarms", "quiet_hours", "false_alarms_per_night", "by_distance", "by_device")
     return {name: figures[name] for name in (*fields, *more_fields)}
 
 
-def delays(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def delays(outcomes: Sequence[NightOutcome]) -> dict[str, Any]:
     """Median and 95th percentile of the delays of caught episodes, in seconds, with intervals over babies."""
     caught = [
         (delay, episode.group)
@@ -194,7 +201,7 @@ def delays(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return report
 
 
-def delay_curve(outcomes: Sequence[Outcome]) -> list[list[float]]:
+def delay_curve(outcomes: Sequence[NightOutcome]) -> list[list[float]]:
     """Points (seconds, share of all episodes alerted by then), every quarter of a second up to ten."""
     every = np.array([np.inf if delay is None else delay for outcome in outcomes for delay in outcome.delays])
     if not every.size:
@@ -202,7 +209,7 @@ def delay_curve(outcomes: Sequence[Outcome]) -> list[list[float]]:
     return [[float(second), round(float((every <= second).mean()), 4)] for second in np.arange(0, 10.01, 0.25)]
 
 
-def _set_off_by(beds: Sequence[PlayedNight], outcomes: Sequence[Outcome]) -> dict[str, int]:
+def _set_off_by(beds: Sequence[PlayedNight], outcomes: Sequence[NightOutcome]) -> dict[str, int]:
     """Counts of false alarms by bed, most first."""
     counts = {night.plan.name: len(outcome.false) for night, outcome in zip(beds, outcomes, strict=True)}
     return {name: count for name, count in sorted(counts.items(), key=lambda item: -item[1]) if count}

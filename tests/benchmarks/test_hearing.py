@@ -433,13 +433,13 @@ def test_what_cannot_be_measured_is_said(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_delays_are_percentiles_of_what_was_caught() -> None:
     from trainer.evaluation.night_composer import CryEpisode
-    from trainer.evaluation.night_outcomes import Outcome
+    from trainer.evaluation.night_outcomes import NightOutcome
 
     episodes = tuple(
         CryEpisode(second * SAMPLE_RATE, (second + 4) * SAMPLE_RATE, f"baby {second % 3}", 10.0)
         for second in range(0, 60, 10)
     )
-    outcome = Outcome(episodes, (0.5, 1.0, None, 1.5, 2.0, 2.5), 0, (), 1.0)
+    outcome = NightOutcome(episodes, (0.5, 1.0, None, 1.5, 2.0, 2.5), 0, (), 1.0)
     delays: dict[str, Any] = nights.delays([outcome])
     assert (delays["caught"], delays["median"]["value"]) == (5, 1.5)
     assert delays["median"]["low"] <= 1.5 <= delays["median"]["high"]

@@ -74,7 +74,7 @@ def rules_at(rules: AlertRules, start: float) -> AlertRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class NightOutcome:
     """How the alerts of a night match its truth.
 
     delays: per episode, seconds from onset to alert; None where it was missed. already: episodes missed because a false
@@ -89,7 +89,7 @@ class Outcome:
     quiet_hours: float
 
 
-def match_alerts(alerts: Sequence[Alert], episodes: Sequence[CryEpisode], samples: int) -> Outcome:
+def match_alerts(alerts: Sequence[Alert], episodes: Sequence[CryEpisode], samples: int) -> NightOutcome:
     """Match the alerts of a night of so many samples with its episodes.
 
     An episode is caught by the first alert that is raised during it, or within `CAUGHT_SECONDS` of its onset.
@@ -108,10 +108,10 @@ def match_alerts(alerts: Sequence[Alert], episodes: Sequence[CryEpisode], sample
         false = [seconds for seconds in false if not onset <= seconds <= until]
         episode_seconds += min(until, samples / SAMPLE_RATE) - onset
     quiet_hours = (samples / SAMPLE_RATE - episode_seconds) / 3600
-    return Outcome(tuple(episodes), tuple(delays), already, tuple(false), quiet_hours)
+    return NightOutcome(tuple(episodes), tuple(delays), already, tuple(false), quiet_hours)
 
 
-def night_figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def night_figures(outcomes: Sequence[NightOutcome]) -> dict[str, Any]:
     """The figures of one or several nights with 95 % intervals, as plain values fit for JSON.
 
     Share caught: Clopper, C. J. and Pearson, E. S. (1934), "The use of confidence or fiducial limits illustrated in the
@@ -182,7 +182,7 @@ def _poisson_rate(events: int, hours: float) -> dict[str, float]:
     return {"value": round(events / hours, 4), "low": round(low / hours, 4), "high": round(high / hours, 4)}
 
 
-def threshold_rows(thresholds: Sequence[float], outcomes: Sequence[Sequence[Outcome]]) -> list[dict[str, Any]]:
+def threshold_rows(thresholds: Sequence[float], outcomes: Sequence[Sequence[NightOutcome]]) -> list[dict[str, Any]]:
     """What each start threshold gives, one row each; outcomes: of all nights at each threshold.
 
     Caught and delays are None where nothing was to be caught, or nothing was. hours: how long false alarms could have
@@ -204,7 +204,7 @@ def threshold_rows(thresholds: Sequence[float], outcomes: Sequence[Sequence[Outc
     return rows
 
 
-def operating_curve(thresholds: Sequence[float], outcomes: Sequence[Sequence[Outcome]]) -> list[dict[str, float]]:
+def operating_curve(thresholds: Sequence[float], outcomes: Sequence[Sequence[NightOutcome]]) -> list[dict[str, float]]:
     """The operating curve as a model card has it: the rows of `threshold_rows` at which any cry was caught."""
     return [row for row in threshold_rows(thresholds, outcomes) if row["caught"]]
 

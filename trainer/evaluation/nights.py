@@ -25,7 +25,7 @@ from trainer.errors import DataError
 from trainer.evaluation.judgements import clips_of_side, training_overlap
 from trainer.evaluation.night_composer import EPISODES_PER_HOUR, SNRS_DB, ComposedNight
 from trainer.evaluation.night_outcomes import (
-    Outcome,
+    NightOutcome,
     alerts_from,
     match_alerts,
     night_figures,
@@ -88,8 +88,8 @@ def nights(
     rules = AlertRules.of_card(classifier.card)
     thresholds = sorted({*LADDER, classifier.card.thresholds["start"]})
     composed, tables = [], []
-    outcomes: list[Outcome] = []
-    outcomes_at: list[list[Outcome]] = [[] for _ in thresholds]
+    outcomes: list[NightOutcome] = []
+    outcomes_at: list[list[NightOutcome]] = [[] for _ in thresholds]
     began = time.process_time()
     for background in backgrounds:
         night = ComposedNight(
