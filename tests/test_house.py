@@ -140,7 +140,7 @@ def test_modules_lie_in_folders_by_their_job(folder: str, most: int) -> None:
     assert len(list((ROOT / folder).glob("*.py"))) <= most
 
 
-LONG_MODULES = {"trainer/evaluation/night_composer.py": 455}
+LONG_MODULES: dict[str, int] = {}
 """Modules of more than 450 lines, with their lines: the list may only shrink."""
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from babymonitor.core.messages import Code, message
 
+UNCLEAR = "sad"
+"""The label of crying whose reason is not known. It says that a child is crying, and nothing about why."""
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -28,7 +31,7 @@ _KNOWN = (
     Label("hungry", message(Code.LABEL_HUNGRY), "◆", "#e69f00", crying=True),
     Label("pain", message(Code.LABEL_PAIN), "▲", "#d55e00", crying=True),
     Label("tired", message(Code.LABEL_TIRED), "●", "#cc79a7", crying=True),
-    Label("sad", message(Code.LABEL_UNCLEAR), "▼", "#b0524a", crying=True),
+    Label(UNCLEAR, message(Code.LABEL_UNCLEAR), "▼", "#b0524a", crying=True),
     Label("happy", message(Code.LABEL_LAUGHING), "★", "#56b4e9"),
     Label("natural", message(Code.LABEL_BABBLING), "■", "#009e73"),
     Label("background", message(Code.LABEL_NO_BABY), "○", "#8a8f98"),
@@ -46,20 +49,20 @@ _SYNONYMS = {
     "burping": "pain",
     "ti": "tired",
     "sleepy": "tired",
-    "cry": "sad",
-    "crying": "sad",
-    "baby_cry": "sad",
-    "crying_baby": "sad",
-    "discomfort": "sad",
-    "dc": "sad",
-    "lo": "sad",
-    "lonely": "sad",
-    "sc": "sad",
-    "scared": "sad",
-    "ch": "sad",
-    "cold_hot": "sad",
-    "dk": "sad",
-    "unknown": "sad",
+    "cry": UNCLEAR,
+    "crying": UNCLEAR,
+    "baby_cry": UNCLEAR,
+    "crying_baby": UNCLEAR,
+    "discomfort": UNCLEAR,
+    "dc": UNCLEAR,
+    "lo": UNCLEAR,
+    "lonely": UNCLEAR,
+    "sc": UNCLEAR,
+    "scared": UNCLEAR,
+    "ch": UNCLEAR,
+    "cold_hot": UNCLEAR,
+    "dk": UNCLEAR,
+    "unknown": UNCLEAR,
     "laugh": "happy",
     "laughing": "happy",
     "laughter": "happy",

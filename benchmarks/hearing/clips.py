@@ -1,4 +1,6 @@
-"""Single clips: how many cries are found at what price, bare and under noise, and what raises an alarm by itself."""
+"""Single clips: how many cries are found at which false positive rate, clean and under noise, and which sounds alone
+raise an alarm.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.hearing.kept import Kept
+from benchmarks.hearing.answer_cache import AnswerCache
 from benchmarks.hearing.listeners import Listener, Ours
 from benchmarks.hearing.material import NAMED_KINDS, Item, Material, named_kind
-from trainer.evaluation.metrics import Rounds, rounded
-from trainer.evaluation.nights import Heard, alerts_of
+from trainer.evaluation.metrics import ClusterBootstrap, rounded
+from trainer.evaluation.night_outcomes import ScoreSeries, alerts_from
 from trainer.evaluation.summary import roc_curve
 
 Scores = npt.NDArray[np.float64]
@@ -23,32 +25,38 @@ NOISES = ("white noise", "fan", "television", "music")
 SNRS_DB = (10.0, 0.0, -5.0)
 
 
-def highest(one: Heard) -> float:
-    """The highest of its scores, as `core.verdict` has it."""
-    return float(one.crying.max())
+def highest(scores: ScoreSeries) -> float:
+    """The highest score of a clip, as in `core.model.score_file.Verdict`."""
+    return float(scores.crying.max())
 
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """A single score of what a listener said of a clip: the `highest`."""
+    """How a listener's scores over a clip become one: the `highest`."""
 
     name: str
     listener: Listener
 
-    def of(self, answers: Sequence[Heard]) -> Scores:
-        return np.array([highest(one) for one in answers])
+    def of(self, answers: Sequence[ScoreSeries]) -> Scores:
+        """One score per clip, (clips,)."""
+        return np.array([highest(scores) for scores in answers])
 
 
 def scorings(listeners: Sequence[Listener]) -> list[Scoring]:
-    """A row for each listener."""
-    return [Scoring(f"{one.name}, highest {'window' if isinstance(one, Ours) else 'score'}", one) for one in listeners]
+    """One for each listener."""
+    return [
+        Scoring(f"{listener.name}, highest {'window' if isinstance(listener, Ours) else 'score'}", listener)
+        for listener in listeners
+    ]
 
 
-def bare(kept: Kept, material: Material, listeners: Sequence[Listener]) -> dict[str, Any]:
-    """Sets of clips as they are: the test side, those of its cries that the pitch helped to tell, its cries against
-    sounds of corpora that nothing was learnt from, and cries by people's word against everything else. One set is not
-    as it is: nearly all cries were recorded by telephones, and who knows the telephone is not to pass for who knows
-    the cry, so these other sounds are sent through one too.
+def bare(cache: AnswerCache, material: Material, listeners: Sequence[Listener]) -> dict[str, Any]:
+    """Sets of unaltered clips, each with a row per listener.
+
+    The test side; those of its cries that the pitch of the voice helped to label; its cries against sounds of corpora
+    that nothing was learnt from; and cries labelled by people against everything else. One set is altered: nearly all
+    cries were recorded by telephones, and recognising a telephone must not pass for recognising a cry, so there the
+    other sounds are sent through one too.
     """
     others = [*material.others, *material.foreign]
     sets = {
@@ -58,90 +66,93 @@ def bare(kept: Kept, material: Material, listeners: Sequence[Listener]) -> dict[
         "cries by people's word, validation side": (material.human_validation, others),
         "test side, against sounds of other origin": (material.cries, material.foreign),
     }
-    unique = list({item.path: item for cries, none in sets.values() for item in (*cries, *none)}.values())
-    answers = kept.hear("clips", [material.sound(item) for item in unique], listeners)
-    at = {item.path: number for number, item in enumerate(unique)}
+    unique = list({item.path: item for cries, negatives in sets.values() for item in (*cries, *negatives)}.values())
+    answers = cache.scores("clips", [material.sound(item) for item in unique], listeners)
+    index_of = {item.path: index for index, item in enumerate(unique)}
 
-    def as_they_are(items: Sequence[Item]) -> dict[str, list[Heard]]:
-        return {name: [told[at[item.path]] for item in items] for name, told in answers.items()}
+    def unaltered(items: Sequence[Item]) -> dict[str, list[ScoreSeries]]:
+        return {name: [scores[index_of[item.path]] for item in items] for name, scores in answers.items()}
 
     report = {
-        name: _set_of(cries, none, as_they_are(cries), as_they_are(none), listeners)
-        for name, (cries, none) in sets.items()
+        name: _set_of(cries, negatives, unaltered(cries), unaltered(negatives), listeners)
+        for name, (cries, negatives) in sets.items()
     }
-    phoned = kept.hear("clips by telephone", [material.by_telephone(item) for item in material.foreign], listeners)
+    phoned = cache.scores("clips by telephone", [material.by_telephone(item) for item in material.foreign], listeners)
     report["test side, against sounds of other origin by telephone"] = _set_of(
-        material.cries, material.foreign, as_they_are(material.cries), phoned, listeners
+        material.cries, material.foreign, unaltered(material.cries), phoned, listeners
     )
     return report
 
 
 def _set_of(
     cries: Sequence[Item],
-    none: Sequence[Item],
-    of_cries: Mapping[str, Sequence[Heard]],
-    of_none: Mapping[str, Sequence[Heard]],
+    negatives: Sequence[Item],
+    of_cries: Mapping[str, Sequence[ScoreSeries]],
+    of_negatives: Mapping[str, Sequence[ScoreSeries]],
     listeners: Sequence[Listener],
 ) -> dict[str, Any]:
-    """A set of clips and each listener's row. of_cries, of_none: what each listener said, by its name."""
-    items = [*cries, *none]
+    """A set of clips and each listener's row. of_cries, of_negatives: scores of the clips, by listener."""
+    items = [*cries, *negatives]
     return {
         "cries": len(cries),
         "cry_groups": len({item.group for item in cries}),
-        "others": len(none),
+        "others": len(negatives),
         "groups": len({item.group for item in items}),
         "rows": [
-            row_of(scoring, items, [*of_cries[scoring.listener.name], *of_none[scoring.listener.name]])
+            row_of(scoring, items, [*of_cries[scoring.listener.name], *of_negatives[scoring.listener.name]])
             for scoring in scorings(listeners)
         ]
-        if cries and none
+        if cries and negatives
         else [],
     }
 
 
-def row_of(scoring: Scoring, items: Sequence[Item], answers: Sequence[Heard]) -> dict[str, Any]:
-    """Summarise one way of scoring on cries and others, with intervals over groups (`trainer.evaluation.metrics`)."""
+def row_of(scoring: Scoring, items: Sequence[Item], answers: Sequence[ScoreSeries]) -> dict[str, Any]:
+    """The figures of one way of scoring on cries and others, with intervals over groups."""
     scores, positive = scoring.of(answers), np.array([item.cries for item in items])
     groups = np.array([item.group for item in items])
-    drawn, babies = Rounds(groups), len(np.unique(groups[positive]))
+    bootstrap, babies = ClusterBootstrap(groups), len(np.unique(groups[positive]))
     start = scoring.listener.rules.start_threshold
-    up = scores >= start
+    raised = scores >= start
     return {
         "name": scoring.name,
         "listener": scoring.listener.name,
-        "auc": drawn.told(drawn.roc_area(scores, positive)),
+        "auc": bootstrap.estimate(bootstrap.roc_area(scores, positive)),
         "found": {
-            f"{share:g}": widened(drawn.told(drawn.found_at(scores, positive, share)), babies) for share in FALSE_SHARES
+            f"{share:g}": widened(bootstrap.estimate(bootstrap.recall_at(scores, positive, share)), babies)
+            for share in FALSE_SHARES
         },
         "thresholds": {f"{share:g}": threshold(scores[~positive], share) for share in FALSE_SHARES},
         "start": start,
-        "found_at_start": share_of(drawn, groups, up, positive),
-        "raised_at_start": share_of(drawn, groups, up, ~positive),
+        "found_at_start": share_of(bootstrap, groups, raised, positive),
+        "raised_at_start": share_of(bootstrap, groups, raised, ~positive),
         "roc": roc_curve(scores, positive),
         "roc_low": low_corner(scores, positive),
     }
 
 
 def threshold(negatives: Scores, false_share: float) -> float:
-    """Above it is at most this share of them: what `trainer.evaluation.metrics.found_at` compares with, never to be
-    rounded: a score that many share would end up on the other side of it.
+    """The threshold that at most this share of the negatives exceeds, as in `trainer.evaluation.metrics.recall_at`.
+
+    It must never be rounded: a score that many clips share would end up on its other side.
     """
     ordered = np.sort(negatives)[::-1]
     return float(ordered[min(int(false_share * ordered.size), ordered.size - 1)])
 
 
 def share_of(
-    drawn: Rounds, groups: npt.NDArray[np.str_], hit: npt.NDArray[np.bool_], of: npt.NDArray[np.bool_]
+    bootstrap: ClusterBootstrap, groups: npt.NDArray[np.str_], hit: npt.NDArray[np.bool_], of: npt.NDArray[np.bool_]
 ) -> dict[str, float | None]:
-    """The share of hits among some items, with its interval over groups; see `widened`. groups: those of the items."""
-    hits, all_of_them = drawn.sums(np.stack((hit & of, of), 1).astype(float)).T
-    shares = np.divide(hits, all_of_them, out=np.full_like(hits, np.nan), where=all_of_them > 0)
-    return widened(drawn.told(shares), len(np.unique(groups[of])))
+    """The share of hits among the items `of`, with its interval over groups; see `widened`. All are (N,)."""
+    hits, counts = bootstrap.sums(np.stack((hit & of, of), 1).astype(float)).T
+    shares = np.divide(hits, counts, out=np.full_like(hits, np.nan), where=counts > 0)
+    return widened(bootstrap.estimate(shares), len(np.unique(groups[of])))
 
 
 def widened(entry: dict[str, float | None], groups: int) -> dict[str, float | None]:
-    """None or all of so many groups: drawing them again would pretend to be sure, so the interval is that of Clopper
-    and Pearson (1934), every group counted once.
+    """Widen the interval of a share that is 0 or 1, for which drawing groups again would look certain.
+
+    It becomes that of Clopper and Pearson (1934), every group counted once.
     """
     edge = 1 - 0.025 ** (1 / groups) if groups else 1.0
     if entry["value"] == 0.0:
@@ -152,29 +163,30 @@ def widened(entry: dict[str, float | None], groups: int) -> dict[str, float | No
 
 
 def low_corner(scores: Scores, positive: npt.NDArray[np.bool_]) -> list[list[float]]:
-    """The left end of the ROC curve, where a monitor has to work: (false share, found share) for each number of false
-    ones up to a tenth of the others, at most 60 points.
+    """The left end of the ROC curve, where a monitor has to work, in at most 60 points (false positive rate, recall).
+
+    One point for each count of false positives, up to a tenth of the negatives.
     """
     negatives = np.sort(scores[~positive])[::-1]
-    some = np.unique(np.geomspace(1, max(1, negatives.size // 10), 60).astype(int)) - 1
-    points = [[at / negatives.size, float((scores[positive] > negatives[at]).mean())] for at in some]
+    counts = np.unique(np.geomspace(1, max(1, negatives.size // 10), 60).astype(int)) - 1
+    points = [[count / negatives.size, float((scores[positive] > negatives[count]).mean())] for count in counts]
     return [[round(x, 5), round(y, 4)] for x, y in points]
 
 
 def under_noise(
-    kept: Kept, material: Material, listeners: Sequence[Listener], clean: Mapping[str, Any]
+    cache: AnswerCache, material: Material, listeners: Sequence[Listener], clean: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The test side's cries with something under them, at the threshold that 1 % of the clean other clips pass, and
-    at each listener's own. clean: what `bare` says of the test side.
+    """The test side's cries with noise under them, at the threshold that 1 % of the clean other clips pass and at each
+    listener's own. clean: the test side's set from `bare`.
     """
     cries, report = material.cries, []
     groups = np.array([item.group for item in cries])
-    drawn = Rounds(groups)
+    bootstrap = ClusterBootstrap(groups)
     every = np.ones(len(cries), bool)
     for noise in NOISES:
         for snr_db in SNRS_DB:
             sounds = [material.mixed(item, noise, snr_db) for item in cries]
-            answers = kept.hear(f"cries under {noise} {snr_db:g} dB", sounds, listeners)
+            answers = cache.scores(f"cries under {noise} {snr_db:g} dB", sounds, listeners)
             rows = []
             for scoring, before in zip(scorings(listeners), clean["rows"], strict=True):
                 scores = scoring.of(answers[scoring.listener.name])
@@ -182,8 +194,8 @@ def under_noise(
                     {
                         "name": scoring.name,
                         "listener": scoring.listener.name,
-                        "found": share_of(drawn, groups, scores > before["thresholds"]["0.01"], every),
-                        "found_at_start": share_of(drawn, groups, scores >= before["start"], every),
+                        "found": share_of(bootstrap, groups, scores > before["thresholds"]["0.01"], every),
+                        "found_at_start": share_of(bootstrap, groups, scores >= before["start"], every),
                     }
                 )
             report.append({"noise": noise, "snr_db": snr_db, "rows": rows})
@@ -191,49 +203,56 @@ def under_noise(
     return {"cries": len(cries), "clean": clean_rows, "conditions": report}
 
 
-def alone(kept: Kept, material: Material, listeners: Sequence[Listener], made: Sequence[Item]) -> dict[str, Any]:
-    """Every sound that is no cry, played alone in a quiet room: how many raise an alert by each listener's own rule."""
-    items = [*material.others, *material.foreign, *made]
-    answers = kept.hear("played alone", [material.alone(item) for item in items], listeners)
+def alone(
+    cache: AnswerCache, material: Material, listeners: Sequence[Listener], synthetic_items: Sequence[Item]
+) -> dict[str, Any]:
+    """Sounds without a cry, each alone in a quiet room: how many raise an alert by each listener's own rule."""
+    items = [*material.others, *material.foreign, *synthetic_items]
+    answers = cache.scores("played alone", [material.alone(item) for item in items], listeners)
     alarmed = {
-        one.name: np.array([bool(alerts_of(said, one.rules)) for said in answers[one.name]]) for one in listeners
+        listener.name: np.array([bool(alerts_from(scores, listener.rules)) for scores in answers[listener.name]])
+        for listener in listeners
     }
-    top = {one.name: np.array([highest(said) for said in answers[one.name]]) for one in listeners}
+    top = {listener.name: np.array([highest(scores) for scores in answers[listener.name]]) for listener in listeners}
 
-    def told(members: Sequence[int]) -> dict[str, Any]:
-        groups = np.array([items[at].group for at in members])
-        drawn = Rounds(groups)
+    def figures(members: Sequence[int]) -> dict[str, Any]:
+        groups = np.array([items[index].group for index in members])
+        bootstrap = ClusterBootstrap(groups)
         every = np.ones(len(members), bool)
         return {
             "sounds": len(members),
-            "groups": drawn.groups,
+            "groups": bootstrap.groups,
             "alarms": {name: int(hit[list(members)].sum()) for name, hit in alarmed.items()},
-            "share": {name: share_of(drawn, groups, hit[list(members)], every) for name, hit in alarmed.items()},
-            "highest": {name: rounded(some[list(members)].max()) for name, some in top.items()},
+            "share": {name: share_of(bootstrap, groups, hit[list(members)], every) for name, hit in alarmed.items()},
+            "highest": {name: rounded(scores[list(members)].max()) for name, scores in top.items()},
         }
 
-    def by(kinds: Sequence[str | None]) -> dict[str, Any]:
+    def figures_by(kinds: Sequence[str | None]) -> dict[str, Any]:
         names = sorted({name for name in kinds if name is not None})
-        return {name: told([at for at, kind in enumerate(kinds) if kind == name]) for name in names}
+        return {name: figures([index for index, kind in enumerate(kinds) if kind == name]) for name in names}
 
-    real = len(items) - len(made)
+    real = len(items) - len(synthetic_items)
     kinds = [named_kind(item) for item in items]
     named = {}
     for kind in NAMED_KINDS:
-        members = [at for at, one in enumerate(kinds) if one == kind]
-        if some := [at for at in members if at < real]:
-            named[kind] = told(some)
+        members = [index for index, item_kind in enumerate(kinds) if item_kind == kind]
+        if real_members := [index for index in members if index < real]:
+            named[kind] = figures(real_members)
         elif members:
-            named[f"{kind} (made)"] = told(members)
-    origins = ["test side"] * len(material.others) + ["evaluation only"] * len(material.foreign) + ["made"] * len(made)
+            named[f"{kind} (made)"] = figures(members)
+    origins = (
+        ["test side"] * len(material.others)
+        + ["evaluation only"] * len(material.foreign)
+        + ["made"] * len(synthetic_items)
+    )
     return {
         "named": named,
-        "made": by([item.kind if at >= real else None for at, item in enumerate(items)]),
-        "kinds": by([item.kind if at < real else None for at, item in enumerate(items)]),
-        "origins": by(origins),
+        "made": figures_by([item.kind if index >= real else None for index, item in enumerate(items)]),
+        "kinds": figures_by([item.kind if index < real else None for index, item in enumerate(items)]),
+        "origins": figures_by(origins),
         "worst": [
-            {"path": items[at].path, "kind": items[at].kind, "highest": rounded(top[listeners[0].name][at])}
-            for at in np.argsort(-top[listeners[0].name], kind="stable")[:15].tolist()
-            if alarmed[listeners[0].name][at]
+            {"path": items[index].path, "kind": items[index].kind, "highest": rounded(top[listeners[0].name][index])}
+            for index in np.argsort(-top[listeners[0].name], kind="stable")[:15].tolist()
+            if alarmed[listeners[0].name][index]
         ],
     }

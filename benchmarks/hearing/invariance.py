@@ -1,7 +1,7 @@
-"""The same sound, the same answer: what sampling rate, loudness, MP3, mains hum and a room change of it.
+"""The same sound, the same answer: how sampling rate, loudness, MP3, mains hum and rooms change a clip's score.
 
-Every clip is heard once as it is, through a file at 16 kHz and the app's own decoding, and once under each condition.
-What is told is by how much its score moves, and whether its verdict at the listener's start threshold flips.
+Every clip is heard unaltered, through a file at 16 kHz and the app's own decoding, and once under each condition.
+Reported is by how much its score changes, and whether its verdict at the listener's start threshold flips.
 """
 
 from __future__ import annotations
@@ -19,49 +19,50 @@ from scipy import signal
 
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
+from benchmarks.hearing.answer_cache import AnswerCache
 from benchmarks.hearing.clips import scorings, share_of
-from benchmarks.hearing.kept import Kept
 from benchmarks.hearing.listeners import Listener
 from benchmarks.hearing.material import Item, Material, rng_of, spread
 from benchmarks.measurement import note
 from trainer.audio.augment import active_rms, room_response
 from trainer.audio.phone_codecs import through_codec
-from trainer.evaluation.metrics import Rounds, rounded
+from trainer.evaluation.metrics import ClusterBootstrap, rounded
 
 TOLERANCE_CHANGE = 0.05
 TOLERANCE_FLIPS = 0.05
-"""The same answer: a score moves by no more than this on average, and no more than this share of verdicts flips."""
+"""The answer counts as the same if scores change by no more than this on average, and no larger share of verdicts
+flips."""
 HUM_DB = 10.0
 LONGEST_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """alter: (clip's path, its sound) → as it sounds under the condition."""
+    """One way to alter a clip. alter: (clip's path, its sound (samples,)) → (samples,)."""
 
     name: str
     alter: Callable[[str, Wave], Wave]
 
 
 def as_file(wave: Wave, rate: int) -> Wave:
-    """Written as 16-bit WAV at a rate, and read back by the app."""
+    """A clip written as 16-bit WAV at this rate, and read back by the app."""
     import soundfile
 
-    there = soxr.resample(wave, SAMPLE_RATE, rate) if rate != SAMPLE_RATE else wave
+    resampled = soxr.resample(wave, SAMPLE_RATE, rate) if rate != SAMPLE_RATE else wave
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "copy.wav"
-        soundfile.write(path, np.clip(there, -1, 1), rate, subtype="PCM_16")
+        soundfile.write(path, np.clip(resampled, -1, 1), rate, subtype="PCM_16")
         return read_wave(path)
 
 
 def louder(wave: Wave, gain_db: float) -> Wave:
-    """Through 16 bits; what is beyond full scale is cut off, as a microphone does."""
+    """A change of volume in 16 bits, clipped at full scale as by a microphone."""
     return np.asarray(np.clip(np.round(wave * (32767 * 10 ** (gain_db / 20))), -32768, 32767) / 32767, np.float32)
 
 
 def with_hum(wave: Wave, mains_hz: float) -> Wave:
-    """Mains hum and its harmonics up to 1 kHz, each half as strong in power as the one before, 10 dB below the clip's
-    loud parts.
+    """Add mains hum and its harmonics up to 1 kHz, 10 dB below the clip's loud parts; each harmonic has half the power
+    of the one before.
     """
     time = np.arange(wave.size) / SAMPLE_RATE
     hum = np.zeros(wave.size)
@@ -72,13 +73,13 @@ def with_hum(wave: Wave, mains_hz: float) -> Wave:
 
 
 def in_room(wave: Wave, name: str, tail_db: tuple[float, float]) -> Wave:
-    """Heard through a made-up room of its own, as loud as before."""
+    """The clip in a synthetic room of its own, as loud as before."""
     out = signal.fftconvolve(wave, room_response(rng_of(name, "room"), tail_db))[: wave.size]
     out *= active_rms(wave) / max(active_rms(np.asarray(out, np.float32)), 1e-9)
     return np.asarray(np.clip(out, -1, 1), np.float32)
 
 
-AS_IT_IS = Condition("16 kHz copy", lambda name, wave: as_file(wave, 16_000))
+UNALTERED = Condition("16 kHz copy", lambda name, wave: as_file(wave, 16_000))
 CONDITIONS = (
     Condition("8 kHz copy", lambda name, wave: as_file(wave, 8_000)),
     Condition("48 kHz copy", lambda name, wave: as_file(wave, 48_000)),
@@ -92,24 +93,24 @@ CONDITIONS = (
 )
 
 
-def measure(kept: Kept, material: Material, listeners: Sequence[Listener], most: int) -> dict[str, Any]:
-    """The tables of all listeners. most: clips, half of them cries as far as there are so many."""
+def measure(cache: AnswerCache, material: Material, listeners: Sequence[Listener], most: int) -> dict[str, Any]:
+    """The tables of all listeners. most: clips, half of them cries as far as there are enough."""
     short = LONGEST_SECONDS * SAMPLE_RATE
     cries, others = (
-        [item for item in some if material.waves.samples(item.path) <= short]
-        for some in (material.cries, [*material.others, *material.foreign])
+        [item for item in candidates if material.waves.samples(item.path) <= short]
+        for candidates in (material.cries, [*material.others, *material.foreign])
     )
     cries = spread(cries, most // 2)
     items = [*cries, *spread(others, most - len(cries))]
-    ways = scorings(listeners)
-    before = _scores(kept, material, items, listeners, AS_IT_IS)
+    listener_scorings = scorings(listeners)
+    before = _scores(cache, material, items, listeners, UNALTERED)
     positive = np.array([item.cries for item in items])
     groups = np.array([item.group for item in items])
-    drawn = Rounds(groups)
+    bootstrap = ClusterBootstrap(groups)
     report: dict[str, Any] = {
         "clips": len(items),
         "cries": int(positive.sum()),
-        "groups": drawn.groups,
+        "groups": bootstrap.groups,
         "tolerance": {"mean_change": TOLERANCE_CHANGE, "flips": TOLERANCE_FLIPS},
         "left_out": [],
         "listeners": {},
@@ -117,21 +118,21 @@ def measure(kept: Kept, material: Material, listeners: Sequence[Listener], most:
     after = {}
     for condition in CONDITIONS:
         try:
-            after[condition.name] = _scores(kept, material, items, listeners, condition)
-        except (av.FFmpegError, ValueError) as error:  # an FFmpeg without that encoder
+            after[condition.name] = _scores(cache, material, items, listeners, condition)
+        except (av.FFmpegError, ValueError) as error:  # an FFmpeg without the encoder
             note(f"{condition.name} is left out: {error}.")
             report["left_out"].append(condition.name)
     every = np.ones(len(items), bool)
-    for way in ways:
-        start, name = way.listener.rules.start_threshold, way.listener.name
-        first = way.of(before[name])
-        rows = [{"name": AS_IT_IS.name, **_raised(drawn, groups, first >= start, positive)}]
+    for scoring in listener_scorings:
+        start, name = scoring.listener.rules.start_threshold, scoring.listener.name
+        first = scoring.of(before[name])
+        rows = [{"name": UNALTERED.name, **_raised(bootstrap, groups, first >= start, positive)}]
         for condition_name, answers in after.items():
-            scores = way.of(answers[name])
+            scores = scoring.of(answers[name])
             change = np.abs(scores - first)
-            flips = share_of(drawn, groups, (scores >= start) != (first >= start), every)
-            sums = drawn.sums(np.stack((change, every.astype(float)), 1))
-            mean = drawn.told(sums[:, 0] / np.maximum(sums[:, 1], 1e-9))
+            flips = share_of(bootstrap, groups, (scores >= start) != (first >= start), every)
+            sums = bootstrap.sums(np.stack((change, every.astype(float)), 1))
+            mean = bootstrap.estimate(sums[:, 0] / np.maximum(sums[:, 1], 1e-9))
             within = float(change.mean()) <= TOLERANCE_CHANGE and (flips["value"] or 0) <= TOLERANCE_FLIPS
             rows.append(
                 {
@@ -140,24 +141,24 @@ def measure(kept: Kept, material: Material, listeners: Sequence[Listener], most:
                     "p95_change": rounded(np.percentile(change, 95)),
                     "flips": flips,
                     "within": within,
-                    **_raised(drawn, groups, scores >= start, positive),
+                    **_raised(bootstrap, groups, scores >= start, positive),
                 }
             )
-        report["listeners"][name] = {"score": way.name, "start": start, "rows": rows}
+        report["listeners"][name] = {"score": scoring.name, "start": start, "rows": rows}
     return report
 
 
 def _scores(
-    kept: Kept, material: Material, items: Sequence[Item], listeners: Sequence[Listener], condition: Condition
+    cache: AnswerCache, material: Material, items: Sequence[Item], listeners: Sequence[Listener], condition: Condition
 ) -> Any:
     def sound_of(item: Item) -> Any:
         return material.sound(item, f"invariance 1 {condition.name}", lambda wave: condition.alter(item.path, wave))
 
-    return kept.hear(f"invariance {condition.name}", [sound_of(item) for item in items], listeners)
+    return cache.scores(f"invariance {condition.name}", [sound_of(item) for item in items], listeners)
 
 
-def _raised(drawn: Rounds, groups: Any, up: Any, positive: Any) -> dict[str, Any]:
+def _raised(bootstrap: ClusterBootstrap, groups: Any, raised: Any, positive: Any) -> dict[str, Any]:
     return {
-        "cries_found": share_of(drawn, groups, up, positive),
-        "others_raised": share_of(drawn, groups, up, ~positive),
+        "cries_found": share_of(bootstrap, groups, raised, positive),
+        "others_raised": share_of(bootstrap, groups, raised, ~positive),
     }

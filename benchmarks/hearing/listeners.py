@@ -1,7 +1,7 @@
-"""Who is compared: each takes sound in blocks and says when it heard crying, so that all are judged by the same code.
+"""Who is compared: each takes sound in blocks and scores it for crying, so that the same code judges all of them.
 
-A `Listener` begins a `Session` for each sound. What a session gives is `trainer.evaluation.nights.Heard`: the sample at
-which each judgement could be known, its score of crying in [0, 1], and the loudness of what was new.
+A `Listener` begins a `Session` for each sound. A session ends in a `trainer.evaluation.night_outcomes.ScoreSeries`: the
+sample at which each judgement could be known, its score of crying in [0, 1], and the loudness of the newest hop.
 """
 
 from __future__ import annotations
@@ -14,27 +14,31 @@ import numpy as np
 
 from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.detector import Score, score_window
+from babymonitor.core.model.replay import Replay
 from babymonitor.core.sound.levels import level_db
 from babymonitor.core.sound.wave import Wave
 from benchmarks.yamnet import BABY_CRY, FRAME_SAMPLES, HOP_SAMPLES, Yamnet
-from trainer.evaluation.nights import Heard, Listening, heard_of
+from trainer.evaluation.night_outcomes import ScoreSeries
 
 YAMNET_START = 0.3
-"""One frame so sure is taken for a cry: what ``peers/README`` counts its false alarms at."""
+"""A single frame at this score is taken for a cry: what ``peers/README`` counts YAMNet's false alarms at."""
 
 
 class Session(Protocol):
-    """One sound being listened to."""
+    """One sound that is being listened to."""
 
     def push(self, block: Wave) -> None:
-        """Take the next (samples,) at 16 kHz."""
+        """Take the next block of the sound, (samples,) at 16 kHz."""
 
-    def finish(self) -> Heard:
-        """The sound is over. One that was too short for a judgement is judged as it is."""
+    def finish(self) -> ScoreSeries:
+        """The end of the sound. A sound too short for a judgement is judged as it is."""
 
 
 class Listener(Protocol):
-    """name: as on the page. key: what its answers are kept under; another file, another key. rules: when it alarms as
+    """Something that listens for crying.
+
+    name: as on the page. key: what its scores are cached under; another file has another key. rules: when it alarms as
     it is used today. hop: samples from one score to the next. file: what it needs on disk.
     """
 
@@ -48,12 +52,12 @@ class Listener(Protocol):
 
 
 def key_of(kind: str, path: Path) -> str:
-    """A name for what a file answers: it changes with the file's content."""
+    """A cache key for the scores of a file; it changes with the file's content."""
     return f"{kind}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
 class Ours:
-    """A model file through the app's own `Detector`; its alert rule is the app's, at the file's own thresholds."""
+    """A model file on the monitor's own grid; its alert rule is the app's, at the file's own thresholds."""
 
     def __init__(self, path: Path) -> None:
         self.classifier = Classifier(path)
@@ -63,13 +67,29 @@ class Ours:
         self.hop = card.hop_samples
 
     def begin(self) -> Session:
-        return Listening(self.classifier)
+        return _OurSession(self.classifier)
+
+
+class _OurSession:
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+        self._replay = Replay(classifier.card)
+        self._scores: list[Score] = []
+
+    def push(self, block: Wave) -> None:
+        self._scores += [score_window(window, self._classifier) for window in self._replay.push(block)]
+
+    def finish(self) -> ScoreSeries:
+        window = self._replay.finish()
+        if window is not None:
+            self._scores.append(score_window(window, self._classifier))
+        return ScoreSeries.from_scores(self._scores)
 
 
 class YamnetListener:
     """YAMNet at its authors' hop of 0.48 s; the score is its class "baby cry, infant cry" (20).
 
-    Its alert rule is that of those who use it as it comes: one frame at or above 0.3, no minimum duration.
+    Its alert rule is that of people who use it as it is: one frame at or above 0.3, no minimum duration.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,22 +106,24 @@ class _YamnetSession:
     def __init__(self, network: Yamnet) -> None:
         self._network = network
         self._rest = np.zeros(0, np.float32)
-        self._start = 0  # of the next frame
+        self._frame_start = 0  # of the next frame, in samples
         self._rows: list[tuple[int, float, float]] = []
 
     def push(self, block: Wave) -> None:
         self._rest = np.concatenate((self._rest, block))
-        at = 0
-        while self._rest.size - at >= FRAME_SAMPLES:
-            self._judge(self._rest[at : at + FRAME_SAMPLES], self._start + at + FRAME_SAMPLES)
-            at += HOP_SAMPLES
-        self._rest = self._rest[at:]
-        self._start += at
+        start = 0
+        while self._rest.size - start >= FRAME_SAMPLES:
+            frame = self._rest[start : start + FRAME_SAMPLES]
+            self._judge(frame, self._frame_start + start + FRAME_SAMPLES)
+            start += HOP_SAMPLES
+        self._rest = self._rest[start:]
+        self._frame_start += start
 
-    def finish(self) -> Heard:
+    def finish(self) -> ScoreSeries:
         if not self._rows:
-            self._judge(np.pad(self._rest, (0, FRAME_SAMPLES - self._rest.size)), self._start + self._rest.size)
-        return heard_of(self._rows)
+            frame = np.pad(self._rest, (0, FRAME_SAMPLES - self._rest.size))
+            self._judge(frame, self._frame_start + self._rest.size)
+        return ScoreSeries.from_rows(self._rows)
 
     def _judge(self, frame: Wave, end: int) -> None:
         score = float(self._network.judge(np.ascontiguousarray(frame, np.float32))[BABY_CRY])

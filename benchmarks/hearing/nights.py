@@ -1,7 +1,8 @@
-"""Whole nights, the same for every listener: episodes caught, delay, false alarms; as used and at equal false alarms.
+"""Composed nights, the same for every listener: episodes caught, delays and false alarms, each listener as it is used
+today and at equal false alarms.
 
-Composed by `trainer.evaluation.night_composer` from the test side alone and judged by `trainer.evaluation.nights`. What
-a listener said of a night is replayed through the app's `AlertPolicy` for every threshold.
+Nights are composed by `trainer.evaluation.night_composer` from the test side alone and judged by `night_outcomes`. A
+listener's scores of a night are replayed through the app's `AlertPolicy` for every threshold.
 """
 
 from __future__ import annotations
@@ -12,18 +13,25 @@ from typing import Any
 
 import numpy as np
 
-import trainer.evaluation.night_composer
 from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
-from benchmarks.hearing.kept import Kept, Sound, hash_of
+from benchmarks.hearing.answer_cache import AnswerCache, Sound, hash_of
 from benchmarks.hearing.listeners import Listener
 from benchmarks.hearing.material import Material
-from trainer.evaluation.metrics import Rounds
-from trainer.evaluation.night_composer import BACKGROUNDS, Background, Night
-from trainer.evaluation.nights import Heard, Outcome, alerts_of, at_threshold, figures, judge
+from trainer.evaluation.metrics import ClusterBootstrap
+from trainer.evaluation.night_composer import EPISODES_PER_HOUR, SNRS_DB, ComposedNight
+from trainer.evaluation.night_outcomes import (
+    NightOutcome,
+    ScoreSeries,
+    alerts_from,
+    match_alerts,
+    night_figures,
+    rules_at,
+)
+from trainer.evaluation.night_stock import BACKGROUNDS, Background
 
 DENSE_PER_HOUR = 30.0
-"""Episodes in the nights that are about catching them: a dozen an hour would leave an interval too wide to read."""
+"""Episodes in the nights that measure what is caught: a dozen an hour would leave an interval too wide to read."""
 NOISY = ("white noise", "fan", "television")
 QUIET = "quiet room"
 LADDER = (
@@ -34,7 +42,7 @@ LADDER = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One night to be. dense: many episodes, all of one kind of SNR; it tells what is caught, not false alarms."""
+    """One night to compose. dense: many episodes of the same SNRs, to measure what is caught and no false alarms."""
 
     name: str
     background: Background
@@ -44,111 +52,120 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """A night that every listener has heard. answers: by listener."""
+class PlayedNight:
+    """A night that every listener has heard. answers: scores by listener."""
 
     plan: Plan
-    night: Night
-    answers: Mapping[str, Heard]
+    night: ComposedNight
+    answers: Mapping[str, ScoreSeries]
 
 
 def plans() -> list[Plan]:
     """Every bed with episodes at +20, +10 and 0 dB; then the quiet room and the three noises at 0 dB, dense."""
-    known = {one.name: one for one in BACKGROUNDS}
-    mixed, often = trainer.evaluation.night_composer.SNRS_DB, trainer.evaluation.night_composer.EPISODES_PER_HOUR
-    every = [Plan(one.name, one, mixed, often) for one in BACKGROUNDS]
-    every.append(Plan(f"{QUIET}, dense", known[QUIET], mixed, DENSE_PER_HOUR, True))
+    known = {background.name: background for background in BACKGROUNDS}
+    every = [Plan(background.name, background, SNRS_DB, EPISODES_PER_HOUR) for background in BACKGROUNDS]
+    every.append(Plan(f"{QUIET}, dense", known[QUIET], SNRS_DB, DENSE_PER_HOUR, True))
     return every + [Plan(f"{name} at 0 dB, dense", known[name], (0.0,), DENSE_PER_HOUR, True) for name in NOISY]
 
 
-def spend(kept: Kept, material: Material, listeners: Sequence[Listener], hours: float, seed: int) -> list[Spent]:
-    """Let every listener hear every night that there is sound for."""
-    spent = []
+def play(
+    cache: AnswerCache, material: Material, listeners: Sequence[Listener], hours: float, seed: int
+) -> list[PlayedNight]:
+    """Play every night that there is sound for to every listener."""
+    played = []
     for plan in plans():
         per_hour = max(plan.per_hour, 1 / hours)
-        night = Night(plan.background, material.stock, hours, seed, plan.snrs_db, per_hour)
+        night = ComposedNight(plan.background, material.stock, hours, seed, plan.snrs_db, per_hour)
         if not night.possible:
             continue
         key = hash_of(material.origin, plan.background.name, hours, seed, plan.snrs_db, per_hour)
-        answers = kept.hear(f"night {plan.name}", [Sound(key, _blocks(night))], listeners)
-        spent.append(Spent(plan, night, {name: some[0] for name, some in answers.items()}))
-    return spent
+        answers = cache.scores(f"night {plan.name}", [Sound(key, _blocks(night))], listeners)
+        played.append(PlayedNight(plan, night, {name: series[0] for name, series in answers.items()}))
+    return played
 
 
-def _blocks(night: Night) -> Callable[[], Iterator[Wave]]:
+def _blocks(night: ComposedNight) -> Callable[[], Iterator[Wave]]:
     return lambda: night.blocks()
 
 
-def measure(spent: Sequence[Spent], listeners: Sequence[Listener]) -> dict[str, Any]:
-    """Everything that is said of the nights. The first listener's false alarms are what the others are brought to."""
-    beds = [one for one in spent if not one.plan.dense]
+def measure(played: Sequence[PlayedNight], listeners: Sequence[Listener]) -> dict[str, Any]:
+    """The figures of all nights. The first listener's count of false alarms is what the others are set to."""
+    beds = [night for night in played if not night.plan.dense]
     report: dict[str, Any] = {
-        "hours": sum(one.night.samples for one in beds) / SAMPLE_RATE / 3600,
-        "backgrounds": [one.plan.name for one in beds],
+        "hours": sum(night.night.samples for night in beds) / SAMPLE_RATE / 3600,
+        "backgrounds": [night.plan.name for night in beds],
         "listeners": {},
     }
     allowed: int | None = None
     for listener in listeners:
-        rungs = sorted({*LADDER, listener.rules.start_threshold})
-        ladder = {start: _outcomes(beds, listener, start) for start in rungs}
+        thresholds = sorted({*LADDER, listener.rules.start_threshold})
+        ladder = {start: _outcomes(beds, listener, start) for start in thresholds}
         own = listener.rules.start_threshold
         if allowed is None:
-            allowed = _false(ladder[own])
-        equal = equal_start({start: _false(some) for start, some in ladder.items()}, allowed)
+            allowed = _false_alarms(ladder[own])
+        equal = equal_start({start: _false_alarms(outcomes) for start, outcomes in ladder.items()}, allowed)
         report["listeners"][listener.name] = {
             "rule": rule_of(listener.rules),
-            "own": _told(spent, beds, listener, own, ladder[own]),
-            "equal": None if equal is None else _told(spent, beds, listener, equal, ladder[equal]),
-            "ladder": [_rung(start, some) for start, some in ladder.items()],
+            "own": _listener_figures(played, beds, listener, own, ladder[own]),
+            "equal": None if equal is None else _listener_figures(played, beds, listener, equal, ladder[equal]),
+            "ladder": [_threshold_row(start, outcomes) for start, outcomes in ladder.items()],
         }
     report["equal_to"] = {"listener": listeners[0].name, "false_alarms": allowed}
     return report
 
 
 def equal_start(false_at: Mapping[float, int], allowed: int) -> float | None:
-    """The lowest start threshold from which on there are never more false alarms than allowed; None where none is."""
-    found = None
+    """The lowest start threshold at and above which there are never more false alarms than allowed; None for none."""
+    lowest = None
     for start in sorted(false_at, reverse=True):
         if false_at[start] > allowed:
             break
-        found = start
-    return found
+        lowest = start
+    return lowest
 
 
 def rule_of(rules: AlertRules) -> str:
+    """An alert rule in words."""
     held = f"held for {rules.minimum_seconds:g} s" if rules.minimum_seconds else "once"
     return f"{rules.start_threshold:g} {held}; ends below {rules.end_threshold:g} for {rules.end_seconds:g} s"
 
 
-def _outcomes(spent: Sequence[Spent], listener: Listener, start: float) -> list[Outcome]:
-    rules = at_threshold(listener.rules, start)
-    return [judge(alerts_of(one.answers[listener.name], rules), one.night.episodes, one.night.samples) for one in spent]
+def _outcomes(played: Sequence[PlayedNight], listener: Listener, start: float) -> list[NightOutcome]:
+    rules = rules_at(listener.rules, start)
+    return [
+        match_alerts(alerts_from(night.answers[listener.name], rules), night.night.episodes, night.night.samples)
+        for night in played
+    ]
 
 
-def _false(outcomes: Sequence[Outcome]) -> int:
-    return sum(len(one.false) for one in outcomes)
+def _false_alarms(outcomes: Sequence[NightOutcome]) -> int:
+    return sum(len(outcome.false) for outcome in outcomes)
 
 
-def _rung(start: float, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    told = figures(outcomes)
+def _threshold_row(start: float, outcomes: Sequence[NightOutcome]) -> dict[str, Any]:
+    figures = night_figures(outcomes)
     return {
         "start": start,
-        "false_per_10_hours": told["false_alarms_per_night"]["value"],
-        "caught": told["caught_share"] and told["caught_share"]["value"],
-        "median_delay_seconds": told["delay_seconds"]["median"],
+        "false_per_10_hours": figures["false_alarms_per_night"]["value"],
+        "caught": figures["caught_share"] and figures["caught_share"]["value"],
+        "median_delay_seconds": figures["delay_seconds"]["median"],
     }
 
 
-def _told(
-    spent: Sequence[Spent], beds: Sequence[Spent], listener: Listener, start: float, outcomes: Sequence[Outcome]
+def _listener_figures(
+    played: Sequence[PlayedNight],
+    beds: Sequence[PlayedNight],
+    listener: Listener,
+    start: float,
+    outcomes: Sequence[NightOutcome],
 ) -> dict[str, Any]:
-    dense = {one.plan.name: _outcomes([one], listener, start)[0] for one in spent if one.plan.dense}
+    dense = {night.plan.name: _outcomes([night], listener, start)[0] for night in played if night.plan.dense}
     noisy = [outcome for name, outcome in dense.items() if not name.startswith(QUIET)]
     every = [*outcomes, *dense.values()]
     return {
         "start": start,
         "all_beds": _figures(outcomes),
-        "by_background": {one.plan.name: _figures([told]) for one, told in zip(beds, outcomes, strict=True)},
+        "by_background": {night.plan.name: _figures([outcome]) for night, outcome in zip(beds, outcomes, strict=True)},
         "dense": {name: _figures([outcome]) for name, outcome in dense.items()},
         "noisy": _figures(noisy) if noisy else None,
         "delay": delays(every),
@@ -157,15 +174,15 @@ def _told(
     }
 
 
-def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    told = figures(outcomes)
-    kept = ("episodes", "babies", "caught", "caught_share", "missed_for_a_false_alert", "delay_seconds", "by_snr_db")
-    more = ("false_alarms", "quiet_hours", "false_alarms_per_night", "by_distance", "by_device")
-    return {name: told[name] for name in (*kept, *more)}
+def _figures(outcomes: Sequence[NightOutcome]) -> dict[str, Any]:
+    figures = night_figures(outcomes)
+    fields = ("episodes", "babies", "caught", "caught_share", "missed_for_a_false_alert", "delay_seconds", "by_snr_db")
+    more_fields = ("false_alarms", "quiet_hours", "false_alarms_per_night", "by_distance", "by_device")
+    return {name: figures[name] for name in (*fields, *more_fields)}
 
 
-def delays(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Seconds from onset to alert of what was caught, median and 95th percentile, with intervals over babies."""
+def delays(outcomes: Sequence[NightOutcome]) -> dict[str, Any]:
+    """Median and 95th percentile of the delays of caught episodes, in seconds, with intervals over babies."""
     caught = [
         (delay, episode.group)
         for outcome in outcomes
@@ -177,22 +194,22 @@ def delays(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     if not caught:
         nothing = {"value": None, "low": None, "high": None}
         return report | {"median": nothing, "p95": nothing}
-    drawn = Rounds(groups)
-    counts = np.rint(drawn.sums(np.eye(len(caught)))).astype(int)  # how often each is in a round
+    bootstrap = ClusterBootstrap(groups)
+    counts = np.rint(bootstrap.sums(np.eye(len(caught)))).astype(int)  # how often each is drawn in a round
     for name, share in (("median", 50), ("p95", 95)):
-        report[name] = drawn.told(np.array([np.percentile(np.repeat(times, row), share) for row in counts]))
+        report[name] = bootstrap.estimate(np.array([np.percentile(np.repeat(times, row), share) for row in counts]))
     return report
 
 
-def delay_curve(outcomes: Sequence[Outcome]) -> list[list[float]]:
-    """(seconds, share of all episodes alerted by then), every quarter of a second up to ten."""
-    every = np.array([np.inf if delay is None else delay for one in outcomes for delay in one.delays])
+def delay_curve(outcomes: Sequence[NightOutcome]) -> list[list[float]]:
+    """Points (seconds, share of all episodes alerted by then), every quarter of a second up to ten."""
+    every = np.array([np.inf if delay is None else delay for outcome in outcomes for delay in outcome.delays])
     if not every.size:
         return []
-    return [[float(at), round(float((every <= at).mean()), 4)] for at in np.arange(0, 10.01, 0.25)]
+    return [[float(second), round(float((every <= second).mean()), 4)] for second in np.arange(0, 10.01, 0.25)]
 
 
-def _set_off_by(beds: Sequence[Spent], outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """In which beds false alarms were given."""
-    counts = {one.plan.name: len(told.false) for one, told in zip(beds, outcomes, strict=True)}
-    return {name: count for name, count in sorted(counts.items(), key=lambda one: -one[1]) if count}
+def _set_off_by(beds: Sequence[PlayedNight], outcomes: Sequence[NightOutcome]) -> dict[str, int]:
+    """Counts of false alarms by bed, most first."""
+    counts = {night.plan.name: len(outcome.false) for night, outcome in zip(beds, outcomes, strict=True)}
+    return {name: count for name, count in sorted(counts.items(), key=lambda item: -item[1]) if count}

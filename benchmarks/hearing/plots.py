@@ -17,7 +17,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 14.0, 12.0, 46.0
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """title: what it says. ticks: where, with what is written there. logarithmic: then low is above zero."""
+    """One axis. ticks: values with their texts. logarithmic: low must then be above zero."""
 
     title: str
     low: float
@@ -26,14 +26,15 @@ class Axis:
     logarithmic: bool = False
 
     def place(self, start: float, end: float) -> Callable[[float], float]:
-        """From a value to where it is drawn, cut off at the ends."""
-        turn = math.log10 if self.logarithmic else float
+        """A function from a value to its place between start and end; values beyond low and high are drawn there."""
+        scaled = math.log10 if self.logarithmic else float
 
-        def at(value: float) -> float:
+        def position(value: float) -> float:
             inside = min(max(value, self.low), self.high)
-            return start + (turn(inside) - turn(self.low)) / (turn(self.high) - turn(self.low)) * (end - start)
+            share = (scaled(inside) - scaled(self.low)) / (scaled(self.high) - scaled(self.low))
+            return start + share * (end - start)
 
-        return at
+        return position
 
 
 def curves(
@@ -44,7 +45,7 @@ def curves(
     dots: Mapping[str, Sequence[float]] | None = None,
     limits: tuple[float | None, float | None] = (None, None),
 ) -> str:
-    """One line for each name, in the order given. dots: a point of each that is marked. limits: dashed, (x, y)."""
+    """A plot as SVG: a line for each name, in order. dots: marked points (x, y) by name. limits: dashed, (x, y)."""
     x, y = across.place(_LEFT, _WIDTH - _RIGHT), up.place(_HEIGHT - _BOTTOM, _TOP)
     parts = []
     for value, shown in across.ticks:
@@ -63,9 +64,9 @@ def curves(
             parts.append(tag("polyline", points=drawn, class_=f"curve s{number}"))
         dot = (dots or {}).get(name)
         if dot is not None:
-            told = tag("title", escape(f"{name}: {dot[0]:.3g}, {dot[1]:.3g}"))
+            title = tag("title", escape(f"{name}: {dot[0]:.3g}, {dot[1]:.3g}"))
             parts.append(
-                tag("circle", told, cx=round(x(dot[0]), 1), cy=round(y(dot[1]), 1), r=5, class_=f"dot s{number}")
+                tag("circle", title, cx=round(x(dot[0]), 1), cy=round(y(dot[1]), 1), r=5, class_=f"dot s{number}")
             )
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(_text(middle, _HEIGHT - 6, across.title, "name", "middle"))
@@ -75,16 +76,16 @@ def curves(
 
 
 def key(names: Sequence[str]) -> str:
-    """Which line is whose."""
-    told = ""
+    """The legend: which line is whose."""
+    entries = ""
     for number, name in enumerate(names, 1):
         line = _line(0, 6, 26, 6, f"curve s{number}") + tag("circle", cx=13, cy=6, r=4, class_=f"dot s{number}")
-        told += tag("span", svg(26, 12, line, "") + escape(name), class_="key")
-    return tag("p", told)
+        entries += tag("span", svg(26, 12, line, "") + escape(name), class_="key")
+    return tag("p", entries)
 
 
 def shares(title: str) -> Axis:
-    """From nothing to all."""
+    """An axis of shares from 0 to 1, in per cent."""
     return Axis(title, 0.0, 1.0, [(tick / 4, f"{25 * tick}") for tick in range(5)])
 
 

@@ -1,12 +1,12 @@
-"""The 9-second voter: an SVM on mean features of five overlapping windows, as the best-known open cry detector has it.
+"""The 9-second voter: an SVM on mean features of five overlapping windows, as in the best-known open cry detector.
 
-Of the last nine seconds the five windows of 5 s that begin 0, 1, 2, 3 and 4 s in are told to cry or not by a support
-vector machine with a radial kernel; the majority decides. A window is the mean over its frames of 13 mel cepstra,
-zero-crossing rate, RMS, spectral centroid, bandwidth and roll-off (each as `librosa.feature` defines it). It is trained
-here on the training side of the same data as our model, so that what differs is the way of listening.
+In the last nine seconds, windows of 5 s begin at 0, 1, 2, 3 and 4 s. A support vector machine with a radial kernel
+votes on each of the five for crying or not; the majority decides. A window is the mean over its frames of 13 mel
+cepstra, zero-crossing rate, RMS, spectral centroid, bandwidth and roll-off (each as `librosa.feature` defines it). The
+SVM is trained here on the training side of the same data as our model, so that only the way of listening differs.
 
-Its score is the **median** of the five windows' logistic-squashed distances: it is ≥ 0.5 exactly where at least three
-of five vote for crying, and yet gives an operating curve.
+Its score is the **median** of the five windows' distances, squashed by the logistic function: it is ≥ 0.5 exactly where
+at least three of five vote for crying, and still gives an operating curve.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from benchmarks.hearing.listeners import Session, key_of
 from trainer.data.dataset import Clip, stable_random
 from trainer.data.decoded_audio import DecodedAudio
-from trainer.evaluation.nights import Heard, heard_of
+from trainer.evaluation.night_outcomes import ScoreSeries
 
 Rows = npt.NDArray[np.float64]
 
@@ -43,7 +43,7 @@ _PER_SECOND = SAMPLE_RATE // _STEP
 _PER_WINDOW = (WINDOW_SECONDS * SAMPLE_RATE - _FRAME) // _STEP + 1
 _CEPSTRA, _MELS = 13, 128
 _ROLL_OFF = 0.85
-_AT_ONCE = 256
+_BATCH_FRAMES = 256
 _LEAST_CRYING = 2.0
 _VERSION = 2
 
@@ -56,11 +56,13 @@ def _mel_weights() -> npt.NDArray[np.float32]:
 
 
 def frame_features(wave: Wave) -> Rows:
-    """(samples,) → (frames, 18), a frame of 2048 samples every 1000, none that would reach beyond the end."""
+    """(samples,) → (frames, 18): a frame of 2048 samples every 1000, none reaching beyond the end."""
     if wave.size < _FRAME:
         return np.zeros((0, FEATURES))
     frames = np.lib.stride_tricks.sliding_window_view(np.asarray(wave, np.float32), _FRAME)[::_STEP]
-    return np.concatenate([_features(frames[at : at + _AT_ONCE]) for at in range(0, len(frames), _AT_ONCE)])
+    return np.concatenate(
+        [_features(frames[first : first + _BATCH_FRAMES]) for first in range(0, len(frames), _BATCH_FRAMES)]
+    )
 
 
 def _features(frames: npt.NDArray[np.float32]) -> Rows:
@@ -72,7 +74,7 @@ def _features(frames: npt.NDArray[np.float32]) -> Rows:
     total = spectra.sum(1)
     safe = np.maximum(total, 1e-10)
     centroid = spectra @ hz / safe
-    # The variance by its moments: what is rounded away is far below what tells sounds apart.
+    # The variance by its moments: the rounding error is far below what distinguishes sounds.
     bandwidth = np.sqrt(np.maximum(spectra @ hz**2 / safe - centroid**2, 0))
     along = np.cumsum(spectra, axis=1)
     roll_off = hz[(along >= _ROLL_OFF * along[:, -1:]).argmax(1)]
@@ -83,32 +85,33 @@ def _features(frames: npt.NDArray[np.float32]) -> Rows:
 
 
 def window_features(wave: Wave) -> npt.NDArray[np.float64]:
-    """The 5 s at the beginning of (samples,), repeated where there is less → (18,)."""
+    """The features (18,) of the first 5 s of (samples,), which is repeated where it is shorter."""
     rows: Rows = frame_features(np.resize(wave, WINDOW_SECONDS * SAMPLE_RATE))
     return np.asarray(rows.mean(0))
 
 
 class Machine:
-    """A fitted support vector machine, from a file without any code in it: (N, 18) → (N,) signed distances."""
+    """A fitted support vector machine, from a file without any code in it."""
 
     def __init__(self, path: Path) -> None:
-        with np.load(path, allow_pickle=False) as kept:
-            self._mean, self._deviation = kept["mean"], kept["deviation"]
-            self._vectors, self._weights = kept["vectors"], kept["weights"]
-            self._shift, self._gamma = float(kept["shift"]), float(kept["gamma"])
-            self.about = json.loads(str(kept["about"]))
+        with np.load(path, allow_pickle=False) as stored:
+            self._mean, self._deviation = stored["mean"], stored["deviation"]
+            self._vectors, self._weights = stored["vectors"], stored["weights"]
+            self._shift, self._gamma = float(stored["shift"]), float(stored["gamma"])
+            self.about = json.loads(str(stored["about"]))
         self._lengths = (self._vectors**2).sum(1)
 
     def distances(self, rows: Rows) -> npt.NDArray[np.float64]:
+        """Features (N, 18) → signed distances (N,)."""
         scaled = (rows - self._mean) / self._deviation
         squared = (scaled**2).sum(1)[:, None] + self._lengths - 2 * scaled @ self._vectors.T
         return np.asarray(np.exp(-self._gamma * np.maximum(squared, 0)) @ self._weights + self._shift)
 
 
 class Voter:
-    """The listener: judges once a second, from the ninth second of a sound on; a shorter sound is repeated to fill it.
+    """The listener: judges once a second, from the ninth second of a sound on. Its alert rule: the majority, at once.
 
-    Repeated, because silence behind it would be a sound of its own. Its alert rule: the majority, at once.
+    A shorter sound is repeated to fill nine seconds, since silence behind it would be a sound of its own.
     """
 
     def __init__(self, path: Path) -> None:
@@ -121,8 +124,8 @@ class Voter:
         return _VoterSession(self.machine)
 
     def vote(self, wave: Wave) -> tuple[int, float]:
-        """Nine seconds of sound, everything computed anew → how many of five windows vote for crying, and the score."""
-        parts = [wave[at * SAMPLE_RATE : (at + WINDOW_SECONDS) * SAMPLE_RATE] for at in range(WINDOWS)]
+        """Judge nine seconds of sound, (samples,), by themselves: how many windows vote for crying, and the score."""
+        parts = [wave[second * SAMPLE_RATE : (second + WINDOW_SECONDS) * SAMPLE_RATE] for second in range(WINDOWS)]
         distances = self.machine.distances(np.stack([window_features(part) for part in parts]))
         return int((distances >= 0).sum()), _score(distances)
 
@@ -145,21 +148,21 @@ class _VoterSession:
         self._out: list[tuple[int, float, float]] = []
 
     def push(self, block: Wave) -> None:
-        # No more than a second at once: then what is newest is at hand when a judgement falls due.
-        for at in range(0, block.size, SAMPLE_RATE):
-            part = block[at : at + SAMPLE_RATE]
+        # At most a second at once: then the newest sound is at hand when a judgement is due.
+        for start in range(0, block.size, SAMPLE_RATE):
+            part = block[start : start + SAMPLE_RATE]
             if not self._out:
                 self._beginning.append(part)
             self._take(part)
 
-    def finish(self) -> Heard:
+    def finish(self) -> ScoreSeries:
         if self._out:
-            return heard_of(self._out)
-        whole = np.concatenate(self._beginning)
-        again = _VoterSession(self._machine)
-        again.push(np.resize(whole, LISTEN_SECONDS * SAMPLE_RATE))
-        (_, score, _), *_ = again._out
-        return heard_of([(whole.size, score, level_db(whole))])
+            return ScoreSeries.from_rows(self._out)
+        wave = np.concatenate(self._beginning)
+        session = _VoterSession(self._machine)
+        session.push(np.resize(wave, LISTEN_SECONDS * SAMPLE_RATE))
+        (_, score, _), *_ = session._out
+        return ScoreSeries.from_rows([(wave.size, score, level_db(wave))])
 
     def _take(self, part: Wave) -> None:
         self._newest = np.concatenate((self._newest, part))[-2 * SAMPLE_RATE :]
@@ -183,12 +186,13 @@ class _VoterSession:
 
 
 def _windows(clip: Clip, samples: int) -> list[tuple[int, bool]]:
-    """Where in a clip windows of 5 s begin, at most three, that are known to hold crying (2 s of it) or none at all:
-    (start, cries).
+    """At most three windows of 5 s in a clip of so many samples that are known to hold 2 s of crying, or none.
+
+    Each is its first sample and whether it is crying.
     """
     length = samples / SAMPLE_RATE
     last = max(0, int(length - WINDOW_SECONDS))
-    found = []
+    windows = []
     for second in sorted({0, last // 2, last}):
         end = min(length, second + WINDOW_SECONDS)
         cries = known = 0.0
@@ -197,17 +201,17 @@ def _windows(clip: Clip, samples: int) -> list[tuple[int, bool]]:
             known += inside
             cries += inside * label(span.label).crying
         if cries >= min(_LEAST_CRYING, 0.5 * (end - second)):
-            found.append((second * SAMPLE_RATE, True))
+            windows.append((second * SAMPLE_RATE, True))
         elif cries == 0 and known >= 0.9 * (end - second):
-            found.append((second * SAMPLE_RATE, False))
-    return found
+            windows.append((second * SAMPLE_RATE, False))
+    return windows
 
 
 def trained(clips: Sequence[Clip], waves: DecodedAudio, folder: Path) -> Path:
-    """Fit the voter to the training side's clips, as many other windows as crying ones → its file, kept in the folder.
+    """Fit the voter to the training side's clips, with as many other windows as crying ones; returns its file.
 
-    Deterministic: which windows are taken is decided by their names, C and gamma by balanced accuracy over folds of
-    whole groups.
+    The file is cached in the folder. Deterministic: windows are drawn by their names; C and gamma are chosen by
+    balanced accuracy over folds of groups. Raises ValueError for too few windows.
     """
     picked: dict[bool, list[tuple[str, Clip, int]]] = {True: [], False: []}
     for clip in clips:
@@ -216,10 +220,10 @@ def trained(clips: Sequence[Clip], waves: DecodedAudio, folder: Path) -> Path:
     count = min(len(picked[True]), len(picked[False]))
     if count < 10:
         raise ValueError("there are too few windows of crying or of anything else to train a voter by")
-    for some in picked.values():
-        some.sort(key=lambda one: stable_random(one[0], "voter"))
-        del some[count:]
-    names = [[_VERSION, waves.content(clip.path), start] for some in picked.values() for _, clip, start in some]
+    for windows in picked.values():
+        windows.sort(key=lambda window: stable_random(window[0], "voter"))
+        del windows[count:]
+    names = [[_VERSION, waves.content(clip.path), start] for windows in picked.values() for _, clip, start in windows]
     path = folder / f"voter-{hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]}.npz"
     if path.is_file():
         return path

@@ -1,4 +1,4 @@
-"""Figures in words, the same on the page and on the terminal."""
+"""Figures as text, the same on the page and on the terminal."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ def seconds(value: float | None) -> str:
     return "—" if value is None else f"{value:.2f}\u202fs"
 
 
-def verdict(met: bool | None) -> str:
-    return "cannot be told" if met is None else "met" if met else "NOT met"
+def aim_status(met: bool | None) -> str:
+    return "unknown" if met is None else "met" if met else "NOT met"
 
 
-def told(entry: Mapping[str, Any] | None, unit: str) -> tuple[str, str]:
-    """A figure and, where there is one, its interval."""
+def figure_text(entry: Mapping[str, Any] | None, unit: str) -> tuple[str, str]:
+    """A figure and, where there is one, its interval; "" else. unit: as in `figures.aims`."""
     if entry is None or entry["value"] is None:
         return "—", ""
     value = entry["value"]
     if unit in ("alarms", "conditions"):
-        of = f"{value} of {entry['of']}"
         share = entry.get("share")
-        return of, span_of(share) if share else ""
-    say = {"share": percent, "decimal": decimal, "seconds": seconds, "count": number, "ratio": number}.get(unit)
-    if say is None:
-        return (f"{milliseconds(value)}\u202fms" if unit == "milliseconds" else size_of(value)), ""
-    return say(value), span_of(entry, say)
+        return f"{value} of {entry['of']}", span_of(share) if share else ""
+    if unit == "milliseconds":
+        return f"{milliseconds(value)}\u202fms", ""
+    if unit == "bytes":
+        return size_of(value), ""
+    shown = {"share": percent, "decimal": decimal, "seconds": seconds, "count": number, "ratio": number}[unit]
+    return shown(value), span_of(entry, shown)
 
 
-def shown(row: Mapping[str, Any]) -> str:
-    """What one aim's row says of ours, as markup."""
-    value, span = told(row["ours"], row["unit"])
+def figure_markup(row: Mapping[str, Any]) -> str:
+    """Our figure in a row of the aims, as markup."""
+    value, span = figure_text(row["ours"], row["unit"])
     return f"<b>{value}</b>" + (f" <small style='display:inline'>{span}</small>" if span else "")

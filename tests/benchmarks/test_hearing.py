@@ -1,4 +1,4 @@
-"""The hearing benchmark: every listener hears, figures are what a hand works out, the page stands alone."""
+"""The hearing benchmark: every listener listens, figures match those worked out by hand, the page is self-contained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import tiny_model
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from benchmarks.hearing import clips, figures, invariance, nights
 from benchmarks.hearing.__main__ import main
-from benchmarks.hearing.kept import Kept, Sound
+from benchmarks.hearing.answer_cache import AnswerCache, Sound
 from benchmarks.hearing.listeners import Listener, Ours, Session, YamnetListener
 from benchmarks.hearing.material import Item, gather, named_kind, origin_of
 from benchmarks.hearing.voter import FEATURES, Voter, frame_features
@@ -26,7 +26,7 @@ from benchmarks.yamnet import DEFAULT_FILE, missing
 from resources import synthesise
 from trainer.audio import synthetic
 from trainer.data.readers import load
-from trainer.evaluation.nights import Heard
+from trainer.evaluation.night_outcomes import ScoreSeries
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "default.onnx"
 GROUPS = 8
@@ -72,16 +72,16 @@ def voter(tmp_path_factory: pytest.TempPathFactory) -> Voter:
     return Voter(machine(tmp_path_factory.mktemp("voter") / "voter.npz", 0.2, 0.6))
 
 
-def steady(seconds: float, whole: float) -> Wave:
+def steady(seconds: float, total: float) -> Wave:
     """A noise of RMS 0.2 for so long, then silence."""
     rng = np.random.default_rng(0)
-    wave = np.zeros(int(whole * SAMPLE_RATE), np.float32)
+    wave = np.zeros(int(total * SAMPLE_RATE), np.float32)
     loud = int(seconds * SAMPLE_RATE)
     wave[:loud] = 0.2 * rng.choice([-1.0, 1.0], loud)
     return wave
 
 
-def heard_in(listener: Listener, wave: Wave, block: int = 1 << 16) -> Heard:
+def heard_in(listener: Listener, wave: Wave, block: int = 1 << 16) -> ScoreSeries:
     session = listener.begin()
     for start in range(0, wave.size, block):
         session.push(wave[start : start + block])
@@ -132,35 +132,35 @@ def test_the_voters_features_are_librosas() -> None:
 
 @pytest.fixture(scope="module")
 def listeners(voter: Voter) -> list[Listener]:
-    there: list[Listener] = [Ours(MODEL), voter]
-    return there if missing(DEFAULT_FILE) else [*there, YamnetListener(DEFAULT_FILE)]
+    always: list[Listener] = [Ours(MODEL), voter]
+    return always if missing(DEFAULT_FILE) else [*always, YamnetListener(DEFAULT_FILE)]
 
 
 def test_a_cry_ranks_above_a_noise(listeners: list[Listener]) -> None:
     rng = np.random.default_rng(3)
     cry = synthesise.cry(10.0, rng, level_db=-14.0)
     noise = 0.02 * synthetic.coloured(rng, cry.size, 1.0)
-    for one in listeners:
-        assert clips.highest(heard_in(one, cry)) > clips.highest(heard_in(one, noise)), one.name
+    for listener in listeners:
+        assert clips.highest(heard_in(listener, cry)) > clips.highest(heard_in(listener, noise)), listener.name
 
 
 def test_in_which_blocks_sound_comes_changes_nothing(listeners: list[Listener]) -> None:
     wave = np.asarray(synthesise.cry(11.3, np.random.default_rng(2)), np.float32)
-    for one in listeners:
-        whole, pieces = heard_in(one, wave), heard_in(one, wave, 1700)
-        assert np.array_equal(whole.end_samples, pieces.end_samples), one.name
-        assert np.allclose(whole.crying, pieces.crying, atol=1e-4), one.name
-        assert np.allclose(whole.level_db, pieces.level_db, atol=0.1), one.name
+    for listener in listeners:
+        at_once, pieces = heard_in(listener, wave), heard_in(listener, wave, 1700)
+        assert np.array_equal(at_once.end_samples, pieces.end_samples), listener.name
+        assert np.allclose(at_once.crying, pieces.crying, atol=1e-4), listener.name
+        assert np.allclose(at_once.level_db, pieces.level_db, atol=0.1), listener.name
 
 
 def test_every_listener_answers_to_the_shortest_sound(listeners: list[Listener]) -> None:
-    for one in listeners:
-        assert len(heard_in(one, steady(0.3, 0.3)).crying) == 1, one.name
+    for listener in listeners:
+        assert len(heard_in(listener, steady(0.3, 0.3)).crying) == 1, listener.name
 
 
-def said(*scores: float) -> Heard:
+def scored(*scores: float) -> ScoreSeries:
     count = len(scores)
-    return Heard(4096 * np.arange(1, count + 1), np.array(scores), np.zeros(count))
+    return ScoreSeries(4096 * np.arange(1, count + 1), np.array(scores), np.zeros(count))
 
 
 class Scripted:
@@ -184,24 +184,24 @@ class _Scripted:
     def push(self, block: Wave) -> None:
         self.top = max(self.top, float(block.max(initial=0)))
 
-    def finish(self) -> Heard:
-        return said(self.top)
+    def finish(self) -> ScoreSeries:
+        return scored(self.top)
 
 
 def test_cries_found_by_hand(voter: Voter) -> None:
     """Of 200 others, 1 % are two: the threshold is the third highest of them; 0.1 % are none: it is the highest."""
-    others = [*np.linspace(0.0, 0.595, 198).tolist(), 0.7, 0.8]
+    negatives = [*np.linspace(0.0, 0.595, 198).tolist(), 0.7, 0.8]
     cries = [0.59, 0.65, 0.75, 0.9]
-    items = [Item(f"o{at}", f"o{at}", "", False) for at in range(200)] + [
-        Item(f"c{at}", f"c{at}", "", True) for at in range(4)
+    items = [Item(f"o{number}", f"o{number}", "", False) for number in range(200)] + [
+        Item(f"c{number}", f"c{number}", "", True) for number in range(4)
     ]
-    row = clips.row_of(clips.Scoring("one", Scripted(voter)), items, [said(score) for score in others + cries])
+    row = clips.row_of(clips.Scoring("one", Scripted(voter)), items, [scored(score) for score in negatives + cries])
     assert row["thresholds"] == {"0.01": pytest.approx(0.595), "0.001": 0.8}
     assert row["found"]["0.01"]["value"] == 0.75
     assert row["found"]["0.001"]["value"] == 0.25
     assert row["found_at_start"]["value"] == 0.75
     assert row["raised_at_start"]["value"] == pytest.approx(2 / 200)
-    won = sum((cry > other) + 0.5 * (cry == other) for cry in cries for other in others)
+    won = sum((cry > negative) + 0.5 * (cry == negative) for cry in cries for negative in negatives)
     assert row["auc"]["value"] == pytest.approx(won / 800, abs=1e-4)
     assert row["roc_low"][0] == [0.0, 0.25], "without a single false one"
 
@@ -209,9 +209,9 @@ def test_cries_found_by_hand(voter: Voter) -> None:
 @pytest.mark.parametrize("tie", [51 / 256, 0.99996])
 def test_what_many_share_stays_on_one_side_of_the_threshold(voter: Voter, tie: float) -> None:
     """YAMNet says steps of 1/256: a threshold that is rounded lets all of a step in, or nothing above it."""
-    others, cries = [*[0.0] * 190, *[tie] * 10], [tie, tie, (1 + tie) / 2, 1.0]
-    items = [Item(f"{at}", f"{at}", "", at >= 200) for at in range(204)]
-    answers = [said(score) for score in others + cries]
+    negatives, cries = [*[0.0] * 190, *[tie] * 10], [tie, tie, (1 + tie) / 2, 1.0]
+    items = [Item(f"{number}", f"{number}", "", number >= 200) for number in range(204)]
+    answers = [scored(score) for score in negatives + cries]
     scoring = clips.Scoring("one", Scripted(voter))
     row = clips.row_of(scoring, items, answers)
     assert row["thresholds"] == {"0.01": tie, "0.001": tie}
@@ -222,15 +222,15 @@ def test_what_many_share_stays_on_one_side_of_the_threshold(voter: Voter, tie: f
 def test_all_of_a_few_groups_is_not_certain() -> None:
     """Of three babies all were heard: with a chance of 0.292 each that would still happen once in forty times."""
     certain: dict[str, float | None] = {"value": 1.0, "low": 1.0, "high": 1.0}
-    told = clips.widened(certain, 3)
-    assert told["high"] == 1.0
-    assert told["low"] is not None
-    assert told["low"] ** 3 == pytest.approx(0.025, abs=1e-4)
+    widened = clips.widened(certain, 3)
+    assert widened["high"] == 1.0
+    assert widened["low"] is not None
+    assert widened["low"] ** 3 == pytest.approx(0.025, abs=1e-4)
     assert clips.widened({"value": 0.0, "low": 0.0, "high": 0.0}, 3)["high"] == pytest.approx(
         1 - 0.025 ** (1 / 3), abs=1e-4
     )
-    some: dict[str, float | None] = {"value": 0.5, "low": 0.2, "high": 0.7}
-    assert clips.widened(some, 3) == some
+    uncertain: dict[str, float | None] = {"value": 0.5, "low": 0.2, "high": 0.7}
+    assert clips.widened(uncertain, 3) == uncertain
 
 
 def test_equal_false_alarms() -> None:
@@ -241,23 +241,23 @@ def test_equal_false_alarms() -> None:
 
 
 def test_a_sound_is_heard_once(voter: Voter, tmp_path: Path) -> None:
-    listener, kept = Scripted(voter), Kept(tmp_path)
-    made: list[str] = []
+    listener, cache = Scripted(voter), AnswerCache(tmp_path)
+    sounds_made: list[str] = []
 
     def sound(name: str, level: float) -> Sound:
         def blocks() -> tuple[Wave, ...]:
-            made.append(name)
+            sounds_made.append(name)
             return (np.full(9, level, np.float32), np.zeros(9, np.float32))
 
         return Sound(name, blocks)
 
-    some = [sound("a", 0.25), sound("b", 0.5)]
+    sounds = [sound("a", 0.25), sound("b", 0.5)]
     for _ in range(2):
-        answers = kept.hear("these", some, [listener])["Scripted"]
-        assert [one.crying.tolist() for one in answers] == [[0.25], [0.5]]
-    assert (listener.begun, made) == (2, ["a", "b"])
-    kept.hear("these", [*some, sound("c", 0.1)], [listener])
-    assert made == ["a", "b", "a", "b", "c"], "another batch is heard"
+        answers = cache.scores("these", sounds, [listener])["Scripted"]
+        assert [series.crying.tolist() for series in answers] == [[0.25], [0.5]]
+    assert (listener.begun, sounds_made) == (2, ["a", "b"])
+    cache.scores("these", [*sounds, sound("c", 0.1)], [listener])
+    assert sounds_made == ["a", "b", "a", "b", "c"], "another batch is heard"
 
 
 def test_what_lies_under_a_cry_is_part_of_its_name(data_set: Path, tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_what_lies_under_a_cry_is_part_of_its_name(data_set: Path, tmp_path: Pat
     item, name = material.cries[0], next(iter(material.stock.beds))
     key = material.mixed(item, "fan", 0.0).key
     assert key == gather([data_set], None, tmp_path).mixed(item, "fan", 0.0).key, "the same again"
-    for groups in ([], [some[:1] for some in material.stock.beds[name][1:]]):
+    for groups in ([], [group[:1] for group in material.stock.beds[name][1:]]):
         stock = replace(material.stock, beds={**material.stock.beds, name: groups})
         assert replace(material, stock=stock, origin=origin_of(stock)).mixed(item, "fan", 0.0).key != key
 
@@ -274,7 +274,9 @@ def test_what_lies_under_a_cry_is_part_of_its_name(data_set: Path, tmp_path: Pat
 def test_by_telephone_it_is_the_same_clip_through_a_codec(data_set: Path, tmp_path: Path) -> None:
     material = gather([data_set], None, tmp_path)
     for item in material.foreign:
-        plain, phoned = (np.concatenate([*one(item).blocks()]) for one in (material.sound, material.by_telephone))
+        plain, phoned = (
+            np.concatenate([*sound_of(item).blocks()]) for sound_of in (material.sound, material.by_telephone)
+        )
         assert phoned.shape == plain.shape
         assert not np.array_equal(phoned, plain)
         assert abs(np.log10(np.mean(phoned**2) / np.mean(plain**2))) < 0.3, "about as loud"
@@ -290,9 +292,9 @@ def test_who_labelled_the_test_side_is_told(data_set: Path, tmp_path: Path) -> N
     by = {material.cries[0].path: "yamnet+pitch", material.others[0].path: "yamnet+student"}
     rows = [f"{clip.path},0,1.5,{clip.spans[0].label},{by.get(clip.path, 'yamnet')}" for clip in clips_]
     file.write_text("\n".join(["path,start_seconds,end_seconds,label,teacher", *rows]), encoding="utf-8")
-    told = gather([data_set], file, tmp_path)
-    assert told.by_student == 1
-    assert told.pitched == material.cries[:1]
+    labelled = gather([data_set], file, tmp_path)
+    assert labelled.by_student == 1
+    assert labelled.pitched == material.cries[:1]
     file.write_text("\n".join(["path,start_seconds,end_seconds,label", *(row.rsplit(",", 1)[0] for row in rows)]))
     untold = gather([data_set], file, tmp_path)
     assert (untold.by_student, untold.pitched) == (None, [])
@@ -301,27 +303,27 @@ def test_who_labelled_the_test_side_is_told(data_set: Path, tmp_path: Path) -> N
 def test_cost_is_of_the_steady_stream(listeners: list[Listener], monkeypatch: pytest.MonkeyPatch) -> None:
     """A judgement of ours is one hop heard, not a window heard anew; an hour is as many as there are hops in it."""
     monkeypatch.setattr(figures, "_TURNS", 3)
-    told = figures.cost(listeners)["listeners"]
-    ours = told["Baby Monitor"]
+    costs = figures.cost(listeners)["listeners"]
+    ours = costs["Baby Monitor"]
     assert 0 < ours["milliseconds_a_judgement"] <= ours["milliseconds_median"]
     assert ours["milliseconds_while_crying"] > 0
     hops = 3600 / ours["hop_seconds"]
     assert ours["cpu_seconds_an_hour"] == pytest.approx(hops * ours["milliseconds_a_judgement"] / 1000, rel=0.01)
     assert ours["first_to_this"]["value"] == 1.0
-    assert set(told) == {one.name for one in listeners}
+    assert set(costs) == {listener.name for listener in listeners}
 
 
 @pytest.mark.parametrize("hop", [1, 3])
 def test_every_hop_of_a_stream_is_one_judgement(listeners: list[Listener], hop: int) -> None:
     """Else the cost of a judgement would be that of something else."""
-    for one in listeners:
+    for listener in listeners:
         counts = []
         for hops in (60, 60 + hop):
-            session = one.begin()
+            session = listener.begin()
             for _ in range(hops):
-                session.push(np.zeros(one.hop, np.float32))
+                session.push(np.zeros(listener.hop, np.float32))
             counts.append(len(session.finish().crying))
-        assert counts[1] - counts[0] == hop, one.name
+        assert counts[1] - counts[0] == hop, listener.name
 
 
 @pytest.mark.parametrize(
@@ -382,11 +384,11 @@ def test_the_page_stands_alone_and_says_what_the_values_say(run: tuple[Path, lis
     assert values["skipped"] == ["YAMNet"]
     assert "YAMNet is left out" in html
     assert html.count("<tr>") > 60
-    assert {one["met"] for one in values["aims"]} <= {True, False, None}
+    assert {aim["met"] for aim in values["aims"]} <= {True, False, None}
     assert values["stretches_by_student"] is None
-    assert "lean our way" not in html
+    assert "favours us" not in html
     assert (folder / "default-model.json").stat().st_size < 1_500_000
-    missed = sum(one["met"] is False for one in values["aims"])
+    missed = sum(aim["met"] is False for aim in values["aims"])
     assert f"{missed} are not" in html
     ours = values["nights"]["listeners"]["Baby Monitor"]["own"]
     assert f">{ours['all_beds']['false_alarms']}</td>" in html
@@ -430,20 +432,25 @@ def test_what_cannot_be_measured_is_said(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_delays_are_percentiles_of_what_was_caught() -> None:
-    from trainer.evaluation.night_composer import Episode
-    from trainer.evaluation.nights import Outcome
+    from trainer.evaluation.night_composer import CryEpisode
+    from trainer.evaluation.night_outcomes import NightOutcome
 
     episodes = tuple(
-        Episode(at * SAMPLE_RATE, (at + 4) * SAMPLE_RATE, f"baby {at % 3}", 10.0) for at in range(0, 60, 10)
+        CryEpisode(second * SAMPLE_RATE, (second + 4) * SAMPLE_RATE, f"baby {second % 3}", 10.0)
+        for second in range(0, 60, 10)
     )
-    outcome = Outcome(episodes, (0.5, 1.0, None, 1.5, 2.0, 2.5), 0, (), 1.0)
-    told: dict[str, Any] = nights.delays([outcome])
-    assert (told["caught"], told["median"]["value"]) == (5, 1.5)
-    assert told["median"]["low"] <= 1.5 <= told["median"]["high"]
+    outcome = NightOutcome(episodes, (0.5, 1.0, None, 1.5, 2.0, 2.5), 0, (), 1.0)
+    delays: dict[str, Any] = nights.delays([outcome])
+    assert (delays["caught"], delays["median"]["value"]) == (5, 1.5)
+    assert delays["median"]["low"] <= 1.5 <= delays["median"]["high"]
     one_baby = replace(outcome, episodes=tuple(replace(episode, group="one") for episode in episodes))
     assert nights.delays([one_baby])["median"] == {"value": 1.5, "low": None, "high": None}
     none = replace(outcome, delays=(None,) * 6)
     assert nights.delays([none])["p95"]["value"] is None
     curve: list[list[float]] = nights.delay_curve([outcome])
-    at: Callable[[float], float] = dict(map(tuple, curve)).__getitem__
-    assert (at(0.25), at(1.0), at(10.0)) == (0.0, pytest.approx(2 / 6, abs=1e-3), pytest.approx(5 / 6, abs=1e-3))
+    share_by: Callable[[float], float] = dict(map(tuple, curve)).__getitem__
+    assert (share_by(0.25), share_by(1.0), share_by(10.0)) == (
+        0.0,
+        pytest.approx(2 / 6, abs=1e-3),
+        pytest.approx(5 / 6, abs=1e-3),
+    )

@@ -34,12 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from trainer.evaluation.nights import Wish, best_start, nights, readable, write
+    from trainer.evaluation.night_outcomes import best_start
+    from trainer.evaluation.nights import NightsRequest, nights, readable, write
     from trainer.model_file.export import rewrite_card
     from trainer.training.calibration import with_end
     from trainer.training.distributed import keep_memory
 
-    wish = Wish(
+    request = NightsRequest(
         split_name=arguments.split,
         hours=arguments.hours,
         seed=arguments.seed,
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     report = nights(
         arguments.model,
         arguments.data,
-        wish,
+        request,
         arguments.segments,
         arguments.cache,
         lambda background: console.warn(f"{arguments.hours:g} h of {background} …"),

@@ -23,13 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from trainer.home.teach import Request, metrics_of, teach
+    from trainer.home.teach import TeachRequest, metrics_of, teach
 
     def print_warning(values: dict[str, Any]) -> None:
         if values["event"] == "warning":
             console.warn(values["sentence"])
 
-    request = Request(arguments.model, arguments.data, arguments.output, arguments.comparison, arguments.threads)
+    request = TeachRequest(arguments.model, arguments.data, arguments.output, arguments.comparison, arguments.threads)
     report = teach(request, console.print_event if arguments.json else print_warning)
     options.print_comparison(arguments, report, arguments.output, metrics_of(report))
     return 0

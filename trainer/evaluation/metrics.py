@@ -1,4 +1,4 @@
-"""Figures of merit, from plain arrays; and the one bootstrap that gives any of them its 95 % interval."""
+"""Figures of merit from plain arrays, and the cluster bootstrap that gives any of them its 95 % interval."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ Indices = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
 
 ROUNDS = 1000
-"""Of the bootstrap, where nobody says otherwise."""
-_RANKS = 2000
-_FEW = 10
+"""Of the bootstrap, by default."""
+_MOST_RANKS = 2000
+_FEW_GROUPS = 10
+"""With fewer groups than this, items are drawn within groups too."""
 
 
 def roc_area(scores: Floats, positive: Bools) -> float:
-    """The chance that a positive scores above a negative (ties count half); NaN without both kinds."""
+    """The area under the ROC curve, from scores (N,) and whether each is of a positive (N,); NaN without both kinds.
+
+    It is the chance that a positive scores above a negative, ties counting half.
+    """
     from scipy.stats import rankdata
 
     count, others = int(positive.sum()), int((~positive).sum())
@@ -29,8 +33,10 @@ def roc_area(scores: Floats, positive: Bools) -> float:
     return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))
 
 
-def found_at(scores: Floats, positive: Bools, false_share: float) -> float:
-    """The share of positives above the threshold that lets `false_share` of the negatives through."""
+def recall_at(scores: Floats, positive: Bools, false_share: float) -> float:
+    """The recall at a false positive rate: the share of positives above the threshold that `false_share` of the
+    negatives pass; NaN without both kinds.
+    """
     negatives = np.sort(scores[~positive])[::-1]
     if not negatives.size or not positive.any():
         return float("nan")
@@ -38,45 +44,55 @@ def found_at(scores: Floats, positive: Bools, false_share: float) -> float:
     return float((scores[positive] > threshold).mean())
 
 
-def confusion(truth: Indices, guess: Indices, labels: int) -> Indices:
-    """(labels, labels) counts: row what it was, column what was said."""
+def confusion(truth: Indices, predicted: Indices, labels: int) -> Indices:
+    """The confusion matrix (labels, labels) of label indices (N,), (N,): a row for the truth, a column as predicted."""
     table = np.zeros((labels, labels), np.int64)
-    np.add.at(table, (truth, guess), 1)
+    np.add.at(table, (truth, predicted), 1)
     return table
 
 
 def per_label(table: Indices) -> tuple[Floats, Floats, Floats]:
-    """Precision, recall and F1 of each label from a confusion matrix; 0 where nothing was said, NaN where none was."""
+    """Precision, recall and F1 of each label, (labels,), from a confusion matrix.
+
+    Precision is 0 for a label that was never predicted; recall and F1 are NaN for one that never occurs.
+    """
     return rates(np.diag(table).astype(float), table.sum(0), table.sum(1))
 
 
-def rates(hits: Floats, said: Floats, was: Floats) -> tuple[Floats, Floats, Floats]:
-    """Precision, recall and F1, (…, labels), of how often each was rightly said, was said, and was; see `per_label`."""
-    hits, said, was = np.broadcast_arrays(np.asarray(hits, float), said, was)
-    precision = np.divide(hits, said, out=np.zeros_like(hits), where=said > 0)
-    recall = np.divide(hits, was, out=np.full_like(hits, np.nan), where=was > 0)
-    f1 = np.divide(2 * hits, said + was, out=np.zeros_like(hits), where=said + was > 0)
-    return precision, recall, np.where(was > 0, f1, np.nan)
+def rates(hits: Floats, predicted: Floats, actual: Floats) -> tuple[Floats, Floats, Floats]:
+    """Precision, recall and F1 from counts of items predicted rightly, predicted, occurring; all (…, labels).
+
+    See `per_label`.
+    """
+    hits, predicted, actual = np.broadcast_arrays(np.asarray(hits, float), predicted, actual)
+    total = predicted + actual
+    precision = np.divide(hits, predicted, out=np.zeros_like(hits), where=predicted > 0)
+    recall = np.divide(hits, actual, out=np.full_like(hits, np.nan), where=actual > 0)
+    f1 = np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
+    return precision, recall, np.where(actual > 0, f1, np.nan)
 
 
 def balanced_accuracy(table: Indices) -> float:
+    """The mean recall over the labels that occur, from a confusion matrix."""
     return float(np.nanmean(per_label(table)[1]))
 
 
 def macro_f1(table: Indices) -> float:
+    """The mean F1 over the labels that occur, from a confusion matrix."""
     return float(np.nanmean(per_label(table)[2]))
 
 
-class Rounds:
-    """The cluster bootstrap: how often each group counts, (1 + rounds, groups), as things are first, then as drawn.
+class ClusterBootstrap:
+    """The cluster bootstrap over groups: a 95 % interval for any figure that is a function of sums over items.
 
     Clips of one speaker, baby or recording resemble each other, so whole groups are drawn, with replacement (Field, C.
-    A. and Welsh, A. H. (2007), "Bootstrapping clustered data", J. R. Stat. Soc. B 69). A round is nothing but how often
-    each was drawn, so that all rounds are one product of matrices. Of fewer than `_FEW` groups the items are drawn too,
-    within the groups that were drawn (Davison and Hinkley, section 3.8): two speakers who happen to be told equally
-    well would else make a figure look certain. Then it is counted for each item: (1 + rounds, N).
+    A. and Welsh, A. H. (2007), "Bootstrapping clustered data", J. R. Stat. Soc. B 69). A round is just how often each
+    group was drawn, so that all rounds together are one product of matrices. Of fewer than `_FEW_GROUPS` groups the
+    items are drawn too, within the groups that were drawn (Davison and Hinkley, section 3.8): two speakers who happen
+    to be recognised equally well would otherwise make a figure look certain.
 
-    groups: (N,) names, one for each item. A figure is given as (1 + rounds,) values, its own first; `told` says it.
+    groups: (N,) names, one per item. Figures are arrays (1 + rounds,): first the value itself, then one per round.
+    `estimate` makes value and interval of them.
     """
 
     def __init__(self, groups: Names, rounds: int = ROUNDS, seed: int = 0) -> None:
@@ -84,50 +100,53 @@ class Rounds:
         self.groups = count = len(names)
         self._tails = tails(count)
         if count < 2:
-            rounds = 0  # the same group drawn over and over would pretend to be sure
+            rounds = 0  # drawing the same group over and over would look certain
         picks = np.random.default_rng(seed).integers(count, size=(rounds, count))
-        places = picks + count * np.arange(rounds)[:, None]
-        drawn = np.bincount(places.ravel(), minlength=rounds * count).reshape(rounds, count)
+        cells = picks + count * np.arange(rounds)[:, None]
+        drawn = np.bincount(cells.ravel(), minlength=rounds * count).reshape(rounds, count)
         self._counts = np.vstack((np.ones((1, count)), drawn))
-        if 2 <= count < _FEW:
-            self._counts = np.vstack((np.ones((1, len(groups))), self._items_drawn(drawn, seed)))
+        if 2 <= count < _FEW_GROUPS:
+            self._counts = np.vstack((np.ones((1, len(groups))), self._draw_items(drawn, seed)))
             self._member = np.arange(len(groups))
 
-    def _items_drawn(self, drawn: Indices, seed: int) -> Floats:
-        """(rounds, groups) → (rounds, N): of a group drawn k times, k times as many of its items as it has."""
+    def _draw_items(self, drawn: Indices, seed: int) -> Floats:
+        """How often each group was drawn, (rounds, groups) → how often each item was, (rounds, N).
+
+        From a group drawn k times, k times as many items are drawn as it has.
+        """
         rng = np.random.default_rng([seed, 1])
         counts = np.zeros((len(drawn), len(self._member)))
-        for at in range(self.groups):
-            items = np.flatnonzero(self._member == at)
-            counts[:, items] = rng.multinomial(drawn[:, at] * len(items), np.full(len(items), 1 / len(items)))
+        for group in range(self.groups):
+            items = np.flatnonzero(self._member == group)
+            counts[:, items] = rng.multinomial(drawn[:, group] * len(items), np.full(len(items), 1 / len(items)))
         return counts
 
     def sums(self, columns: Floats) -> Floats:
-        """(N, K) of items → (1 + rounds, K): their sums over all that was drawn."""
-        of_group = np.zeros((self._counts.shape[1], columns.shape[1]))
-        np.add.at(of_group, self._member, columns)
-        return np.asarray(self._counts @ of_group)
+        """Columns (N, K) → (1 + rounds, K): their sums over the items of each round."""
+        group_sums = np.zeros((self._counts.shape[1], columns.shape[1]))
+        np.add.at(group_sums, self._member, columns)
+        return np.asarray(self._counts @ group_sums)
 
-    def told(self, values: Floats, error: bool = False) -> dict[str, float | None]:
-        """(1 + rounds,), the value itself first → value, low, high; None for what cannot be told.
+    def estimate(self, values: Floats, is_error: bool = False) -> dict[str, float | None]:
+        """A figure (1 + rounds,) → its value and the low and high end of its interval; None for what is unknown.
 
-        error: a mean of absolute differences, which chance alone makes larger, and drawing again larger once more. Its
-        interval is therefore mirrored at the value (the basic bootstrap: Davison, A. C. and Hinkley, D. V. (1997),
-        "Bootstrap methods and their application", chapter 5).
+        is_error: the figure is a mean of absolute differences, which chance alone makes larger, and drawing again
+        larger once more. Its interval is therefore mirrored at the value (the basic bootstrap: Davison, A. C. and
+        Hinkley, D. V. (1997), "Bootstrap methods and their application", chapter 5).
         """
         low = high = None
-        some = values[1:][~np.isnan(values[1:])]
-        if some.size and not np.isnan(values[0]):
-            low, high = np.percentile(some, self._tails)
-            if error:
+        drawn = values[1:][~np.isnan(values[1:])]
+        if drawn.size and not np.isnan(values[0]):
+            low, high = np.percentile(drawn, self._tails)
+            if is_error:
                 low, high = max(0.0, 2 * values[0] - high), max(values[0], 2 * values[0] - low)
             low, high = rounded(low), rounded(high)
         return {"value": rounded(values[0]), "low": low, "high": high}
 
     def roc_area(self, scores: Floats, positive: Bools) -> Floats:
-        """(N,), (N,) → (1 + rounds,) areas under the ROC curve, NaN where one kind was not drawn; see `roc_area`.
+        """Scores (N,), positive (N,) → (1 + rounds,) areas under the ROC curve, NaN where one kind was not drawn.
 
-        The value is exact; the rounds tell at most 2,000 ranks apart, which moves an area by less than 0.0005.
+        The value is exact. The rounds distinguish at most 2,000 ranks, which changes an area by less than 0.0005.
         """
         above, below = self._at_ranks(scores, positive)
         pairs = above.sum(0) * below.sum(0)
@@ -138,46 +157,46 @@ class Rounds:
         areas[0] = roc_area(scores, positive)
         return areas
 
-    def found_at(self, scores: Floats, positive: Bools, false_share: float) -> Floats:
-        """(N,), (N,) → (1 + rounds,) shares of positives found, NaN where one kind was not drawn; see `found_at`.
+    def recall_at(self, scores: Floats, positive: Bools, false_share: float) -> Floats:
+        """Scores (N,), positive (N,) → (1 + rounds,) recalls, NaN where one kind was not drawn; see `recall_at`.
 
-        The value is exact; the rounds tell at most 2,000 ranks apart.
+        The value is exact. The rounds distinguish at most 2,000 ranks.
         """
         above, below = (counts[::-1] for counts in self._at_ranks(scores, positive))
         positives, negatives = above.sum(0), below.sum(0)
-        # The rank of the negative at the threshold: so many of them are above it.
+        # How many negatives are above the threshold.
         passed = np.minimum((false_share * negatives).astype(int), negatives - 1)
-        at = (np.cumsum(below, 0) > passed).argmax(0), np.arange(len(passed))
-        higher = (np.cumsum(above, 0) - above)[at]
+        threshold_rank = (np.cumsum(below, 0) > passed).argmax(0)
+        higher = (np.cumsum(above, 0) - above)[threshold_rank, np.arange(len(passed))]
         both = (positives > 0) & (negatives > 0)
         shares: Floats = np.divide(higher, positives, out=np.full(len(passed), np.nan), where=both)
-        shares[0] = found_at(scores, positive, false_share)
+        shares[0] = recall_at(scores, positive, false_share)
         return shares
 
     def _at_ranks(self, scores: Floats, positive: Bools) -> tuple[Floats, Floats]:
-        """How many positives and negatives have each score, lowest first: each (ranks, 1 + rounds)."""
+        """How many positives and negatives have each score, lowest first: two arrays (ranks, 1 + rounds)."""
         from scipy.sparse import csr_array
         from scipy.stats import rankdata
 
         ranks = rankdata(scores, "dense").astype(int) - 1
         steps = int(ranks.max()) + 1
-        if steps > _RANKS:
-            ranks, steps = ranks * _RANKS // steps, _RANKS
+        if steps > _MOST_RANKS:
+            ranks, steps = ranks * _MOST_RANKS // steps, _MOST_RANKS
 
         def counted(chosen: Bools) -> Floats:
             places = (ranks[chosen], self._member[chosen])
-            each = csr_array((np.ones(int(chosen.sum())), places), (steps, self._counts.shape[1]))
-            result: Floats = each @ self._counts.T
+            per_rank = csr_array((np.ones(int(chosen.sum())), places), (steps, self._counts.shape[1]))
+            result: Floats = per_rank @ self._counts.T
             return result
 
         return counted(positive), counted(~positive)
 
 
 def tails(groups: int) -> tuple[float, float]:
-    """The percentiles of drawn values that hold 95 % when so many groups were drawn: 2.5 and 97.5 for very many.
+    """The percentiles of the rounds between which 95 % lie, for so many groups: 2.5 and 97.5 for very many.
 
-    Few groups vary less among their own draws than among the speakers there are; the percentiles are moved out by what
-    Student's t is wider than a normal distribution (Hesterberg, T. (2015), "What teachers should know about the
+    Few groups vary less among their own draws than among all speakers, so the percentiles are moved outwards by as much
+    as Student's t is wider than a normal distribution (Hesterberg, T. (2015), "What teachers should know about the
     bootstrap", The American Statistician 69: expanded percentile intervals).
     """
     from scipy.stats import norm, t
@@ -187,6 +206,6 @@ def tails(groups: int) -> tuple[float, float]:
 
 
 def rounded(value: Any) -> float | None:
-    """Four decimals, fit for JSON; None for what cannot be told."""
+    """Four decimals, fit for JSON; None for NaN."""
     number = float(value)
     return None if np.isnan(number) else round(number, 4)

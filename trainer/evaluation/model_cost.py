@@ -1,4 +1,4 @@
-"""What a model file costs: time a window, parameters, bytes on disk and in memory."""
+"""What a model file costs: time per window, parameters, bytes on disk and in memory."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ _LONGEST_SECONDS = 3.0
 
 
 def cost_of(classifier: Classifier, memory: bool = True) -> dict[str, Any]:
-    """Milliseconds of features and network (one thread, median and 95th percentile), parameters, bytes.
+    """The cost of a model as plain values fit for JSON.
 
-    memory: also what a fresh process takes that loads the model and asks it ten times.
+    Milliseconds for features and network on one thread (median and 95th percentile), parameters, bytes. memory: also
+    measure a fresh process that loads the model and runs it ten times.
     """
     card = classifier.card
-    # The golden sound is a cry, by which a cascade works hardest: it is told at its dearest.
+    # The golden sound is a cry, for which a cascade works hardest: this is its highest cost.
     wave = np.resize(decode_golden(card.golden["wave"]), card.window_samples)
     window = np.ascontiguousarray(fit_frames(front_end(wave, card.features), card.window_frames))
     features, network = _timed(lambda: front_end(wave, card.features)), _timed(lambda: classifier.probabilities(window))
@@ -43,18 +44,20 @@ def cost_of(classifier: Classifier, memory: bool = True) -> dict[str, Any]:
 
 
 def _timed(call: Callable[[], object]) -> dict[str, float]:
-    """Milliseconds of a call: median and 95th percentile of up to 200, in at most three seconds."""
+    """Milliseconds per call: median and 95th percentile of up to 200 calls within three seconds."""
     call()
     spent: list[float] = []
     while len(spent) < _REPEATS and (sum(spent) < _LONGEST_SECONDS or len(spent) < 3):
         began = time.perf_counter()
         call()
         spent.append(time.perf_counter() - began)
-    return {name: round(1e3 * float(np.percentile(spent, at)), 3) for name, at in (("median", 50), ("p95", 95))}
+    return {
+        name: round(1e3 * float(np.percentile(spent, percent)), 3) for name, percent in (("median", 50), ("p95", 95))
+    }
 
 
 def parameters_of(path: Path) -> int:
-    """All numbers that the graph carries: initialisers, and what trees and support vectors hold in their nodes."""
+    """The count of all numbers in the graph: initialisers, and what trees and support vectors hold in their nodes."""
     import onnx
 
     from trainer.model_file.graph_surgery import subgraphs
@@ -69,9 +72,9 @@ def parameters_of(path: Path) -> int:
 
 
 def memory_of(path: Path) -> dict[str, int] | None:
-    """Bytes that a fresh process takes at most, and took before it opened the model; None where it cannot be told."""
+    """Peak memory in bytes of a fresh process that runs the model, and before it opened it; None where unknown."""
     if getattr(sys, "frozen", False):
-        return None  # a new process would be a second window
+        return None  # the executable is the app: a new process would open a second window
     root = str(Path(__file__).resolve().parents[2])
     done = subprocess.run(
         [sys.executable, "-m", "trainer.evaluation.model_cost", str(path.resolve())],
@@ -83,12 +86,12 @@ def memory_of(path: Path) -> dict[str, int] | None:
     )
     if done.returncode:
         return None
-    told: dict[str, int] | None = json.loads(done.stdout)
-    return told
+    memory: dict[str, int] = json.loads(done.stdout)
+    return memory
 
 
 def _peak_bytes() -> int:
-    """The most memory that this process has held. Linux is asked itself, for its `getrusage` counts the parent in."""
+    """This process's peak memory. On Linux from /proc, since `getrusage` counts the parent process there."""
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -101,7 +104,7 @@ def _peak_bytes() -> int:
 
 
 def _main() -> int:
-    import onnxruntime  # noqa: F401  part of what is there before
+    import onnxruntime  # noqa: F401  belongs to what is measured before the model
 
     try:
         before = _peak_bytes()

@@ -1,4 +1,4 @@
-"""How a model bears what lies between a voice and itself: noise, other voices, music, codecs, old devices, volume."""
+"""How a model copes with noise, other voices, music, codecs, narrow-band devices and volume."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ Alteration = Callable[[np.random.Generator, Clip, Wave], Wave]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One way to alter a clip. kind: what lines of a plot are made of. level: decibels above what is mixed in."""
+    """One way to alter a clip.
+
+    kind: conditions of one kind form a line of the plot. level: SNR in dB over what is mixed in; None for no mixing.
+    """
 
     name: str
     kind: str
@@ -40,8 +43,8 @@ class Condition:
     alter: Alteration
 
 
-class _Altered(DecodedAudio):
-    """The same clips at the same places, as they sound under one condition."""
+class _AlteredWaves(DecodedAudio):
+    """The same clips as they sound under one condition."""
 
     def __init__(self, waves: DecodedAudio, clips: Sequence[Clip], condition: Condition, seed: int) -> None:
         self._takes = waves._takes
@@ -65,28 +68,31 @@ def robustness(
     most: int = 100,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Balanced accuracy by clip under every condition, and what is lost by it; where there are cries, the share of
-    them found (and of the others raised) at the model's own start threshold. The same clips every time.
+    """Balanced accuracy by clip under every condition and how much it loses, as plain values fit for JSON.
+
+    Where there are cries, also the share of them found, and of the others raised, at the model's own start threshold.
+    most: clips, the same under every condition. A condition that cannot be made here (an FFmpeg without the encoder)
+    is left out and named in ``about``.
     """
     labels = tuple(labels) or classifier.labels
-    chosen = choose(clips, waves, most, seed)
-    about = "Music is synthetic; what is mixed in is so far below the loud parts of the clip. "
+    chosen = choose_clips(clips, waves, most, seed)
+    about = "Music is synthetic; levels are those of the clip's loud parts over what is mixed in. "
     if two_sided(labels):
         about += f"Chatter is {_TALKERS} synthetic voices. "
     else:
         about += f"Chatter is {_TALKERS} clips of other groups at once. "
-    about += "What is louder than full scale is clipped, as a microphone does."
+    about += "Samples beyond full scale are clipped, as in a microphone."
     entries: list[dict[str, Any]] = []
     for condition in conditions(chosen, waves, labels):
         try:
-            judged = judge(classifier, chosen, _Altered(waves, chosen, condition, seed), labels, _WINDOWS_PER_SPAN)
+            judged = judge(classifier, chosen, _AlteredWaves(waves, chosen, condition, seed), labels, _WINDOWS_PER_SPAN)
         except (av.FFmpegError, ValueError) as error:
             about += f" {condition.name} was left out: {error}."
             continue
         figures = judged.by_clip(_ROUNDS) or judged.by_window(_ROUNDS)
         accuracy = figures["balanced_accuracy"]
         first = entries[0]["balanced_accuracy"]["value"] if entries else None
-        found, raised = _cries(classifier, judged)
+        cries_found, others_raised = _alert_shares(classifier, judged)
         entries.append(
             {
                 "name": condition.name,
@@ -94,34 +100,35 @@ def robustness(
                 "level": condition.level,
                 "balanced_accuracy": accuracy,
                 "lost": None if first is None else round(first - accuracy["value"], 4),
-                "cries_found": found,
-                "others_raised": raised,
+                "cries_found": cries_found,
+                "others_raised": others_raised,
             }
         )
     groups = len({clip.group for clip in chosen})
     return {"clips": len(chosen), "groups": groups, "seed": seed, "about": about, "conditions": entries}
 
 
-def choose(clips: Sequence[Clip], waves: DecodedAudio, most: int, seed: int) -> list[Clip]:
-    """At most so many clips, drawn label by label in turn so that each label is there; none of over a minute if it
-    can be helped.
+def choose_clips(clips: Sequence[Clip], waves: DecodedAudio, most: int, seed: int) -> list[Clip]:
+    """Draw at most `most` clips, label by label in turn so that every label occurs.
+
+    Clips of more than a minute are drawn only where there are no others.
     """
     short = [clip for clip in clips if waves.samples(clip.path) <= LONGEST_SECONDS * SAMPLE_RATE] or list(clips)
     rng = np.random.default_rng(seed)
     of_label: dict[str, list[Clip]] = {}
-    for at in rng.permutation(len(short)):
-        clip = short[at]
+    for index in rng.permutation(len(short)):
+        clip = short[index]
         longest = max({span.label for span in clip.spans}, key=clip.seconds)
         of_label.setdefault(longest, []).append(clip)
     turns = sorted(
-        ((turn, name, clip) for name, some in of_label.items() for turn, clip in enumerate(some)),
-        key=lambda one: one[:2],
+        ((turn, name, clip) for name, members in of_label.items() for turn, clip in enumerate(members)),
+        key=lambda turn: turn[:2],
     )
     return [clip for _, _, clip in turns[:most]]
 
 
 def conditions(clips: Sequence[Clip], waves: DecodedAudio, labels: Sequence[str]) -> list[Condition]:
-    """The clean sound first, then everything that is done to it."""
+    """All conditions, the clean sound first."""
 
     def white(rng: np.random.Generator, clip: Clip, size: int) -> Wave:
         return synthetic.coloured(rng, size, 0.0)
@@ -130,7 +137,7 @@ def conditions(clips: Sequence[Clip], waves: DecodedAudio, labels: Sequence[str]
         return synthetic.tones(rng, size) + synthetic.tones(rng, size)
 
     def chatter(rng: np.random.Generator, clip: Clip, size: int) -> Wave:
-        others = [] if two_sided(labels) else [one for one in clips if one.group != clip.group]
+        others = [] if two_sided(labels) else [candidate for candidate in clips if candidate.group != clip.group]
         total = np.zeros(size, np.float32)
         for _ in range(_TALKERS):
             if others:
@@ -144,20 +151,20 @@ def conditions(clips: Sequence[Clip], waves: DecodedAudio, labels: Sequence[str]
     def mixed(under: Callable[[np.random.Generator, Clip, int], Wave], snr_db: float) -> Alteration:
         return lambda rng, clip, wave: _fitted(add(wave, under(rng, clip, wave.size), snr_db))
 
-    found = [Condition("clean", "clean", None, lambda rng, clip, wave: wave)]
+    altered = [Condition("clean", "clean", None, lambda rng, clip, wave: wave)]
     for name, under in (("white noise", white), ("chatter", chatter), ("music", music)):
-        found += [Condition(f"{name}, {snr:g} dB", name, snr, mixed(under, snr)) for snr in SNRS_DB]
+        altered += [Condition(f"{name}, {snr:g} dB", name, snr, mixed(under, snr)) for snr in SNRS_DB]
     for kilobits in (128, 64):
-        found.append(Condition(f"MP3, {kilobits} kbit/s", "MP3", None, _mp3(1000 * kilobits)))
-    found.append(Condition("sampled at 8 kHz", "8 kHz", None, lambda rng, clip, wave: _at_8_khz(wave)))
+        altered.append(Condition(f"MP3, {kilobits} kbit/s", "MP3", None, _mp3(1000 * kilobits)))
+    altered.append(Condition("sampled at 8 kHz", "8 kHz", None, lambda rng, clip, wave: _at_8_khz(wave)))
     for gain_db in (-20, 20):
         name = f"{gain_db:+d} dB of volume".replace("-", "−")
-        found.append(Condition(name, "volume", None, _louder(gain_db)))
-    return found
+        altered.append(Condition(name, "volume", None, _louder(gain_db)))
+    return altered
 
 
 def _fitted(wave: Wave) -> Wave:
-    """Turned down where it would be louder than full scale."""
+    """Turn a wave down where it would exceed full scale."""
     return np.asarray(wave / max(1.0, float(np.abs(wave).max(initial=0))), np.float32)
 
 
@@ -171,19 +178,19 @@ def _at_8_khz(wave: Wave) -> Wave:
 
 
 def _louder(gain_db: float) -> Alteration:
-    """Through 16 bits, with what is beyond full scale cut off."""
+    """A change of volume in 16 bits, clipped at full scale."""
     factor = np.float32(32767 * 10 ** (gain_db / 20))
     return lambda rng, clip, wave: np.asarray(np.clip(np.round(wave * factor), -32768, 32767) / 32767, np.float32)
 
 
-def _cries(classifier: Classifier, judged: Judgements) -> tuple[float | None, float | None]:
-    """The share of clips with a cry, and of those without, whose highest window reaches the start threshold."""
+def _alert_shares(classifier: Classifier, judged: Judgements) -> tuple[float | None, float | None]:
+    """The shares of clips with a cry and of those without whose highest window reaches the start threshold."""
     crying = np.array([label(name).crying for name in judged.labels])
     if not two_sided(judged.labels) or not crying[judged.truth].any():
         return None, None
     names, member = np.unique(judged.clips, return_inverse=True)
-    highest, cries = np.zeros(len(names)), np.zeros(len(names), bool)
+    highest, is_cry = np.zeros(len(names)), np.zeros(len(names), bool)
     np.maximum.at(highest, member, judged.rows[:, crying].sum(1))
-    np.logical_or.at(cries, member, crying[judged.truth])
-    up = highest >= classifier.card.thresholds["start"]
-    return round(float(up[cries].mean()), 4), None if cries.all() else round(float(up[~cries].mean()), 4)
+    np.logical_or.at(is_cry, member, crying[judged.truth])
+    raised = highest >= classifier.card.thresholds["start"]
+    return round(float(raised[is_cry].mean()), 4), None if is_cry.all() else round(float(raised[~is_cry].mean()), 4)

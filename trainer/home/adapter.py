@@ -1,22 +1,22 @@
-"""What a model is taught at home: a thin linear layer behind its answer, with the network itself left as it is.
+"""What a home teaches a model: a thin linear layer behind its probabilities, with the network itself left as it is.
 
-The network's embedding e (what its last linear layer is given) moves the answer it had: whether it cries,
-``logit P(crying) + e·u``, and within the crying labels, and within the others, ``softmax(log p + W·e)``. The three are
-kept apart, so that to be taught why a child cries cannot change whether anybody is woken. All zero, it is the model as
-it was. Fitting it is a convex problem (see `trainer.home.adapter_fit`).
+The network's embedding e (the input of its last linear layer) shifts what the model said before: whether the child is
+crying, ``logit P(crying) + e·u``, and the labels within crying and within everything else, ``softmax(log p + W·e)``.
+The three are kept apart, so that teaching a model why a child cries cannot change whether anybody is woken. With all
+weights zero it is the model as it was. Fitting the layer is a convex problem (see `trainer.home.adapter_fit`).
 
-In the file its nodes and weights are called ``taught/…``: taken off, the model it was made of is there again.
+In the file its nodes and weights are named ``taught/…``. Removing them gives back the model that was taught.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,19 +31,24 @@ from trainer.model_file.graph_surgery import head_inputs
 from trainer.model_file.sealed_file import write_sealed
 
 Floats = npt.NDArray[np.float32]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 PREFIX = "taught/"
-FAINTEST = 1e-7
-"""No probability is taken for less: of nothing there is no logarithm."""
-FURTHEST = 8.0
-"""In log-odds: how far any sound, however strange to what was taught, can be moved."""
-_GIVEN = f"{PREFIX}given"
-_BATCH = 8
+LOWEST_PROBABILITY = 1e-7
+"""Smaller probabilities are raised to this, since zero has no logarithm."""
+LARGEST_SHIFT = 8.0
+"""In log-odds: how far any sound, however unlike the taught ones, can be shifted."""
+# The name is part of the file format: taught models are recognised and untaught by it.
+_BASE_OUTPUT = f"{PREFIX}given"
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """weights (E, labels + 1), offset (labels + 1,): how far an embedding moves each label within its side, and, last,
-    the log-odds of crying (zero for labels that have no two sides).
+    """The layer's weights.
+
+    weights (E, labels + 1), offset (labels + 1,): how far an embedding shifts each label within its side, and in the
+    last column the log-odds of crying (zero for labels that have no two sides, see `core.labels.sides_of`).
     """
 
     labels: tuple[str, ...]
@@ -51,47 +56,49 @@ class Adapter:
     offset: Floats
 
     @classmethod
-    def untaught(cls, labels: tuple[str, ...], embedding: int) -> Adapter:
+    def untaught(cls, labels: tuple[str, ...], embedding_size: int) -> Adapter:
+        """An adapter that changes nothing."""
         columns = len(labels) + 1
-        return cls(labels, np.zeros((embedding, columns), np.float32), np.zeros(columns, np.float32))
+        return cls(labels, np.zeros((embedding_size, columns), np.float32), np.zeros(columns, np.float32))
 
-    def __call__(self, given: Floats, embeddings: Floats) -> Floats:
-        """Old answers (N, labels) and embeddings (N, E) → new answers (N, labels)."""
-        moved = np.clip(embeddings @ self.weights + self.offset, -FURTHEST, FURTHEST)
-        return moved_answers(self.labels, given, moved)
+    def __call__(self, probabilities: Floats, embeddings: Floats) -> Floats:
+        """Old probabilities (N, labels) and embeddings (N, E) → new probabilities (N, labels)."""
+        shifts = np.clip(embeddings @ self.weights + self.offset, -LARGEST_SHIFT, LARGEST_SHIFT)
+        return shifted_probabilities(self.labels, probabilities, shifts)
 
 
-def moved_answers(labels: Sequence[str], given: Floats, moved: npt.NDArray[Any]) -> Floats:
-    """Answers (N, labels), moved by (N, labels + 1), as `Adapter` says."""
-    logs = np.log(np.maximum(given, FAINTEST)) + moved[:, :-1]
+def shifted_probabilities(labels: Sequence[str], probabilities: Floats, shifts: npt.NDArray[Any]) -> Floats:
+    """Probabilities (N, labels) shifted by (N, labels + 1), columns as in `Adapter`."""
+    logits = np.log(np.maximum(probabilities, LOWEST_PROBABILITY)) + shifts[:, :-1]
     sides = sides_of(labels)
-    answer = np.zeros(given.shape, np.float64)
+    shifted = np.zeros(probabilities.shape, np.float64)
     for side in sides:
-        raised = np.exp(logs[:, side] - logs[:, side].max(1, keepdims=True))
-        answer[:, side] = raised / raised.sum(1, keepdims=True)
+        exponentials = np.exp(logits[:, side] - logits[:, side].max(1, keepdims=True))
+        shifted[:, side] = exponentials / exponentials.sum(1, keepdims=True)
     if len(sides) == 2:
-        cries = 1 / (1 + np.exp(-(evidence(labels, given) + moved[:, -1])))
-        answer[:, sides[0]] *= cries[:, None]
-        answer[:, sides[1]] *= 1 - cries[:, None]
-    return answer.astype(np.float32)
+        crying = 1 / (1 + np.exp(-(crying_logit(labels, probabilities) + shifts[:, -1])))
+        shifted[:, sides[0]] *= crying[:, None]
+        shifted[:, sides[1]] *= 1 - crying[:, None]
+    return shifted.astype(np.float32)
 
 
-def evidence(labels: Sequence[str], given: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """(N, labels) answers → (N,) log-odds of crying."""
+def crying_logit(labels: Sequence[str], probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Probabilities (N, labels) → (N,) log-odds of crying."""
     crying, others = sides_of(labels)
-    shares = np.maximum(np.asarray(given, np.float64), FAINTEST)
+    shares = np.maximum(np.asarray(probabilities, np.float64), LOWEST_PROBABILITY)
     return np.asarray(np.log(shares[:, crying].sum(1)) - np.log(shares[:, others].sum(1)))
 
 
-class Body:
-    """The network of a model file, without what it was taught: windows in, its answers and embeddings out.
+class BaseModel:
+    """The network of a model file without anything it was taught at home: probabilities and embeddings of windows.
 
-    DataError for a model that has no linear layer to be taught behind.
+    card, sha256: of the model that was taught, where the file is a taught one. Raises ModelError for a file that the
+    app would refuse, DataError for a model without a linear layer that an adapter could be put behind.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        classifier = Classifier(path)  # refuses what the app would refuse
+        classifier = Classifier(path)
         data = path.read_bytes()
         model = onnx.load_from_string(data)
         taught = classifier.card.training.get("taught")
@@ -99,7 +106,7 @@ class Body:
         self.sha256 = hashlib.sha256(data).hexdigest()
         self.card: ModelCard = classifier.card
         if isinstance(taught, dict):
-            _take_off(model)
+            _remove_adapter(model)
             self.sha256 = str(taught["base_sha256"])
             training = {name: value for name, value in classifier.card.training.items() if name != "taught"}
             metrics = classifier.card.metrics.get("before_teaching", {})
@@ -113,25 +120,31 @@ class Body:
             )
         self._session = _session(model, self.inputs)
 
-    def __call__(self, mels: Floats) -> tuple[Floats, Floats]:
-        """(N, rows, window_frames) → answers (N, labels), embeddings (N, E). Safe to call from several threads."""
-        parts = []
-        for first in range(0, len(mels), _BATCH):
-            given, *embeddings = self._session.run(
-                ["probabilities", *self.inputs], {"features": np.ascontiguousarray(mels[first : first + _BATCH])}
-            )
-            parts.append((given, np.concatenate(embeddings, axis=1)))
-        answers, embedded = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return answers, embedded
+    def __call__(self, windows: Floats) -> tuple[Floats, Floats]:
+        """Windows (N, rows, window_frames) → probabilities (N, labels), embeddings (N, E). Safe to call from threads.
 
-    def write(self, output: Path, adapter: Adapter, told: dict[str, Any]) -> ModelCard:
-        """Write the model with what it was taught (temporary, then replace). told: of the card's ``taught``."""
+        Windows are run one at a time, as the monitor runs them: a batch may round differently, and is no faster.
+        """
+        probabilities, embeddings = [], []
+        for window in windows:
+            row, *heads = self._session.run(
+                ["probabilities", *self.inputs], {"features": np.ascontiguousarray(window[None])}
+            )
+            probabilities.append(row)
+            embeddings.append(np.concatenate(heads, axis=1))
+        return np.concatenate(probabilities), np.concatenate(embeddings)
+
+    def write(self, output: Path, adapter: Adapter, details: dict[str, Any]) -> ModelCard:
+        """Write the model with an adapter of its full embeddings, in one piece; returns its card.
+
+        details: what the card's ``taught`` says beside the base model, such as counts of clips.
+        """
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
-        _put_on(model, adapter, self.inputs)
+        _add_adapter(model, adapter, self.inputs)
         wave = decode_golden(self.card.golden["wave"])
-        mel = fit_frames(front_end(wave, self.card.features), self.card.window_frames)
-        answer = adapter(*self(mel[None]))[0]
+        window = fit_frames(front_end(wave, self.card.features), self.card.window_frames)
+        golden = adapter(*self(window[None]))[0]
         card = replace(
             self.card,
             name=f"{self.card.name}, taught",
@@ -142,19 +155,19 @@ class Body:
                     "base_sha256": self.sha256,
                     "base_name": self.card.name,
                     "thresholds_and_operating_curve": "of the model before it was taught",
-                    **told,
+                    **details,
                 },
             },
-            # They were measured before; of the taught model its comparison tells.
+            # These were measured on the base model. The taught model's figures are in its comparison.
             metrics={"before_teaching": self.card.metrics} if self.card.metrics else {},
-            golden={**self.card.golden, "probabilities": answer.tolist()},
+            golden={**self.card.golden, "probabilities": golden.tolist()},
         )
         write_sealed(output, model, card)
         return card
 
 
-def in_threads(work: Any, items: Sequence[Any], threads: int) -> Any:
-    """The results of `work` of each item, in order, as they come."""
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item], threads: int) -> Iterator[Result]:
+    """Yield the results of `work` for each item, in order, as they become available."""
     if threads < 2:
         yield from map(work, items)
         return
@@ -163,50 +176,51 @@ def in_threads(work: Any, items: Sequence[Any], threads: int) -> Any:
 
 
 def _session(model: onnx.ModelProto, inputs: Sequence[str]) -> Any:
-    """The graph with its heads' inputs as outputs beside the answer."""
+    """The graph with the inputs of its linear heads as outputs, beside the probabilities."""
     import onnxruntime
 
-    shown = onnx.ModelProto()
-    shown.CopyFrom(model)
-    shown.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in inputs)
+    extended = onnx.ModelProto()
+    extended.CopyFrom(model)
+    extended.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in inputs)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    return onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(extended.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def _rename(model: onnx.ModelProto, before: str, after: str) -> None:
+def _rename_tensor(model: onnx.ModelProto, before: str, after: str) -> None:
     for node in model.graph.node:
         node.output[:] = [after if name == before else name for name in node.output]
         node.input[:] = [after if name == before else name for name in node.input]
 
 
-def _put_on(model: onnx.ModelProto, adapter: Adapter, inputs: Sequence[str]) -> None:
-    """Put the adapter's nodes behind the graph's answer, which keeps its name."""
-    _rename(model, "probabilities", _GIVEN)
+def _add_adapter(model: onnx.ModelProto, adapter: Adapter, inputs: Sequence[str]) -> None:
+    """Put the adapter's nodes behind the graph's output, which keeps its name."""
+    _rename_tensor(model, "probabilities", _BASE_OUTPUT)
     nodes: list[onnx.NodeProto] = []
+    # The names of nodes and weights are part of the file format.
     weights: dict[str, npt.NDArray[Any]] = {
         "weight": adapter.weights.astype(np.float32),
         "offset": adapter.offset.astype(np.float32),
-        "faintest": np.array(FAINTEST, np.float32),
-        "lowest": np.array(-FURTHEST, np.float32),
-        "highest": np.array(FURTHEST, np.float32),
+        "faintest": np.array(LOWEST_PROBABILITY, np.float32),
+        "lowest": np.array(-LARGEST_SHIFT, np.float32),
+        "highest": np.array(LARGEST_SHIFT, np.float32),
         "labels": np.arange(len(adapter.labels)),
         "crying": np.array([len(adapter.labels)]),
     }
+    added: set[str] = set()
 
-    def node(kind: str, given: Sequence[str], name: str, **attributes: Any) -> str:
-        given = [PREFIX + one if one in weights or one in made else one for one in given]
-        out = "probabilities" if name == "probabilities" else PREFIX + name
-        nodes.append(helper.make_node(kind, given, [out], name=PREFIX + name, **attributes))
-        made.add(name)
+    def node(kind: str, node_inputs: Sequence[str], name: str, **attributes: Any) -> str:
+        node_inputs = [PREFIX + tensor if tensor in weights or tensor in added else tensor for tensor in node_inputs]
+        output = "probabilities" if name == "probabilities" else PREFIX + name
+        nodes.append(helper.make_node(kind, node_inputs, [output], name=PREFIX + name, **attributes))
+        added.add(name)
         return name
 
-    made: set[str] = set()
     embedding = node("Concat", inputs, "embedding", axis=1) if len(inputs) > 1 else inputs[0]
     node("Gemm", [embedding, "weight", "offset"], "free")
     node("Clip", ["free", "lowest", "highest"], "moved")
-    node("Clip", [_GIVEN, "faintest"], "shares")
+    node("Clip", [_BASE_OUTPUT, "faintest"], "shares")
     node("Log", ["shares"], "logs")
     node("Gather", ["moved", "labels"], "moved_labels", axis=1)
     node("Add", ["logs", "moved_labels"], "raised")
@@ -238,11 +252,11 @@ def _put_on(model: onnx.ModelProto, adapter: Adapter, inputs: Sequence[str]) -> 
     onnx.checker.check_model(model)
 
 
-def _take_off(model: onnx.ModelProto) -> None:
-    kept = [node for node in model.graph.node if not node.name.startswith(PREFIX)]
-    weights = [one for one in model.graph.initializer if not one.name.startswith(PREFIX)]
+def _remove_adapter(model: onnx.ModelProto) -> None:
+    nodes = [node for node in model.graph.node if not node.name.startswith(PREFIX)]
+    weights = [tensor for tensor in model.graph.initializer if not tensor.name.startswith(PREFIX)]
     del model.graph.node[:]
     del model.graph.initializer[:]
-    model.graph.node.extend(kept)
+    model.graph.node.extend(nodes)
     model.graph.initializer.extend(weights)
-    _rename(model, _GIVEN, "probabilities")
+    _rename_tensor(model, _BASE_OUTPUT, "probabilities")

@@ -1,7 +1,7 @@
-"""Two models on the same clips, side by side: what each says, whom each would wake, whether the new one may be used.
+"""Compare two models on the same clips: what each says, whom each would wake, and whether the new one may be used.
 
-What is written is read by the app's Train page; every figure is of whole clips, heard from their beginning by the
-monitor's own rule for an alert.
+The app's Train page reads what is written here. Every figure is of whole clips, heard from their beginning on the
+monitor's grid (`core.model.replay`) and judged by the monitor's own rule for an alert.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.alerts.policy import AlertPolicy, AlertRules, Change
+from babymonitor.core.labels import UNCLEAR
 from babymonitor.core.labels import label as known_label
 from babymonitor.core.model.classifier import Classifier, ModelCard
 from babymonitor.core.model.detector import Score
+from babymonitor.core.model.replay import clip_windows
 from babymonitor.core.model.score_file import most_telling
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from babymonitor.core.whole_file import write_whole
@@ -27,28 +29,35 @@ from trainer.data.readers import Roots, load
 from trainer.data.split import Division
 from trainer.errors import DataError, counted
 from trainer.evaluation import metrics
-from trainer.evaluation.metrics import Rounds, rounded
+from trainer.evaluation.metrics import ClusterBootstrap, rounded
 from trainer.evaluation.summary import roc_curve
-from trainer.home.adapter_fit import UNCLEAR, told_label
-from trainer.home.clip_embeddings import grid_of
+from trainer.home.adapter_fit import label_for_model
 
 FORMAT = 1
 WORST = 50
+"""How many clips the comparison lists as its worst."""
+NIGHT_PREFIX = "night-"
+"""How the library names the groups of clips that came out of monitored nights."""
 _FEWEST_CRY_SECONDS = 1.0
 
 Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model says of a clip: of its most telling window, as `core.verdict` has it; wakes: an alert is given."""
+class ClipVerdict:
+    """What a model says of a clip.
+
+    label, probabilities: of its most telling window, as in `core.model.score_file.Verdict`. crying: the highest
+    P(crying) of any window. wakes: whether an alert would be given.
+    """
 
     label: str
     crying: float
     wakes: bool
     probabilities: dict[str, float]
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values fit for JSON."""
         return {
             "label": self.label,
             "crying": round(self.crying, 4),
@@ -58,35 +67,38 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """A labelled clip and both answers."""
+class ComparedClip:
+    """A labelled clip and the verdicts of both models."""
 
     path: str
     group: str
     label: str
     seconds: float
-    old: Answer
-    new: Answer
+    old: ClipVerdict
+    new: ClipVerdict
 
 
-def answer_of(rows: Floats, ends: npt.NDArray[np.int64], level_db: Floats, card: ModelCard) -> Answer:
-    """Windows (N, labels) on the detector's grid → what is said of the clip."""
+def verdict_of(rows: Floats, ends: npt.NDArray[np.int64], level_db: Floats, card: ModelCard) -> ClipVerdict:
+    """The verdict on a clip from its windows on the monitor's grid.
+
+    rows: probabilities (N, labels). ends: the sample after each window (N,). level_db: loudness of its newest hop (N,).
+    """
     labels = card.labels
-    crying_at = [at for at, name in enumerate(labels) if known_label(name).crying]
-    crying = np.clip(rows[:, crying_at].sum(1), 0, 1)
-    at = most_telling(rows, crying, card)
-    return Answer(
-        labels[int(np.argmax(rows[at]))],
+    columns = [column for column, name in enumerate(labels) if known_label(name).crying]
+    crying = np.clip(rows[:, columns].sum(1), 0, 1)
+    index = most_telling(rows, crying, card)
+    return ClipVerdict(
+        labels[int(np.argmax(rows[index]))],
         float(crying.max()),
         wakes(crying, ends, level_db, card),
-        dict(zip(labels, map(float, rows[at]), strict=True)),
+        dict(zip(labels, map(float, rows[index]), strict=True)),
     )
 
 
 def wakes(crying: Floats, ends: npt.NDArray[np.int64], level_db: Floats, card: ModelCard) -> bool:
     """Whether P(crying) (N,) of a clip's windows gives an alert, by the app's rule and the model's own thresholds.
 
-    A clip that is over before any alert could be given wakes if all of it is crying: live, it would have gone on.
+    A clip that ends before any alert could be given wakes if every window is crying: live, it would have gone on.
     """
     rules = AlertRules.of_card(card)
     if (ends[-1] - ends[0]) / SAMPLE_RATE < rules.minimum_seconds:
@@ -100,23 +112,24 @@ def wakes(crying: Floats, ends: npt.NDArray[np.int64], level_db: Floats, card: M
 
 
 def comparison(
-    clips: Sequence[Compared],
+    clips: Sequence[ComparedClip],
     cards: tuple[ModelCard, ModelCard],
     paths: tuple[Path, Path],
     how: str,
     everyone_else: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Everything that is told of old and new, in this order, as plain values fit for JSON. how: how it was held out.
+    """The comparison of an old and a new model, as plain values fit for JSON.
 
-    A label that neither model knows is something else than a baby. Where the truth is crying for an unknown reason,
-    any word for crying is right.
+    cards, paths: of the old and the new model. how: how the clips were held out, in a sentence for a person.
+    everyone_else: see `trainer.home.rehearsal.everyone_else`. A label that neither model knows counts as background.
+    Where the truth is crying for an unclear reason, any crying label is right.
     """
     labels = tuple(dict.fromkeys(name for card in cards for name in card.labels))
-    clips = [clip for clip in clips if told_label(clip.label, labels) in labels]
-    truths = [told_label(clip.label, labels) for clip in clips]
+    clips = [clip for clip in clips if label_for_model(clip.label, labels) in labels]
+    truths = [label_for_model(clip.label, labels) for clip in clips]
     truth = np.array([labels.index(name) for name in truths], np.int64)
     groups = np.array([clip.group for clip in clips])
-    cries = np.array([known_label(name).crying for name in truths], bool)
+    is_cry = np.array([known_label(name).crying for name in truths], bool)
     report: dict[str, Any] = {
         "format": FORMAT,
         "old": {"name": cards[0].name, "path": str(paths[0])},
@@ -126,77 +139,78 @@ def comparison(
         "clips": [
             {
                 "path": clip.path, "group": clip.group, "label": clip.label, "seconds": round(clip.seconds, 3),
-                "old": clip.old.told(), "new": clip.new.told(),
+                "old": clip.old.to_dict(), "new": clip.new.to_dict(),
             }
             for clip in clips
         ],
     }  # fmt: skip
-    answers = {"old": [clip.old for clip in clips], "new": [clip.new for clip in clips]}
-    rounds = Rounds(groups)
+    verdicts = {"old": [clip.old for clip in clips], "new": [clip.new for clip in clips]}
+    bootstrap = ClusterBootstrap(groups)
     tables: dict[str, Any] = {name: {} for name in ("confusion", "per_label", "balanced_accuracy", "roc")}
-    for which, some in answers.items():
-        said = np.array([labels.index(_counted_as(one.label, name)) for one, name in zip(some, truths, strict=True)])
-        table = metrics.confusion(truth, said, len(labels))
-        tables["confusion"][which] = table.tolist()
+    for side, side_verdicts in verdicts.items():
+        names = [_counted_as(verdict.label, name) for verdict, name in zip(side_verdicts, truths, strict=True)]
+        predicted = np.array([labels.index(name) for name in names])
+        table = metrics.confusion(truth, predicted, len(labels))
+        tables["confusion"][side] = table.tolist()
         columns = zip(*metrics.per_label(table), table.sum(1), strict=True)
-        tables["per_label"][which] = [
+        tables["per_label"][side] = [
             {
                 "label": name, "precision": rounded(precision), "recall": rounded(recall), "f1": rounded(f1),
                 "items": int(items),
             }
             for name, (precision, recall, f1, items) in zip(labels, columns, strict=True)
         ]  # fmt: skip
-        was = np.eye(len(labels))[truth]
-        sums = rounds.sums(np.hstack((was * (said == truth)[:, None], was)))
+        one_hot = np.eye(len(labels))[truth]
+        sums = bootstrap.sums(np.hstack((one_hot * (predicted == truth)[:, None], one_hot)))
         hits, items = sums[:, : len(labels)], sums[:, len(labels) :]
         recalls = np.divide(hits, items, out=np.full_like(hits, np.nan), where=items > 0)
-        here = ~np.isnan(recalls[0])
+        occurs = ~np.isnan(recalls[0])
         with np.errstate(invalid="ignore"):
-            tables["balanced_accuracy"][which] = rounds.told(np.nanmean(recalls[:, here], axis=1))
-        tables["roc"][which] = roc_curve(np.array([one.crying for one in some]), cries)
-    woke = {which: np.array([one.wakes for one in some], bool) for which, some in answers.items()}
-    given = np.array([_given_to_truth(clip.new, name) for clip, name in zip(clips, truths, strict=True)])
+            tables["balanced_accuracy"][side] = bootstrap.estimate(np.nanmean(recalls[:, occurs], axis=1))
+        tables["roc"][side] = roc_curve(np.array([verdict.crying for verdict in side_verdicts]), is_cry)
+    woken = {
+        side: np.array([verdict.wakes for verdict in side_verdicts], bool) for side, side_verdicts in verdicts.items()
+    }
     report |= tables
     report["cries"] = {
-        "clips": int(cries.sum()),
-        "groups": len(set(groups[cries])),
-        "old_caught": int(woke["old"][cries].sum()),
-        "new_caught": int(woke["new"][cries].sum()),
+        "clips": int(is_cry.sum()),
+        "groups": len(set(groups[is_cry])),
+        "old_caught": int(woken["old"][is_cry].sum()),
+        "new_caught": int(woken["new"][is_cry].sum()),
     }
     report["others"] = {
-        "clips": int((~cries).sum()),
-        "groups": len(set(groups[~cries])),
-        "old_woke": int(woke["old"][~cries].sum()),
-        "new_woke": int(woke["new"][~cries].sum()),
+        "clips": int((~is_cry).sum()),
+        "groups": len(set(groups[~is_cry])),
+        "old_woke": int(woken["old"][~is_cry].sum()),
+        "new_woke": int(woken["new"][~is_cry].sum()),
     }
-    nights = sorted({group for group in groups if group.startswith(NIGHT)})
-    of_nights = ~cries & np.array([group.startswith(NIGHT) for group in groups], bool)
+    nights = sorted({group for group in groups if group.startswith(NIGHT_PREFIX)})
+    is_false_alarm = ~is_cry & np.array([group.startswith(NIGHT_PREFIX) for group in groups], bool)
     report["false_alarms_per_night"] = {
         "nights": len(nights),
-        **{which: round(float(each[of_nights].sum()) / len(nights), 3) for which, each in woke.items()},
+        **{side: round(float(woke[is_false_alarm].sum()) / len(nights), 3) for side, woke in woken.items()},
     } if nights else None  # fmt: skip
     report["everyone_else"] = everyone_else
-    report["worst"] = [int(at) for at in np.argsort(given, kind="stable")[:WORST]]
+    truth_shares = np.array([_truth_share(clip.new, name) for clip, name in zip(clips, truths, strict=True)])
+    report["worst"] = [int(index) for index in np.argsort(truth_shares, kind="stable")[:WORST]]
     report["refused"] = ""
     return report
 
 
-NIGHT = "night-"
-"""How the library calls the groups of clips that came out of monitored nights."""
+def _counted_as(predicted: str, truth: str) -> str:
+    """The label that a prediction counts as: the truth, where that is an unclear cry and the prediction is a cry."""
+    return truth if truth == UNCLEAR and known_label(predicted).crying else predicted
 
 
-def _counted_as(said: str, truth: str) -> str:
-    return truth if truth == UNCLEAR and known_label(said).crying else said
-
-
-def _given_to_truth(answer: Answer, truth: str) -> float:
+def _truth_share(verdict: ClipVerdict, truth: str) -> float:
+    """The probability that a verdict gives to the truth."""
     if truth == UNCLEAR:
-        return answer.crying
-    return answer.probabilities.get(truth, 0.0)
+        return verdict.crying
+    return verdict.probabilities.get(truth, 0.0)
 
 
 def refusal(report: dict[str, Any]) -> str:
-    """Why the new model of a comparison is not to be used, in a sentence; "" where nothing speaks against it."""
+    """Why the new model of a comparison must not be used, in a sentence; "" where nothing speaks against it."""
     cries = report["cries"]
     if cries["new_caught"] < cries["old_caught"]:
         return (
@@ -207,9 +221,9 @@ def refusal(report: dict[str, Any]) -> str:
 
 
 def write(path: Path, report: dict[str, Any]) -> None:
-    """Write a comparison as JSON: at any moment either the old or the new one is there, whole."""
+    """Write a comparison as JSON, in one piece, making its folder where needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(report, ensure_ascii=False, allow_nan=False))
+    write_whole(path, json.dumps(report, ensure_ascii=False, allow_nan=False).encode())
 
 
 def versus(
@@ -223,54 +237,57 @@ def versus(
     merged: dict[str, str] | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> dict[str, Any]:
-    """Both models on one side of a data set; DataError where it holds no clip that can be judged.
+    """Compare two model files on one side of a data set; returns the comparison.
 
-    A clip is crying with at least a second of it; else it has to hold none, and nothing that is left open.
+    A clip counts as crying with at least a second of it, as something else with none of it and nothing left open;
+    other clips are left out. progress: called with the share done. Raises DataError where no clip remains.
     """
     from trainer.data.decoded_audio import DecodedAudio
-    from trainer.evaluation.judgements import chosen, met
+    from trainer.evaluation.judgements import clips_of_side, training_overlap
 
     models = Classifier(old), Classifier(new)
-    whole = load(data, segments, merged)
-    waves = DecodedAudio(whole, cache, codecs=False)
-    clips = chosen(whole, waves, side, division)
+    data_set = load(data, segments, merged)
+    waves = DecodedAudio(data_set, cache, codecs=False)
+    clips = clips_of_side(data_set, waves, side, division)
     compared = []
-    for at, clip in enumerate(clips):
+    for number, clip in enumerate(clips, start=1):
         name = _label_of(clip, waves.samples(clip.path) / SAMPLE_RATE)
         if name:
             wave = waves.read(clip.path)
-            answers = [_asked(model, wave) for model in models]
-            file = str(whole.file(clip.path))
-            compared.append(Compared(file, clip.group, name, wave.size / SAMPLE_RATE, *answers))
-        progress((at + 1) / len(clips))
+            file = str(data_set.file(clip.path))
+            verdicts = [_judge(model, wave) for model in models]
+            compared.append(ComparedClip(file, clip.group, name, wave.size / SAMPLE_RATE, *verdicts))
+        progress(number / len(clips))
     if not compared:
-        raise DataError(f"{whole} holds no clip on the side '{side}' that both models could be judged by.")
+        raise DataError(f"{data_set} holds no clip on the side '{side}' that both models could be judged by.")
     how = f"Clips of the {side} side: of groups that training held out."
     for model in models:
-        known = met(model.card, clips)
-        if known and (known["train"] or known["validation"]):
+        overlap = training_overlap(model.card, clips)
+        if overlap and (overlap["train"] or overlap["validation"]):
             how = (
-                f"{model.card.name} has learnt from {known['train']} of these groups and was calibrated on "
-                f"{known['validation']}: its figures are too good."
+                f"{model.card.name} has learnt from {overlap['train']} of these groups and was calibrated on "
+                f"{overlap['validation']}: its figures are too good."
             )
     report = comparison(compared, (models[0].card, models[1].card), (old, new), how)
     report["refused"] = refusal(report)
     return report
 
 
-def _label_of(clip: Clip, length: float) -> str:
+def _label_of(clip: Clip, clip_seconds: float) -> str:
+    """The label of a clip as a whole; "" where it has too little crying to count, or too much left open."""
     seconds: dict[str, float] = {}
     for span in clip.spans:
         seconds[span.label] = seconds.get(span.label, 0.0) + span.end - span.start
-    cries = {name: each for name, each in seconds.items() if known_label(name).crying}
-    if sum(cries.values()) >= min(_FEWEST_CRY_SECONDS, 0.9 * length):
+    cries = {name: value for name, value in seconds.items() if known_label(name).crying}
+    if sum(cries.values()) >= min(_FEWEST_CRY_SECONDS, 0.9 * clip_seconds):
         return max(cries, key=cries.__getitem__)
-    if cries or sum(seconds.values()) < 0.9 * length:
+    if cries or sum(seconds.values()) < 0.9 * clip_seconds:
         return ""
     return max(seconds, key=seconds.__getitem__)
 
 
-def _asked(model: Classifier, wave: Wave) -> Answer:
-    grid = grid_of(wave, model.card)
-    rows = np.stack([model.probabilities(np.ascontiguousarray(mel)) for mel in grid.mels])
-    return answer_of(rows, grid.ends, grid.level_db, model.card)
+def _judge(model: Classifier, wave: Wave) -> ClipVerdict:
+    windows = clip_windows(wave, model.card)
+    rows = np.stack([model.probabilities(window.features) for window in windows])
+    ends = np.array([window.end_sample for window in windows])
+    return verdict_of(rows, ends, np.array([window.level_db for window in windows]), model.card)

@@ -1,8 +1,8 @@
-"""Teaching a model one home: the caregiver's own clips, in seconds, without forgetting anybody else's baby.
+"""Teach a model one home: the caregiver's own clips, in seconds, without forgetting anybody else's baby.
 
-The network stays as it is; what is learnt is an adapter behind it (`trainer.home.adapter`), fitted on its embeddings of
-the clips (`trainer.home.adapter_fit`) beside those of other people's babies (`trainer.home.rehearsal`). How good that
-is, is told of groups (recordings, nights) that a fit has not seen, and it is fitted more cautiously while it does any
+The network stays as it is. What is learnt is an adapter behind it (`trainer.home.adapter`), fitted to its embeddings of
+the clips (`trainer.home.adapter_fit`) beside those of other people's babies (`trainer.home.rehearsal`). The result is
+measured on groups (recordings, nights) that a fit has not seen, and the fit is repeated more cautiously while it does
 harm.
 """
 
@@ -28,29 +28,33 @@ from trainer.data.split import group_hash
 from trainer.errors import DataError, counted
 from trainer.home import old_and_new
 from trainer.home import rehearsal as rehearsals
-from trainer.home.adapter import Adapter, Body, Floats, in_threads
-from trainer.home.adapter_fit import Caution, fitted, told_label, unprojected
-from trainer.home.clip_embeddings import Heard, listen
-from trainer.home.old_and_new import Answer, Compared, answer_of
+from trainer.home.adapter import Adapter, BaseModel, Floats, in_threads
+from trainer.home.adapter_fit import Caution, fit_adapter, label_for_model, unproject
+from trainer.home.clip_embeddings import EmbeddedClip, embed_clip
+from trainer.home.old_and_new import ClipVerdict, ComparedClip, verdict_of
 from trainer.home.rehearsal import Rehearsal, everyone_else
 
 Event = Callable[[dict[str, Any]], None]
+"""Takes the events of a run as plain values: ``started``, ``progress``, ``warning``."""
 
 FOLDS = 5
 CAUTIONS = (1.0, 4.0, 16.0)
-"""By how much more cautiously it is fitted again while it does harm."""
+"""Factors by which the fit becomes more cautious while it does harm."""
 TOLERANCE = 0.02
-"""The share of everybody else's cries that may be lost, and of their other sounds that may be raised, no more."""
-_LISTENING = 0.85
-_VIEWS = 150
-"""Altered takes of all clips together: the fewer the clips, the more of each, up to `_MOST_COPIES`."""
+"""The largest share of everybody else's cries that may be lost, and of their other sounds that may be raised."""
+_EMBEDDING_SHARE = 0.85
+"""Of the time that a run takes, for its progress."""
+_ALTERED_TAKES = 150
+"""Of all clips together: the fewer the clips, the more takes of each, up to `_MOST_COPIES`."""
 _MOST_COPIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What is to be taught. model: the one in use; taught before, it is taken back to what it was taught from. data:
-    the library, or any data set. comparison: where what it is worth is written.
+class TeachRequest:
+    """What to teach.
+
+    model: the file in use; one that was taught already is taught anew from its base. data: the library, or any data
+    set. output: the file to write. comparison: where to write the comparison of old and new, if anywhere.
     """
 
     model: Path
@@ -62,43 +66,49 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Clips (indices) that are judged by what the others teach."""
+    """Indices of the clips that are judged, and of those that the adapter judging them is fitted to."""
 
     judged: tuple[int, ...]
     learnt: tuple[int, ...]
 
 
-def teach(request: Request, event: Event = lambda values: None) -> dict[str, Any]:
-    """Write the taught model and its comparison; → the comparison. DataError for what cannot be taught."""
+def teach(request: TeachRequest, event: Event = lambda values: None) -> dict[str, Any]:
+    """Write the taught model and its comparison with the old one; returns the comparison.
+
+    Raises DataError where the output's name, the data or the model do not allow it.
+    """
     if request.output.suffix != ".onnx":
         raise DataError(f"A model file is called NAME.onnx; {request.output.name} is not.")
-    body = Body(request.model)
-    clips, files = _library(request.data, body.card)
-    met = sorted({group_hash(name) for clip in clips for name in (clip.group, clip.own_group)})
+    base = BaseModel(request.model)
+    clips, files = _labelled_clips(request.data, base.card)
+    hashed_groups = sorted({group_hash(name) for clip in clips for name in (clip.group, clip.own_group)})
     clips = with_joined_groups(clips, files)
     labels = Counter(clip.spans[0].label for clip in clips)
     groups = len({clip.group for clip in clips})
-    event({"event": "started", "model": body.card.name, "clips": len(clips), "groups": groups, "labels": dict(labels)})
-    rehearsal = _rehearsal_for(body, request.model)
-    if rehearsal.is_made:
+    event({"event": "started", "model": base.card.name, "clips": len(clips), "groups": groups, "labels": dict(labels)})
+    rehearsal = _rehearsal_for(base, request.model)
+    if rehearsal.is_synthetic:
         sentence = "There is no rehearsal file for this model: what it does to other babies cannot be told."
         event({"event": "warning", "sentence": sentence})
-    heard = _heard(body, rehearsal, clips, files, request.threads, event)
-    if not heard:
+    embedded = _embed_clips(base, rehearsal, clips, files, request.threads, event)
+    if not embedded:
         raise DataError("None of the clips could be read.")
-    lesson = learn(heard, body.card, rehearsal, event)
-    told = {
-        "clips": len(heard),
-        "groups": len({one.group for one in heard}),
-        "labels": dict(Counter(one.label for one in heard)),
+    lesson = learn(embedded, base.card, rehearsal, event)
+    details = {
+        "clips": len(embedded),
+        "groups": len({clip.group for clip in embedded}),
+        "labels": dict(Counter(clip.label for clip in embedded)),
         "caution": lesson.caution,
-        "met": met,
+        "met": hashed_groups,
     }
-    card = body.write(request.output, unprojected(lesson.adapter, rehearsal.projection), told)
+    card = base.write(request.output, unproject(lesson.adapter, rehearsal.projection), details)
     report = old_and_new.comparison(
-        compared(heard, lesson.answers, body.card), (body.card, card), (request.model, request.output), lesson.how,
+        compare_clips(embedded, lesson.probabilities, base.card),
+        (base.card, card),
+        (request.model, request.output),
+        lesson.how,
         lesson.everyone_else,
-    )  # fmt: skip
+    )
     report["refused"] = old_and_new.refusal(report) or refusal(lesson.everyone_else)
     if request.comparison is not None:
         old_and_new.write(request.comparison, report)
@@ -106,7 +116,7 @@ def teach(request: Request, event: Event = lambda values: None) -> dict[str, Any
 
 
 def metrics_of(report: dict[str, Any]) -> dict[str, Any]:
-    """The figures of a comparison that fit into a line."""
+    """The few figures of a comparison that a list of runs shows."""
     return {
         "balanced_accuracy": report["balanced_accuracy"]["new"]["value"],
         "balanced_accuracy_before": report["balanced_accuracy"]["old"]["value"],
@@ -115,167 +125,185 @@ def metrics_of(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _library(data: Roots, card: ModelCard) -> tuple[list[Clip], dict[str, Path]]:
-    """The clips that have one label, and where they lie."""
-    whole = load(data)
-    clips = [clip for clip in whole.clips if clip.usable and len({span.label for span in clip.spans}) == 1]
+def _labelled_clips(data: Roots, card: ModelCard) -> tuple[list[Clip], dict[str, Path]]:
+    """The clips with a single label that the model can be taught, and their files by clip path.
+
+    Raises DataError where there is none.
+    """
+    data_set = load(data)
+    clips = [clip for clip in data_set.clips if clip.usable and len({span.label for span in clip.spans}) == 1]
     if "background" not in card.labels:
         clips = [clip for clip in clips if clip.spans[0].label in card.labels]
     if not clips:
-        raise DataError(f"{whole} holds no clip that this model could be taught.")
-    return clips, {clip.path: whole.file(clip.path) for clip in clips}
+        raise DataError(f"{data_set} holds no clip that this model could be taught.")
+    return clips, {clip.path: data_set.file(clip.path) for clip in clips}
 
 
-def _rehearsal_for(body: Body, model: Path) -> Rehearsal:
-    """The model's own, from beside it, beside the program's own model, or the run that it was trained in."""
+def _rehearsal_for(base: BaseModel, model: Path) -> Rehearsal:
+    """The model's rehearsal from beside it, beside the app's own model, or the run that trained it; else synthetic."""
     folders = [model.parent, paths.default_model().parent, paths.models_folder()]
-    folders += sorted((one for one in paths.runs_folder().glob("*") if one.is_dir()), reverse=True)
-    return rehearsals.found(body.sha256, folders) or rehearsals.made(body)
+    folders += sorted((folder for folder in paths.runs_folder().glob("*") if folder.is_dir()), reverse=True)
+    return rehearsals.find_rehearsal(base.sha256, folders) or rehearsals.synthetic_rehearsal(base)
 
 
-def _heard(
-    body: Body, rehearsal: Rehearsal, clips: Sequence[Clip], files: dict[str, Path], threads: int, event: Event
-) -> list[Heard]:
-    copies = int(np.clip(_VIEWS // len(clips), 1, _MOST_COPIES))
+def _embed_clips(
+    base: BaseModel, rehearsal: Rehearsal, clips: Sequence[Clip], files: dict[str, Path], threads: int, event: Event
+) -> list[EmbeddedClip]:
+    """Run the model over all clips, with progress; a clip that cannot be used gives a warning and is left out."""
+    copies = int(np.clip(_ALTERED_TAKES // len(clips), 1, _MOST_COPIES))
 
-    def one(clip: Clip) -> Heard | str:
+    def embed(clip: Clip) -> EmbeddedClip | str:
         try:
-            wave = read_wave(files[clip.path], body.card.features.sample_rate)
+            wave = read_wave(files[clip.path], base.card.features.sample_rate)
         except AudioError as error:
             return str(error)
-        if wave.size < body.card.features.n_fft:
+        if wave.size < base.card.features.n_fft:
             return f"{clip.path} is too short to be taught."
         seed = (stable_random(clip.path, "teach"),)
         path, name = str(files[clip.path]), clip.spans[0].label
-        return listen(body, rehearsal.projection, wave, path, clip.group, name, copies, seed)
+        return embed_clip(base, rehearsal.projection, wave, path, clip.group, name, copies, seed)
 
-    began, shown, heard = time.monotonic(), 0.0, []
-    what = f"listening to {counted(len(clips), 'clip')}"
-    for done, result in enumerate(in_threads(one, clips, threads), start=1):
-        if isinstance(result, Heard):
-            heard.append(result)
+    began, last_event = time.monotonic(), 0.0
+    embedded = []
+    step = f"listening to {counted(len(clips), 'clip')}"
+    for done, result in enumerate(in_threads(embed, clips, threads), start=1):
+        if isinstance(result, EmbeddedClip):
+            embedded.append(result)
         else:
             event({"event": "warning", "sentence": result})
         now = time.monotonic()
-        if now - shown > 0.25 or done == len(clips):
-            shown = now
-            left = (now - began) / done * (len(clips) - done) / _LISTENING
-            share = round(_LISTENING * done / len(clips), 3)
-            event({"event": "progress", "share": share, "what": what, "seconds_left": round(left, 1)})
-    return heard
+        if now - last_event > 0.25 or done == len(clips):
+            last_event = now
+            seconds_left = (now - began) / done * (len(clips) - done) / _EMBEDDING_SHARE
+            share = round(_EMBEDDING_SHARE * done / len(clips), 3)
+            event({"event": "progress", "share": share, "what": step, "seconds_left": round(seconds_left, 1)})
+    return embedded
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What was learnt: the adapter of projected embeddings, and of each clip the answers (N, labels) of an adapter that
-    was fitted without its group. caution: times the usual.
+    """What was learnt.
+
+    adapter: of projected embeddings, fitted to all clips. probabilities: of each clip (N, labels), by an adapter that
+    was fitted without the clip's group; how: that in a sentence. everyone_else: see `rehearsal.everyone_else`; None
+    without a rehearsal file. caution: the factor of `CAUTIONS` that was used.
     """
 
     adapter: Adapter
-    answers: list[Floats]
+    probabilities: list[Floats]
     how: str
     everyone_else: dict[str, Any] | None
     caution: float
 
 
 def learn(
-    heard: Sequence[Heard],
+    clips: Sequence[EmbeddedClip],
     card: ModelCard,
     rehearsal: Rehearsal,
     event: Event = lambda values: None,
     caution: Caution | None = None,
 ) -> Lesson:
-    """Fit, as boldly as does no harm to the library's own cries (judged by what the other groups teach) nor to those
-    of the rehearsal's validation side.
+    """Fit the adapter as boldly as does no harm, neither to the library's own cries nor to other babies'.
+
+    The former are judged by adapters fitted without their group, the latter on the rehearsal's validation side.
     """
-    folds, how = folds_of(heard)
+    folds, how = folds_of(clips)
     caution, labels = caution or Caution(), card.labels
     began = time.monotonic()
     steps, done = len(CAUTIONS) * (len(folds) + 1), 0
     adapter, factor = Adapter.untaught(labels, 0), CAUTIONS[0]
-    answers: list[Floats] = []
+    probabilities: list[Floats] = []
     for factor in CAUTIONS:
-        careful = caution.times(factor)
-        answers = [one.takes[0].given for one in heard]
+        scaled_caution = caution.times(factor)
+        probabilities = [clip.takes[0].probabilities for clip in clips]
         for fold in folds:
-            one = fitted([heard[at] for at in fold.learnt], labels, rehearsal.fit, careful)
-            for at in fold.judged:
-                view = heard[at].takes[0]
-                answers[at] = one(view.given, view.embeddings)
+            fold_clips = [clips[index] for index in fold.learnt]
+            fold_adapter = fit_adapter(fold_clips, labels, rehearsal.fit, scaled_caution)
+            for index in fold.judged:
+                take = clips[index].takes[0]
+                probabilities[index] = fold_adapter(take.probabilities, take.embeddings)
             done += 1
-            share = _LISTENING + (1 - _LISTENING) * done / steps
-            left = (time.monotonic() - began) / done * (len(folds) + 1 - done % (len(folds) + 1))
-            what = "comparing with the present model"
-            event({"event": "progress", "share": round(share, 3), "what": what, "seconds_left": round(left, 1)})
-        adapter = fitted(heard, labels, rehearsal.fit, careful)
-        pairs = compared(heard, answers, card)
-        cries = [one for one in pairs if known_label(told_label(one.label, labels)).crying]
-        loses = sum(one.old.wakes for one in cries) > sum(one.new.wakes for one in cries)
-        if not loses and not _harms(adapter, card, rehearsal):
+            share = _EMBEDDING_SHARE + (1 - _EMBEDDING_SHARE) * done / steps
+            seconds_left = (time.monotonic() - began) / done * (len(folds) + 1 - done % (len(folds) + 1))
+            step = "comparing with the present model"
+            event({"event": "progress", "share": round(share, 3), "what": step, "seconds_left": round(seconds_left, 1)})
+        adapter = fit_adapter(clips, labels, rehearsal.fit, scaled_caution)
+        compared = compare_clips(clips, probabilities, card)
+        cries = [clip for clip in compared if known_label(label_for_model(clip.label, labels)).crying]
+        loses_cries = sum(clip.old.wakes for clip in cries) > sum(clip.new.wakes for clip in cries)
+        if not loses_cries and not _harms_others(adapter, card, rehearsal):
             break
-    told = None
-    if "test" in rehearsal.held:
-        held = rehearsal.held["test"]
-        told = everyone_else(held, card, adapter(held.given, held.embeddings))
-    return Lesson(adapter, answers, how, told, factor)
+    effect = _effect_on_others("test", adapter, card, rehearsal)
+    return Lesson(adapter, probabilities, how, effect, factor)
 
 
-def _harms(adapter: Adapter, card: ModelCard, rehearsal: Rehearsal) -> bool:
-    if "validation" not in rehearsal.held:
-        return False
-    held = rehearsal.held["validation"]
-    told = everyone_else(held, card, adapter(held.given, held.embeddings))
-    return bool(refusal(told))
+def _effect_on_others(side: str, adapter: Adapter, card: ModelCard, rehearsal: Rehearsal) -> dict[str, Any] | None:
+    """See `rehearsal.everyone_else`; None where the rehearsal has no clips of this side."""
+    held = rehearsal.held.get(side)
+    return None if held is None else everyone_else(held, card, adapter(held.probabilities, held.embeddings))
 
 
-def refusal(told: dict[str, Any] | None) -> str:
-    """Why a model that does this to everybody else is not to be used; "" where nothing speaks against it."""
-    if told is None:
+def _harms_others(adapter: Adapter, card: ModelCard, rehearsal: Rehearsal) -> bool:
+    return bool(refusal(_effect_on_others("validation", adapter, card, rehearsal)))
+
+
+def refusal(effect: dict[str, Any] | None) -> str:
+    """Why a model with this effect on everybody else must not be used; "" where nothing speaks against it."""
+    if effect is None:
         return ""
-    if told["old_found"] is not None and told["new_found"] < told["old_found"] - TOLERANCE:
+    if effect["old_found"] is not None and effect["new_found"] < effect["old_found"] - TOLERANCE:
         return (
-            f"It would find {told['new_found']:.0%} of other babies' cries; the present model finds "
-            f"{told['old_found']:.0%}."
+            f"It would find {effect['new_found']:.0%} of other babies' cries; the present model finds "
+            f"{effect['old_found']:.0%}."
         )
-    if told["others_raised_old"] is not None and told["others_raised_new"] > told["others_raised_old"] + TOLERANCE:
+    if (
+        effect["others_raised_old"] is not None
+        and effect["others_raised_new"] > effect["others_raised_old"] + TOLERANCE
+    ):
         return (
-            f"It would wake somebody for {told['others_raised_new']:.0%} of other homes' sounds; the present model "
-            f"for {told['others_raised_old']:.0%}."
+            f"It would wake somebody for {effect['others_raised_new']:.0%} of other homes' sounds; the present model "
+            f"for {effect['others_raised_old']:.0%}."
         )
     return ""
 
 
-def folds_of(heard: Sequence[Heard]) -> tuple[list[Fold], str]:
-    """Whole groups held out in turn, at most five times; of one group alone its clips. → the folds, how in words."""
-    groups = sorted({(one.label, one.group) for one in heard})
+def folds_of(clips: Sequence[EmbeddedClip]) -> tuple[list[Fold], str]:
+    """Divide clips into at most five folds of whole groups; clips of a single group are divided by clip.
+
+    Returns the folds, and how clips were held out in a sentence for a person.
+    """
+    groups = sorted({(clip.label, clip.group) for clip in clips})
     order = list(dict.fromkeys(group for _, group in groups))
-    everything = range(len(heard))
-    if len(heard) == 1:
+    indices = range(len(clips))
+    if len(clips) == 1:
         return [Fold((0,), (0,))], "There is one clip only, and the model has learnt it: this says nothing yet."
     if len(order) == 1:
-        parts = [tuple(everything[first::FOLDS]) for first in range(min(FOLDS, len(heard)))]
+        parts = [tuple(indices[first::FOLDS]) for first in range(min(FOLDS, len(clips)))]
         how = (
             "All clips are of one recording: each was judged by a model taught with others of the same recording, "
             "which looks better than it is."
         )
     else:
         count = min(FOLDS, len(order))
-        fold_of = {group: at % count for at, group in enumerate(order)}
-        parts = [tuple(at for at in everything if fold_of[heard[at].group] == fold) for fold in range(count)]
+        fold_of = {group: number % count for number, group in enumerate(order)}
+        parts = [tuple(index for index in indices if fold_of[clips[index].group] == fold) for fold in range(count)]
         how = (
             f"Each clip was judged by a model taught without its recording or night ({counted(len(order), 'group')}, "
             f"{count} times anew)."
         )
-    return [Fold(part, tuple(at for at in everything if at not in set(part))) for part in parts], how
+    return [Fold(part, tuple(index for index in indices if index not in set(part))) for part in parts], how
 
 
-def compared(heard: Sequence[Heard], answers: Sequence[Any], card: ModelCard) -> list[Compared]:
-    """The clips with the old model's answers and with these, (N, labels) each."""
+def compare_clips(clips: Sequence[EmbeddedClip], new: Sequence[Any], card: ModelCard) -> list[ComparedClip]:
+    """The clips with the verdicts of the old model and those that new probabilities, (N, labels) each, give."""
 
-    def answer(one: Heard, rows: Any) -> Answer:
-        return answer_of(rows, one.ends, one.level_db, card)
+    def verdict(clip: EmbeddedClip, rows: Any) -> ClipVerdict:
+        return verdict_of(rows, clip.ends, clip.level_db, card)
 
     return [
-        Compared(one.path, one.group, one.label, one.seconds, answer(one, one.takes[0].given), answer(one, rows))
-        for one, rows in zip(heard, answers, strict=True)
-    ]
+        ComparedClip(
+            clip.path, clip.group, clip.label, clip.seconds, verdict(clip, clip.takes[0].probabilities),
+            verdict(clip, rows),
+        )
+        for clip, rows in zip(clips, new, strict=True)
+    ]  # fmt: skip

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.labels import LABELS
+from babymonitor.core.labels import LABELS, UNCLEAR
 from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.features import log_mel
 from babymonitor.core.sound.files import read_wave
@@ -248,7 +248,7 @@ def label_of_cry(detail: str, promised: str = "") -> str:
     if promised in LABELS:
         return promised
     facts = dict(part.split("=", 1) for part in detail.split(";") if "=" in part)
-    return REASONS.get(facts.get("reason", ""), "sad")
+    return REASONS.get(facts.get("reason", ""), UNCLEAR)
 
 
 COLUMNS = ("path", "start_seconds", "end_seconds", "label", "sound", "confidence", "teacher")

@@ -1,7 +1,7 @@
-"""Plots as SVG and heat maps as tables, for the reports: text is text, and every colour is a class of the page's style,
-so that one drawing serves light and dark.
+"""Plots as SVG and heat maps as tables, for the reports.
 
-An `Entry` is one figure: ``{"value": …, "low": …, "high": …}``, each of them perhaps None.
+Text stays text, and every colour is a class of the page's style, so that a drawing serves light and dark. An `Entry` is
+a figure with its interval: ``{"value": …, "low": …, "high": …}``, each of which may be None.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ _PAD = 7.0
 
 
 def tag(name: str, content: str = "", /, **attributes: Any) -> str:
-    """One element. Attributes: ``class_`` is class, an underscore is a hyphen, None and False are left out."""
+    """The markup of an element.
+
+    In attribute names a trailing underscore is dropped (``class_``) and others become hyphens; values are escaped, and
+    None and False left out. The content is markup already.
+    """
     parts = [name]
     for key, value in attributes.items():
         if value is None or value is False:
@@ -43,13 +47,13 @@ def decimal(value: float | None) -> str:
 
 
 def points(difference: float) -> str:
-    """+3.1 or −3.1 points of a hundred; 0.0 has no sign."""
+    """+3.1 or −3.1 percentage points; 0.0 has no sign."""
     shown = f"{100 * difference:+.1f}".replace("-", "−")
     return "0.0" if shown[1:] == "0.0" else shown
 
 
 def span_of(entry: Entry, shown: Any = percent) -> str:
-    """The interval: 54.9–67.2 %; nothing where none can be told."""
+    """The interval: 54.9–67.2 %; "" where there is none."""
     low, high = entry["low"], entry["high"]
     if low is None or high is None:
         return ""
@@ -58,13 +62,13 @@ def span_of(entry: Entry, shown: Any = percent) -> str:
 
 
 def text_of(entry: Entry, shown: Any = percent) -> str:
-    """61.3 % (54.9–67.2 %), for those who hear the page rather than see it."""
+    """61.3 % (54.9–67.2 %), for screen readers."""
     span = span_of(entry, shown)
     return f"{shown(entry['value'])} ({span})" if span else str(shown(entry["value"]))
 
 
 def svg(width: float, height: float, content: str, label: str, class_: str = "") -> str:
-    """A drawing that says what it shows to a screen reader too."""
+    """A drawing, labelled for screen readers."""
     return tag(
         "svg",
         content,
@@ -90,28 +94,29 @@ def _points(points: Sequence[tuple[float, float]]) -> str:
 
 
 def whisker(entry: Entry, chance: float | None = None, width: int = 180, class_: str = "", shown: Any = percent) -> str:
-    """A dot with its interval between 0 and 1, and a dashed line where guessing would be."""
+    """A dot with its interval on an axis from 0 to 1, and a dashed line at the chance level."""
     height, middle = 20, 10
-    at = _axis(width)
-    parts = [_line(at(tick), 0, at(tick), height, "grid") for tick in _TICKS]
+    x = _axis(width)
+    parts = [_line(x(tick), 0, x(tick), height, "grid") for tick in _TICKS]
     if chance is not None:
-        parts.append(_line(at(chance), 0, at(chance), height, "chance"))
+        parts.append(_line(x(chance), 0, x(chance), height, "chance"))
     low, high, value = entry["low"], entry["high"], entry["value"]
     if low is not None and high is not None:
-        parts.append(_line(at(low), middle, max(at(high), at(low) + 0.5), middle, "whisker"))
+        parts.append(_line(x(low), middle, max(x(high), x(low) + 0.5), middle, "whisker"))
     if value is not None:
-        parts.append(tag("circle", cx=round(at(value), 1), cy=middle, r=4, class_="dot"))
+        parts.append(tag("circle", cx=round(x(value), 1), cy=middle, r=4, class_="dot"))
     return svg(width, height, "".join(parts), text_of(entry, shown), f"whiskers {class_}".strip())
 
 
 def whisker_axis(width: int = 180) -> str:
-    """What stands above a column of whiskers."""
-    at = _axis(width)
-    texts = (_text(at(tick), 9, f"{100 * tick:.0f}", "tick", "middle") for tick in (0.0, 0.5, 1.0))
+    """The axis above a column of whiskers."""
+    x = _axis(width)
+    texts = (_text(x(tick), 9, f"{100 * tick:.0f}", "tick", "middle") for tick in (0.0, 0.5, 1.0))
     return tag("svg", "".join(texts), class_="whiskers", width=width, height=11, aria_hidden="true")
 
 
-def _axis(width: float) -> Any:
+def _axis(width: float) -> Callable[[float], float]:
+    """From a share in [0, 1] to its place on a whisker's axis."""
     return lambda value: _PAD + min(max(value, 0.0), 1.0) * (width - 2 * _PAD)
 
 
@@ -129,17 +134,20 @@ def bar(entry: Entry, width: int = 104, shown: Any = percent) -> str:
 
 
 def confusion(table: Sequence[Sequence[int]], labels: Sequence[str], compact: bool = False) -> str:
-    """A heat map: rows what it was, columns what was said, shaded by the share of the row. compact: shares alone."""
+    """A confusion matrix as a heat map: rows are the truth, columns as predicted, shaded by the share of the row.
+
+    compact: shares only.
+    """
     head = "".join(tag("th", tag("span", escape(name)), scope="col") for name in labels)
-    rows = [tag("tr", tag("th", "was \\ said", class_="corner") + head + ("" if compact else tag("th", "all")))]
-    for at, (name, counts) in enumerate(zip(labels, table, strict=True)):
+    rows = [tag("tr", tag("th", "truth \\ predicted", class_="corner") + head + ("" if compact else tag("th", "all")))]
+    for row, (name, counts) in enumerate(zip(labels, table, strict=True)):
         total = sum(counts)
         cells = [tag("th", escape(name), scope="row")]
         for column, count in enumerate(counts):
             share = 100 * count / total if total else 0.0
             shown = f"{share:.0f}" if compact else f"{count}" + tag("small", f"{share:.0f}\u202f%")
             classes = " ".join(
-                word for word, wanted in (("hot", share > 82), ("hit", at == column), ("none", not count)) if wanted
+                word for word, wanted in (("hot", share > 82), ("hit", row == column), ("none", not count)) if wanted
             )
             cells.append(
                 tag(
@@ -155,36 +163,38 @@ def confusion(table: Sequence[Sequence[int]], labels: Sequence[str], compact: bo
 
 
 def roc_grid(curves: Sequence[Any], areas: Sequence[Entry], names: Sequence[str], prefix: str = "roc") -> str:
-    """One small ROC plot per label, with the others faint behind it."""
+    """A small ROC plot per label, with the other curves faint behind its own."""
     size, left, top = 150.0, 8.0, 8.0
 
     def along(curve: Sequence[Sequence[float]]) -> str:
         return _points([(left + x * (size - 16), top + (1 - y) * (size - 16)) for x, y in curve])
 
-    told = [at for at, curve in enumerate(curves) if curve]
-    shapes = "".join(tag("polyline", id=f"{prefix}{at}", points=along(curves[at])) for at in told)
+    plotted = [index for index, curve in enumerate(curves) if curve]
+    shapes = "".join(tag("polyline", id=f"{prefix}{index}", points=along(curves[index])) for index in plotted)
     plots = [tag("svg", tag("defs", shapes), width=0, height=0, class_="defs", aria_hidden="true")]
-    for at in told:
+    for index in plotted:
         frame = tag("rect", x=left, y=top, width=size - 16, height=size - 16, class_="frame")
         diagonal = _line(left, size - top, size - left, top, "chance")
-        faint = "".join(tag("use", href=f"#{prefix}{other}", class_="faint") for other in told if other != at)
-        own = tag("use", href=f"#{prefix}{at}", class_="curve")
-        label = f"ROC of {names[at]}: area {text_of(areas[at], decimal)}"
+        faint = "".join(
+            tag("use", href=f"#{prefix}{neighbour}", class_="faint") for neighbour in plotted if neighbour != index
+        )
+        own = tag("use", href=f"#{prefix}{index}", class_="curve")
+        label = f"ROC of {names[index]}: area {text_of(areas[index], decimal)}"
         caption = (
-            tag("strong", escape(names[at]))
-            + tag("span", decimal(areas[at]["value"]))
-            + tag("small", span_of(areas[at], decimal))
+            tag("strong", escape(names[index]))
+            + tag("span", decimal(areas[index]["value"]))
+            + tag("small", span_of(areas[index], decimal))
         )
         plots.append(
             tag("figure", tag("figcaption", caption) + svg(size, size, frame + diagonal + faint + own, label, "roc"))
         )
-    # As many in each row, rather than one alone in the last.
-    across = math.ceil(len(told) / math.ceil(len(told) / 6))
+    # Rows of equal length, rather than a single plot in the last.
+    across = math.ceil(len(plotted) / math.ceil(len(plotted) / 6))
     return tag("div", "".join(plots), class_="grid-of-plots", style=f"max-width:{190 * across}px")
 
 
 def reliability(diagram: Sequence[Mapping[str, Any]], label: str) -> str:
-    """How often it was right (dots with intervals) for how sure it was; below, how often it was so sure."""
+    """A reliability diagram: how often predictions are right by their confidence, and below, how many have it."""
     width, plot, left, top = 360.0, 260.0, 58.0, 10.0
     base, depth = top + plot, 46.0
 
@@ -202,32 +212,34 @@ def reliability(diagram: Sequence[Mapping[str, Any]], label: str) -> str:
             _text(x(tick), base + depth + 28, f"{tick:g}", "tick", "middle"),
         ]
     parts.append(_line(x(0), y(0), x(1), y(1), "chance"))
-    total = sum(one["items"] for one in diagram)
-    most = max(one["items"] for one in diagram)
-    for one in diagram:
-        tall = max(1.0, (depth - 6) * one["items"] / most)
+    total = sum(bin_["items"] for bin_ in diagram)
+    most = max(bin_["items"] for bin_ in diagram)
+    for bin_ in diagram:
+        tall = max(1.0, (depth - 6) * bin_["items"] / most)
         parts.append(
             tag(
                 "rect",
-                tag("title", f"{one['items']} of {total} between {one['from']:g} and {one['to']:g}"),
-                x=round(x(one["from"]) + 1.5, 1),
+                tag("title", f"{bin_['items']} of {total} between {bin_['from']:g} and {bin_['to']:g}"),
+                x=round(x(bin_["from"]) + 1.5, 1),
                 y=round(base + depth + 10 - tall, 1),
-                width=round(x(one["to"]) - x(one["from"]) - 3, 1),
+                width=round(x(bin_["to"]) - x(bin_["from"]) - 3, 1),
                 height=round(tall, 1),
                 class_="amount",
             )
         )
-        sure, right = x(one["confidence"]), one["right"]
+        confidence, right = x(bin_["confidence"]), bin_["right"]
         if right["low"] is not None:
-            parts.append(_line(sure, y(right["low"]), sure, y(right["high"]), "whisker"))
-    line = _points([(x(one["confidence"]), y(one["right"]["value"])) for one in diagram])
+            parts.append(_line(confidence, y(right["low"]), confidence, y(right["high"]), "whisker"))
+    line = _points([(x(bin_["confidence"]), y(bin_["right"]["value"])) for bin_ in diagram])
     parts.append(tag("polyline", points=line, class_="curve"))
-    parts += [tag("circle", cx=x(one["confidence"]), cy=y(one["right"]["value"]), r=4, class_="dot") for one in diagram]
-    parts.append(_text(x(0.5), base + depth + 46, "how sure it was", "name", "middle"))
+    parts += [
+        tag("circle", cx=x(bin_["confidence"]), cy=y(bin_["right"]["value"]), r=4, class_="dot") for bin_ in diagram
+    ]
+    parts.append(_text(x(0.5), base + depth + 46, "confidence", "name", "middle"))
     parts.append(
         tag(
             "text",
-            "how often it was right",
+            "share right",
             x=0,
             y=0,
             class_="name",
@@ -239,7 +251,7 @@ def reliability(diagram: Sequence[Mapping[str, Any]], label: str) -> str:
 
 
 def _levels(left: float, right: float, y: Callable[[float], float]) -> list[str]:
-    """A line across for each tick of a share, with its per cent on the left."""
+    """A horizontal line for each tick of a share, with its per cent on the left."""
     parts = []
     for tick in _TICKS:
         parts += [
@@ -250,25 +262,26 @@ def _levels(left: float, right: float, y: Callable[[float], float]) -> list[str]
 
 
 def decline(lines: Mapping[str, Sequence[Entry]], ticks: Sequence[str], chance: float, label: str) -> str:
-    """Figures from the clean sound on the left to the worst on the right, one line per kind, named at its end."""
+    """Figures from the clean sound on the left to the worst on the right, a line per kind, named at its end."""
     width, height, left, right, top, bottom = 460.0, 280.0, 40.0, 110.0, 12.0, 44.0
 
-    def x(at: int) -> float:
-        return left + at * (width - left - right) / max(1, len(ticks) - 1)
+    def x(step: int) -> float:
+        return left + step * (width - left - right) / max(1, len(ticks) - 1)
 
     def y(value: float) -> float:
         return top + (1 - value) * (height - top - bottom)
 
     parts = _levels(left, width - right, y)
     parts.append(_line(left, y(chance), width - right, y(chance), "chance"))
-    parts += [_text(x(at), height - bottom + 18, tick, "tick", "middle") for at, tick in enumerate(ticks)]
+    parts += [_text(x(step), height - bottom + 18, tick, "tick", "middle") for step, tick in enumerate(ticks)]
     names: list[tuple[float, str, int]] = []
     for number, (name, entries) in enumerate(lines.items(), 1):
-        some = [(x(at) + 3.0 * (number - 2), entry) for at, entry in enumerate(entries) if entry["value"] is not None]
-        for place, entry in some:
+        shift = 3.0 * (number - 2)  # so that intervals of different lines stay apart
+        known = [(x(step) + shift, entry) for step, entry in enumerate(entries) if entry["value"] is not None]
+        for place, entry in known:
             if entry["low"] is not None and entry["high"] is not None:
                 parts.append(_line(place, y(entry["low"]), place, y(entry["high"]), f"whisker s{number}"))
-        points = [(place, y(float(entry["value"] or 0))) for place, entry in some]
+        points = [(place, y(float(entry["value"] or 0))) for place, entry in known]
         parts.append(tag("polyline", points=_points(points), class_=f"curve s{number}"))
         parts += [tag("circle", cx=a, cy=b, r=3.5, class_=f"dot s{number}") for a, b in points]
         if points:
@@ -276,15 +289,18 @@ def decline(lines: Mapping[str, Sequence[Entry]], ticks: Sequence[str], chance: 
     names.append((y(chance), "chance", 0))
     placed = -math.inf
     for wanted, name, number in sorted(names):
-        placed = max(wanted + 4, placed + 15)  # so that no name stands on another
+        placed = max(wanted + 4, placed + 15)  # so that names do not overlap
         parts.append(_text(width - right + 12, placed, name, f"name s{number}" if number else "tick"))
-    parts.append(_text((left + width - right) / 2, height - 6, "sound above what is mixed in", "name", "middle"))
+    parts.append(
+        _text((left + width - right) / 2, height - 6, "level of the sound over what is mixed in", "name", "middle")
+    )
     return svg(width, height, "".join(parts), label, "plot")
 
 
 def trade_off(families: Sequence[tuple[str, float, float]], chance: float, label: str) -> str:
-    """Families by cost (milliseconds, logarithmic) and figure: (name, cost, value); those that nothing beats on both
-    are joined, and named where there is room.
+    """Families (name, cost, value) by cost in milliseconds, logarithmic, and by figure.
+
+    Those that none beats on both are joined by a line, and named where there is room.
     """
     width, height, left, right, top, bottom = 720.0, 330.0, 44.0, 24.0, 14.0, 46.0
     first = math.floor(math.log10(max(min(cost for _, cost, _ in families), 1e-4)))
@@ -304,7 +320,7 @@ def trade_off(families: Sequence[tuple[str, float, float]], chance: float, label
         ]
     parts.append(_line(left, y(chance), width - right, y(chance), "chance"))
     best: list[tuple[str, float, float]] = []
-    for point in sorted(families, key=lambda one: (one[1], -one[2])):
+    for point in sorted(families, key=lambda family: (family[1], -family[2])):
         if not best or point[2] > best[-1][2]:
             best.append(point)
     stairs = [(x(cost), y(value)) for _, cost, value in best]
@@ -323,21 +339,21 @@ def trade_off(families: Sequence[tuple[str, float, float]], chance: float, label
             if clear and left < start and start + long < width:
                 taken.append(box)
                 parts.append(_text(start, y(value) + down, name, "name"))
-                break  # where it fits nowhere, its dot still says it when pointed at
-    parts.append(_text((left + width - right) / 2, height - 6, "milliseconds a window", "name", "middle"))
+                break  # where it fits nowhere, the dot's tooltip still has it
+    parts.append(_text((left + width - right) / 2, height - 6, "milliseconds per window", "name", "middle"))
     return svg(width, height, "".join(parts), label, "plot wide")
 
 
 def dumbbell(honest: Entry, leaky: Entry, chance: float, width: int = 320) -> str:
-    """The same family judged with and without leakage: a filled dot, a hollow one, and what lies between."""
-    at, height, middle = _axis(width), 30, 15
-    parts = [_line(at(tick), 0, at(tick), height, "grid") for tick in _TICKS]
-    parts.append(_line(at(chance), 0, at(chance), height, "chance"))
-    a, b = at(honest["value"] or 0.0), at(leaky["value"] or 0.0)
+    """A family without leakage (a filled dot) and with it (a hollow one), joined by a line."""
+    x, height, middle = _axis(width), 30, 15
+    parts = [_line(x(tick), 0, x(tick), height, "grid") for tick in _TICKS]
+    parts.append(_line(x(chance), 0, x(chance), height, "chance"))
+    a, b = x(honest["value"] or 0.0), x(leaky["value"] or 0.0)
     parts.append(_line(a, middle, b, middle, "between"))
-    for entry, shift, class_ in ((honest, 0, "whisker"), (leaky, 0, "whisker other")):
+    for entry, class_ in ((honest, "whisker"), (leaky, "whisker other")):
         if entry["low"] is not None and entry["high"] is not None:
-            parts.append(_line(at(entry["low"]), middle + shift, at(entry["high"]), middle + shift, class_))
+            parts.append(_line(x(entry["low"]), middle, x(entry["high"]), middle, class_))
     parts.append(tag("circle", cx=round(a, 1), cy=middle, r=5, class_="dot"))
     parts.append(tag("circle", cx=round(b, 1), cy=middle, r=5, class_="hollow"))
     label = f"no group in common: {text_of(honest)}; random split: {text_of(leaky)}"

@@ -44,5 +44,5 @@ def calibrated_figures(two_level: TwoLevel, probabilities: Tensor, truth: npt.ND
         cries = two_level.crying.numpy()[truth]
         scores = probabilities[:, two_level.crying_at].sum(1).numpy()
         figures["crying_auc"] = metrics.roc_area(scores, cries)
-        figures["crying_found_at_1_percent"] = metrics.found_at(scores, cries, 0.01)
+        figures["crying_found_at_1_percent"] = metrics.recall_at(scores, cries, 0.01)
     return {name: round(value, 4) for name, value in figures.items()}

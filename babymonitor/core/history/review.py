@@ -21,7 +21,7 @@ from babymonitor.core.history.history import (
     NearMiss,
     Review,
 )
-from babymonitor.core.labels import canonical, label
+from babymonitor.core.labels import UNCLEAR, canonical, label
 from babymonitor.core.library.clip import AlreadyThereError, LibraryClip, LibraryError
 from babymonitor.core.messages import Code, PersonError
 from babymonitor.core.sound.files import read_wave
@@ -32,8 +32,6 @@ if TYPE_CHECKING:  # the window opens sooner without the library
 
 CRYING, LOUD, NEAR_MISS = "crying", "loud", "near_miss"
 """Kinds of an `Episode`."""
-NO_REASON = "sad"
-"""The label of a cry whose reason is not known."""
 _LONGEST_SECONDS = 120.0
 _NOON = timedelta(hours=12)
 
@@ -211,7 +209,7 @@ class Reviewer:
         """
         name = canonical(label)
         if not name and verdict == RIGHT and episode.kind == CRYING:
-            name = NO_REASON
+            name = UNCLEAR
         before = self.again(episode) or episode
         mark = Mark(before, replace(before, verdict=verdict, label=name, reviewed=now))
         with self._one_change():

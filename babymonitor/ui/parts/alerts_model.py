@@ -19,7 +19,8 @@ from PySide6.QtCore import (
 
 from babymonitor.core import paths
 from babymonitor.core.history.history import RIGHT, UNSURE, WRONG, AlertRow
-from babymonitor.core.history.review import NEAR_MISS, NO_REASON, Episode
+from babymonitor.core.history.review import NEAR_MISS, Episode
+from babymonitor.core.labels import UNCLEAR
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.parts.wording import (
     clock_text,
@@ -224,7 +225,7 @@ def verdict_text(episode: Episode, is_short: bool = False) -> str:
         WRONG: ("✕", QCoreApplication.translate("Alerts", "Wrong")),
         UNSURE: ("?", QCoreApplication.translate("Alerts", "Not sure")),
     }[episode.verdict]
-    if not episode.label or (episode.label == NO_REASON and episode.verdict_for(NO_REASON) == RIGHT):
+    if not episode.label or (episode.label == UNCLEAR and episode.verdict_for(UNCLEAR) == RIGHT):
         return f"{sign} {word}"
     title = label_title(episode.label)
     return f"{sign} {title}" if is_short else f"{sign} {word}: {title[:1].lower()}{title[1:]}"

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication, QDate, QLocale
 
 from babymonitor.core.alerts.sensitivity import NIGHT_HOURS, Rung
-from babymonitor.core.history.review import NO_REASON
-from babymonitor.core.labels import label
+from babymonitor.core.labels import UNCLEAR, label
 from babymonitor.core.messages import CONTEXT, Message, fill
 from babymonitor.core.model.detector import Score
 from babymonitor.core.state import Activity, MonitorState
@@ -122,7 +121,7 @@ def reason_hint(reasons: Mapping[str, float]) -> str:
 def sure_reason(reasons: Mapping[str, float]) -> str | None:
     """Return the likeliest reason if it is clear enough to be named, otherwise None."""
     ranked = sorted(reasons, key=lambda name: reasons[name], reverse=True)
-    if not ranked or ranked[0] == NO_REASON:
+    if not ranked or ranked[0] == UNCLEAR:
         return None
     share = reasons[ranked[0]]
     margin = share - (reasons[ranked[1]] if len(ranked) > 1 else 0.0)
@@ -141,7 +140,7 @@ def label_title(name: str) -> str:
 
 def short_label_title(name: str) -> str:
     """Return a label's title for a narrow place."""
-    return _tr("Crying, unclear") if name == NO_REASON else label_title(name)
+    return _tr("Crying, unclear") if name == UNCLEAR else label_title(name)
 
 
 def kind_title(kind: str) -> str:

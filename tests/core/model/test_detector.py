@@ -13,6 +13,7 @@ import tiny_model
 from babymonitor.core.alerts.loudness import LoudnessMeter
 from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.detector import Detector, Score
+from babymonitor.core.model.window_grid import WindowGrid
 from babymonitor.core.sound.ring import RingBuffer
 
 
@@ -32,12 +33,12 @@ def sound(seconds: float, seed: int = 0) -> np.ndarray:
 
 def listen(classifier: Classifier, wave: np.ndarray, sizes: list[int]) -> list[Score]:
     """All scores of a wave that comes in blocks of these sizes, over and over."""
-    ring, scores, at, turn = RingBuffer(20.0), [], 0, 0
+    ring, scores, start, turn = RingBuffer(20.0), [], 0, 0
     detector = Detector(classifier, ring)
-    while at < wave.size:
+    while start < wave.size:
         size = sizes[turn % len(sizes)]
-        ring.write(wave[at : at + size])
-        at, turn = at + size, turn + 1
+        ring.write(wave[start : start + size])
+        start, turn = start + size, turn + 1
         while (score := detector.poll()) is not None:
             scores.append(score)
     return scores
@@ -50,9 +51,9 @@ def test_scores_do_not_depend_on_the_blocks(classifier: Classifier) -> None:
     for sizes in ([100], [4000], [333, 17, 2999]):
         scores = listen(classifier, wave, sizes)
         assert [score.end_sample for score in scores] == [score.end_sample for score in expected]
-        for score, other in zip(scores, expected, strict=True):
-            assert score.crying == pytest.approx(other.crying, abs=1e-5)
-            assert score.level_db == pytest.approx(other.level_db, abs=1e-3)
+        for score, reference in zip(scores, expected, strict=True):
+            assert score.crying == pytest.approx(reference.crying, abs=1e-5)
+            assert score.level_db == pytest.approx(reference.level_db, abs=1e-3)
 
 
 def test_a_streamed_score_is_the_score_of_the_window_cut_out(classifier: Classifier) -> None:
@@ -67,8 +68,8 @@ def test_a_late_look_takes_the_newest_window_of_the_same_grid(classifier: Classi
     detector = Detector(classifier, ring)
     every = {score.end_sample: score for score in listen(classifier, wave, [4000])}
     late = []
-    for at in range(0, wave.size, 40000):
-        ring.write(wave[at : at + 40000])
+    for start in range(0, wave.size, 40000):
+        ring.write(wave[start : start + 40000])
         score = detector.poll()
         assert detector.poll() is None, "it never queues"
         if score is not None:
@@ -83,13 +84,13 @@ def test_a_look_that_is_a_little_late_leaves_nothing_out(classifier: Classifier)
     wave, ring = sound(30), RingBuffer(60.0)
     every = [score.end_sample for score in listen(classifier, wave, [4000])]
     detector, ends = Detector(classifier, ring), []
-    for at in range(0, wave.size, 15000):
-        ring.write(wave[at : at + 15000])
+    for start in range(0, wave.size, 15000):
+        ring.write(wave[start : start + 15000])
         looks = []
         while (score := detector.poll()) is not None:
             looks.append(score.end_sample)
         ends += looks
-        assert len(looks) <= detector.MOST_LATE_HOPS
+        assert len(looks) <= WindowGrid.MOST_LATE_HOPS
     assert ends == every
 
 
@@ -144,16 +145,16 @@ def test_another_model_is_asked_from_the_next_window_on(classifier: Classifier, 
     ring.write(wave[:48000])
     last = detector.poll()
     assert last is not None
-    other = Classifier(tiny_model.write(tmp_path / "other.onnx", name="other"))
-    detector.use(other)
+    second = Classifier(tiny_model.write(tmp_path / "other.onnx", name="other"))
+    detector.use(second)
     assert detector.classifier.card.name == "other"
     assert detector.poll() is None, "that window has been judged"
     ring.write(wave[48000:])
     score = detector.poll()
     assert score is not None
-    assert (score.end_sample - last.end_sample) % other.card.hop_samples == 0, "the grid is the old one"
+    assert (score.end_sample - last.end_sample) % second.card.hop_samples == 0, "the grid is the old one"
     window = wave[score.end_sample - 32000 : score.end_sample]
-    assert score.crying == pytest.approx(other.crying(other.probabilities_of_wave(window)), abs=1e-4)
+    assert score.crying == pytest.approx(second.crying(second.probabilities_of_wave(window)), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -166,12 +167,12 @@ def test_no_window_is_missed_when_models_change(
     ring = RingBuffer(20.0)
     detector = Detector(classifier, ring)
     wave = sound(heard_seconds + 5)
-    ends, at = [], 0
+    ends, start = [], 0
     for stop in range(1000, wave.size, 1000):
-        ring.write(wave[at:stop])
-        if at < heard_seconds * 16000 <= stop:
+        ring.write(wave[start:stop])
+        if start < heard_seconds * 16000 <= stop:
             detector.use(_looking_back(classifier, window_frames))
-        at = stop
+        start = stop
         score = detector.poll()
         if score is not None:
             ends.append(score.end_sample)
@@ -180,10 +181,10 @@ def test_no_window_is_missed_when_models_change(
 
 def _looking_back(classifier: Classifier, window_frames: int) -> Classifier:
     """A model like this one with a window of another length; its network is not asked for it."""
-    other = copy.copy(classifier)
-    other.card = dataclasses.replace(classifier.card, window_frames=window_frames)
-    other.probabilities = lambda window: np.full(7, 1 / 7, np.float32)  # type: ignore[method-assign]
-    return other
+    model = copy.copy(classifier)
+    model.card = dataclasses.replace(classifier.card, window_frames=window_frames)
+    model.probabilities = lambda window: np.full(7, 1 / 7, np.float32)  # type: ignore[method-assign]
+    return model
 
 
 def test_loudness_is_relative_to_the_background_and_absolute() -> None:
@@ -247,20 +248,20 @@ def test_loudness_is_the_same_however_it_is_asked() -> None:
     amplitude = np.repeat(generator.choice([0.001, 0.002, 0.05], 50), 16000)
     wave = np.asarray(generator.standard_normal(amplitude.size) * amplitude, np.float32)
 
-    def heard(sizes: tuple[int, int], seconds: float) -> list[Score]:
+    def scores_of(sizes: tuple[int, int], seconds: float) -> list[Score]:
         ring = RingBuffer(seconds)
-        meter, scores, at = LoudnessMeter(ring, 18.0, None), [], 0
-        while at < wave.size:
+        meter, scores, start = LoudnessMeter(ring, 18.0, None), [], 0
+        while start < wave.size:
             size = int(generator.integers(*sizes))
-            ring.write(wave[at : at + size])
-            at += size
+            ring.write(wave[start : start + size])
+            start += size
             scores += meter.poll(ring.written)
         return scores
 
-    often = heard((100, 3000), 30.0)
+    often = scores_of((100, 3000), 30.0)
     assert len(often) == 200
     assert {score.crying for score in often} == {0.0, 1.0}
-    assert heard((10000, 90000), 60.0) == often
-    assert len(heard((320000, 320001), 25.0)) == 200
-    late = heard((400000, 400001), 10.0)
+    assert scores_of((10000, 90000), 60.0) == often
+    assert len(scores_of((320000, 320001), 25.0)) == 200
+    late = scores_of((400000, 400001), 10.0)
     assert [score.end_sample % 4000 for score in late] == [0] * len(late), "what is lost does not shift the grid"

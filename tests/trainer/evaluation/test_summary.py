@@ -13,7 +13,7 @@ from sklearn import metrics as reference
 
 from babymonitor.core.labels import two_sided
 from trainer.evaluation import metrics
-from trainer.evaluation.summary import calibration_alike, figures_of, of_clips, roc_curve
+from trainer.evaluation.summary import balanced_calibration_error, figures_of, mean_over_clips, roc_curve
 
 LABELS = ("angry", "calm", "happy", "sad")
 
@@ -28,48 +28,55 @@ def drawn(
     logits = rng.normal(0, 1, (len(member), labels))
     logits[np.arange(len(member)), truth] += 1.2 + spread * rng.normal(0, 1, groups)[member]
     rows = np.exp(logits)
-    return rows / rows.sum(1, keepdims=True), truth, np.array([f"speaker {at}" for at in member])
+    return rows / rows.sum(1, keepdims=True), truth, np.array([f"speaker {number}" for number in member])
 
 
 def test_every_figure_is_what_scikit_learn_says() -> None:
     rows, truth, groups = drawn(1, 12, 40)
-    told = figures_of(rows, truth, groups, LABELS, rounds=20)
+    figures = figures_of(rows, truth, groups, LABELS, rounds=20)
     guess = rows.argmax(1)
-    assert told["accuracy"]["value"] == pytest.approx(reference.accuracy_score(truth, guess), abs=1e-4)
+    assert figures["accuracy"]["value"] == pytest.approx(reference.accuracy_score(truth, guess), abs=1e-4)
     balanced = reference.balanced_accuracy_score(truth, guess)
-    assert told["balanced_accuracy"]["value"] == pytest.approx(balanced, abs=1e-4)
-    assert told["macro_f1"]["value"] == pytest.approx(reference.f1_score(truth, guess, average="macro"), abs=1e-4)
+    assert figures["balanced_accuracy"]["value"] == pytest.approx(balanced, abs=1e-4)
+    assert figures["macro_f1"]["value"] == pytest.approx(reference.f1_score(truth, guess, average="macro"), abs=1e-4)
     precision, recall, f1, support = reference.precision_recall_fscore_support(truth, guess)
-    for at, one in enumerate(told["per_label"]):
-        expected = (precision[at], recall[at], f1[at], reference.roc_auc_score(truth == at, rows[:, at]))
-        actual = [one[name]["value"] for name in ("precision", "recall", "f1", "auc")]
+    for column, row in enumerate(figures["per_label"]):
+        expected = (
+            precision[column],
+            recall[column],
+            f1[column],
+            reference.roc_auc_score(truth == column, rows[:, column]),
+        )
+        actual = [row[name]["value"] for name in ("precision", "recall", "f1", "auc")]
         assert actual == pytest.approx(expected, abs=1e-4)
-        assert (one["label"], one["items"], one["groups"]) == (LABELS[at], support[at], 12)
-    assert told["confusion"] == reference.confusion_matrix(truth, guess).tolist()
-    assert told["macro_auc"]["value"] == pytest.approx(
+        assert (row["label"], row["items"], row["groups"]) == (LABELS[column], support[column], 12)
+    assert figures["confusion"] == reference.confusion_matrix(truth, guess).tolist()
+    assert figures["macro_auc"]["value"] == pytest.approx(
         reference.roc_auc_score(truth, rows, multi_class="ovr"), abs=1e-4
     )
-    assert (told["items"], told["groups"], told["chance"]) == (480, 12, 0.25)
+    assert (figures["items"], figures["groups"], figures["chance"]) == (480, 12, 0.25)
 
 
 def test_values_are_fit_for_json() -> None:
-    told = figures_of(*drawn(1, 3, 5), LABELS, rounds=20)
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    figures = figures_of(*drawn(1, 3, 5), LABELS, rounds=20)
+    assert json.loads(json.dumps(figures, allow_nan=False)) == figures
 
 
 def test_what_is_confused_and_how_honest_it_is_by_hand() -> None:
     rows = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.4, 0.6], [0.35, 0.65]])
     truth = np.array([0, 0, 1, 1, 0])
-    told = figures_of(rows, truth, np.array(list("abcde")), ("dog", "cat"), rounds=50)
-    assert told["confusion"] == [[2, 1], [1, 1]]
-    assert told["confusions"] == [
+    figures = figures_of(rows, truth, np.array(list("abcde")), ("dog", "cat"), rounds=50)
+    assert figures["confusion"] == [[2, 1], [1, 1]]
+    assert figures["confusions"] == [
         {"was": "dog", "said": "cat", "items": 1, "share": 0.3333},
         {"was": "cat", "said": "dog", "items": 1, "share": 0.5},
     ]
     # Bins: 0.6 to 0.7 holds 0.6 (right) and 0.65 (wrong), 0.7 a wrong one, 0.8 and 0.9 a right one each.
-    bins = [(one["from"], one["items"], one["confidence"], one["right"]["value"]) for one in told["reliability"]]
+    bins = [
+        (bin_["from"], bin_["items"], bin_["confidence"], bin_["right"]["value"]) for bin_ in figures["reliability"]
+    ]
     assert bins == [(0.6, 2, 0.625, 0.5), (0.7, 1, 0.7, 0.0), (0.8, 1, 0.8, 1.0), (0.9, 1, 0.9, 1.0)]
-    assert told["calibration_error"]["value"] == pytest.approx((0.25 + 0.7 + 0.2 + 0.1) / 5, abs=1e-4)
+    assert figures["calibration_error"]["value"] == pytest.approx((0.25 + 0.7 + 0.2 + 0.1) / 5, abs=1e-4)
 
 
 def test_the_same_input_gives_the_same_intervals() -> None:
@@ -83,17 +90,17 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     hit = {"balanced_accuracy": 0, "macro_auc": 0, "calibration_error": 0}
     trials = 60
     for seed in range(trials):
-        told = figures_of(*drawn(seed, 24, 10, spread=0.8), LABELS, rounds=200)
+        figures = figures_of(*drawn(seed, 24, 10, spread=0.8), LABELS, rounds=200)
         for name in hit:
-            hit[name] += told[name]["low"] <= known[name]["value"] <= told[name]["high"]
+            hit[name] += figures[name]["low"] <= known[name]["value"] <= figures[name]["high"]
     assert hit["balanced_accuracy"] >= 0.85 * trials
     assert hit["macro_auc"] >= 0.85 * trials
     assert hit["calibration_error"] >= 0.7 * trials  # few items make any calibration look worse than it is
 
 
 def test_few_groups_make_wide_intervals() -> None:
-    def width(told: dict[str, Any]) -> float:
-        return float(told["balanced_accuracy"]["high"] - told["balanced_accuracy"]["low"])
+    def width(figures: dict[str, Any]) -> float:
+        return float(figures["balanced_accuracy"]["high"] - figures["balanced_accuracy"]["low"])
 
     many = [width(figures_of(*drawn(seed, 100, 8, spread=1.0), LABELS, rounds=200)) for seed in range(8)]
     few = [width(figures_of(*drawn(seed, 8, 100, spread=1.0), LABELS, rounds=200)) for seed in range(8)]
@@ -103,15 +110,15 @@ def test_few_groups_make_wide_intervals() -> None:
 def test_rounds_are_the_bootstrap_written_out() -> None:
     """Areas too, though beyond 2,000 ranks the rounds round."""
     rows, truth, groups = drawn(4, 10, 250)
-    told = figures_of(rows, truth, groups, LABELS, rounds=100, seed=5)
+    figures = figures_of(rows, truth, groups, LABELS, rounds=100, seed=5)
     picks = np.random.default_rng(5).integers(10, size=(100, 10))
     names = np.unique(groups)
     accuracies, areas = [], []
     for pick in picks:
-        chosen = np.concatenate([np.flatnonzero(groups == names[at]) for at in pick])
+        chosen = np.concatenate([np.flatnonzero(groups == names[group]) for group in pick])
         accuracies.append(reference.balanced_accuracy_score(truth[chosen], rows[chosen].argmax(1)))
         areas.append(reference.roc_auc_score(truth[chosen] == 2, rows[chosen, 2]))
-    for entry, values in ((told["balanced_accuracy"], accuracies), (told["per_label"][2]["auc"], areas)):
+    for entry, values in ((figures["balanced_accuracy"], accuracies), (figures["per_label"][2]["auc"], areas)):
         low, high = np.percentile(values, metrics.tails(10))
         assert (entry["low"], entry["high"]) == pytest.approx((low, high), abs=6e-4)
 
@@ -120,30 +127,30 @@ def test_rounds_are_the_bootstrap_written_out() -> None:
 def test_what_is_found_in_each_round_is_what_its_own_threshold_lets_through(false_share: float) -> None:
     rows, truth, groups = drawn(4, 10, 50)
     scores, positive = np.round(rows[:, 2], 2), truth == 2  # ties too
-    shares = metrics.Rounds(groups, 60, seed=5).found_at(scores, positive, false_share)
-    assert shares[0] == metrics.found_at(scores, positive, false_share)
+    shares = metrics.ClusterBootstrap(groups, 60, seed=5).recall_at(scores, positive, false_share)
+    assert shares[0] == metrics.recall_at(scores, positive, false_share)
     names = np.unique(groups)
     for share, pick in zip(shares[1:], np.random.default_rng(5).integers(10, size=(60, 10)), strict=True):
-        chosen = np.concatenate([np.flatnonzero(groups == names[at]) for at in pick])
-        assert share == pytest.approx(metrics.found_at(scores[chosen], positive[chosen], false_share))
+        chosen = np.concatenate([np.flatnonzero(groups == names[group]) for group in pick])
+        assert share == pytest.approx(metrics.recall_at(scores[chosen], positive[chosen], false_share))
 
 
 def test_one_group_gives_values_and_no_interval() -> None:
-    told = figures_of(*drawn(3, 1, 30), LABELS)
-    assert told["accuracy"]["value"] is not None
-    assert told["accuracy"]["low"] is None
-    assert told["per_label"][0]["auc"]["high"] is None
+    figures = figures_of(*drawn(3, 1, 30), LABELS)
+    assert figures["accuracy"]["value"] is not None
+    assert figures["accuracy"]["low"] is None
+    assert figures["per_label"][0]["auc"]["high"] is None
 
 
 def test_a_label_that_never_occurs_is_not_told_and_counts_for_nothing() -> None:
     rows, truth, groups = drawn(3, 6, 30, labels=3)
     rows = np.hstack((0.9 * rows, np.full((len(rows), 1), 0.1)))
-    told = figures_of(rows, truth, groups, LABELS, rounds=30)
-    absent = told["per_label"][3]
+    figures = figures_of(rows, truth, groups, LABELS, rounds=30)
+    absent = figures["per_label"][3]
     assert [absent[name]["value"] for name in ("recall", "f1", "auc")] == [None, None, None]
-    assert (absent["items"], told["roc"][3], told["chance"]) == (0, None, 0.3333)
+    assert (absent["items"], figures["roc"][3], figures["chance"]) == (0, None, 0.3333)
     expected = reference.recall_score(truth, rows.argmax(1), labels=[0, 1, 2], average="macro")
-    assert told["balanced_accuracy"]["value"] == pytest.approx(expected, abs=1e-4)
+    assert figures["balanced_accuracy"]["value"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_shapes_that_do_not_go_together_are_refused() -> None:
@@ -175,12 +182,12 @@ def test_crying_is_told_of_the_monitors_labels_alone() -> None:
     assert not two_sided(("sad", "happy", "neutral"))  # acted emotions: nobody cries for being sad
     assert not two_sided(("rain", "background"))
     rows, truth, groups = drawn(6, 8, 20)
-    told = figures_of(rows, truth, groups, ("hungry", "sad", "happy", "background"), rounds=20)
+    figures = figures_of(rows, truth, groups, ("hungry", "sad", "happy", "background"), rounds=20)
     expected = reference.roc_auc_score(truth < 2, rows[:, :2].sum(1))
-    assert told["crying"]["auc"]["value"] == pytest.approx(expected, abs=1e-4)
-    found = metrics.found_at(rows[:, :2].sum(1), truth < 2, 0.01)
-    assert told["crying"]["found_at_1_percent"]["value"] == pytest.approx(found, abs=1e-4)
-    assert told["crying"]["items"] == int((truth < 2).sum())
+    assert figures["crying"]["auc"]["value"] == pytest.approx(expected, abs=1e-4)
+    recall = metrics.recall_at(rows[:, :2].sum(1), truth < 2, 0.01)
+    assert figures["crying"]["found_at_1_percent"]["value"] == pytest.approx(recall, abs=1e-4)
+    assert figures["crying"]["items"] == int((truth < 2).sum())
     assert "crying" not in figures_of(rows, truth, groups, LABELS, rounds=5)
 
 
@@ -189,7 +196,7 @@ def test_a_clip_is_the_mean_of_its_windows_and_one_of_two_labels_is_left_out() -
     truth = np.array([0, 1, 0, 0, 1])
     clips = np.array(["b", "mixed", "b", "mixed", "a"])
     groups = np.array(["one", "two", "one", "two", "three"])
-    means, labels, who, names = of_clips(rows, truth, groups, clips)
+    means, labels, who, names = mean_over_clips(rows, truth, groups, clips)
     assert names.tolist() == ["a", "b"]
     assert means == pytest.approx(np.array([[0.3, 0.7], [0.7, 0.3]]))
     assert labels.tolist() == [1, 0]
@@ -207,10 +214,10 @@ def test_calibration_where_every_label_counts_alike() -> None:
     """Nine of ten are "a", of which it is always sure by half; both labels found half of the time: 0.5 means 0.5."""
     rows = np.array([[0.5, 0.5 - 1e-9], [0.5 - 1e-9, 0.5]] * 10)
     truth = np.array([0] * 18 + [1] * 2)
-    groups = np.array([str(at % 5) for at in range(20)])
-    assert calibration_alike(rows, truth, groups)["value"] == pytest.approx(0.0, abs=1e-6)
+    groups = np.array([str(number % 5) for number in range(20)])
+    assert balanced_calibration_error(rows, truth, groups)["value"] == pytest.approx(0.0, abs=1e-6)
     always_the_frequent_one = np.tile([0.9, 0.1], (20, 1))
-    told = calibration_alike(always_the_frequent_one, truth, groups)["value"]
-    assert told == pytest.approx(0.4), "right about every second, where both are as frequent"
-    whole = figures_of(always_the_frequent_one, truth, groups, ["a", "b"])
-    assert whole["calibration_error"]["value"] == pytest.approx(0.0, abs=1e-6)
+    error = balanced_calibration_error(always_the_frequent_one, truth, groups)["value"]
+    assert error == pytest.approx(0.4), "right about every second, where both are as frequent"
+    unbalanced = figures_of(always_the_frequent_one, truth, groups, ["a", "b"])
+    assert unbalanced["calibration_error"]["value"] == pytest.approx(0.0, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Teaching a model one home: what it learns, what it leaves as it was, and how honestly it tells of it."""
+"""Teaching a model one home: what it learns, what it leaves as it was, and how honestly it is reported."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ from resources import synthesise
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.data.readers import load
-from trainer.evaluation.judgements import met
+from trainer.evaluation.judgements import training_overlap
 from trainer.home import teach
-from trainer.home.adapter import Adapter, Body, moved_answers
-from trainer.home.adapter_fit import Caution, Known, fitted, told_label, unprojected, window_weights
-from trainer.home.clip_embeddings import Heard, View, grid_of, lightly_altered
-from trainer.home.rehearsal import found, made, projection_of
+from trainer.home.adapter import Adapter, BaseModel, shifted_probabilities
+from trainer.home.adapter_fit import Caution, RehearsalWindows, fit_adapter, label_for_model, unproject, window_weights
+from trainer.home.clip_embeddings import EmbeddedClip, Take, lightly_altered, windows_of_clip
+from trainer.home.rehearsal import find_rehearsal, projection_of, synthetic_rehearsal
 
 LABELS = ("hungry", "pain", "tired", "sad", "happy", "natural", "background")
 
 
 def make_library(root: Path) -> Path:
-    """Two reasons of a baby who cries low for one and high for the other, and an owl: three recordings of each."""
+    """A baby who cries low for one reason and high for another, and an owl: three recordings of each."""
     rng = np.random.default_rng(3)
     low, high, owl = (rng.uniform(*pitch) for pitch in ((0.80, 0.82), (1.3, 1.32), (420, 430)))
     for group in range(3):
         for take in range(2):
             for label, speed in (("hungry", low), ("pain", high)):
                 wave = synthetic.cry(rng, 48000)
-                at = np.arange(0, wave.size - 1, speed)
-                _write(root / label / f"recording-{group}" / f"{take}.flac", np.interp(at, range(wave.size), wave))
+                positions = np.arange(0, wave.size - 1, speed)
+                _write(
+                    root / label / f"recording-{group}" / f"{take}.flac", np.interp(positions, range(wave.size), wave)
+                )
             time = np.arange(32000) / 16000
             hoot = 0.3 * np.sin(2 * np.pi * owl * time) * (np.sin(2 * np.pi * time) > 0)
             _write(root / "owl" / f"night-2026-11-{group + 10}" / f"{take}.flac", hoot)
@@ -58,44 +60,44 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def body() -> Body:
-    return Body(DEFAULT_MODEL)
+def body() -> BaseModel:
+    return BaseModel(DEFAULT_MODEL)
 
 
 @pytest.fixture(scope="module")
 def lesson(library: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], list[Any]]:
-    """The taught model, its comparison, and what was told on the way."""
+    """The taught model, its comparison, and the events of the run."""
     folder = tmp_path_factory.mktemp("run")
-    told: list[Any] = []
-    request = teach.Request(DEFAULT_MODEL, [library], folder / "model.onnx", folder / "comparison.json")
-    teach.teach(request, told.append)
-    return request.output, json.loads((folder / "comparison.json").read_text(encoding="utf-8")), told
+    events: list[Any] = []
+    request = teach.TeachRequest(DEFAULT_MODEL, [library], folder / "model.onnx", folder / "comparison.json")
+    teach.teach(request, events.append)
+    return request.output, json.loads((folder / "comparison.json").read_text(encoding="utf-8")), events
 
 
-def _mels(body: Body, count: int = 6) -> Any:
+def _mels(body: BaseModel, count: int = 6) -> Any:
     rng = np.random.default_rng(0)
     return rng.normal(-8, 3, (count, body.card.features.rows, body.card.window_frames)).astype(np.float32)
 
 
-def _some_adapter(body: Body) -> Adapter:
+def _some_adapter(body: BaseModel) -> Adapter:
     rng = np.random.default_rng(1)
     plain = Adapter.untaught(body.card.labels, body(_mels(body, 1))[1].shape[1])
     weights = rng.normal(0, 0.05, plain.weights.shape).astype(np.float32)
     return Adapter(plain.labels, weights, rng.normal(0, 0.5, plain.offset.shape).astype(np.float32))
 
 
-def test_untaught_it_is_the_model_as_it_was(body: Body, tmp_path: Path) -> None:
+def test_untaught_it_is_the_model_as_it_was(body: BaseModel, tmp_path: Path) -> None:
     mels = _mels(body)
-    given, embeddings = body(mels)
+    probabilities, embeddings = body(mels)
     adapter = Adapter.untaught(body.card.labels, embeddings.shape[1])
-    assert np.allclose(adapter(given, embeddings), given, atol=1e-6)
+    assert np.allclose(adapter(probabilities, embeddings), probabilities, atol=1e-6)
     body.write(tmp_path / "taught.onnx", adapter, {})
     written, before = Classifier(tmp_path / "taught.onnx"), Classifier(DEFAULT_MODEL)
     for mel in mels:
         assert np.allclose(written.probabilities(mel), before.probabilities(mel), atol=1e-5)
 
 
-def test_the_file_answers_as_the_adapter_does(body: Body, tmp_path: Path) -> None:
+def test_the_file_answers_as_the_adapter_does(body: BaseModel, tmp_path: Path) -> None:
     adapter = _some_adapter(body)
     card = body.write(tmp_path / "taught.onnx", adapter, {"clips": 3})
     mels = _mels(body)
@@ -112,9 +114,9 @@ def test_the_file_answers_as_the_adapter_does(body: Body, tmp_path: Path) -> Non
     assert "before it was taught" in taught["thresholds_and_operating_curve"]
 
 
-def test_what_was_taught_comes_off_again(body: Body, tmp_path: Path) -> None:
+def test_what_was_taught_comes_off_again(body: BaseModel, tmp_path: Path) -> None:
     body.write(tmp_path / "taught.onnx", _some_adapter(body), {})
-    again = Body(tmp_path / "taught.onnx")
+    again = BaseModel(tmp_path / "taught.onnx")
     mels = _mels(body)
     assert np.array_equal(again(mels)[0], body(mels)[0])
     assert (again.was_taught, again.sha256, again.card.name) == (True, body.sha256, body.card.name)
@@ -129,11 +131,11 @@ def test_what_was_taught_comes_off_again(body: Body, tmp_path: Path) -> None:
 
 def test_to_learn_the_reason_changes_nothing_of_whether_it_cries() -> None:
     rng = np.random.default_rng(2)
-    given = rng.dirichlet(np.ones(7), 20).astype(np.float32)
+    probabilities = rng.dirichlet(np.ones(7), 20).astype(np.float32)
     moved = np.hstack((rng.normal(0, 2, (20, 7)), np.zeros((20, 1))))
-    answer = moved_answers(LABELS, given, moved)
-    assert np.allclose(answer[:, :4].sum(1), given[:, :4].sum(1), atol=1e-5)
-    assert np.abs(answer - given).max() > 0.1
+    answer = shifted_probabilities(LABELS, probabilities, moved)
+    assert np.allclose(answer[:, :4].sum(1), probabilities[:, :4].sum(1), atol=1e-5)
+    assert np.abs(answer - probabilities).max() > 0.1
 
 
 def test_the_grid_is_the_detectors() -> None:
@@ -146,25 +148,25 @@ def test_the_grid_is_the_detectors() -> None:
         ring.write(wave[start : start + 1024])
         score = detector.poll()
         scores += [score] if score else []
-    grid = grid_of(wave, classifier.card)
+    grid = windows_of_clip(wave, classifier.card)
     assert [score.end_sample for score in scores] == grid.ends.tolist()
     assert np.allclose([score.level_db for score in scores], grid.level_db, atol=1e-3)
-    for score, mel in zip(scores, grid.mels, strict=True):
+    for score, mel in zip(scores, grid.features, strict=True):
         assert classifier.crying(classifier.probabilities(mel)) == pytest.approx(score.crying, abs=1e-4)
 
 
 def test_a_sound_shorter_than_half_a_window_is_heard_as_it_is() -> None:
     card = Classifier(DEFAULT_MODEL).card
     for samples in (100, 4000):
-        grid = grid_of(np.full(samples, 0.1, np.float32), card)
-        assert grid.mels.shape == (1, card.features.rows, card.window_frames)
+        grid = windows_of_clip(np.full(samples, 0.1, np.float32), card)
+        assert grid.features.shape == (1, card.features.rows, card.window_frames)
 
 
-def _heard(label: str, group: str, given: Any, embeddings: Any, window_db: Any = None) -> Heard:
-    count = len(given)
+def _clip(label: str, group: str, probabilities: Any, embeddings: Any, window_db: Any = None) -> EmbeddedClip:
+    count = len(probabilities)
     level = np.zeros(count) if window_db is None else np.asarray(window_db)
-    view = View(np.asarray(given, np.float32), np.asarray(embeddings, np.float32), level)
-    return Heard(f"{label}-{group}", group, label, 2.0, (view,), np.arange(count) * 4096, np.zeros(count))
+    view = Take(np.asarray(probabilities, np.float32), np.asarray(embeddings, np.float32), level)
+    return EmbeddedClip(f"{label}-{group}", group, label, 2.0, (view,), np.arange(count) * 4096, np.zeros(count))
 
 
 def _row(crying: float) -> list[float]:
@@ -172,11 +174,11 @@ def _row(crying: float) -> list[float]:
 
 
 def test_silence_between_cries_is_not_taught_as_crying() -> None:
-    given = [_row(share) for share in (0.9, 0.05, 0.9, 0.2, 0.8, 0.05)]
-    one = _heard("hungry", "a", given, np.zeros((6, 2)), [0.0, -40.0, -3.0, -5.0, -2.0, -1.0])
-    weights = window_weights(one.takes[0], LABELS, "hungry")
+    probabilities = [_row(share) for share in (0.9, 0.05, 0.9, 0.2, 0.8, 0.05)]
+    clip = _clip("hungry", "a", probabilities, np.zeros((6, 2)), [0.0, -40.0, -3.0, -5.0, -2.0, -1.0])
+    weights = window_weights(clip.takes[0], LABELS, "hungry")
     assert np.allclose(weights, [1 / 3, 0, 1 / 3, 0, 1 / 3, 0])
-    weights = window_weights(one.takes[0], LABELS, "owl")
+    weights = window_weights(clip.takes[0], LABELS, "owl")
     assert weights.argmax() in (0, 2), "what would wake somebody counts most"
     assert weights.min() > 0
 
@@ -185,18 +187,19 @@ def test_silence_between_cries_is_not_taught_as_crying() -> None:
     ("name", "expected"), [("owl", "background"), ("hungry", "hungry"), ("sad", "sad"), ("natural", "natural")]
 )
 def test_a_label_that_the_model_does_not_know_is_no_baby(name: str, expected: str) -> None:
-    assert told_label(name, LABELS) == expected
+    assert label_for_model(name, LABELS) == expected
 
 
 def test_the_fit_learns_what_is_told_and_no_more() -> None:
     rng = np.random.default_rng(5)
-    known = Known(np.array([_row(share) for share in rng.random(300)], np.float32), rng.normal(0, 1, (300, 4)))
+    rows = np.array([_row(share) for share in rng.random(300)], np.float32)
+    known = RehearsalWindows(rows, rng.normal(0, 1, (300, 4)))
     owl, cry = np.array([3.0, 0, 0, 0]), np.array([0, 3.0, 0, 0])
-    clips = [_heard("owl", f"{at}", [_row(0.9)] * 4, owl + rng.normal(0, 0.2, (4, 4))) for at in range(5)]
-    clips += [_heard("sad", f"{at}", [_row(0.4)] * 4, cry + rng.normal(0, 0.2, (4, 4))) for at in range(5)]
-    adapter = fitted(clips, LABELS, known, Caution(0.1, 0.1, 0.1, 20, 20, 20))
-    given = np.array([_row(0.9), _row(0.4), _row(0.7)], np.float32)
-    rows = adapter(given, np.stack((owl, cry, np.zeros(4))).astype(np.float32))
+    clips = [_clip("owl", f"{number}", [_row(0.9)] * 4, owl + rng.normal(0, 0.2, (4, 4))) for number in range(5)]
+    clips += [_clip("sad", f"{number}", [_row(0.4)] * 4, cry + rng.normal(0, 0.2, (4, 4))) for number in range(5)]
+    adapter = fit_adapter(clips, LABELS, known, Caution(0.1, 0.1, 0.1, 20, 20, 20))
+    probabilities = np.array([_row(0.9), _row(0.4), _row(0.7)], np.float32)
+    rows = adapter(probabilities, np.stack((owl, cry, np.zeros(4))).astype(np.float32))
     crying = rows[:, :4].sum(1)
     assert crying[0] < 0.5, "the owl is let sleep"
     assert crying[1] > 0.6, "the cry is heard"
@@ -209,21 +212,21 @@ def test_an_adapter_of_projected_embeddings_is_one_of_the_embeddings() -> None:
     embeddings = rng.normal(1, 2, (50, 12)).astype(np.float32)
     projection = projection_of(embeddings, 5)
     small = Adapter(LABELS, rng.normal(0, 1, (5, 8)).astype(np.float32), rng.normal(0, 1, 8).astype(np.float32))
-    given = rng.dirichlet(np.ones(7), 50).astype(np.float32)
-    expected = small(given, projection(embeddings))
-    assert np.allclose(unprojected(small, projection)(given, embeddings), expected, atol=1e-4)
+    probabilities = rng.dirichlet(np.ones(7), 50).astype(np.float32)
+    expected = small(probabilities, projection(embeddings))
+    assert np.allclose(unproject(small, projection)(probabilities, embeddings), expected, atol=1e-4)
 
 
 def test_it_learns_this_home(lesson: tuple[Path, dict[str, Any], list[Any]]) -> None:
-    output, report, told = lesson
+    output, report, events = lesson
     accuracy = report["balanced_accuracy"]
     assert accuracy["new"]["value"] > accuracy["old"]["value"], "the two cries are told apart, in other recordings"
     assert report["refused"] == ""
     assert report["cries"]["new_caught"] >= report["cries"]["old_caught"]
     assert report["false_alarms_per_night"]["nights"] == 3
     assert Classifier(output).card.training["taught"]["labels"] == {"hungry": 6, "pain": 6, "owl": 6}
-    assert [one["event"] for one in told[:2]] == ["started", "progress"]
-    shares = [one["share"] for one in told if one["event"] == "progress"]
+    assert [event["event"] for event in events[:2]] == ["started", "progress"]
+    shares = [event["share"] for event in events if event["event"] == "progress"]
     assert shares == sorted(shares)
     assert shares[-1] <= 1
     assert not list(output.parent.glob("*.part*"))
@@ -247,14 +250,14 @@ def test_the_comparison_says_everything(lesson: tuple[Path, dict[str, Any], list
     assert everyone["low"] <= everyone["new_found"] - everyone["old_found"] <= everyone["high"]
 
 
-def test_the_shipped_model_has_its_rehearsal(body: Body) -> None:
+def test_the_shipped_model_has_its_rehearsal(body: BaseModel) -> None:
     """A new model is shipped with a new one: `scripts/default_model.sh` has the line."""
     path = DEFAULT_MODEL.with_name("default.rehearsal.npz")
-    rehearsal = found(body.sha256, [DEFAULT_MODEL.parent])
+    rehearsal = find_rehearsal(body.sha256, [DEFAULT_MODEL.parent])
     assert rehearsal is not None
     assert path.stat().st_size < 1.5e6
     assert rehearsal.labels == body.card.labels
-    assert len(rehearsal.fit.given) > 1000
+    assert len(rehearsal.fit.probabilities) > 1000
     assert rehearsal.held["test"].cries.sum() > 30
 
 
@@ -263,7 +266,7 @@ def test_taught_again_it_begins_from_its_base(
 ) -> None:
     output, _, _ = lesson
     again = tmp_path / "again.onnx"
-    report = teach.teach(teach.Request(output, [library], again))
+    report = teach.teach(teach.TeachRequest(output, [library], again))
     assert report["old"]["name"] == "Default"
     first, second = (Classifier(path) for path in (output, again))
     assert second.card.name == first.card.name
@@ -282,16 +285,16 @@ def test_on_the_command_line(library: Path, tmp_path: Path, capsys: pytest.Captu
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (library / "owl" / "night-2026-11-10" / "broken.flac").unlink()
     assert events[0]["labels"] == {"hungry": 6, "pain": 6, "owl": 7}
-    assert any(one["event"] == "warning" and "broken.flac" in one["sentence"] for one in events)
+    assert any(event["event"] == "warning" and "broken.flac" in event["sentence"] for event in events)
     assert (events[-1]["event"], events[-1]["model"]) == ("finished", str(output))
     assert len(json.loads(comparison.read_text(encoding="utf-8"))["clips"]) == 18
     words = ["versus", "--old", str(DEFAULT_MODEL), "--new", str(output), "--data", str(library)]
     words += ["--side", "all", "--cache", str(tmp_path), "--comparison", str(comparison)]
     assert main([*words, "--merge", "owl=background"]) == 0
-    told = json.loads(comparison.read_text(encoding="utf-8"))
-    assert (told["old"]["name"], told["new"]["name"]) == ("Default", "Default, taught")
-    assert told["everyone_else"] is None
-    assert len(told["clips"]) == 18
+    report = json.loads(comparison.read_text(encoding="utf-8"))
+    assert (report["old"]["name"], report["new"]["name"]) == ("Default", "Default, taught")
+    assert report["everyone_else"] is None
+    assert len(report["clips"]) == 18
 
 
 def test_a_model_of_ones_own_gets_its_rehearsal(
@@ -301,19 +304,19 @@ def test_a_model_of_ones_own_gets_its_rehearsal(
     model = tmp_path / "own.onnx"
     words = ["train", "--data", str(data_set), "--family", "cnn_tiny", "--output", str(model), "--cache", str(tmp_path)]
     assert main([*words, "--epochs", "1", "--epoch-windows", "16", "--batch", "8", "--no-codecs", "--rehearsal"]) == 0
-    rehearsal = found(Body(model).sha256, [tmp_path])
+    rehearsal = find_rehearsal(BaseModel(model).sha256, [tmp_path])
     assert rehearsal is not None
     assert rehearsal.labels == ("sad", "natural", "background")
     assert set(rehearsal.held) == {"validation", "test"}
     assert rehearsal.held["test"].cries.any()
-    body = Body(model)
+    body = BaseModel(model)
     mels = _mels(body, 4)
     projected = rehearsal.projection(body(mels)[1])
     assert projected.shape == (4, rehearsal.fit.embeddings.shape[1])
-    assert found("another", [tmp_path]) is None
-    told: list[Any] = []
-    report = teach.teach(teach.Request(model, [library], tmp_path / "taught.onnx"), told.append)
-    assert not any(one["event"] == "warning" for one in told)
+    assert find_rehearsal("another", [tmp_path]) is None
+    events: list[Any] = []
+    report = teach.teach(teach.TeachRequest(model, [library], tmp_path / "taught.onnx"), events.append)
+    assert not any(event["event"] == "warning" for event in events)
     assert report["everyone_else"]["cries"] > 0
     assert {clip["new"]["label"] for clip in report["clips"]} <= {"sad", "natural", "background"}
 
@@ -325,17 +328,17 @@ def test_a_damaged_rehearsal_is_as_none(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for number in range(20):  # what is wrong shows at another place each time
         spoilt = bytearray(shipped)
-        at = int(rng.integers(1000, len(spoilt) - 2000))
-        spoilt[at : at + 4] = rng.bytes(4)
+        position = int(rng.integers(1000, len(spoilt) - 2000))
+        spoilt[position : position + 4] = rng.bytes(4)
         (tmp_path / f"{number}.rehearsal.npz").write_bytes(spoilt)
-    assert found(Body(DEFAULT_MODEL).sha256, [tmp_path]) is None
+    assert find_rehearsal(BaseModel(DEFAULT_MODEL).sha256, [tmp_path]) is None
 
 
 def test_reasons_of_a_single_name_are_not_learnt(library: Path, tmp_path: Path) -> None:
     """Who has called all cries hungry has not said that there are no others."""
     (tmp_path / "library").mkdir()
     (tmp_path / "library" / "hungry").symlink_to(library / "hungry")
-    teach.teach(teach.Request(DEFAULT_MODEL, [tmp_path / "library"], tmp_path / "model.onnx"))
+    teach.teach(teach.TeachRequest(DEFAULT_MODEL, [tmp_path / "library"], tmp_path / "model.onnx"))
     before, after = Classifier(DEFAULT_MODEL), Classifier(tmp_path / "model.onnx")
     wave = synthetic.cry(np.random.default_rng(3), 32000)
     reasons = [model.reasons(model.probabilities_of_wave(wave)) for model in (before, after)]
@@ -346,7 +349,7 @@ def test_one_recording_is_told_to_look_too_good(tmp_path: Path) -> None:
     rng = np.random.default_rng(9)
     for take in range(3):
         _write(tmp_path / "library" / "crying" / "recording-1" / f"{take}.wav", synthetic.cry(rng, 32000))
-    report = teach.teach(teach.Request(DEFAULT_MODEL, [tmp_path / "library"], tmp_path / "model.onnx"))
+    report = teach.teach(teach.TeachRequest(DEFAULT_MODEL, [tmp_path / "library"], tmp_path / "model.onnx"))
     assert "better than it is" in report["how"]
     assert report["clips"][0]["label"] == "sad"
     assert report["others"]["clips"] == 0
@@ -355,38 +358,38 @@ def test_one_recording_is_told_to_look_too_good(tmp_path: Path) -> None:
 def test_one_cry_in_two_groups_is_never_judged_by_what_it_taught_itself(tmp_path: Path) -> None:
     """The monitor's own clip of an alert, and the recording that somebody made of it."""
     rng = np.random.default_rng(5)
-    cry, other = synthetic.cry(rng, 64000), synthetic.cry(rng, 48000)
+    cry, second_cry = synthetic.cry(rng, 64000), synthetic.cry(rng, 48000)
     library = Library(tmp_path / "library")
     library.add(cry[:48000], "hungry", group="night-2026-11-20", source="night", recorded=1000.0)
     library.add(cry[16000:], "hungry", group="recording-2026-11-21", recorded=1001.0)
-    library.add(other, "hungry", group="recording-2026-11-22", recorded=90000.0)
+    library.add(second_cry, "hungry", group="recording-2026-11-22", recorded=90000.0)
     library.close()
-    request = teach.Request(DEFAULT_MODEL, [library.folder], tmp_path / "taught.onnx")
+    request = teach.TeachRequest(DEFAULT_MODEL, [library.folder], tmp_path / "taught.onnx")
     report = teach.teach(request)
     assert sorted(clip["group"] for clip in report["clips"]) == [
         "night-2026-11-20", "night-2026-11-20", "recording-2026-11-22",
     ]  # fmt: skip
     assert "2 groups" in report["how"]
     clips = load([library.folder]).clips
-    assert met(Classifier(request.output).card, clips) == {"train": 3, "validation": 0}, (
+    assert training_overlap(Classifier(request.output).card, clips) == {"train": 3, "validation": 0}, (
         "versus says that it knows them"
     )
 
 
 def test_without_a_rehearsal_it_says_so(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    body = Body(DEFAULT_MODEL)
-    monkeypatch.setattr(teach.rehearsals, "found", lambda sha256, folders: None)
-    told: list[Any] = []
-    report = teach.teach(teach.Request(DEFAULT_MODEL, [library], tmp_path / "model.onnx"), told.append)
+    body = BaseModel(DEFAULT_MODEL)
+    monkeypatch.setattr(teach.rehearsals, "find_rehearsal", lambda sha256, folders: None)
+    events: list[Any] = []
+    report = teach.teach(teach.TeachRequest(DEFAULT_MODEL, [library], tmp_path / "model.onnx"), events.append)
     assert report["everyone_else"] is None
-    assert any("no rehearsal" in one.get("sentence", "") for one in told)
-    assert made(body).fit.given.shape[1] == 7
+    assert any("no rehearsal" in event.get("sentence", "") for event in events)
+    assert synthetic_rehearsal(body).fit.probabilities.shape[1] == 7
 
 
 def test_what_cannot_be_taught_is_refused(library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    other = tiny_model.write(tmp_path / "tiny.onnx")
+    tiny = tiny_model.write(tmp_path / "tiny.onnx")
     words = ["--data", str(library), "--output", str(tmp_path / "out.onnx")]
-    assert main(["teach", "--model", str(other), *words]) == 2
+    assert main(["teach", "--model", str(tiny), *words]) == 2
     assert "no linear layer" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     words = ["--data", str(tmp_path / "empty"), "--output", str(tmp_path / "out.onnx")]

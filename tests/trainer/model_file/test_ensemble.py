@@ -12,7 +12,7 @@ import tiny_model
 from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.evaluation.model_cost import parameters_of
-from trainer.home.adapter import Adapter, Body
+from trainer.home.adapter import Adapter, BaseModel
 from trainer.training.recipe import Recipe
 from trainer.training.request import TrainingRequest
 from trainer.training.train import train
@@ -91,7 +91,7 @@ def test_a_cascade_runs_its_branch_only_where_the_first_suspects_crying(
 
 def test_a_cascade_can_be_taught(mels: np.ndarray, cascade: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     path, suspected = cascade
-    combined, body = Classifier(path), Body(path)
+    combined, body = Classifier(path), BaseModel(path)
     answers, embeddings = body(mels)
     for mel, answer in zip(mels, answers, strict=True):
         assert np.allclose(combined.probabilities(mel), answer, atol=1e-5), "independent of the rest of the batch"
@@ -106,7 +106,7 @@ def test_a_cascade_can_be_taught(mels: np.ndarray, cascade: tuple[Path, np.ndarr
     assert np.abs(expected - answers).max() > 0.1
     for mel, row in zip(mels, expected, strict=True):
         assert np.allclose(taught.probabilities(mel), row, atol=1e-5)
-    again = Body(tmp_path / "taught.onnx")
+    again = BaseModel(tmp_path / "taught.onnx")
     assert np.array_equal(again(mels)[1], embeddings)
 
 
@@ -114,7 +114,7 @@ def test_a_cascade_may_be_part_of_another_and_of_a_mean(
     parts: list[Path], mels: np.ndarray, cascade: tuple[Path, np.ndarray], tmp_path: Path
 ) -> None:
     inner, second = Classifier(cascade[0]), Classifier(parts[1])
-    width = Body(parts[1])(mels)[1].shape[1]
+    width = BaseModel(parts[1])(mels)[1].shape[1]
     ways = (
         ("mean", [], 1e-5),
         ("outer", ["--suspect", "0.0001"], 1e-5),
@@ -123,11 +123,13 @@ def test_a_cascade_may_be_part_of_another_and_of_a_mean(
     for name, words, off in ways:
         path = tmp_path / f"{name}.onnx"
         assert main(["combine", str(cascade[0]), str(parts[1]), "--output", str(path), *words]) == 0
-        combined, body = Classifier(path), Body(path)
+        combined, body = Classifier(path), BaseModel(path)
         for mel in mels:
             expected = (inner.probabilities(mel) + second.probabilities(mel)) / 2
             assert np.allclose(combined.probabilities(mel), expected, atol=off)
-        assert body(mels)[1].shape[1] == Body(cascade[0])(mels)[1].shape[1] + width, "all of its heads can be taught"
+        assert body(mels)[1].shape[1] == BaseModel(cascade[0])(mels)[1].shape[1] + width, (
+            "all of its heads can be taught"
+        )
 
 
 @pytest.mark.parametrize(("bits", "off", "smaller"), [("16", 2e-3, 0.6), ("8", 0.05, 0.4)])
@@ -152,7 +154,7 @@ def test_weights_of_fewer_bits_keep_what_teaching_looks_for(
     monkeypatch.setattr("trainer.model_file.ensemble.NARROW_FROM", 1)
     path = tmp_path / "narrow.onnx"
     assert main(["combine", *map(str, parts), "--bits", bits, "--output", str(path)]) == 0
-    assert len(Body(path).inputs) == len(parts)
+    assert len(BaseModel(path).inputs) == len(parts)
 
 
 def test_the_first_must_suspect_the_golden_cry(

@@ -28,7 +28,7 @@ from trainer.data.readers import load
 from trainer.errors import DataError
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.model_cost import cost_of
-from trainer.evaluation.robustness import choose, conditions
+from trainer.evaluation.robustness import choose_clips, conditions
 from trainer.evaluation.summary import figures_of
 from trainer.reports import model_report
 from trainer.reports.svg import decimal, percent, points, span_of
@@ -38,7 +38,7 @@ VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """What a test wants to know of a page; AssertionError for elements that are not closed in order."""
+    """What a test wants to know of a page; AssertionError for elements that are not trim_to_audio in order."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ def assert_whole(page: Page, folder: Path, largest: int) -> None:
         assert style.count(f"{name}:") == 4, f"{name} is not set for light and dark, by system and by choice"
     assert page.tags["html"] == page.tags["main"] == page.tags["h1"] == 1
     drawings = re.findall(r"<svg[^>]*>", page.source)
-    assert all("aria-label=" in one or "aria-hidden=" in one for one in drawings)
+    assert all("aria-label=" in drawing or "aria-hidden=" in drawing for drawing in drawings)
 
 
 def figures(seed: int, skill: float, labels: tuple[str, ...] = EMOTIONS, groups: int = 6) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def figures(seed: int, skill: float, labels: tuple[str, ...] = EMOTIONS, groups:
     logits = rng.normal(0, 1, (120, len(labels)))
     logits[np.arange(120), truth] += skill
     rows = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    return figures_of(rows, truth, np.array([f"g{at % groups}" for at in range(120)]), labels, rounds=50)
+    return figures_of(rows, truth, np.array([f"g{number % groups}" for number in range(120)]), labels, rounds=50)
 
 
 def row(family: str, seed: int, skill: float, protocol: str = "grouped", **changes: Any) -> dict[str, Any]:
@@ -155,23 +155,23 @@ def test_a_comparison_is_one_whole_page_with_every_number(comparisons: list[dict
     path = model_report.write_comparison(tmp_path, comparisons)
     page = Page(path)
     assert_whole(page, tmp_path, 1_000_000)
-    for one in comparisons:
-        assert one["title"] in page.text
-        assert one["command"] in page.text
-        for entry in one["rows"]:
-            told = [entry["family"], entry["about"]]
+    for comparison in comparisons:
+        assert comparison["title"] in page.text
+        assert comparison["command"] in page.text
+        for entry in comparison["rows"]:
+            expected = [entry["family"], entry["about"]]
             figures = entry["clips"]
-            told += [percent(figures["balanced_accuracy"]["value"]), span_of(figures["balanced_accuracy"])]
+            expected += [percent(figures["balanced_accuracy"]["value"]), span_of(figures["balanced_accuracy"])]
             if entry["protocol"] == "grouped":
-                told += [percent(figures["macro_f1"]["value"]), span_of(figures["accuracy"])]
-                told += [decimal(figures["calibration_error"]["value"]), f"{entry['milliseconds_per_window']:.2f}"]
-                told += [f"{entry['file_bytes'] / 1e6:.1f}", f"{entry['parameters'] / 1e3:.0f}"]
-                told += [f"{entry['train_seconds']:.0f}\u202fs"]
-            assert [text for text in told if text not in page.text] == []
+                expected += [percent(figures["macro_f1"]["value"]), span_of(figures["accuracy"])]
+                expected += [decimal(figures["calibration_error"]["value"]), f"{entry['milliseconds_per_window']:.2f}"]
+                expected += [f"{entry['file_bytes'] / 1e6:.1f}", f"{entry['parameters'] / 1e3:.0f}"]
+                expected += [f"{entry['train_seconds']:.0f}\u202fs"]
+            assert [text for text in expected if text not in page.text] == []
     assert "Small & from random weights." in page.text
     assert "<b>forest" not in page.source
-    told = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    assert told["comparisons"] == comparisons
+    expected = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert expected["comparisons"] == comparisons
 
 
 def test_what_cannot_be_told_from_guessing_is_said_so(comparisons: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -183,9 +183,12 @@ def test_what_cannot_be_told_from_guessing_is_said_so(comparisons: list[dict[str
 def test_leakage_stands_beside_the_honest_figure(comparisons: list[dict[str, Any]], tmp_path: Path) -> None:
     page = Page(model_report.write_comparison(tmp_path, comparisons))
     assert "What leakage is worth" in page.text
-    values = [comparisons[0]["rows"][at]["clips"]["balanced_accuracy"]["value"] for at in (3, 1)]
+    values = [comparisons[0]["rows"][row]["clips"]["balanced_accuracy"]["value"] for row in (3, 1)]
     assert points(values[0] - values[1]) in page.text
-    without = [{**one, "rows": [row for row in one["rows"] if row["protocol"] == "grouped"]} for one in comparisons]
+    without = [
+        {**comparison, "rows": [row for row in comparison["rows"] if row["protocol"] == "grouped"]}
+        for comparison in comparisons
+    ]
     assert "leakage" not in Page(model_report.write_comparison(tmp_path, without)).text
 
 
@@ -202,8 +205,8 @@ def test_a_page_is_written_again_from_its_values(comparisons: list[dict[str, Any
     first, again = tmp_path / "first", tmp_path / "again"
     page = model_report.write_comparison(first, comparisons)
     parts = [tmp_path / "a.json", tmp_path / "b.json"]
-    for part, one in zip(parts, comparisons, strict=True):
-        part.write_text(json.dumps(one), encoding="utf-8")
+    for part, comparison in zip(parts, comparisons, strict=True):
+        part.write_text(json.dumps(comparison), encoding="utf-8")
     assert main(["report", *map(str, parts), "--output", str(again)]) == 0
     assert (again / "report.html").read_bytes() == page.read_bytes()
     assert model_report.render([first / "report.json"], again).read_bytes() == page.read_bytes()
@@ -255,60 +258,60 @@ def evaluated(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[d
     model = tiny_model.write(folder / "model.onnx", labels=SPEECH_LABELS)
     words = f"evaluate --model {model} --data {speech} --cache {folder} --split all --robustness-clips 6"
     assert main([*words.split(), "--report", str(folder / "page"), "--json"]) == 0
-    told: dict[str, Any] = json.loads((folder / "page" / "report.json").read_text(encoding="utf-8"))
-    return told, folder / "page"
+    report: dict[str, Any] = json.loads((folder / "page" / "report.json").read_text(encoding="utf-8"))
+    return report, folder / "page"
 
 
 def test_one_model_is_one_whole_page_with_every_number(evaluated: tuple[dict[str, Any], Path]) -> None:
-    told, folder = evaluated
+    report, folder = evaluated
     page = Page(folder / "report.html")
     assert_whole(page, folder, 600_000)
     for name in ("balanced_accuracy", "accuracy", "macro_f1"):
-        assert percent(told[name]["value"]) in page.text
-    for one in told["by_clip"]["per_label"]:
+        assert percent(report[name]["value"]) in page.text
+    for row in report["by_clip"]["per_label"]:
         for name in ("precision", "recall", "f1"):
-            assert percent(one[name]["value"]) in page.text
-    for one in told["robustness"]["conditions"]:
-        assert one["name"] in page.text
-        assert percent(one["balanced_accuracy"]["value"]) in page.text
-    assert f"{told['cost']['parameters']:,} parameters" in page.text
-    assert told["command"] in page.text
+            assert percent(row[name]["value"]) in page.text
+    for row in report["robustness"]["conditions"]:
+        assert row["name"] in page.text
+        assert percent(row["balanced_accuracy"]["value"]) in page.text
+    assert f"{report['cost']['parameters']:,} parameters" in page.text
+    assert report["command"] in page.text
     assert "What is bad" in page.text
     assert "“calm” does not occur here" in page.text
 
 
 def test_speech_is_judged_by_whole_clips(evaluated: tuple[dict[str, Any], Path]) -> None:
-    told, _ = evaluated
-    assert told["judged_by"] == "clips"
-    assert told["clips"] == sum(map(sum, told["confusion"])) == 16
-    assert told["by_window"]["items"] == told["windows"] == 32
-    assert told["accuracy"]["value"] == 1  # loud is angry, quiet is neutral
-    assert "clips_crying" not in told
+    report, _ = evaluated
+    assert report["judged_by"] == "clips"
+    assert report["clips"] == sum(map(sum, report["confusion"])) == 16
+    assert report["by_window"]["items"] == report["windows"] == 32
+    assert report["accuracy"]["value"] == 1  # loud is angry, quiet is neutral
+    assert "clips_crying" not in report
 
 
 def test_robustness_covers_what_it_must(evaluated: tuple[dict[str, Any], Path]) -> None:
-    told = evaluated[0]["robustness"]
-    names = [one["name"] for one in told["conditions"]]
+    report = evaluated[0]["robustness"]
+    names = [condition["name"] for condition in report["conditions"]]
     assert names[0] == "clean"
     for kind in ("white noise", "chatter", "music"):
         assert [f"{kind}, {snr} dB" for snr in (20, 10, 0)] == [name for name in names if name.startswith(kind)]
-    others = ("MP3, 128 kbit/s", "MP3, 64 kbit/s", "sampled at 8 kHz", "−20 dB of volume", "+20 dB of volume")
-    assert tuple(names[-5:]) == others
-    assert told["clips"] == 6
-    of = {one["name"]: one for one in told["conditions"]}
-    assert of["clean"]["lost"] is None
-    assert of["−20 dB of volume"]["lost"] > 0.2, of  # this model tells by loudness alone
-    assert of["MP3, 128 kbit/s"]["lost"] == 0
+    last = ("MP3, 128 kbit/s", "MP3, 64 kbit/s", "sampled at 8 kHz", "−20 dB of volume", "+20 dB of volume")
+    assert tuple(names[-5:]) == last
+    assert report["clips"] == 6
+    by_name = {condition["name"]: condition for condition in report["conditions"]}
+    assert by_name["clean"]["lost"] is None
+    assert by_name["−20 dB of volume"]["lost"] > 0.2, by_name  # this model tells by loudness alone
+    assert by_name["MP3, 128 kbit/s"]["lost"] == 0
 
 
 def test_the_worst_clips_are_wrong_ones_and_can_be_opened(speech: Path, tmp_path: Path) -> None:
     swapped = (*reversed(SPEECH_LABELS),)
     model = tiny_model.write(tmp_path / "model.onnx", labels=swapped)
-    told = evaluate(model, speech, "all", cache=tmp_path, robustness_clips=0)
-    assert told["accuracy"]["value"] == 0
-    assert [one["was"] != one["said"] for one in told["worst"]] == [True] * 16
-    assert told["worst"][0]["given"] <= told["worst"][-1]["given"]
-    page = Page(model_report.write(tmp_path / "page", told))
+    report = evaluate(model, speech, "all", cache=tmp_path, robustness_clips=0)
+    assert report["accuracy"]["value"] == 0
+    assert [clip["was"] != clip["said"] for clip in report["worst"]] == [True] * 16
+    assert report["worst"][0]["given"] <= report["worst"][-1]["given"]
+    page = Page(model_report.write(tmp_path / "page", report))
     assert_whole(page, tmp_path / "page", 600_000)  # looks every link up
     assert "Found no more often than by guessing: neutral (0.0\u202f%), angry (0.0\u202f%)." in page.text
 
@@ -319,17 +322,17 @@ def test_labels_that_only_one_side_knows_are_refused_or_left_out(data_set: Path,
     assert main(words.split()) == 2
     assert "does not know the label natural of" in capsys.readouterr().err
     assert main([*words.split(), "--shared-labels", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["labels"] == ["sad", "background"]
-    shared = told["shared_labels"]
+    report = json.loads(capsys.readouterr().out)
+    assert report["labels"] == ["sad", "background"]
+    shared = report["shared_labels"]
     assert (shared["only_data"], shared["only_model"], shared["clips_left_out"]) == (["natural"], list("abcde"), 8)
-    assert told["clips"] == 16
-    assert "Left out of the data: natural (8 clips)" in Page(model_report.write(tmp_path / "page", told)).text
-    other = tiny_model.write(tmp_path / "other.onnx", labels=("sad", *"abcdef"))
+    assert report["clips"] == 16
+    assert "Left out of the data: natural (8 clips)" in Page(model_report.write(tmp_path / "page", report)).text
+    without_background = tiny_model.write(tmp_path / "other.onnx", labels=("sad", *"abcdef"))
     with pytest.raises(DataError, match="does not know the labels background, natural of"):
-        evaluate(other, data_set, "all", cache=tmp_path)
+        evaluate(without_background, data_set, "all", cache=tmp_path)
     with pytest.raises(DataError, match="share only one label"):
-        evaluate(other, data_set, "all", cache=tmp_path, shared_labels=True)
+        evaluate(without_background, data_set, "all", cache=tmp_path, shared_labels=True)
 
 
 def test_one_group_is_one(own_data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -351,11 +354,11 @@ def test_a_peer_that_is_not_there(data_set: Path, tmp_path: Path) -> None:
 
 def test_the_monitors_own_figures_are_on_its_page(data_set: Path, tmp_path: Path) -> None:
     model = tiny_model.write(tmp_path / "model.onnx")
-    told = evaluate(model, data_set, "all", cache=tmp_path, robustness_clips=9)
-    assert told["judged_by"] == "windows"
-    assert told["clips_crying"]["cries"] == 8
-    assert all(one["cries_found"] is not None for one in told["robustness"]["conditions"])
-    page = Page(model_report.write(tmp_path / "page", told))
+    report = evaluate(model, data_set, "all", cache=tmp_path, robustness_clips=9)
+    assert report["judged_by"] == "windows"
+    assert report["clips_crying"]["cries"] == 8
+    assert all(condition["cries_found"] is not None for condition in report["robustness"]["conditions"])
+    page = Page(model_report.write(tmp_path / "page", report))
     assert_whole(page, tmp_path / "page", 600_000)
     assert "Crying, as the monitor hears it" in page.text
     assert "P(crying): calibration error" in page.text
@@ -366,22 +369,22 @@ def test_altered_sound_is_altered_as_it_says(speech: Path, tmp_path: Path) -> No
     data = load(speech)
     waves = DecodedAudio(data, tmp_path, codecs=False)
     clips = trim_to_audio(data.clips, waves)
-    of = {one.name: one for one in conditions(clips, waves, SPEECH_LABELS)}
+    by_name = {condition.name: condition for condition in conditions(clips, waves, SPEECH_LABELS)}
     clip = next(clip for clip in clips if clip.path.startswith("angry"))
     wave = waves.read(clip.path) / 4
-    for name, one in of.items():
-        heard = one.alter(np.random.default_rng(0), clip, wave)
-        assert heard.shape == wave.shape, name
-        assert heard.dtype == np.float32, name
-        assert np.abs(heard).max() <= 1.0001, name
-        again = one.alter(np.random.default_rng(0), clip, wave)
-        assert np.array_equal(heard, again), name
-        if one.level is not None:
-            under = heard - wave
-            assert 20 * np.log10(active_rms(wave) / rms(under)) == pytest.approx(one.level, abs=0.2), name
-    spectrum = np.abs(np.fft.rfft(of["sampled at 8 kHz"].alter(np.random.default_rng(0), clip, wave)))
+    for name, condition in by_name.items():
+        altered = condition.alter(np.random.default_rng(0), clip, wave)
+        assert altered.shape == wave.shape, name
+        assert altered.dtype == np.float32, name
+        assert np.abs(altered).max() <= 1.0001, name
+        again = condition.alter(np.random.default_rng(0), clip, wave)
+        assert np.array_equal(altered, again), name
+        if condition.level is not None:
+            under = altered - wave
+            assert 20 * np.log10(active_rms(wave) / rms(under)) == pytest.approx(condition.level, abs=0.2), name
+    spectrum = np.abs(np.fft.rfft(by_name["sampled at 8 kHz"].alter(np.random.default_rng(0), clip, wave)))
     assert spectrum[int(len(spectrum) * 0.53) :].max() < 0.01 * spectrum.max()
-    quiet = of["−20 dB of volume"].alter(np.random.default_rng(0), clip, wave)
+    quiet = by_name["−20 dB of volume"].alter(np.random.default_rng(0), clip, wave)
     assert rms(quiet) == pytest.approx(rms(wave) / 10, rel=0.01)
 
 
@@ -389,11 +392,11 @@ def test_clips_are_chosen_label_by_label(speech: Path, tmp_path: Path) -> None:
     data = load(speech)
     waves = DecodedAudio(data, tmp_path, codecs=False)
     clips = trim_to_audio(data.clips, waves)
-    chosen = choose(clips, waves, 6, seed=1)
+    chosen = choose_clips(clips, waves, 6, seed=1)
     assert Counter(clip.spans[0].label for clip in chosen) == {"angry": 3, "neutral": 3}
-    assert chosen == choose(clips, waves, 6, seed=1)
-    assert chosen != choose(clips, waves, 6, seed=2)
-    assert len(choose(clips, waves, 99, seed=1)) == 16
+    assert chosen == choose_clips(clips, waves, 6, seed=1)
+    assert chosen != choose_clips(clips, waves, 6, seed=2)
+    assert len(choose_clips(clips, waves, 99, seed=1)) == 16
 
 
 def test_cost_counts_what_the_file_holds(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from babymonitor.core.model.classifier import Classifier
 from trainer.__main__ import main
 from trainer.data.decoded_audio import DecodedAudio
-from trainer.evaluation.judgements import met
+from trainer.evaluation.judgements import training_overlap
 from trainer.training import compare_families
 
 
@@ -88,7 +88,7 @@ def test_families_are_judged_together(
     judge = compare_families.judge
 
     def watch(classifier: Classifier, clips: Any, *arguments: Any) -> Any:
-        learnt_from.append(met(classifier.card, clips))
+        learnt_from.append(training_overlap(classifier.card, clips))
         return judge(classifier, clips, *arguments)
 
     monkeypatch.setattr(compare_families, "judge", watch)

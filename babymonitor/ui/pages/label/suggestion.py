@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication
 
-from babymonitor.core.history.review import NO_REASON
-from babymonitor.core.labels import label
+from babymonitor.core.labels import UNCLEAR, label
 from babymonitor.ui.parts.wording import label_title, percent_text, reason_hint, sure_reason
 
 _CRYING_SHARE = 0.5
@@ -40,5 +39,5 @@ def suggestion(probabilities: Mapping[str, float]) -> Suggestion | None:
 
 def _reason(reasons: Mapping[str, float]) -> str:
     """Return the reason if it is clear, otherwise the label for an unclear reason, if the model has that."""
-    unclear = NO_REASON if NO_REASON in reasons else max(reasons, key=lambda name: reasons[name])
+    unclear = UNCLEAR if UNCLEAR in reasons else max(reasons, key=lambda name: reasons[name])
     return sure_reason(reasons) or unclear
