@@ -54,7 +54,7 @@ def test_what_is_given_stays() -> None:
 
 
 def test_groups_with_sound_in_common_are_one() -> None:
-    heard = [
+    intervals = [
         ("recording-a", 0.0, 60.0),
         ("recording-a", 60.0, 90.0),
         ("night", 85.0, 100.0),
@@ -68,5 +68,5 @@ def test_groups_with_sound_in_common_are_one() -> None:
         "recording-a": "night", "night": "night", "recording-b": "night", "recording-c": "recording-c",
         "long": "inside", "inside": "inside", "inside too": "inside",
     }  # fmt: skip
-    assert joined(heard) == joined(reversed(heard)) == expected
+    assert joined(intervals) == joined(reversed(intervals)) == expected
     assert joined([]) == {}

@@ -71,12 +71,12 @@ def test_what_a_dead_program_left_running_is_told_once(home: Path) -> None:
     mark(begin(TEACHING, 1e9 + 2), FINISHED)
     assert left_running() == [], "they are our own"
     training_runs._own.clear()
-    told = {run.name: run for run in left_running()}
-    assert set(told) == {teach.name, full.name}
-    assert told[teach.name].sentence == "The program ended while it was training; nothing was changed."
-    assert told[full.name].sentence.endswith("It can be resumed.")
-    assert told[full.name].is_resumable
-    assert not told[teach.name].is_resumable
+    runs = {run.name: run for run in left_running()}
+    assert set(runs) == {teach.name, full.name}
+    assert runs[teach.name].sentence == "The program ended while it was training; nothing was changed."
+    assert runs[full.name].sentence.endswith("It can be resumed.")
+    assert runs[full.name].is_resumable
+    assert not runs[teach.name].is_resumable
     assert left_running() == []
     assert all(run.state != RUNNING for run in all_runs())
 
@@ -124,11 +124,11 @@ def test_a_model_is_adopted_whole_and_listed(home: Path) -> None:
 
 @pytest.mark.parametrize("cut", [0, 1, 40, 500])
 def test_a_file_that_is_no_model_is_listed_with_a_sentence(home: Path, cut: int) -> None:
-    whole = tiny_model.write(paths.models_folder() / "whole.onnx")
+    model = tiny_model.write(paths.models_folder() / "whole.onnx")
     broken = paths.models_folder() / "broken.onnx"
-    broken.write_bytes(whole.read_bytes()[:cut])
+    broken.write_bytes(model.read_bytes()[:cut])
     found = {file.path.name: file for file in model_files()}
-    assert found["whole.onnx"].card == read_card(whole)
+    assert found["whole.onnx"].card == read_card(model)
     assert found["broken.onnx"].card is None
     assert found["broken.onnx"].complaint.startswith("The model broken.onnx cannot be used: ")
 

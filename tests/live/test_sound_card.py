@@ -108,8 +108,8 @@ def test_the_alarm_comes_out_and_survives_starting_over(card: SoundCard, sound_c
 def test_a_clip_is_played_once_at_its_own_pitch(card: SoundCard, sound_card: VirtualSoundCard) -> None:
     speaker = Speaker(card)
     speaker.play(tone(2.5, 16000, 700.0), 16000)
-    heard = sound_card.loudspeaker(2.0)
-    assert loudest_hz(heard[-30000:], 44100) == pytest.approx(700, abs=5)
+    played = sound_card.loudspeaker(2.0)
+    assert loudest_hz(played[-30000:], 44100) == pytest.approx(700, abs=5)
     deadline = time.monotonic() + 5
     while speaker.playing:
         assert time.monotonic() < deadline
@@ -170,10 +170,10 @@ def test_looking_for_one_microphone_deafens_another_no_longer_than_its_budget(
         card.refresh()
         assert name in card.microphones()
         ring, missing = RingBuffer(60.0), RingBuffer(60.0)
-        heard, sought = Microphone(ring, card, name), Microphone(missing, card, "unplugged")
-        heard.open()
-        assert heard.name == name
-        pump_until(heard, lambda: ring.written > 8000)
+        listening, sought = Microphone(ring, card, name), Microphone(missing, card, "unplugged")
+        listening.open()
+        assert listening.name == name
+        pump_until(listening, lambda: ring.written > 8000)
         began, last, longest, deaf = time.monotonic(), time.monotonic(), 0.0, 0.0
         next_attempt, refreshes = began, 0
         while time.monotonic() - began < 8.0:
@@ -182,12 +182,12 @@ def test_looking_for_one_microphone_deafens_another_no_longer_than_its_budget(
                 refreshes += card.refresh(sought)
                 next_attempt = time.monotonic() + 0.5
             before = ring.written
-            heard.pump()
+            listening.pump()
             if ring.written > before:
                 pause, last = time.monotonic() - last, time.monotonic()
                 longest, deaf = max(longest, pause), deaf + (pause if pause > 0.1 else 0.0)
             time.sleep(0.02)
-        heard.close()
+        listening.close()
     measured(
         "a microphone looked for beside another", f"{refreshes} refreshes, deaf {deaf:.2f} s, longest {longest:.2f} s"
     )

@@ -37,10 +37,16 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("trained") / "nursery.pt"
     family = FAMILIES["cnn_tiny"]
     network: Any = family.network(LABELS).eval()
-    told = {"name": "nursery", "family": family.name, "created": "2026-01-01", "labels": LABELS, "licence": "MIT"}
-    told |= {"thresholds": {"start": 0.6, "end": 0.3}, "operating_curve": [], "calibration": {}}
-    told |= {"training": {}, "metrics": {}}
-    card = write_model(path.with_suffix(".onnx"), network, family.front, Calibration(), told)
+    description = {
+        "name": "nursery",
+        "family": family.name,
+        "created": "2026-01-01",
+        "labels": LABELS,
+        "licence": "MIT",
+    }
+    description |= {"thresholds": {"start": 0.6, "end": 0.3}, "operating_curve": [], "calibration": {}}
+    description |= {"training": {}, "metrics": {}}
+    card = write_model(path.with_suffix(".onnx"), network, family.front, Calibration(), description)
     torch_file.save(path, network, family.name, card)
     return path
 
@@ -53,10 +59,10 @@ def begin(qtbot: QtBot) -> Iterator[Callable[[], tuple[Monitor, list[str]]]]:
     def begin() -> tuple[Monitor, list[str]]:
         history = History(paths.history_file())
         monitor = Monitor(Settings(paths.settings_file()), history)
-        said: list[str] = []
-        monitor.complained.connect(said.append)
+        complaints: list[str] = []
+        monitor.complained.connect(complaints.append)
         begun.append((monitor, history))
-        return monitor, said
+        return monitor, complaints
 
     yield begin
     for monitor, history in begun:
@@ -93,11 +99,11 @@ def test_the_window_hears_with_the_old_model_until_the_dropped_one_is_ready(
     original: Path, begin: Callable[[], tuple[Monitor, list[str]]], qtbot: QtBot
 ) -> None:
     dropped = put(original)
-    monitor, said = begin()
+    monitor, complaints = begin()
     qtbot.waitUntil(lambda: monitor.model_name != "", timeout=20000)
     assert monitor.model_name == Classifier(paths.default_model()).card.name
     qtbot.waitUntil(lambda: monitor.model_name == "nursery", timeout=60000)
-    assert said == [
+    assert complaints == [
         "The model nursery.pt is being prepared; until then the model in use goes on.",
         "The model nursery.pt from the models folder is ready and is used from now on.",
     ]
@@ -105,18 +111,18 @@ def test_the_window_hears_with_the_old_model_until_the_dropped_one_is_ready(
     assert monitor.settings[MODEL] == str(dropped)
     monitor.shut_down()
 
-    monitor, said = begin()
+    monitor, complaints = begin()
     qtbot.waitUntil(lambda: monitor.model_name == "nursery", timeout=20000)
-    assert said == []
+    assert complaints == []
     # Whoever goes back to the shipped model keeps it: what was found once is not new.
     monitor.settings[MODEL] = ""
     qtbot.waitUntil(lambda: monitor.model_name != "nursery", timeout=20000)
     monitor.shut_down()
-    monitor, said = begin()
+    monitor, complaints = begin()
     qtbot.waitUntil(lambda: monitor.model_name != "", timeout=20000)
     qtbot.wait(300)
     assert monitor.model_name != "nursery"
-    assert said == []
+    assert complaints == []
 
 
 @pytest.mark.slow
@@ -124,25 +130,25 @@ def test_a_broken_file_is_said_in_a_sentence_and_the_old_model_goes_on(
     original: Path, begin: Callable[[], tuple[Monitor, list[str]]], qtbot: QtBot
 ) -> None:
     path = put(original, original.read_bytes()[:3000])
-    monitor, said = begin()
-    qtbot.waitUntil(lambda: len(said) == 2, timeout=60000)
-    assert said[1].startswith("The model nursery.pt cannot be used: ")
-    assert said[1].endswith("is damaged, or not a .pt file at all. The model in use goes on.")
+    monitor, complaints = begin()
+    qtbot.waitUntil(lambda: len(complaints) == 2, timeout=60000)
+    assert complaints[1].startswith("The model nursery.pt cannot be used: ")
+    assert complaints[1].endswith("is damaged, or not a .pt file at all. The model in use goes on.")
     assert monitor.settings[MODEL] == ""
     assert monitor.model_name == Classifier(paths.default_model()).card.name
     # One that is not there at all, chosen by hand.
     monitor.settings[MODEL] = str(path.with_name("gone.pt"))
-    qtbot.waitUntil(lambda: len(said) == 3, timeout=20000)
-    assert said[2].startswith("The model gone.pt cannot be used: it cannot be read")
+    qtbot.waitUntil(lambda: len(complaints) == 3, timeout=20000)
+    assert complaints[2].startswith("The model gone.pt cannot be used: it cannot be read")
 
 
 @pytest.mark.slow
 def test_the_terminal_says_a_broken_file_once(original: Path, tmp_path: Path) -> None:
     path = tmp_path / "broken.pt"
     path.write_bytes(original.read_bytes()[:3000])
-    said = babymonitor("predict", wav(tmp_path / "night.wav", loud_night()[:16000]), "--model", path)
-    assert said.returncode == 2
-    first, second = said.stderr.splitlines()
+    result = babymonitor("predict", wav(tmp_path / "night.wav", loud_night()[:16000]), "--model", path)
+    assert result.returncode == 2
+    first, second = result.stderr.splitlines()
     assert first.endswith("that is done once.")
     assert second.startswith("The model broken.pt cannot be used: ")
 
@@ -174,14 +180,14 @@ def test_the_program_ends_at_once_while_a_conversion_runs(
     (tmp_path / "torch.py").write_text("import time; time.sleep(60)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     put(original)
-    monitor, said = begin()
-    qtbot.waitUntil(lambda: len(said) == 1, timeout=20000)
+    monitor, complaints = begin()
+    qtbot.waitUntil(lambda: len(complaints) == 1, timeout=20000)
     qtbot.wait(500)
     began = time.monotonic()
     monitor.shut_down()
     assert time.monotonic() - began < 3
     qtbot.wait(100)
-    assert len(said) == 1
+    assert len(complaints) == 1
 
 
 def test_a_new_content_takes_the_place_of_the_old(tmp_path: Path) -> None:

@@ -59,15 +59,15 @@ def test_bars_for_a_person(folder: Path) -> None:
 
 def test_a_reader_that_has_had_enough_is_no_error(folder: Path) -> None:
     command, environment = paths.program()
-    told = subprocess.PIPE
-    with subprocess.Popen([*command, "predict", str(folder)], env=environment, stdout=told, stderr=told) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*command, "predict", str(folder)], env=environment, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()  # before anything is printed: the first line has nowhere to go
-        said = process.stderr.read().decode()
+        errors = process.stderr.read().decode()
     assert process.returncode == 1
-    assert "Traceback" not in said
-    assert "BrokenPipe" not in said
+    assert "Traceback" not in errors
+    assert "BrokenPipe" not in errors
 
 
 def test_nothing_that_can_be_judged_is_status_2(tmp_path: Path, folder: Path) -> None:

@@ -131,15 +131,15 @@ def test_killed_in_the_middle_nothing_that_was_written_is_lost(tmp_path: Path) -
     )
     writer = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
-    told = [int(writer.stdout.readline()) for _ in range(50)]
+    written_ids = [int(writer.stdout.readline()) for _ in range(50)]
     writer.send_signal(signal.SIGKILL)
-    told += [int(line) for line in writer.stdout.read().split()]
+    written_ids += [int(line) for line in writer.stdout.read().split()]
     writer.wait()
     writer.stdout.close()
     history = History(path)
     assert history.complaints == []
     kept = {row.id for row in history.alerts(limit=1_000_000)}
-    assert set(told) <= kept
+    assert set(written_ids) <= kept
     history.put_minute(Minute(0, -40.0, 0.1, {}))
     history.close_open_rows(50.0)
     assert history.alerts(0, 1)[0].ended == 50.0

@@ -71,8 +71,8 @@ def test_the_least_certain_comes_first_and_loudness_last(history: History, revie
     sure = add_alert(history, NIGHT, 0.99)
     doubtful = add_alert(history, NIGHT + 100, 0.65)
     loud = add_alert(history, NIGHT + 200, 0.0, kind="loud")
-    said = add_alert(history, NIGHT + 300, 0.61)
-    history.put_review(said, RIGHT, "", 1.0)
+    reviewed = add_alert(history, NIGHT + 300, 0.61)
+    history.put_review(reviewed, RIGHT, "", 1.0)
     history.add_alert("crying", NIGHT + 400, NIGHT + 401, -20.0, 0.6)  # lasts still
     near = history.add_near_miss(NIGHT + 500, NIGHT + 503, 0.58, -40.0, {"sad": 0.4, "background": 0.6})
     add_alert(history, NIGHT - 86400, 0.6)

@@ -137,9 +137,9 @@ def test_any_group_becomes_a_folder_inside(library: Library, name: str) -> None:
 
 def test_the_same_sound_is_there_once(library: Library) -> None:
     clip = some(library, 1)[0]
-    with pytest.raises(AlreadyThereError, match=r"already \(Pain, night-2026-11-20\)") as told:
+    with pytest.raises(AlreadyThereError, match=r"already \(Pain, night-2026-11-20\)") as error:
         library.add(noise(0), "hungry", group="another")
-    assert told.value.clip == clip
+    assert error.value.clip == clip
     library.delete([clip.id])
     back = library.add(noise(0), "hungry", group="another", note="again")
     assert everything(library) == [back]
@@ -213,7 +213,7 @@ def test_a_trimmed_clip_is_a_new_one(library: Library) -> None:
     assert (part.label, part.group, part.baby, part.note) == (clip.label, clip.group, clip.baby, clip.note)
     assert (part.recorded, part.seconds, part.guess) == (clip.recorded + 0.1, 0.3, {})
     assert everything(library) == [part]
-    assert [one.id for one in library.trashed()] == [clip.id]
+    assert [clip_in_trash.id for clip_in_trash in library.trashed()] == [clip.id]
     assert library.trim(part.id, 0.0, 9.0) == part, "all of it"
     for start, end in ((0.1, 0.15), (0.2, 0.1), (7.0, 9.0)):
         with pytest.raises(LibraryError, match="too short"):
@@ -240,15 +240,17 @@ def test_the_next_recording_is_advised(library: Library) -> None:
     filled(library, {"pain": (12, 2)})
     assert "what is not crying too" in library.advice()
     filled(library, {"background": (30, 3)})
-    told = "Record more of: pain (12 clips from 2 nights); no baby (30 clips from 3 nights); training wants 200, from "
-    assert library.advice() == told + "several nights."
+    advice = (
+        "Record more of: pain (12 clips from 2 nights); no baby (30 clips from 3 nights); training wants 200, from "
+    )
+    assert library.advice() == advice + "several nights."
     filled(library, {"tired": (5, 1)})
     assert library.advice().startswith("Record on other nights too: tired (5 clips from 1 night); pain")
-    health = {one.label: one for one in library.health()}
+    health = {label_health.label: label_health for label_health in library.health()}
     assert (health["pain"].clips, health["pain"].nights, health["pain"].groups) == (12, 2, 2)
     assert health["pain"].minutes == pytest.approx(12 * 0.2 / 60)
     assert health["pain"].sources == {"microphone": 12}
-    assert {name: one.state for name, one in health.items()} == {
+    assert {name: label_health.state for name, label_health in health.items()} == {
         **dict.fromkeys(("hungry", "sad", "happy", "natural"), "none"),
         **dict.fromkeys(("pain", "tired", "background"), "few"),
     }

@@ -51,7 +51,7 @@ def fill(folder: Path, count: int = 5) -> list[LibraryClip]:
     return clips
 
 
-def whole(folder: Path) -> tuple[Library, list[LibraryClip], list[LibraryClip]]:
+def open_and_check(folder: Path) -> tuple[Library, list[LibraryClip], list[LibraryClip]]:
     """The library opened again, its clips and its trash: each has a file that can be read, no file has none."""
     library = Library(folder)
     clips, trashed = library.clips(), library.trashed()
@@ -84,7 +84,7 @@ def test_killed_at_any_step_nothing_is_lost(tmp_path: Path, action: str, measure
     assert steps >= 4
     reached: set[tuple[object, ...]] = set()
     for step in range(steps + 1):
-        library, clips, trashed = whole(tmp_path / str(step) / "library")
+        library, clips, trashed = open_and_check(tmp_path / str(step) / "library")
         assert library.complaints == []
         now = {clip.id: clip for clip in clips}
         kept = now.keys() | {clip.id for clip in trashed}
@@ -99,7 +99,7 @@ def test_killed_at_any_step_nothing_is_lost(tmp_path: Path, action: str, measure
         library.close()
         # Whatever the moment was: a list made anew of the folders names the same clips under the same labels.
         (tmp_path / str(step) / "library.sqlite").unlink()
-        library, again, trash = whole(tmp_path / str(step) / "library")
+        library, again, trash = open_and_check(tmp_path / str(step) / "library")
         assert [(clip.id, clip.label, clip.group) for clip in again] == [
             (clip.id, clip.label, clip.group) for clip in clips
         ]
@@ -124,16 +124,16 @@ def test_killed_at_random_what_was_told_is_kept(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True, env=environment
     )
     assert writer.stdout is not None
-    told = [writer.stdout.readline().split() for _ in range(60)]
+    written = [writer.stdout.readline().split() for _ in range(60)]
     writer.send_signal(signal.SIGKILL)
-    told += [line.split() for line in writer.stdout]
+    written += [line.split() for line in writer.stdout]
     writer.wait()
     writer.stdout.close()
-    library, clips, _ = whole(folder)
+    library, clips, _ = open_and_check(folder)
     assert library.complaints == []
     labels = {clip.id: clip.label for clip in clips}
-    assert {id for id, _ in told} <= labels.keys()
-    assert all(labels[id] == "pain" for id, label in told if label == "pain")
+    assert {id for id, _ in written} <= labels.keys()
+    assert all(labels[id] == "pain" for id, label in written if label == "pain")
     library.close()
 
 
@@ -155,7 +155,7 @@ def test_a_lost_or_damaged_list_is_made_anew_of_the_clips(tmp_path: Path, damage
         other.close()
     else:
         database.write_bytes(data[:4096] + os.urandom(4096) + data[8192:])
-    library, again, trashed = whole(tmp_path / "library")
+    library, again, trashed = open_and_check(tmp_path / "library")
     assert again == clips, "all that was known of them"
     assert len(trashed) == 1
     if damage == "lost":
@@ -232,13 +232,13 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_lost(tmp_path: Path, limit: in
     clips = fill(tmp_path / "library")
     done = run(str(tmp_path / "library"), str(limit), code=FULL)
     assert done.returncode == 0, done.stderr
-    told = dict(line.split(" | ") for line in done.stdout.splitlines())
-    assert len(told) == 9
-    for name, sentence in told.items():
+    answers = dict(line.split(" | ") for line in done.stdout.splitlines())
+    assert len(answers) == 9
+    for name, sentence in answers.items():
         assert sentence.endswith("."), (name, sentence)
         assert "could not" in sentence, (name, sentence)
     assert not (tmp_path / "out").exists()
-    library, again, trashed = whole(tmp_path / "library")
+    library, again, trashed = open_and_check(tmp_path / "library")
     assert len(again) == len(clips) + 1
     assert {clip.id: clip for clip in clips}.items() <= {clip.id: clip for clip in again}.items()
     assert len(trashed) == 1
@@ -288,7 +288,7 @@ def test_the_library_may_be_a_link_to_another_disk(tmp_path: Path) -> None:
         library.undelete([clips[1].id])
         library.delete([clips[2].id])
         library.close()
-        library, now, trashed = whole(tmp_path / "library")
+        library, now, trashed = open_and_check(tmp_path / "library")
         assert [clip.id for clip in now] == [clip.id for clip in clips if clip != clips[2]]
         assert len(trashed) == 2
         assert not list(tmp_path.rglob("*.part"))

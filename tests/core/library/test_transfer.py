@@ -39,7 +39,7 @@ def written(path: Path, seed: int, seconds: float = 0.5) -> Path:
 def taken(library: Library, folder: Path, label: str = "") -> tuple[list[LibraryClip], list[str]]:
     """The clips that an import adds, and its sentences."""
     items = list(import_folder(library, folder, label))
-    return [one for one in items if isinstance(one, LibraryClip)], [one for one in items if isinstance(one, str)]
+    return [item for item in items if isinstance(item, LibraryClip)], [item for item in items if isinstance(item, str)]
 
 
 def known(library: Library) -> list[tuple[object, ...]]:

@@ -86,9 +86,9 @@ def test_missing_empty_short_and_foreign_files(tmp_path: Path, model: Path) -> N
 
 @pytest.mark.parametrize("name", tiny_model.card().__slots__)
 def test_missing_metadata_is_named(tmp_path: Path, name: str) -> None:
-    whole = json.loads(tiny_model.card().to_json())
-    del whole[name]
-    assert f"lacks {name}" in refusal(write_description(tmp_path, json.dumps(whole)))
+    description = json.loads(tiny_model.card().to_json())
+    del description[name]
+    assert f"lacks {name}" in refusal(write_description(tmp_path, json.dumps(description)))
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_missing_metadata_is_named(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_impossible_metadata_is_refused(tmp_path: Path, changes: dict[str, object], expected: str) -> None:
-    whole = {**json.loads(tiny_model.card().to_json()), **changes}
-    assert expected in refusal(write_description(tmp_path, json.dumps(whole)))
+    description = {**json.loads(tiny_model.card().to_json()), **changes}
+    assert expected in refusal(write_description(tmp_path, json.dumps(description)))
 
 
 def test_a_description_that_never_stops_opening_brackets_is_refused(tmp_path: Path) -> None:

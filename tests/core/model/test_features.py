@@ -70,18 +70,18 @@ def test_equals_itself_for_every_block_size(sizes: list[int]) -> None:
     for size in sizes:
         parts.append(stream.push(wave[at : at + size]))
         at += size
-    streamed, whole = np.concatenate(parts, axis=1), log_mel(wave, spec)
-    assert streamed.shape == whole.shape
-    assert np.abs(streamed - whole).max(initial=0.0) < 1e-5
+    streamed, offline = np.concatenate(parts, axis=1), log_mel(wave, spec)
+    assert streamed.shape == offline.shape
+    assert np.abs(streamed - offline).max(initial=0.0) < 1e-5
 
 
 def test_a_frame_of_a_recording_equals_the_same_frame_cut_out() -> None:
     spec = FeatureSpec()
     wave = sound(32000)
-    whole = log_mel(wave, spec)
-    for frame in (0, 17, whole.shape[1] - 1):
+    offline = log_mel(wave, spec)
+    for frame in (0, 17, offline.shape[1] - 1):
         cut = wave[frame * spec.hop_length : frame * spec.hop_length + spec.n_fft]
-        assert np.allclose(log_mel(cut, spec)[:, 0], whole[:, frame], atol=1e-5)
+        assert np.allclose(log_mel(cut, spec)[:, 0], offline[:, frame], atol=1e-5)
 
 
 def test_frames_and_samples_agree() -> None:
@@ -131,10 +131,10 @@ def test_a_spec_survives_the_file_and_is_all_or_nothing() -> None:
 @pytest.mark.parametrize("spec", EVERY_KIND, ids=lambda spec: spec.kind)
 def test_every_front_end_gives_what_its_spec_says(spec: FeatureSpec) -> None:
     wave = sound(16000)
-    whole = front_end(wave, spec)
-    assert whole.shape == (spec.rows, spec.frames(wave.size))
-    assert whole.dtype == np.float32
-    assert np.isfinite(whole).all()
+    offline = front_end(wave, spec)
+    assert offline.shape == (spec.rows, spec.frames(wave.size))
+    assert offline.dtype == np.float32
+    assert np.isfinite(offline).all()
     assert front_end(wave[: spec.n_fft - 1], spec).shape == (spec.rows, 0)
     assert np.isfinite(front_end(np.zeros(4000, np.float32), spec)).all()
     assert FeatureSpec.from_dict(spec.to_dict()) == spec
@@ -143,14 +143,14 @@ def test_every_front_end_gives_what_its_spec_says(spec: FeatureSpec) -> None:
 @pytest.mark.parametrize("spec", EVERY_KIND, ids=lambda spec: spec.kind)
 def test_a_frame_out_of_a_stream_is_the_frame_of_the_whole(spec: FeatureSpec) -> None:
     wave = sound(16000)
-    whole = front_end(wave, spec)
+    offline = front_end(wave, spec)
     # Hertz and decibels of a hundred: what is lost to rounding grows with the figure.
-    near = 1e-4 * np.maximum(1.0, np.abs(whole).max(axis=1, keepdims=True))
-    for first, count in ((0, 1), (7, 3), (whole.shape[1] - 2, 2)):
+    near = 1e-4 * np.maximum(1.0, np.abs(offline).max(axis=1, keepdims=True))
+    for first, count in ((0, 1), (7, 3), (offline.shape[1] - 2, 2)):
         start = first * spec.hop_length
         cut = front_end(wave[start : start + spec.samples(count)], spec)
         assert cut.shape == (spec.rows, count)
-        assert (np.abs(cut - whole[:, first : first + count]) <= near).all()
+        assert (np.abs(cut - offline[:, first : first + count]) <= near).all()
 
 
 def voice(hz: float, slope: float, noise: float) -> np.ndarray:
@@ -209,15 +209,15 @@ def test_spectral_equals_librosa() -> None:
     decibels = librosa.power_to_db(mel + SPECTRAL.floor, amin=1e-20, top_db=None)
     assert np.abs(ours[:MFCC] - librosa.feature.mfcc(S=decibels, n_mfcc=MFCC)).max() < 0.05
     # Digital silence has no centroid; what either calls it is convention.
-    heard = ours[-1] > -60
+    is_audible = ours[-1] > -60
     centroid = librosa.feature.spectral_centroid(y=wave, sr=16000, **frame)[0]
-    assert np.abs(ours[MFCC] - centroid)[heard].max() < 1.0
+    assert np.abs(ours[MFCC] - centroid)[is_audible].max() < 1.0
     rolloff = librosa.feature.spectral_rolloff(y=wave, sr=16000, **frame)[0]
-    assert np.abs(ours[MFCC + 1] - rolloff)[heard].max() < 1e-3
+    assert np.abs(ours[MFCC + 1] - rolloff)[is_audible].max() < 1e-3
     crossings = librosa.feature.zero_crossing_rate(wave, frame_length=1024, hop_length=512, center=False)[0]
-    assert np.abs(ours[MFCC + 2] - crossings)[heard].max() < 1e-6
+    assert np.abs(ours[MFCC + 2] - crossings)[is_audible].max() < 1e-6
     rms = librosa.feature.rms(y=wave, frame_length=1024, hop_length=512, center=False)[0]
-    assert np.abs(ours[MFCC + 3] - 20 * np.log10(rms + 1e-10))[heard].max() < 1e-3
+    assert np.abs(ours[MFCC + 3] - 20 * np.log10(rms + 1e-10))[is_audible].max() < 1e-3
 
 
 def test_vggish_mel_equals_its_definition() -> None:

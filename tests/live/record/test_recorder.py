@@ -38,11 +38,11 @@ class Studio:
         self.ring = RingBuffer(ring_seconds)
         self.reason = ""
         self.recorder = Recorder(self.ring, self.listen)
-        self.said: list[str] = []
+        self.complaints: list[str] = []
         self.finished: list[RecordedSound] = []
         self.levels: list[tuple[float, bool]] = []
         self.changes: list[bool] = []
-        self.recorder.complained.connect(self.said.append)
+        self.recorder.complained.connect(self.complaints.append)
         self.recorder.finished.connect(self.finished.append)
         self.recorder.level_changed.connect(self.on_level)
         self.recorder.state_changed.connect(self.on_state)
@@ -101,7 +101,7 @@ def test_a_recording_begins_before_it_was_asked_for_and_is_what_the_ring_held(st
     # The five seconds were written in no time, so they would have begun five seconds ago but for the writing.
     assert time.time() - sound.recorded == pytest.approx(2.0, abs=1.5)
     assert [path.name for path in paths.recordings_folder().iterdir()] == [sound.path.name]
-    assert studio.said == []
+    assert studio.complaints == []
 
 
 def test_a_recording_may_be_longer_than_the_ring(qtbot: QtBot) -> None:
@@ -119,7 +119,7 @@ def test_a_recording_may_be_longer_than_the_ring(qtbot: QtBot) -> None:
 
 def test_the_last_seconds_can_be_had_after_the_fact_but_not_from_across_a_gap(studio: Studio) -> None:
     studio.recorder.take_last(30)
-    assert studio.said == ["There is no sound to keep: nothing has been heard yet."]
+    assert studio.complaints == ["There is no sound to keep: nothing has been heard yet."]
     studio.ring.write(noise(5))
     studio.ring.cut()
     studio.ring.write(noise(10, seed=1))
@@ -142,7 +142,7 @@ def test_after_listening_has_ended_the_last_seconds_are_dated_by_when_they_were_
     studio.recorder.take_last(5)
     studio.idle()
     assert studio.finished[0].recorded == pytest.approx(ended - 5, abs=0.2)
-    assert studio.said == [], "there was no recording that it could have ended"
+    assert studio.complaints == [], "there was no recording that it could have ended"
 
 
 def test_a_gap_ends_a_recording_which_is_kept_and_that_is_said(studio: Studio) -> None:
@@ -153,8 +153,8 @@ def test_a_gap_ends_a_recording_which_is_kept_and_that_is_said(studio: Studio) -
     studio.ring.write(noise(2, seed=2))
     studio.idle()
     assert studio.finished[0].seconds == 3.0
-    assert len(studio.said) == 1
-    assert "what was recorded is kept" in studio.said[0]
+    assert len(studio.complaints) == 1
+    assert "what was recorded is kept" in studio.complaints[0]
     assert studio.changes == [True, False]
 
 
@@ -162,7 +162,7 @@ def test_where_no_sound_comes_at_all_it_is_said_once_that_nothing_was_recorded(s
     studio.recorder.start()
     studio.recorder.interrupt("No microphone was found.")
     studio.idle()
-    assert studio.said == ["No microphone was found. Nothing was recorded."]
+    assert studio.complaints == ["No microphone was found. Nothing was recorded."]
     assert studio.finished == []
     assert list(paths.recordings_folder().iterdir()) == []
 
@@ -171,7 +171,7 @@ def test_where_nothing_can_be_heard_nothing_begins(studio: Studio) -> None:
     studio.reason = "No microphone was found."
     assert not studio.recorder.start()
     assert not studio.recorder.is_recording
-    assert studio.said == ["Nothing can be recorded: No microphone was found."]
+    assert studio.complaints == ["Nothing can be recorded: No microphone was found."]
 
 
 def test_what_is_too_short_is_not_kept(studio: Studio) -> None:
@@ -180,7 +180,7 @@ def test_what_is_too_short_is_not_kept(studio: Studio) -> None:
     studio.recorder.stop()
     studio.idle()
     assert studio.finished == []
-    assert studio.said == ["That was too short to be kept."]
+    assert studio.complaints == ["That was too short to be kept."]
     assert list(paths.recordings_folder().iterdir()) == []
 
 
@@ -276,17 +276,17 @@ def test_a_file_cut_off_anywhere_is_repaired_or_removed() -> None:
     wave = noise(1.0)
     growing = RecordingFile(free_path(folder, 1_700_000_000.25), 1_700_000_000.25)
     growing.append(wave)
-    whole = growing.path.read_bytes()
+    complete = growing.path.read_bytes()
     growing.finish()
     for path in folder.iterdir():
         path.unlink()
     for number, size in enumerate((0, 10, 255, 256, 257, 256 + 2000)):
-        (folder / f"recording-{number}.unfinished.wav").write_bytes(whole[:size])
+        (folder / f"recording-{number}.unfinished.wav").write_bytes(complete[:size])
     (folder / "recording-6.unfinished.wav").write_bytes(b"\0" * 40000)
     assert recordings(folder) == []
     assert list(folder.iterdir()) == [], "what holds no sound does not stay"
-    for number, size in enumerate((256 + 20000, 256 + 20001, len(whole))):
-        (folder / f"recording-{number}.unfinished.wav").write_bytes(whole[:size])
+    for number, size in enumerate((256 + 20000, 256 + 20001, len(complete))):
+        (folder / f"recording-{number}.unfinished.wav").write_bytes(complete[:size])
     sounds = recordings(folder)
     assert [sound.seconds * RATE for sound in sounds] == [10000, 10000, 16000]
     assert all(sound.recorded == 1_700_000_000.25 for sound in sounds)
@@ -309,7 +309,7 @@ def test_a_disk_that_takes_nothing_is_told_and_the_next_recording_is_tried(studi
     studio.ring.write(noise(3))
     studio.recorder.start()
     studio.qtbot.waitUntil(lambda: not studio.recorder.is_recording)
-    assert "could not be written" in studio.said[0]
+    assert "could not be written" in studio.complaints[0]
     folder.unlink()
     studio.recorder.start()
     studio.recorder.stop()
@@ -330,8 +330,8 @@ def test_a_disk_that_is_full_keeps_what_it_has_taken(studio: Studio) -> None:
         studio.idle()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert len(studio.said) == 1
-    assert "could not be written" in studio.said[0]
+    assert len(studio.complaints) == 1
+    assert "could not be written" in studio.complaints[0]
     (sound,) = studio.finished
     assert sound.seconds >= 2.0
     samples = pcm_of(sound)
@@ -357,7 +357,7 @@ def test_while_the_disk_is_slow_the_ring_keeps_the_sound(qtbot: QtBot, monkeypat
     studio.recorder.take_last(1.0)
     studio.ring.write(noise(7, seed=1))
     qtbot.waitUntil(lambda: not studio.recorder.is_recording)
-    assert "The disk is too slow" in studio.said[0]
+    assert "The disk is too slow" in studio.complaints[0]
     disk.set()
     studio.idle()
     assert sorted(sound.seconds for sound in studio.finished) == [1.0, 5.0]
