@@ -17,6 +17,8 @@ from virtual_hardware import VirtualSoundCard
 
 from babymonitor.app import Application
 from babymonitor.core import paths
+from babymonitor.core.alerts.policy import Change
+from babymonitor.core.happenings import AlertHappened, Happening
 from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import (
     ALARM_SECONDS,
@@ -55,6 +57,9 @@ class Night:
         self.scores: list[tuple[float, Score]] = []
         self.activities: list[tuple[float, Activity]] = []
         self.alarms: list[float] = []
+        self.happened: list[Happening] = []
+        # As a third listener would, beside the window: the phone page, or MQTT.
+        self.monitor.happened.connect(self.happened.append)
         self.monitor.scored.connect(self._on_scored)
         self.monitor.state_changed.connect(self._on_state_changed)
         self.monitor.alert_raised.connect(self._on_alert_raised)
@@ -154,6 +159,10 @@ def test_a_cry_is_alerted_to_shown_and_kept(night: Night, shared_data: Path, mea
     assert row.kind == "crying"
     assert row.ended is not None
     assert row.ended > row.began
+    alerts = [happening for happening in night.happened if isinstance(happening, AlertHappened)]
+    assert [alert.event.change for alert in alerts] == [Change.RAISED, Change.ENDED]
+    assert [(alert.room, alert.row.id) for alert in alerts] == [("", row.id)] * 2
+    assert alerts[-1].row.ended == row.ended, "the row is as it stands in the history"
     clip = paths.clips_folder() / str(row.clip)
     wave, rate = soundfile.read(clip, dtype="float32")
     assert rate == 16000
