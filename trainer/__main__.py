@@ -8,6 +8,7 @@ import sys
 from typing import Protocol
 
 from trainer.commands import (
+    backbone,
     combine,
     compare,
     console,
@@ -43,7 +44,7 @@ class Command(Protocol):
 
 COMMANDS: tuple[Command, ...] = (
     families, import_corpus, train, compare, tune, evaluate, nights, report, label, export, teach, rehearsal, versus,
-    combine, predict,
+    combine, predict, backbone,
 )  # fmt: skip
 
 
