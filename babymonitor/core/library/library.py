@@ -94,7 +94,7 @@ class Library:
     def close(self) -> None:
         self._database.close()
 
-    # ---------------------------------------------------------------------------------------------------- announcing
+    # Announcing
 
     def on_change(self, listener: Callable[[list[str]], None]) -> None:
         """Call `listener` after each change with the ids of the clips that were added, changed, deleted or restored."""
@@ -122,7 +122,7 @@ class Library:
         with self.together():
             self._touched.update(dict.fromkeys(clip.id for clip in clips))
 
-    # ------------------------------------------------------------------------------------------------------- reading
+    # Reading
 
     def clips(
         self,
@@ -181,7 +181,7 @@ class Library:
         ((unlabelled,),) = self._database.table("SELECT count(*) FROM clips WHERE deleted IS NULL AND label = ''")
         return label_counts.advice(self.health(), unlabelled)
 
-    # ------------------------------------------------------------------------------------------------------- changing
+    # Changing
 
     def add(
         self,
@@ -334,7 +334,7 @@ class Library:
             self.delete([id])
         return trimmed
 
-    # --------------------------------------------------------------------------------------------------------- the disk
+    # The disk
 
     def _place(self, id: str, label: str, group: str, deleted: bool) -> Path:
         return Path(f"{self.trash if deleted else self.folder}/{label or UNLABELLED}/{group}/{id}.flac")
