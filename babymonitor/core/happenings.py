@@ -6,7 +6,7 @@ arrive in order, on the main thread, after the state they speak of has been reac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from babymonitor.core.alerts.health import Health
@@ -81,3 +81,13 @@ class Complaint(Happening):
 
 
 Listener = Callable[[Happening], None]
+
+
+def to_all(listeners: Sequence[Listener]) -> Listener:
+    """Return a listener that passes each happening on to all of `listeners`, in their order."""
+
+    def tell(happening: Happening) -> None:
+        for listener in listeners:
+            listener(happening)
+
+    return tell

@@ -144,13 +144,13 @@ class DetectorWorker(QObject):
     @Slot()
     def _on_timeout(self) -> None:
         self._swap()
-        try:
-            for room, detector in self._detectors.items():
+        for room, detector in self._detectors.items():
+            try:
                 # Several, if the machine was busy for a moment.
                 while (score := detector.poll()) is not None:
                     self.scored.emit(room, score)
-        except ModelError as error:
-            self.failed.emit(error.message)
+            except ModelError as error:
+                self.failed.emit(error.message)
 
     @Slot()
     def _on_idle(self) -> None:

@@ -122,7 +122,7 @@ class Listening:
         self._loud.use_rules(self.health)
 
     def model_failed(self, sentence: str) -> None:
-        """Note the detector's word on why there are no scores, for when the watch finds that there are none."""
+        """Remember why the detector gives no scores, for when the health watch notices that there are none."""
         self._health.model_error = sentence
 
     def take(self, score: Score) -> None:
@@ -228,7 +228,7 @@ class Listening:
             if not self._alert_lasts and not self.is_recording:
                 self._keeper.return_when_due()
         elif self.health is Health.MODEL_FAILED:
-            # Before the health alarm begins: what came in until now is the room.
+            # Before the health alarm begins: the sound up to now is not our alarm.
             self._judge_loudness(self._ring.written)
         if self._health.is_alarm_due:
             self._sound_health_alarm()
@@ -285,7 +285,7 @@ class Listening:
     def _with_loud_taken_over(self, events: list[AlertEvent]) -> list[AlertEvent]:
         """Let crying that is found in a loud alert end that one and go on in its place.
 
-        Whoever is being woken by it just now is not woken twice; who has silenced it, or slept through it, is.
+        Nobody is woken twice by the same alarm; someone who silenced it or slept through it is woken again.
         """
         if not any(event.change is Change.RAISED for event in events) or not self._loud.is_active:
             return events

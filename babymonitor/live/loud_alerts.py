@@ -77,7 +77,7 @@ class LoudAlerts:
 
         The next hop is judged after the event before has been acted on: an alarm that it gave is then known to be ours.
 
-        may_be_crying: that is for the model to tell, and to forgive. holds_back: nobody is to be woken now.
+        may_be_crying: then the model decides. holds_back: nobody is to be woken now.
         """
         self._policy.snoozed = holds_back
         if not self.can_wake:  # it may have been switched off while an alert lasts

@@ -88,7 +88,7 @@ class Room:
         self._tell(StateChanged(self.name, self.ring.written / self.ring.sample_rate, self.state))
 
     def change_source(self, source: Source) -> None:
-        """Go on with another source. Neither a snooze nor an alarm, nor its having been acknowledged, is lost."""
+        """Go on with another source. Snooze, alarm and acknowledgement survive."""
         if self.listening is not None:
             self._end(is_restart=True)
             self.start(source)

@@ -22,8 +22,10 @@ from babymonitor.core.happenings import (
     Complaint,
     Happening,
     HealthChanged,
+    Listener,
     NearMissSaved,
     Scored,
+    to_all,
 )
 from babymonitor.core.history.history import History, HistoryError
 from babymonitor.core.labels import label
@@ -148,7 +150,9 @@ class _Watch:
             clock = self._seconds
         waker = Waker(self._settings, None if self._no_alarm else Alarm(self._card, self._settings), clock)
         own_sound = OwnSound(lambda: waker.is_sounding)
-        room = Room("", self._settings, waker, own_sound, self._print.tell, history, clips, clock, self._ring)
+        listeners: list[Listener] = [self._print.tell]
+        tell = to_all(listeners)
+        room = Room("", self._settings, waker, own_sound, tell, history, clips, clock, self._ring)
         detector = Detector(self._classifier, self._ring)
         card = self._classifier.card
         room.use_rules(card.thresholds)
@@ -292,7 +296,7 @@ class _SentencePrinter(_Printer):
             length = alert.ended_seconds - alert.began_seconds
             self._say(f"{_time(seconds)}  {what} is over after {length:.0f} s, loudest {alert.peak_db:.0f} dB.")
         elif change is Change.REPEATED:
-            self._say(f"{_time(seconds)}  {what} goes on since {_time(alert.began_seconds)}.")
+            self._say(f"{_time(seconds)}  {what} has gone on since {_time(alert.began_seconds)}.")
         else:
             self._say(f"{_time(alert.raised_seconds)}  ALERT: {what.lower()} since {_time(alert.began_seconds)}.")
 

@@ -164,7 +164,7 @@ def division(arguments: argparse.Namespace) -> Division:
     from trainer.errors import DataError
 
     if arguments.fold and not arguments.folds:
-        raise DataError(f"--fold {arguments.fold} is one of how many? Say it with --folds.")
+        raise DataError(f"--fold {arguments.fold} needs --folds: the number of parts.")
     return Division(
         shares=arguments.shares,
         sides=arguments.sides,

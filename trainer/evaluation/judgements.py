@@ -17,7 +17,7 @@ from trainer.errors import DataError
 from trainer.evaluation.metrics import ROUNDS
 from trainer.evaluation.summary import figures_of, mean_over_clips
 from trainer.networks import Front
-from trainer.windows.grid import fixed_windows
+from trainer.windows.fixed_windows import fixed_windows
 
 _BATCH_CLIPS = 32
 """Clips whose windows are held in memory at a time: those of a raw wave are large."""

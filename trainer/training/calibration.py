@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from trainer.networks.heads import Calibration, TwoLevel
 from trainer.training.validation import calibrated_figures, logits_of
-from trainer.windows.grid import Windows
+from trainer.windows.fixed_windows import Windows
 
 PRIOR = 0.2
 """The share of crying, by weight, in the windows calibrated on. A night has less; this errs towards waking."""

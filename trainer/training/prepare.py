@@ -18,7 +18,7 @@ from trainer.labelling.yamnet_teacher import Teacher
 from trainer.networks import FAMILIES, Front
 from trainer.networks.heads import TwoLevel
 from trainer.training.request import TrainingRequest
-from trainer.windows.grid import Windows, fixed_windows
+from trainer.windows.fixed_windows import Windows, fixed_windows
 from trainer.windows.sampler import WindowSampler
 
 _POOL_BYTES = 512 * 2**20

@@ -30,7 +30,7 @@ from trainer.training.prepare import (
     training_windows,
 )
 from trainer.training.request import TrainingRequest
-from trainer.windows.grid import fixed_windows
+from trainer.windows.fixed_windows import fixed_windows
 
 
 def train(
@@ -110,7 +110,7 @@ def _fitted(
         torch_file.initialise_weights(begin_from, body, labels)
     if isinstance(network, Estimator):
         if from_checkpoint:
-            raise DataError(f"The family {family.name} is fitted at once: no checkpoint is of it.")
+            raise DataError(f"The family {family.name} is fitted at once: it has no checkpoints.")
         _fit_estimator(network, request, prepared, windows, world, emit)
         return network
     first_weights = begin_from if from_checkpoint else None

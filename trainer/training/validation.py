@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from trainer.evaluation import metrics
 from trainer.networks.heads import Calibration, TwoLevel
-from trainer.windows.grid import Windows
+from trainer.windows.fixed_windows import Windows
 
 
 @torch.no_grad()

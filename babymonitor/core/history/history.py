@@ -201,7 +201,7 @@ class History:
     def add_alert(
         self, kind: str, began: float, raised: float, peak_db: float, peak_crying: float, room: str = ""
     ) -> int:
-        """Add an alert that lasts. Returns its id."""
+        """Add an ongoing alert. Returns its id."""
         return self._insert(
             "INSERT INTO alerts (kind, began, raised, peak_db, peak_crying, reasons, room)"
             " VALUES (?, ?, ?, ?, ?, '{}', ?)",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import pytest
 
 from babymonitor.core.alerts.policy import AlertEvent, AlertPolicy, AlertRules, Change
 from babymonitor.core.model.detector import Score
+from babymonitor.core.settings import Settings
 
 HOP = 0.25
 RULES = AlertRules(
@@ -157,3 +159,12 @@ def test_what_lasts_counts_and_not_the_highest_peak() -> None:
     rules = dataclasses.replace(RULES, minimum_seconds=HOP)
     assert rules.held_up([0.1, 0.9, 0.2, 0.6, 0.7], HOP) == 0.6
     assert rules.held_up([0.4], HOP) == 0.4, "of a sound that is over before"
+
+
+def test_the_rules_of_a_replay_are_those_of_fresh_settings() -> None:
+    """A model is judged by the rules with which the program is delivered; only thresholds come from its card."""
+    settings = AlertRules.from_settings(Settings())
+    rules = AlertRules()
+    assert replace(settings, start_threshold=0.0, end_threshold=0.0) == replace(
+        rules, start_threshold=0.0, end_threshold=0.0
+    )
