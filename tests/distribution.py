@@ -46,10 +46,10 @@ FIRST = (
     "tests/trainer/test_trained_families.py",
     "tests/trainer/evaluation/test_nights.py",
     "tests/live/test_torch_conversion.py",
-    "tests/ui/pages/train/test_training_view.py",
+    "tests/ui/pages/train/test_train_page.py",
     "tests/trainer/model_file/test_ensemble.py",
     "tests/trainer/training/test_train.py",
-    "tests/ui/pages/label/test_label_view.py",
+    "tests/ui/pages/label/test_label_page.py",
     "tests/trainer/",
     "tests/terminal/",
 )

@@ -13,7 +13,7 @@ _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.5, 8.0
 _RETURN_SECONDS = 120.0
 """While another microphone is heard, the wanted one is looked for this often."""
 _RENEW_SECONDS = 60.0
-"""PortAudio is initialised again for a loudspeaker at most this often, because that briefly interrupts the microphone."""
+"""PortAudio is initialised again for a loudspeaker at most this often: that briefly interrupts the microphone."""
 
 
 class Source(Protocol):
