@@ -6,6 +6,7 @@ arrive in order, on the main thread, after the state they speak of has been reac
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -81,6 +82,33 @@ class Complaint(Happening):
 
 
 Listener = Callable[[Happening], None]
+
+
+class Outlet:
+    """Tells happenings in order, even if a listener makes more of them happen while it is being told.
+
+    tell: gets each happening. If it raises, what is still waiting is told at the next `flush`.
+    """
+
+    def __init__(self, tell: Listener) -> None:
+        self._tell = tell
+        self._waiting: deque[Happening] = deque()
+        self._is_telling = False
+
+    def add(self, happening: Happening) -> None:
+        """Let a happening wait for the next `flush`."""
+        self._waiting.append(happening)
+
+    def flush(self) -> None:
+        """Tell everything that waits. Called by a listener, it leaves that to the call that is telling already."""
+        if self._is_telling:
+            return
+        self._is_telling = True
+        try:
+            while self._waiting:
+                self._tell(self._waiting.popleft())
+        finally:
+            self._is_telling = False
 
 
 def to_all(listeners: Sequence[Listener]) -> Listener:

@@ -52,7 +52,13 @@ def _open(
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         for number in range(version, len(migrations)):
-            database.executescript(f"BEGIN; {migrations[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+            try:
+                database.executescript(f"BEGIN; {migrations[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+            except sqlite3.OperationalError:
+                # Another program may have taken this step at the same time, as when both start after an update.
+                database.rollback()
+                if database.execute("PRAGMA user_version").fetchone()[0] <= number:
+                    raise
         check(database)
     except BaseException:
         database.close()

@@ -44,6 +44,7 @@ class HealthKeeper:
         self._clock = clock
         self._watch = HealthWatch(HealthRules(), clock())
         self._scores = 0
+        self._written = ring.written
         self._wall_ahead = time.time() - clock()
         self._alarmed_at = float("-inf")
         self._paused_until = float("-inf")
@@ -65,7 +66,9 @@ class HealthKeeper:
         the alarm pauses when sound seems to be back, and what is heard counts only if it is there without the alarm.
         """
         is_silent = is_digital_silence(self._ring.latest(self._ring.sample_rate // 2))
-        may_be_echo = self._waker.alarm is not None and not is_silent and self.health in WITHOUT_SOUND
+        # Only new sound is back: when a microphone is unplugged, the last of the ring is still the room.
+        has_new, self._written = self._ring.written != self._written, self._ring.written
+        may_be_echo = has_new and self._waker.alarm is not None and not is_silent and self.health in WITHOUT_SOUND
         if may_be_echo and self._waker.is_sounding:
             self._waker.silence()
             self._alarmed_at = float("-inf")

@@ -1,13 +1,12 @@
-"""The monitor of one room without Qt: what the window and the terminal both run.
+"""One stretch of listening in a room, without Qt: what the window and the terminal both run.
 
-`tick` moves sound and checks the monitor's health; `take` turns a score into alerts. What happens is passed to `tell`,
-in order, after each of them has done its work. Everything here runs on the main thread.
+`tick` moves sound and checks the monitor's health; `take` turns a score into alerts. What happens is added to an
+`Outlet`, which the room flushes when they have done their work. Everything here runs on the main thread.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -17,12 +16,9 @@ from babymonitor.core.alerts.health import Health
 from babymonitor.core.alerts.policy import AlertEvent, AlertPolicy, AlertRules, Change
 from babymonitor.core.happenings import (
     AlertHappened,
-    ClipSaved,
     Complaint,
-    Happening,
     HealthChanged,
-    Listener,
-    NearMissSaved,
+    Outlet,
     Scored,
     StateChanged,
 )
@@ -35,7 +31,7 @@ from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.health_keeper import WITHOUT_SOUND, HealthKeeper
 from babymonitor.live.loud_alerts import LoudAlerts
 from babymonitor.live.own_sound import OwnSound
-from babymonitor.live.record.night_record import ALERT, NightRecord
+from babymonitor.live.record.night_record import NightRecord
 from babymonitor.live.source_keeper import Source, SourceKeeper
 from babymonitor.live.waker import Waker
 
@@ -47,7 +43,7 @@ _WINDOW_SECONDS = 2.0
 class Listening:
     """One stretch of listening to one source, from `start` to `stop`.
 
-    ring: written by the source alone. tell: gets every happening. room: the room's name.
+    ring: written by the source alone. outlet: gets every happening. room: the room's name.
     record: None where nothing is to be kept (files).
     clock: monotonic seconds; for files read faster than time, the position in the sound.
     """
@@ -57,7 +53,7 @@ class Listening:
         ring: RingBuffer,
         source: Source,
         settings: Settings,
-        tell: Listener,
+        outlet: Outlet,
         waker: Waker,
         own_sound: OwnSound,
         record: NightRecord | None = None,
@@ -69,7 +65,7 @@ class Listening:
         """While a recording lasts, a better microphone is not looked for: that would be a gap in it."""
         self._ring = ring
         self._settings = settings
-        self._tell = tell
+        self._outlet = outlet
         self._waker = waker
         self._own_sound = own_sound
         self._record = record
@@ -84,7 +80,6 @@ class Listening:
         self._alert_since: float | None = None
         self._complaints: set[str] = set()
         self._seconds = 0.0
-        self._queue: deque[Happening] = deque()
         self._last_state: MonitorState | None = None
         self._has_stopped = False
         self.use_rules(None)
@@ -94,7 +89,7 @@ class Listening:
     def start(self) -> None:
         """Open the source. A microphone that does not open is tried again for as long as it takes."""
         self._keeper.open()
-        self.flush()
+        self.note_state()
 
     def stop(self, is_restart: bool = False) -> None:
         """Close the source, end what lasts and hand over what is to be kept.
@@ -104,15 +99,15 @@ class Listening:
         self._seconds = self._position
         self._has_stopped = True
         self._keeper.close()
-        is_held_over = is_restart and self._alert_lasts
-        if is_held_over:
-            self._waker.hold_over(self._room)
-        self._report([*self._policy.interrupt(), *self._loud.interrupt()], silences=not is_held_over)
+        # Changed twice in a row, the crying from before the first change may not have been found again yet.
+        is_held_over = is_restart and (self._alert_lasts or self._waker.is_held(self._room))
+        if is_held_over and self._alert_lasts:
+            self._waker.hold_over(self._room, is_crying=self._policy.active is not None)
+        self._report([*self._policy.interrupt(), *self._loud.interrupt()])
         if self._record is not None:
             self._record.close(self._wall)
         if not is_held_over:
             self._waker.release(self._room)
-        self.tell_kept()
 
     def use_rules(self, thresholds: dict[str, float] | None) -> None:
         """Take the numbers from the settings anew; `thresholds` are the model's own."""
@@ -128,9 +123,9 @@ class Listening:
     def take(self, score: Score) -> None:
         """Judge a score of the detector."""
         self._seconds = score.seconds
-        self._queue.append(Scored(self._room, score.seconds, score))
+        self._outlet.add(Scored(self._room, score.seconds, score))
         self._health.note_score()
-        self._policy.snoozed = self._holds_back
+        self._policy.snoozed = self._waker.holds_back(self._room, "crying", self._policy.active is not None)
         events = self._policy.feed(score)
         self._report(self._with_loud_taken_over(events))
         if any(event.change is Change.ENDED for event in events):
@@ -140,7 +135,7 @@ class Listening:
         if self._record is not None:
             window_start = max(0, score.end_sample - int(_WINDOW_SECONDS * self._ring.sample_rate))
             self._record.score(score, self._wall, window_start < self._own_sound.until(self._ring))
-        self.flush()
+        self.note_state()
 
     def tick(self) -> None:
         """Move sound, and a few times a second check the monitor's health."""
@@ -152,25 +147,13 @@ class Listening:
         if now >= self._look_at:
             self._look_at = now + _LOOK_SECONDS
             self._check_health()
-        self.tell_kept()
+        self.note_state()
 
-    def tell_kept(self) -> None:
-        """Tell what has reached the disk since the last call. To be called after `stop`, too: a disk is slow."""
-        if self._record is not None:
-            for key, name in self._record.save_clips():
-                saved = ClipSaved if key.kind == ALERT else NearMissSaved
-                self._queue.append(saved(self._room, self._seconds, key.row, name))
-            complaints, self._record.complaints = self._record.complaints, []
-            self._queue.extend(Complaint(self._room, self._seconds, sentence) for sentence in complaints)
-        self.flush()
-
-    def flush(self) -> None:
-        """Tell what is waiting, then the state if it changed. Whoever is told may end the listening."""
+    def note_state(self) -> None:
+        """Add the state to what is to be told, if it changed."""
         if not self._has_stopped and (state := self.state) != self._last_state:
             self._last_state = state
-            self._queue.append(StateChanged(self._room, self._seconds, state))
-        while self._queue:
-            self._tell(self._queue.popleft())
+            self._outlet.add(StateChanged(self._room, self._seconds, state))
 
     @property
     def health(self) -> Health:
@@ -200,10 +183,6 @@ class Listening:
     @property
     def _alert_lasts(self) -> bool:
         return self._policy.active is not None or self._loud.is_active
-
-    @property
-    def _holds_back(self) -> bool:
-        return self._waker.holds_back(self._room, self._alert_lasts)
 
     @property
     def _position(self) -> float:
@@ -241,7 +220,7 @@ class Listening:
         sentence = message(Code.COMPUTER_SLEPT, began=_clock(began), ended=_clock(ended))
         if self._record is not None:
             self._record.past_gap("slept", sentence, began, ended)
-        self._queue.append(Complaint(self._room, self._seconds, sentence))
+        self._outlet.add(Complaint(self._room, self._seconds, sentence))
 
     def _act_on_health(self, before: Health) -> None:
         """The health, or the reason of a fault, changed: end what cannot go on, keep the gap, and tell."""
@@ -262,7 +241,7 @@ class Listening:
                 self._record.end_gap()
         if not self._loud.can_wake:
             self._report(self._loud.interrupt())
-        self._queue.append(HealthChanged(self._room, self._seconds, health, self._health.detail))
+        self._outlet.add(HealthChanged(self._room, self._seconds, health, self._health.detail))
 
     def _sound_health_alarm(self) -> None:
         is_first = self._health.is_first_alarm
@@ -273,13 +252,14 @@ class Listening:
         if is_first:
             self._waker.silence()
         self._health.note_alarm()
-        self._sound(self._waker.warn)
+        self._sound(lambda: self._waker.warn(self._room))
 
     # Alerts
 
     def _judge_loudness(self, stop: int) -> None:
         """Report what comes of the loudness of the sound up to sample `stop`."""
-        for event in self._loud.judge(stop, self._policy.is_stirred, self._holds_back):
+        holds_back = self._waker.holds_back(self._room, "loud", self._loud.is_active)
+        for event in self._loud.judge(stop, self._policy.is_stirred, holds_back):
             self._report([event])
 
     def _with_loud_taken_over(self, events: list[AlertEvent]) -> list[AlertEvent]:
@@ -292,20 +272,20 @@ class Listening:
         is_woken = self._waker.is_waking(self._room)
         return [*self._loud.interrupt(), *(replace(event, alarms=event.alarms and not is_woken) for event in events)]
 
-    def _report(self, events: Iterable[AlertEvent], silences: bool = True) -> None:
-        """Keep each event, sound or end the alarm, and queue it to be told. silences: an end may end the alarm."""
+    def _report(self, events: Iterable[AlertEvent]) -> None:
+        """Keep each event, sound or end the alarm, and let it be told."""
         for event in events:
             if event.change is Change.RAISED:
                 self._alert_since = self._wall(event.alert.began_seconds)
             if event.alarms:
                 self._sound(lambda: self._waker.wake(self._room))
             has_ended = event.change is Change.ENDED and not self._alert_lasts
-            if has_ended and silences and self.health is Health.LISTENING:
+            if has_ended and not self._has_stopped and self.health is Health.LISTENING:
                 self._waker.release(self._room)
             row = AlertRow.of(event.alert, self._wall, room=self._room)
             if self._record is not None:
                 row = self._record.alert(event.alert, self._wall)
-            self._queue.append(AlertHappened(self._room, self._seconds, event, row))
+            self._outlet.add(AlertHappened(self._room, self._seconds, event, row))
 
     def _sound(self, sound: Callable[[], str]) -> None:
         """Sound an alarm; where it cannot be heard, have the loudspeakers looked for anew and try once more."""
@@ -316,10 +296,10 @@ class Listening:
         self._complain(sentence)
 
     def _complain(self, sentence: str) -> None:
-        """Queue a complaint, unless it is empty or was told before."""
+        """Add a complaint, unless it is empty or was told before."""
         if sentence and sentence not in self._complaints:
             self._complaints.add(sentence)
-            self._queue.append(Complaint(self._room, self._seconds, sentence))
+            self._outlet.add(Complaint(self._room, self._seconds, sentence))
 
 
 def _clock(unix_seconds: float) -> str:

@@ -71,7 +71,8 @@ class Microphone:
 
     def suspend(self) -> None:
         """Close the stream before PortAudio is initialised again for the sake of another microphone."""
-        self.pump()
+        with contextlib.suppress(Exception):  # what is lost is noticed; the other streams must be opened again
+            self.pump()
         self.close()
 
     def resume(self) -> None:

@@ -338,7 +338,8 @@ class Monitor(QObject):
 
     @Slot(object, str)
     def _on_model_opened(self, card: ModelCard, path: str) -> None:
-        self._room.model_failed("")
+        for room in self._rooms.values():
+            room.model_failed("")
         self.card, self.labels, self.model_name, self.model_path = card, card.labels, card.name, Path(path)
         self._use_rules()
 
@@ -360,7 +361,8 @@ class Monitor(QObject):
 
     @Slot(object)
     def _on_detector_failed(self, sentence: str) -> None:
-        self._room.model_failed(sentence)
+        for room in self._rooms.values():
+            room.model_failed(sentence)
 
     def _on_setting_changed(self, name: str) -> None:
         if name == MICROPHONE.name:
@@ -390,7 +392,8 @@ class Monitor(QObject):
     def _use_rules(self) -> None:
         thresholds = None if self.card is None else self.card.thresholds
         self.start_threshold = AlertRules.from_settings(self.settings, thresholds).start_threshold
-        self._room.use_rules(thresholds)
+        for room in self._rooms.values():
+            room.use_rules(thresholds)
         self.model_changed.emit()
 
     # Happenings

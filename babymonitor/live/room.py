@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from babymonitor.core.happenings import Listener, StateChanged
+from babymonitor.core.happenings import ClipSaved, Complaint, Listener, NearMissSaved, Outlet, StateChanged
 from babymonitor.core.history.history import History
 from babymonitor.core.model.detector import Score
 from babymonitor.core.settings import Settings
@@ -14,7 +14,7 @@ from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.listening import Listening
 from babymonitor.live.own_sound import OwnSound
 from babymonitor.live.record.clip_writer import ClipWriter
-from babymonitor.live.record.night_record import NightRecord
+from babymonitor.live.record.night_record import ALERT, NightRecord
 from babymonitor.live.source_keeper import Source
 from babymonitor.live.waker import Waker
 
@@ -50,10 +50,9 @@ class Room:
         self._settings = settings
         self._waker = waker
         self._own_sound = own_sound
-        self._tell = tell
+        self._outlet = Outlet(tell)
         self._clock = clock
         self._record = NightRecord(self.ring, settings, history, clips, name) if history and clips else None
-        self._ended: Listening | None = None
         self._thresholds: dict[str, float] | None = None
         self._model_error = ""
 
@@ -69,7 +68,7 @@ class Room:
             self.ring,
             source,
             self._settings,
-            self._tell,
+            self._outlet,
             self._waker,
             self._own_sound,
             self._record,
@@ -79,13 +78,16 @@ class Room:
         self.listening.use_rules(self._thresholds)
         self.listening.model_failed(self._model_error)
         self.listening.start()
+        self._outlet.flush()
 
     def stop(self) -> None:
         """Stop listening; what lasts is ended and kept."""
         if self.listening is None:
             return
         self._end(is_restart=False)
-        self._tell(StateChanged(self.name, self.ring.written / self.ring.sample_rate, self.state))
+        self._outlet.add(StateChanged(self.name, self._seconds, self.state))
+        self._add_kept()
+        self._outlet.flush()
 
     def change_source(self, source: Source) -> None:
         """Go on with another source. Snooze, alarm and acknowledgement survive."""
@@ -109,22 +111,39 @@ class Room:
         """Judge a score of the detector."""
         if self.listening is not None:
             self.listening.take(score)
+            self._outlet.flush()
 
     def tick(self) -> None:
         """Move sound and check the health; after the end, tell what has reached the disk since."""
         if self.listening is not None:
             self.listening.is_recording = self.is_recording
             self.listening.tick()
-        elif self._ended is not None:
-            self._ended.tell_kept()
+        self._add_kept()
+        self._outlet.flush()
 
     def refresh_state(self) -> None:
         """Tell the state if it changed by something that happened outside the room, such as a snooze."""
         if self.listening is not None:
-            self.listening.flush()
+            self.listening.note_state()
+            self._outlet.flush()
+
+    @property
+    def _seconds(self) -> float:
+        """Seconds of sound so far."""
+        return self.ring.written / self.ring.sample_rate
 
     def _end(self, is_restart: bool) -> None:
         listening, self.listening = self.listening, None
         if listening is not None:
             listening.stop(is_restart)
-            self._ended = listening
+
+    def _add_kept(self) -> None:
+        """Let it be told what has reached the disk since the last call, and what could not be kept."""
+        if self._record is None:
+            return
+        for key, name in self._record.save_clips():
+            saved = ClipSaved if key.kind == ALERT else NearMissSaved
+            self._outlet.add(saved(self.name, self._seconds, key.row, name))
+        complaints, self._record.complaints = self._record.complaints, []
+        for sentence in complaints:
+            self._outlet.add(Complaint(self.name, self._seconds, sentence))

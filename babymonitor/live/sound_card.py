@@ -100,7 +100,9 @@ class SoundCard:
             return False
         others = [microphone for microphone in self._microphones if microphone is not asker and microphone.is_open]
         began = time.monotonic()
-        if others and not self._is_within_budget(began):
+        while self._refreshes and self._refreshes[0][0] < began - _BUDGET_PERIOD_SECONDS:
+            self._refreshes.popleft()
+        if others and not self._is_within_budget():
             return False
         streams: list[Suspendable] = [*others, *self._speakers]
         for stream in streams:
@@ -114,10 +116,8 @@ class SoundCard:
         self._refreshes.append((began, time.monotonic() - began))
         return True
 
-    def _is_within_budget(self, now: float) -> bool:
+    def _is_within_budget(self) -> bool:
         """Whether another refresh fits into the budget, if it takes as long as the longest recent one."""
-        while self._refreshes and self._refreshes[0][0] < now - _BUDGET_PERIOD_SECONDS:
-            self._refreshes.popleft()
         durations = [duration for _, duration in self._refreshes]
         return sum(durations) + max(durations, default=0.0) <= _BUDGET_SECONDS
 

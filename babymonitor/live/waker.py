@@ -26,10 +26,14 @@ class _Snooze:
 
 @dataclass(frozen=True, slots=True)
 class _Hold:
-    """The next alarm of a room waits until `until`, if its crying is found again before `resume_by`."""
+    """The next alarm of a room waits until `until`, if what it was for is found again before `resume_by`.
+
+    kinds: of alerts that may be the same again. Crying may be found as loudness first, loudness is never crying.
+    """
 
     until: float
     resume_by: float
+    kinds: frozenset[str]
 
 
 class Waker:
@@ -47,6 +51,7 @@ class Waker:
         self._snooze: _Snooze | None = None
         self._alarmed_at: dict[str, float] = {}
         self._waking: set[str] = set()
+        self._warned_at: dict[str, float] = {}
         self._holds: dict[str, _Hold] = {}
 
     # Snooze
@@ -61,7 +66,8 @@ class Waker:
             return None
         now = time.time()
         set_by = (now - self._snooze.wall) - (time.monotonic() - self._snooze.monotonic)
-        ends = self._snooze.wall + self._snooze.seconds + (set_by if set_by < -_CLOCK_SET_SECONDS else 0.0)
+        # Rounded: two clocks are never read at quite the same moment, and the answer is not to tremble.
+        ends = self._snooze.wall + self._snooze.seconds + (round(set_by) if set_by < -_CLOCK_SET_SECONDS else 0)
         return ends if now < ends else None
 
     def snooze(self, minutes: int) -> None:
@@ -82,34 +88,37 @@ class Waker:
         """Whether somebody is being woken for `room` just now, and has not acknowledged it."""
         return room in self._waking and self._clock() - self._alarmed_at[room] < self._settings[ALARM_SECONDS]
 
-    def holds_back(self, room: str, is_crying: bool) -> bool:
-        """Whether an alarm for `room` has to wait: snoozed, or acknowledged just before a restart of the listening.
+    def holds_back(self, room: str, kind: str, lasts: bool) -> bool:
+        """Whether an alarm of `room` has to wait: snoozed, or given just before a restart of the listening.
 
-        is_crying: an alert of the room lasts, so that the crying from before the restart was found again.
+        kind: of the alert, ``crying`` or ``loud``. lasts: there is such an alert now, so that it was found again.
         """
         if self.snoozed_until is not None:
             return True
         hold = self._holds.get(room)
         now = self._clock()
-        return hold is not None and now < hold.until and (is_crying or now < hold.resume_by)
+        return hold is not None and kind in hold.kinds and now < hold.until and (lasts or now < hold.resume_by)
+
+    def is_held(self, room: str) -> bool:
+        """Whether what cried before a restart of the listening may still be found again."""
+        return room in self._holds and self._clock() < self._holds[room].resume_by
 
     def wake(self, room: str) -> str:
         """Sound the alarm for `room`. Returns a sentence when it cannot be heard, an empty text when it can."""
-        self.note_alarm(room)
-        return "" if self.alarm is None else self.alarm.crying()
-
-    def note_alarm(self, room: str) -> None:
-        """An alarm for `room` is due now, whether or not it can be heard."""
         self._alarmed_at[room] = self._clock()
         self._waking.add(room)
+        self._holds.pop(room, None)
+        return "" if self.alarm is None else self.alarm.crying()
 
-    def warn(self) -> str:
-        """Sound the health alarm: the monitor is not listening. Returns as `wake` does."""
+    def warn(self, room: str) -> str:
+        """Sound the health alarm: `room` is not listened to. Returns as `wake` does."""
+        self._warned_at[room] = self._clock()
         return "" if self.alarm is None else self.alarm.health()
 
     def acknowledge(self) -> None:
         """Silence the alarm that sounds now; somebody is awake."""
         self._waking.clear()
+        self._warned_at.clear()
         self.silence()
 
     def silence(self) -> None:
@@ -120,15 +129,21 @@ class Waker:
     def release(self, room: str) -> None:
         """All is well in `room` again: its alarm ends, unless another room still needs somebody."""
         self._waking.discard(room)
+        self._warned_at.pop(room, None)
         self._holds.pop(room, None)
-        if not any(self.is_waking(other) for other in self._waking):
+        now = self._clock()
+        is_warning = any(now - at < self._settings[ALARM_SECONDS] for at in self._warned_at.values())
+        if not is_warning and not any(self.is_waking(name) for name in self._waking):
             self.silence()
 
-    def hold_over(self, room: str) -> None:
+    def hold_over(self, room: str, is_crying: bool) -> None:
         """The listening in `room` is restarted while an alert lasts: its alarm, or its silence, goes on as it is.
 
-        If the same crying is found again, the alarm is next repeated when it would have been without the restart.
+        If the same is found again, the alarm is next repeated when it would have been without the restart.
+
+        is_crying: the alert is for crying, not for loudness alone.
         """
         if room in self._alarmed_at:
             until = self._alarmed_at[room] + self._settings[REPEAT_SECONDS]
-            self._holds[room] = _Hold(until, self._clock() + _RESUME_SECONDS)
+            kinds = frozenset({"crying", "loud"} if is_crying else {"loud"})
+            self._holds[room] = _Hold(until, self._clock() + _RESUME_SECONDS, kinds)

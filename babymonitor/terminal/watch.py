@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import singledispatchmethod
 from pathlib import Path
 from typing import Any
@@ -168,13 +169,15 @@ class _Watch:
         except KeyboardInterrupt:
             pass
         finally:
-            room.stop()
-            awake.release()
-            if clips is not None:
-                clips.close()
-                room.tick()
-            if history is not None:
-                history.close()
+            # Each of them whatever became of the one before: whoever read our lines may be gone.
+            with ExitStack() as ending:
+                if history is not None:
+                    ending.callback(history.close)
+                if clips is not None:
+                    ending.callback(room.tick)
+                    ending.callback(clips.close)
+                ending.callback(awake.release)
+                ending.callback(room.stop)
         self._print.ended(self._seconds())
         return 0
 

@@ -12,7 +12,8 @@ from turned_room import SeenAlarm, TurnedMicrophone, TurnedRoom
 
 from babymonitor.core.alerts.health import Health
 from babymonitor.core.alerts.policy import Change
-from babymonitor.core.happenings import AlertHappened, ClipSaved, Complaint, Happening, StateChanged
+from babymonitor.core.happenings import AlertHappened, ClipSaved, Complaint, Happening, Outlet, StateChanged
+from babymonitor.core.settings import LOUD_ALERTS
 from babymonitor.core.state import Activity
 from babymonitor.live.record.clip_writer import ClipKey, ClipWriter
 
@@ -167,6 +168,10 @@ def test_a_clock_set_back_does_not_lengthen_the_snooze(room: TurnedRoom, monkeyp
     room.run(1)
     assert room.waker.snoozed_until is not None
     assert room.waker.snoozed_until - time.time() == pytest.approx(600, abs=20)
+    before = len(room.happened)
+    room.run(5)
+    states = [happening for happening in room.happened[before:] if isinstance(happening, StateChanged)]
+    assert len(states) <= 1, "the end of the snooze does not tremble"
     room.end()
     room.history.close()
 
@@ -252,6 +257,56 @@ def test_another_cry_after_a_change_of_microphone_wakes_at_once(room: TurnedRoom
     room.history.close()
 
 
+def test_an_alarm_goes_on_through_two_changes_in_a_row(room: TurnedRoom) -> None:
+    room.waker.alarm = alarm = SeenAlarm()  # type: ignore[assignment]
+    room.run(5)
+    room.run(3, crying=0.95)
+    room.room.change_source(another_microphone(room))
+    room.room.change_source(another_microphone(room))
+    assert alarm.sounding
+    room.waker.acknowledge()
+    room.room.change_source(another_microphone(room))
+    room.run(20, crying=0.95)
+    assert alarm.given == ["crying"], "and so does its having been acknowledged"
+    room.end()
+    room.history.close()
+
+
+def test_crying_wakes_at_once_after_a_change_of_microphone_in_a_loud_alert(room: TurnedRoom) -> None:
+    room.settings[LOUD_ALERTS] = True
+    room.waker.alarm = alarm = SeenAlarm()  # type: ignore[assignment]
+    room.run(40)
+    room.microphone.amplitude = 0.3
+    room.run(5)
+    assert alarm.given == ["crying"], "the loud sound wakes"
+    room.waker.acknowledge()
+    another_microphone(room).amplitude = 0.3
+    room.room.change_source(room.microphone)
+    room.run(5, crying=0.95)
+    assert alarm.given == ["crying", "crying"]
+    room.end()
+    room.history.close()
+
+
+def test_the_alarm_of_a_pulled_microphone_sounds_without_a_break(room: TurnedRoom) -> None:
+    room.waker.alarm = alarm = SeenAlarm()  # type: ignore[assignment]
+    room.run(5)
+    room.microphone.there = False
+    room.run(3)
+    assert alarm.sounding
+    for _ in range(80):
+        room.run(0.25)
+        assert alarm.sounding
+    assert alarm.given == ["health"]
+    room.run(45)
+    assert alarm.given == ["health", "health"], "repeated after a minute"
+    room.microphone.there = True
+    room.run(6)
+    assert not alarm.sounding
+    room.end()
+    room.history.close()
+
+
 def test_stopping_the_listening_silences_its_alarm(room: TurnedRoom) -> None:
     room.waker.alarm = alarm = SeenAlarm()  # type: ignore[assignment]
     room.run(5)
@@ -270,12 +325,14 @@ def test_whoever_is_told_may_end_the_listening(room: TurnedRoom) -> None:
         if isinstance(happening, AlertHappened) and happening.event.change is Change.RAISED:
             room.room.stop()
 
-    room.room._tell = stop_at_alert
+    room.room._outlet = Outlet(stop_at_alert)
     room.room.change_source(another_microphone(room))
     room.run(5)
     room.run(0.5, crying=0.95)
     assert room.room.listening is None
     assert room.changes() == [(Change.RAISED, True), (Change.ENDED, False)]
+    states = [happening.state.activity for happening in room.happened if isinstance(happening, StateChanged)]
+    assert states[-2:] == [Activity.CRYING, Activity.STOPPED], "in the order in which it happened"
     (row,) = room.history.alerts()
     assert row.ended is not None
     room.clips.close()

@@ -54,15 +54,36 @@ def test_one_room_that_is_well_again_leaves_the_alarm_of_another(waker: Waker) -
     assert not waker.is_sounding
 
 
+def test_one_room_that_is_well_again_leaves_the_health_alarm_of_another(waker: Waker, clock: Clock) -> None:
+    waker.wake("Attic")
+    waker.warn("Nursery")
+    waker.release("Attic")
+    assert waker.is_sounding
+    clock.now += Settings()[ALARM_SECONDS]
+    waker.release("Attic")
+    assert not waker.is_sounding, "its time is over"
+
+
+def test_a_loud_alert_never_holds_back_crying_and_a_new_alarm_uses_a_hold_up(waker: Waker, clock: Clock) -> None:
+    waker.wake("")
+    waker.hold_over("", is_crying=False)
+    assert waker.holds_back("", "loud", lasts=True)
+    assert not waker.holds_back("", "crying", lasts=True)
+    waker.hold_over("", is_crying=True)
+    clock.now += 30
+    waker.wake("")
+    assert not waker.holds_back("", "crying", lasts=True)
+
+
 def test_a_snooze_holds_back_and_ends(waker: Waker, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not waker.holds_back("", is_crying=False)
+    assert not waker.holds_back("", "crying", lasts=False)
     waker.snooze(10)
     assert waker.snoozed_until == pytest.approx(time.time() + 600, abs=1)
-    assert waker.holds_back("", is_crying=True)
+    assert waker.holds_back("", "crying", lasts=True)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 601)  # the computer slept meanwhile
     assert waker.snoozed_until is None
-    assert not waker.holds_back("", is_crying=True)
+    assert not waker.holds_back("", "crying", lasts=True)
     monkeypatch.undo()
     waker.end_snooze()
     assert waker.snoozed_until is None
@@ -80,18 +101,18 @@ def test_after_a_restart_the_same_crying_waits_and_new_crying_does_not(waker: Wa
     waker.wake("")
     waker.acknowledge()
     clock.now += 10
-    waker.hold_over("")
-    assert waker.holds_back("", is_crying=False), "it may be found again at once"
+    waker.hold_over("", is_crying=True)
+    assert waker.holds_back("", "crying", lasts=False), "it may be found again at once"
     clock.now += 20
-    assert waker.holds_back("", is_crying=True)
-    assert not waker.holds_back("", is_crying=False), "what begins now is another cry"
+    assert waker.holds_back("", "crying", lasts=True)
+    assert not waker.holds_back("", "crying", lasts=False), "what begins now is another cry"
     clock.now = 100.0 + Settings()[REPEAT_SECONDS]
-    assert not waker.holds_back("", is_crying=True)
+    assert not waker.holds_back("", "crying", lasts=True)
 
 
 def test_without_an_alarm_nothing_fails(clock: Clock) -> None:
     waker = Waker(Settings(), None, clock)
-    assert waker.wake("") == waker.warn() == ""
+    assert waker.wake("") == waker.warn("") == ""
     waker.acknowledge()
     waker.release("")
     assert not waker.is_sounding

@@ -347,9 +347,8 @@ class History:
 
     def put_minute(self, minute: Minute) -> None:
         """Store a minute of a room. If part of it is stored already (listening was stopped within it), add to that."""
-        for earlier in self.minutes(minute.began, minute.began + 1):
-            if earlier.room != minute.room:
-                continue
+        same_minute = self.minutes(minute.began, minute.began + 1)
+        for earlier in (row for row in same_minute if row.room == minute.room):
             names = {**earlier.seconds, **minute.seconds}
             minute = Minute(
                 minute.began,

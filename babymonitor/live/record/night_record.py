@@ -54,7 +54,7 @@ class NightRecord:
         self._clips = clips
         self._minutes = _Minutes(room)
         self._near_misses = NearMisses(ring, settings, history, clips, room)
-        self._rows: dict[int, int] = {}
+        self._rows: dict[int, AlertRow] = {}
         self._pending: list[_PendingClip] = []
         self._gap: int | None = None
         self._complained: set[str] = set()
@@ -65,12 +65,14 @@ class NightRecord:
         wall: from seconds of the sound to Unix seconds.
         """
         self._near_misses.alert(alert.id, alert.ended_seconds)
-        row = AlertRow.of(alert, wall, self._rows.get(alert.id, -1), self.room)
+        row = AlertRow.of(alert, wall, room=self.room)
+        if (known := self._rows.get(alert.id)) is not None:
+            # When it began was reckoned then: the sound may have had a gap since.
+            row = replace(row, id=known.id, began=known.began, raised=known.raised)
         with self._keeping():
-            if alert.id not in self._rows:
+            if known is None:
                 id = self._history.add_alert(row.kind, row.began, row.raised, row.peak_db, row.peak_crying, self.room)
-                self._rows[alert.id] = id
-                row = replace(row, id=id)
+                row = self._rows[alert.id] = replace(row, id=id)
                 self._begin_clip(id, alert, row.began)
             self._history.update_alert(row.id, row.ended, row.peak_db, row.peak_crying, row.reasons)
         if alert.ended_seconds is not None and alert.id in self._rows:

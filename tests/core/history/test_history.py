@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,22 @@ def test_a_history_without_rooms_is_taken_over_whole(tmp_path: Path) -> None:
         assert history.complaints == []
         expect_what_version_2_held(history)
         history.close()
+
+
+def test_two_programs_that_take_a_history_over_at_once(tmp_path: Path) -> None:
+    """As when the window and `watch` both start after an update."""
+    for attempt in range(5):
+        path = tmp_path / f"{attempt}.sqlite"
+        shutil.copy(VERSION_2, path)
+        with ThreadPoolExecutor(4) as programs:
+
+            def open_and_read(path: Path = path) -> int:
+                history = History(path)
+                expect_what_version_2_held(history)
+                history.close()
+                return len(history.complaints)
+
+            assert [program.result() for program in [programs.submit(open_and_read) for _ in range(4)]] == [0] * 4
 
 
 def test_rooms_are_kept_apart(tmp_path: Path) -> None:

@@ -298,7 +298,8 @@ class MonitorPage(Page):
     def _on_state_changed(self, state: MonitorState) -> None:
         if state.activity in (Activity.STOPPED, Activity.DEAF):
             self.level_view.clear()
-        if state.activity in _NOT_HEARING or state.activity is Activity.MODEL_FAILED:
+        # Also where listening starts over, with another microphone: what the last one heard says nothing of it.
+        if state.activity in _NOT_HEARING or state.activity in (Activity.MODEL_FAILED, Activity.STARTING):
             self._recent_scores.clear()
             self.bars_view.set_score(None)
         self._show_state()
