@@ -91,6 +91,12 @@ class VirtualSoundCard:
             # be: with so short a buffer a busy machine would play it with holes.
             silence = "paplay", "--device=crib", "--latency-msec=20", "--raw", "--rate=16000", "--channels=1"
             self._silence = _begin([*silence, "/dev/zero"])
+            # A microphone that is opened before the silence plays keeps the long blocks.
+            deadline = time.monotonic() + 10
+            while "16000" not in self._pactl("list", "short", "sink-inputs"):
+                if time.monotonic() > deadline:
+                    raise RuntimeError("PulseAudio does not play.")
+                time.sleep(0.02)
 
     def rest(self) -> None:
         """Leave the microphone plugged in, but idle: its silence takes 3 % of a core."""
