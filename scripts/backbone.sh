@@ -4,7 +4,7 @@
 #
 #     scripts/backbone.sh FOLDER          for the checkpoint, the weights of each cycle, the log and the cache
 set -euo pipefail
-folder=${1:?"usage: scripts/backbone.sh FOLDER"}
+folder=$(realpath -m "${1:?usage: scripts/backbone.sh FOLDER}")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 left_out=(
     'esc10/baby_cry/*' 'third/rynnchrs/*' 'third/troywang/*' 'third/*/baby_cry/*' 'third/*/baby_fuss/*'
