@@ -282,9 +282,10 @@ class Listening:
             has_ended = event.change is Change.ENDED and not self._alert_lasts
             if has_ended and not self._has_stopped and self.health is Health.LISTENING:
                 self._waker.release(self._room)
-            row = AlertRow.of(event.alert, self._wall, room=self._room)
             if self._record is not None:
                 row = self._record.alert(event.alert, self._wall)
+            else:
+                row = AlertRow.of(event.alert, self._wall, self._room)
             self._outlet.add(AlertHappened(self._room, self._seconds, event, row))
 
     def _sound(self, sound: Callable[[], str]) -> None:

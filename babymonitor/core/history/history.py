@@ -113,11 +113,11 @@ class AlertRow:
     room: str = ""
 
     @classmethod
-    def of(cls, alert: Alert, wall: Callable[[float], float], id: int = -1, room: str = "") -> AlertRow:
-        """Return the row of an alert as it stands now. wall: from seconds of the sound to Unix seconds."""
+    def of(cls, alert: Alert, wall: Callable[[float], float], room: str = "") -> AlertRow:
+        """Return the row of an alert that is not kept yet. wall: from seconds of the sound to Unix seconds."""
         ended = None if alert.ended_seconds is None else wall(alert.ended_seconds)
         began, raised = wall(alert.began_seconds), wall(alert.raised_seconds)
-        return cls(id, alert.kind, began, raised, ended, alert.peak_db, alert.peak_crying, alert.reasons, room=room)
+        return cls(-1, alert.kind, began, raised, ended, alert.peak_db, alert.peak_crying, alert.reasons, room=room)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class NightRecord:
         wall: from seconds of the sound to Unix seconds.
         """
         self._near_misses.alert(alert.id, alert.ended_seconds)
-        row = AlertRow.of(alert, wall, room=self.room)
+        row = AlertRow.of(alert, wall, self.room)
         if (known := self._rows.get(alert.id)) is not None:
             # When it began was reckoned then: the sound may have had a gap since.
             row = replace(row, id=known.id, began=known.began, raised=known.raised)
