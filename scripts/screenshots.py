@@ -132,7 +132,7 @@ def main() -> int:
     from babymonitor.core import paths
     from babymonitor.core.history.history import History
     from babymonitor.core.library.library import Library
-    from babymonitor.core.model.detector import Score
+    from babymonitor.core.model.scorer import Score
     from babymonitor.core.settings import LISTEN_AT_START, THEME, Settings
     from babymonitor.core.sound.levels import level_db
     from babymonitor.core.state import Activity, MonitorState

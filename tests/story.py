@@ -31,7 +31,7 @@ from babymonitor.app import Application
 from babymonitor.core import paths
 from babymonitor.core.library.database import LibraryDatabase
 from babymonitor.core.library.library import Library, LibraryClip
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import ALARM_ON, END_SECONDS, MODEL, PREVIOUS_MODEL, Settings
 from babymonitor.core.sound.wave import Wave
 from babymonitor.core.state import Activity

@@ -11,7 +11,7 @@ from babymonitor.core.alerts.policy import Change
 from babymonitor.core.happenings import AlertHappened, Happening, HealthChanged
 from babymonitor.core.history.history import History
 from babymonitor.core.messages import Code
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, END_SECONDS, Settings
 from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.live.listening import Listening

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from babymonitor.core.alerts.health import Health
 from babymonitor.core.alerts.policy import AlertEvent
 from babymonitor.core.history.history import AlertRow
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.state import MonitorState
 
 

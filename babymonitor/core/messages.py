@@ -215,6 +215,26 @@ class Code(Enum):
     LABEL_BABBLING = QT_TRANSLATE_NOOP("messages", "Babbling")
     LABEL_NO_BABY = QT_TRANSLATE_NOOP("messages", "No baby")
 
+    # Other sounds
+    SOUND_TALKING = QT_TRANSLATE_NOOP("messages", "Talking")
+    SOUND_CHILD_TALKING = QT_TRANSLATE_NOOP("messages", "A child talking")
+    SOUND_SINGING = QT_TRANSLATE_NOOP("messages", "Singing")
+    SOUND_COUGHING = QT_TRANSLATE_NOOP("messages", "Coughing")
+    SOUND_BREATHING = QT_TRANSLATE_NOOP("messages", "Breathing or snoring")
+    SOUND_DOG = QT_TRANSLATE_NOOP("messages", "A dog")
+    SOUND_CAT = QT_TRANSLATE_NOOP("messages", "A cat")
+    SOUND_ANIMAL = QT_TRANSLATE_NOOP("messages", "An animal")
+    SOUND_MUSIC = QT_TRANSLATE_NOOP("messages", "Music")
+    SOUND_TELEVISION = QT_TRANSLATE_NOOP("messages", "Television")
+    SOUND_ALARM = QT_TRANSLATE_NOOP("messages", "An alarm or a ringing")
+    SOUND_VEHICLE = QT_TRANSLATE_NOOP("messages", "A vehicle or an engine")
+    SOUND_WATER = QT_TRANSLATE_NOOP("messages", "Water")
+    SOUND_WEATHER = QT_TRANSLATE_NOOP("messages", "Wind or rain")
+    SOUND_HOUSEHOLD = QT_TRANSLATE_NOOP("messages", "Household sounds")
+    SOUND_NOISE = QT_TRANSLATE_NOOP("messages", "Steady noise")
+    SOUND_QUIET = QT_TRANSLATE_NOOP("messages", "Quiet")
+    SOUND_OTHER = QT_TRANSLATE_NOOP("messages", "Other sounds")
+
     # Import and export
     IMPORT_NOT_A_FOLDER = QT_TRANSLATE_NOOP("messages", "{path} is not a folder.")
     IMPORT_NO_SOUND = QT_TRANSLATE_NOOP("messages", "{path} holds no sound file.")

@@ -24,7 +24,7 @@ from babymonitor.core.happenings import (
 )
 from babymonitor.core.history.history import AlertRow
 from babymonitor.core.messages import Code, message
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import Settings
 from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.state import Activity, MonitorState

@@ -24,8 +24,8 @@ from babymonitor.core.happenings import (
 from babymonitor.core.history.history import History
 from babymonitor.core.messages import Code, message
 from babymonitor.core.model.classifier import ModelCard, ModelError
-from babymonitor.core.model.detector import Score
 from babymonitor.core.model.model_shelf import take_into_use
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import MICROPHONE, MODEL, SNOOZE_MINUTES, Settings
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.ring import RingBuffer

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from babymonitor.core.happenings import ClipSaved, Complaint, Listener, NearMissSaved, Outlet, StateChanged
 from babymonitor.core.history.history import History
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import Settings
 from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.state import Activity, MonitorState

@@ -31,7 +31,8 @@ from babymonitor.core.happenings import (
 from babymonitor.core.history.history import History, HistoryError
 from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import Classifier, ModelError
-from babymonitor.core.model.detector import Detector, Score
+from babymonitor.core.model.detector import Detector
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import MICROPHONE, MODEL, SettingError, Settings
 from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.sound.wave import AudioError

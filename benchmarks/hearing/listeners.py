@@ -14,8 +14,8 @@ import numpy as np
 
 from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.model.classifier import Classifier
-from babymonitor.core.model.detector import Score, score_window
 from babymonitor.core.model.replay import Replay
+from babymonitor.core.model.scorer import Score, Scorer
 from babymonitor.core.sound.levels import level_db
 from babymonitor.core.sound.wave import Wave
 from benchmarks.yamnet import BABY_CRY, FRAME_SAMPLES, HOP_SAMPLES, Yamnet
@@ -72,17 +72,17 @@ class Ours:
 
 class _OurSession:
     def __init__(self, classifier: Classifier) -> None:
-        self._classifier = classifier
+        self._scorer = Scorer(classifier)
         self._replay = Replay(classifier.card)
         self._scores: list[Score] = []
 
     def push(self, block: Wave) -> None:
-        self._scores += [score_window(window, self._classifier) for window in self._replay.push(block)]
+        self._scores += [self._scorer.score(window) for window in self._replay.push(block)]
 
     def finish(self) -> ScoreSeries:
         window = self._replay.finish()
         if window is not None:
-            self._scores.append(score_window(window, self._classifier))
+            self._scores.append(self._scorer.score(window))
         return ScoreSeries.from_scores(self._scores)
 
 

@@ -19,7 +19,7 @@ from babymonitor.app import Application
 from babymonitor.core import paths
 from babymonitor.core.alerts.policy import Change
 from babymonitor.core.happenings import AlertHappened, Happening
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import (
     ALARM_SECONDS,
     CLIP_AFTER_SECONDS,

@@ -20,7 +20,7 @@ from virtual_hardware import VirtualSoundCard
 
 from babymonitor.core import paths
 from babymonitor.core.history.history import History
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import MINIMUM_SECONDS, MODEL, Settings
 from babymonitor.core.sound.recording import to_pcm
 from babymonitor.core.state import Activity

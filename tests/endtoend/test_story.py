@@ -23,7 +23,7 @@ from babymonitor.app import Application
 from babymonitor.core import paths
 from babymonitor.core.library.library import Library
 from babymonitor.core.model.classifier import Classifier
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
 from babymonitor.core.state import Activity
 from babymonitor.core.training_runs import FINISHED, INTERRUPTED, all_runs, is_alive

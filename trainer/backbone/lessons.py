@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from babymonitor.core.sound.wave import Wave
+from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio.augment import rms
 from trainer.backbone.answers import KeptAnswers, levelled
+from trainer.backbone.corrections import Spans, corrected
 from trainer.backbone.microphone import (
     SILENT,
     Hearing,
@@ -22,7 +23,7 @@ from trainer.backbone.microphone import (
     recorded,
     room,
 )
-from trainer.backbone.sounds import CANDIDATES, CRY, HOP, SPEEDS, Strata, Timeline, cut, label_of
+from trainer.backbone.sounds import CANDIDATES, CRY, HOP, SPEEDS, Strata, Timeline, cut, kind_of, label_of
 from trainer.backbone.tagger import BABY_CRY, SEGMENT
 from trainer.data.dataset import Clip
 from trainer.data.decoded_audio import DecodedAudio
@@ -33,6 +34,8 @@ _HISTORY = 8000
 """Samples before a segment that still sound in a room: 0.5 s."""
 _JITTER = 320
 """Samples that the student's segment may begin earlier or later than the one the teacher was asked about: 20 ms."""
+_LOUD = 0.25
+"""Of a clip's loudest segment: those 12 dB below it may be the breath between two cries."""
 _BEDS = (
     *("music", "lullaby", "music_speech", "steady_noise", "noise", "nature", "vehicle", "household", "rain"),
     *("sea waves", "speech", "speech_babble", "picovoice_s2i adult_speech", "precise_community adult_speech"),
@@ -65,10 +68,11 @@ class Lessons:
         audio: DecodedAudio,
         answers: KeptAnswers,
         seed: int,
+        crying: Spans,
         hearing: Hearing | None = None,
     ) -> None:
         self.strata = Strata(clips)
-        self._audio, self._answers, self._seed = audio, answers, seed
+        self._audio, self._answers, self._seed, self._crying = audio, answers, seed, crying
         self._hearing = hearing or Hearing()
         self._noise = NoiseSource(seed)
 
@@ -135,7 +139,15 @@ class Lessons:
         take = self._audio.takes(clip.path) - 1 if rng.random() < self._hearing.phone else 0
         wave = cut(self._audio, clip.path, timeline, start - _HISTORY, start + SEGMENT, take)
         gain = rms(levelled(wave[_HISTORY:], 0.1)) / max(rms(wave[_HISTORY:]), 1e-9)
-        return wave * np.float32(gain), answers[place].astype(np.float32)
+        answer = answers[place].astype(np.float32)
+        return wave * np.float32(gain), corrected(answer, kind_of(clip), self._is_crying(clip, timeline, place, levels))
+
+    def _is_crying(self, clip: Clip, timeline: Timeline, place: int, levels: npt.NDArray[np.float32]) -> bool:
+        """Whether a segment holds crying: as people labelled the clip, where it is loud; or as both witnesses say."""
+        if label_of(clip) == CRY:
+            return bool(levels[place] > _LOUD * levels.max())
+        middle = ((place * HOP + SEGMENT / 2 - timeline.lead) * timeline.speed) / SAMPLE_RATE
+        return any(start <= middle <= end for start, end in self._crying.get(clip.path, ()))
 
 
 def together(target: npt.NDArray[np.float32], overlay: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

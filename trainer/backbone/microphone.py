@@ -27,7 +27,7 @@ class Hearing:
     whose answer counts too; noise is added to it less often. phone: a copy that went through a telephone's codec.
     """
 
-    clean: float = 0.12
+    clean: float = 0.2
     room: float = 0.5
     noise: float = 0.5
     overlay: float = 0.3

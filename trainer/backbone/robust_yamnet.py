@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.backbone.answers import KeptAnswers, teacher
+from trainer.backbone.corrections import read_crying
 from trainer.backbone.judge import Judge
 from trainer.backbone.lessons import LessonBatch, Lessons
 from trainer.backbone.sounds import decode, divide, read_clips
@@ -166,6 +167,8 @@ class BackboneRequest:
 
     data: a folder with a manifest. weights: YAMNet's .tflite file. output: where checkpoint, weights and log go; a
     training whose checkpoint is there goes on. left_out: patterns of paths, see `trainer.backbone.sounds.left_out`.
+    segments: a segments.csv, by which the teacher is corrected. begin_from: weights that the student begins with in
+    place of the published ones; the teacher is the published network all the same.
     """
 
     data: Path
@@ -173,8 +176,10 @@ class BackboneRequest:
     output: Path
     cache: Path
     left_out: Sequence[str] = ()
+    segments: Path | None = None
+    begin_from: Path | None = None
     schedule: Schedule = field(default_factory=Schedule)
-    judge_every: int = 750
+    judge_every: int = 1500
     save_every: int = 250
 
 
@@ -195,11 +200,14 @@ def train(request: BackboneRequest, tell: Tell, stopped: Callable[[], bool] = la
     quick = request.schedule.bfloat16
     answers = KeptAnswers(audio, request.cache, teacher(published, quick), f"{identity} {quick}")
     judge = Judge(sides.judged, plain, request.cache)
-    lessons = Lessons(sides.learnt, audio, answers, request.schedule.seed)
+    crying = read_crying(existing(request.segments)) if request.segments else {}
+    lessons = Lessons(sides.learnt, audio, answers, request.schedule.seed, crying)
     learnt = [(clip.path, audio.content(clip.path)) for clip in sides.learnt]
     settings = asdict(request.schedule)
     del settings["cycles"]  # more may be added
-    origin = hashlib.sha256(json.dumps([identity, settings, learnt]).encode()).hexdigest()
+    if request.begin_from:
+        network.load_state_dict(torch.load(existing(request.begin_from), map_location="cpu", weights_only=True))
+    origin = hashlib.sha256(json.dumps([identity, settings, learnt, sorted(crying.items())]).encode()).hexdigest()
     training = Training(network, request.schedule, origin)
     checkpoint = request.output / CHECKPOINT
     if checkpoint.is_file():

@@ -22,6 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, default=options.default_cache(), metavar="DIR", help=text)
     text = "paths to learn nothing from and to judge by, such as 'esc10/baby_cry/*'"
     parser.add_argument("--leave-out", nargs="+", default=[], metavar="PATTERN", help=text)
+    text = "stretches of crying by which the teacher is corrected"
+    parser.add_argument("--segments", type=Path, metavar="FILE.csv", help=text)
+    text = "begin with these weights in place of YAMNet's"
+    parser.add_argument("--from", type=Path, dest="begin_from", metavar="FILE.pt", help=text)
     text = "from one finished backbone to the next (default: 3000)"
     parser.add_argument("--cycle-steps", type=options.positive, default=3000, metavar="N", help=text)
     parser.add_argument("--cycles", type=options.positive, default=10, metavar="N", help="(default: 10)")
@@ -52,7 +56,14 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
     )
     request = BackboneRequest(
-        arguments.data, arguments.weights, arguments.output, arguments.cache, tuple(arguments.leave_out), schedule
+        arguments.data,
+        arguments.weights,
+        arguments.output,
+        arguments.cache,
+        tuple(arguments.leave_out),
+        arguments.segments,
+        arguments.begin_from,
+        schedule,
     )
     signals: list[int] = []
     handler_before = signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))

@@ -229,7 +229,10 @@ def _clip_scores(classifier: Classifier, teacher: Teacher | None, wave: Wave) ->
     and the peer's highest frame.
     """
     crying = [score.crying for score in clip_scores(wave, classifier)]
-    scores = {"model": max(crying), "model_as_alert": AlertRules().held_up(crying, classifier.card.hop_seconds)}
+    scores = {
+        "model": max(crying),
+        "model_as_alert": AlertRules.of_card(classifier.card).held_up(crying, classifier.card.hop_seconds),
+    }
     if teacher is not None:
         # Its usual hop: 0.48 s.
         scores["yamnet"] = float(teacher.scores(wave, hop=7680)[:, BABY_CRY].max())

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from babymonitor.core.alerts.policy import Alert, AlertPolicy, AlertRules
 from babymonitor.core.model.classifier import Classifier
-from babymonitor.core.model.detector import Score
 from babymonitor.core.model.replay import replay_scores
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.errors import DataError
 from trainer.evaluation.metrics import ClusterBootstrap

@@ -19,9 +19,9 @@ from babymonitor.core.alerts.policy import AlertPolicy, AlertRules, Change
 from babymonitor.core.labels import UNCLEAR
 from babymonitor.core.labels import label as known_label
 from babymonitor.core.model.classifier import Classifier, ModelCard
-from babymonitor.core.model.detector import Score
 from babymonitor.core.model.replay import clip_windows
 from babymonitor.core.model.score_file import most_telling
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from babymonitor.core.whole_file import write_whole
 from trainer.data.dataset import Clip

@@ -68,7 +68,8 @@ class HeldOutClips:
         columns = [column for column, name in enumerate(card.labels) if label(name).crying]
         crying = probabilities[:, columns].sum(1)
         rows = [crying[self.clip == index].tolist() for index in range(len(self.cries))]
-        return np.array([AlertRules().held_up(row, card.hop_seconds) for row in rows]) >= card.thresholds["start"]
+        rules = AlertRules.of_card(card)
+        return np.array([rules.held_up(row, card.hop_seconds) for row in rows]) >= card.thresholds["start"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ detection using a boosted cascade of simple features", CVPR.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,13 +24,12 @@ from onnx import compose, helper, numpy_helper
 from babymonitor.core.labels import sides_of, two_sided
 from babymonitor.core.model.classifier import Classifier, ModelCard
 from trainer.errors import DataError
-from trainer.model_file.graph_surgery import EMBEDDING, cascade_embeddings, fold_constants, head_inputs, subgraphs
+from trainer.model_file.graph_surgery import EMBEDDING, cascade_embeddings, fold_constants, head_inputs
+from trainer.model_file.narrow import narrow_weights
 from trainer.model_file.sealed_file import golden_probabilities, write_sealed
 from trainer.networks.graphs import IR_VERSION
 
 FAMILY = "combined"
-NARROW_FROM = 1024
-"""Smallest number of weights at which a tensor is narrowed. Heads never are: teaching finds them by their shape."""
 
 
 def combine(
@@ -68,7 +66,7 @@ def combine(
     graph = _averaged(parts, first) if suspect is None else _cascade(parts, first, suspect)
     probabilities = np.mean([card.golden["probabilities"] for card in cards], axis=0).tolist()
     if bits is not None:
-        _narrow(graph, len(first.labels), bits)
+        narrow_weights(graph, len(first.labels), bits)
         probabilities = golden_probabilities(graph, first)
     options = {"suspect": suspect, "bits": bits}
     tolerances = [card.golden["tolerance"] for card in cards if "tolerance" in card.golden]
@@ -210,36 +208,6 @@ def _checked_model(
     model = helper.make_model(graph, opset_imports=imports, ir_version=IR_VERSION)
     onnx.checker.check_model(model)
     return model
-
-
-def _narrow(model: onnx.ModelProto, labels: int, bits: int) -> None:
-    """Store large weights in fewer bits, each with nodes that widen it to 32; the runtime folds them when it opens.
-
-    DequantizeLinear would not do: the runtime does not fold it, and repeats the work for every window.
-    """
-    for graph in subgraphs(model.graph):
-        for weight in list(graph.initializer):
-            is_head = len(weight.dims) == 2 and labels in weight.dims
-            is_large = len(weight.dims) > 1 and math.prod(weight.dims) >= NARROW_FROM
-            if weight.data_type != onnx.TensorProto.FLOAT or not is_large or is_head:
-                continue
-            name, values = weight.name, numpy_helper.to_array(weight)
-            narrow, widened = f"{name}/narrow", f"{name}/whole"
-            if bits == 16:
-                nodes = [_node("Cast", [narrow], name, to=onnx.TensorProto.FLOAT)]
-                values = values.astype(np.float16)
-            else:
-                peaks = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
-                scale = np.maximum(peaks, 1e-12).astype(np.float32) / 127
-                graph.initializer.append(numpy_helper.from_array(scale, f"{name}/scale"))
-                nodes = [
-                    _node("Cast", [narrow], widened, to=onnx.TensorProto.FLOAT),
-                    _node("Mul", [widened, f"{name}/scale"], name),
-                ]
-                values = np.round(values / scale).astype(np.int8)
-            weight.CopyFrom(numpy_helper.from_array(values, narrow))
-            for index, node in enumerate(nodes):
-                graph.node.insert(index, node)
 
 
 def _training(cards: Sequence[ModelCard]) -> dict[str, Any]:

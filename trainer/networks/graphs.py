@@ -15,8 +15,8 @@ OPSET, OPSET_ML, IR_VERSION = 17, 3, 8
 """Versions that every part declares; only parts with the same versions can be joined."""
 
 
-def trace(module: nn.Module, example: Tensor, input_name: str, output_name: str) -> onnx.ModelProto:
-    """Trace a torch module with one input and one output: `input_name` (batch, …) → `output_name` (batch, …)."""
+def trace(module: nn.Module, example: Tensor, input_name: str, *output_names: str) -> onnx.ModelProto:
+    """Trace a torch module with one input: `input_name` (batch, …) → `output_names`, each (batch, …)."""
     import onnx
     import torch
 
@@ -29,8 +29,8 @@ def trace(module: nn.Module, example: Tensor, input_name: str, output_name: str)
             (example,),
             memory,  # type: ignore[arg-type] # the annotation lacks file objects, which are accepted
             input_names=[input_name],
-            output_names=[output_name],
-            dynamic_axes={input_name: {0: "batch"}, output_name: {0: "batch"}},
+            output_names=list(output_names),
+            dynamic_axes={name: {0: "batch"} for name in (input_name, *output_names)},
             opset_version=OPSET,
             # Every weight keeps its name, so that a later training can start from the file. The runtime folds batch
             # norms into convolutions itself when it opens the file; the speed is the same within one percent.

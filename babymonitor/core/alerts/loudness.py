@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.sound.levels import SILENCE_DB, level_db
 from babymonitor.core.sound.ring import RingBuffer
 

@@ -9,7 +9,7 @@ from enum import Enum
 from itertools import count
 
 from babymonitor.core.model.classifier import ModelCard
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import (
     COOL_DOWN_SECONDS,
     END_SECONDS,
@@ -47,22 +47,28 @@ class AlertRules:
     @classmethod
     def of_card(cls, card: ModelCard) -> AlertRules:
         """Rules with the thresholds of a model's card and the program's defaults for everything else."""
-        return cls(start_threshold=card.thresholds["start"], end_threshold=card.thresholds["end"])
+        rules = cls(start_threshold=card.thresholds["start"], end_threshold=card.thresholds["end"])
+        return replace(rules, minimum_seconds=card.thresholds.get("minimum_seconds", rules.minimum_seconds))
 
     @classmethod
     def from_settings(cls, settings: Settings, thresholds: Mapping[str, float] | None = None) -> AlertRules:
         """Rules from the person's settings.
 
-        thresholds: ``start`` and ``end`` of the model, used if the setting `use_model_thresholds` is on.
+        thresholds: ``start`` and ``end`` of the model, used if the setting `use_model_thresholds` is on; and the
+        ``minimum_seconds`` of a model whose P(crying) is evidence over time, used unless the person set another.
         """
         start, end = settings[START_THRESHOLD], settings[END_THRESHOLD]
-        if thresholds is not None and settings[USE_MODEL_THRESHOLDS]:
-            start, end = thresholds["start"], thresholds["end"]
+        minimum = settings[MINIMUM_SECONDS]
+        if thresholds is not None:
+            if settings[USE_MODEL_THRESHOLDS]:
+                start, end = thresholds["start"], thresholds["end"]
+            if minimum == MINIMUM_SECONDS.default:
+                minimum = thresholds.get("minimum_seconds", minimum)
         return cls(
             start_threshold=start,
             # An end above the start would end every alert at once.
             end_threshold=min(end, start),
-            minimum_seconds=settings[MINIMUM_SECONDS],
+            minimum_seconds=minimum,
             end_seconds=settings[END_SECONDS],
             cool_down_seconds=settings[COOL_DOWN_SECONDS],
             repeat_seconds=settings[REPEAT_SECONDS],

@@ -1,7 +1,8 @@
 """The model file: an `.onnx` that contains everything needed to use it correctly, and is checked when it is opened.
 
 Graph: input ``features`` (batch, rows, window_frames) float32 → output ``probabilities`` (batch, labels) float32,
-calibrated, each row summing to one. Metadata: one JSON object under the key ``babymonitor`` (see `ModelCard`).
+calibrated, each row summing to one; and, in a model that names other sounds, → ``sounds`` (batch, sounds) float32,
+log-odds. Metadata: one JSON object under the key ``babymonitor`` (see `ModelCard`).
 
 The last bytes of the file are a seal: a further metadata entry with the SHA-256 of everything before it. Protocol
 buffers may be concatenated, so a sealed file is an ordinary ONNX file, and a single changed byte is noticed without
@@ -17,7 +18,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,13 @@ import numpy.typing as npt
 
 from babymonitor.core.labels import label
 from babymonitor.core.messages import Code, PersonError
+from babymonitor.core.model.evidence import LIMIT, Evidence
 from babymonitor.core.model.features import FeatureError, FeatureSpec, Mel, fit_frames, front_end
 from babymonitor.core.sound.wave import Wave
 
 METADATA_KEY = "babymonitor"
-FORMAT = 1
+FORMAT, FORMAT_WITH_EVIDENCE = 1, 2
+"""A file with evidence over time would wake nobody, or everybody, in a version that does not know it."""
 GOLDEN_TOLERANCE = 2e-3
 """The largest difference between replayed and stored golden output: runtimes and processors round differently."""
 WIDEST_GOLDEN_TOLERANCE = 0.05
@@ -67,13 +70,15 @@ def decode_golden(text: str) -> Wave:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """The description inside a model file. Every field is required.
+    """The description inside a model file. Every field but the last two is required.
 
     window_frames, hop_frames: length of a window and distance to the next one, in mel frames.
     thresholds: the ``start`` and ``end`` of P(crying) that suit this model.
     operating_curve: rows of start threshold, false alarms per hour, share of cries caught, delays, and hours listened
     (see `core.alerts.sensitivity`); may be empty.
     calibration, training, metrics: how it was made, and how good it is on groups it was not trained on.
+    sounds: what the columns of the output ``sounds`` are about (see `core.model.sounds`).
+    evidence: the weights of `core.model.evidence`; {} for a model that wakes by each window alone.
     """
 
     name: str
@@ -90,6 +95,8 @@ class ModelCard:
     metrics: dict[str, Any]
     licence: str
     golden: dict[str, Any]
+    sounds: tuple[str, ...] = ()
+    evidence: dict[str, Any] = field(default_factory=dict)
 
     @property
     def window_samples(self) -> int:
@@ -111,7 +118,9 @@ class ModelCard:
         values = {name: getattr(self, name) for name in self.__slots__}
         values["labels"] = list(self.labels)
         values["features"] = self.features.to_dict()
-        return json.dumps({"format": FORMAT, **values}, ensure_ascii=False, allow_nan=False)
+        values["sounds"] = list(self.sounds)
+        number = FORMAT_WITH_EVIDENCE if self.evidence else FORMAT
+        return json.dumps({"format": number, **values}, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> ModelCard:
@@ -120,18 +129,22 @@ class ModelCard:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ModelError(Code.MODEL_CARD_UNREADABLE) from error
-        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        if not isinstance(values, dict) or values.pop("format", None) not in (FORMAT, FORMAT_WITH_EVIDENCE):
             raise ModelError(Code.MODEL_CARD_TOO_NEW)
+        values = {"sounds": [], "evidence": {}, **values}
         missing = [name for name in cls.__slots__ if name not in values]
         if missing:
             raise ModelError(Code.MODEL_CARD_INCOMPLETE, names=", ".join(missing))
         try:
             card = cls(
-                **{name: values[name] for name in cls.__slots__ if name not in ("labels", "features")},
+                **{name: values[name] for name in cls.__slots__ if name not in ("labels", "features", "sounds")},
                 labels=tuple(str(name) for name in values["labels"]),
+                sounds=tuple(str(name) for name in values["sounds"]),
                 features=FeatureSpec.from_dict(values["features"]),
             )
             start, end = float(card.thresholds["start"]), float(card.thresholds["end"])
+            if card.evidence:
+                Evidence.from_dict(card.evidence, 1 + len(card.sounds))
         except (FeatureError, KeyError, TypeError, ValueError) as error:
             raise ModelError(Code.MODEL_CARD_WRONG, reason=str(error)) from error
         if not card.labels or len(set(card.labels)) != len(card.labels):
@@ -141,6 +154,14 @@ class ModelCard:
         if not (1 <= card.hop_frames <= card.window_frames and 0.1 <= card.window_seconds <= LONGEST_WINDOW_SECONDS):
             raise ModelError(Code.MODEL_WINDOW_WRONG)
         return card
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model says of one window: probabilities (labels,), and log-odds of other sounds (sounds,)."""
+
+    probabilities: npt.NDArray[np.float32]
+    sounds: npt.NDArray[np.float32]
 
 
 class Classifier:
@@ -192,8 +213,13 @@ class Classifier:
         if METADATA_KEY not in metadata:
             raise ModelError(Code.MODEL_WITHOUT_CARD)
         self.card = ModelCard.from_json(metadata[METADATA_KEY])
-        if [item.name for item in inputs] != ["features"] or "probabilities" not in [item.name for item in outputs]:
+        self._outputs = ["probabilities", "sounds"] if self.card.sounds else ["probabilities"]
+        given = {item.name for item in outputs}
+        if [item.name for item in inputs] != ["features"] or not given.issuperset(self._outputs):
             raise ModelError(Code.MODEL_GRAPH_WRONG)
+        self.evidence = (
+            Evidence.from_dict(self.card.evidence, 1 + len(self.card.sounds)) if self.card.evidence else None
+        )
         self._crying = np.array([label(name).crying for name in self.card.labels])
         self._replay_golden()
 
@@ -203,18 +229,25 @@ class Classifier:
 
     def probabilities(self, window: Mel) -> npt.NDArray[np.float32]:
         """Calibrated probabilities (labels,) of a window (rows, window_frames). ModelError if the network fails."""
+        return self.answer(window).probabilities
+
+    def answer(self, window: Mel) -> Answer:
+        """The whole answer to a window (rows, window_frames). ModelError if the network fails."""
         with self._naming_itself():
             return self._ask(window)
 
-    def _ask(self, window: Mel) -> npt.NDArray[np.float32]:
+    def _ask(self, window: Mel) -> Answer:
         try:
-            (result,) = self._session.run(["probabilities"], {"features": window[None]})
+            results = self._session.run(self._outputs, {"features": window[None]})
         except Exception as error:  # as above
             raise ModelError(Code.MODEL_FAILS) from error
-        row: npt.NDArray[np.float32] = np.asarray(result, np.float32).reshape(-1)
-        if row.shape != (len(self.card.labels),) or not np.isfinite(row).all():
+        probabilities, *sounds = (np.asarray(result, np.float32).reshape(-1) for result in results)
+        answer = Answer(probabilities, np.clip(sounds[0], -LIMIT, LIMIT) if sounds else np.zeros(0, np.float32))
+        if (answer.probabilities.size, answer.sounds.size) != (len(self.card.labels), len(self.card.sounds)) or not (
+            np.isfinite(answer.probabilities).all() and np.isfinite(answer.sounds).all()
+        ):
             raise ModelError(Code.MODEL_ANSWER_WRONG)
-        return row
+        return answer
 
     def probabilities_of_wave(self, wave: Wave) -> npt.NDArray[np.float32]:
         """Probabilities (labels,) of the last window of a wave (samples,) at the model's sampling rate.
@@ -231,6 +264,18 @@ class Classifier:
         """P(crying): the sum of the probabilities of the crying labels, in [0, 1]."""
         return float(np.clip(probabilities[self._crying].sum(), 0.0, 1.0))
 
+    def with_crying(self, probabilities: npt.NDArray[np.float32], crying: float) -> npt.NDArray[np.float32]:
+        """Probabilities (labels,) with another P(crying); what is on one side keeps its proportions."""
+        total, rest = float(probabilities[self._crying].sum()), float(probabilities[~self._crying].sum())
+        if total <= 0 or rest <= 0:
+            return probabilities
+        return np.where(self._crying, probabilities * (crying / total), probabilities * ((1 - crying) / rest))
+
+    def sounds(self, answer: Answer) -> dict[str, float]:
+        """The probability of each sound that the model names beside its labels; {} for one that names none."""
+        shares = 1.0 / (1.0 + np.exp(-answer.sounds))
+        return dict(zip(self.card.sounds, map(float, shares), strict=True))
+
     def reasons(self, probabilities: npt.NDArray[np.float32]) -> dict[str, float]:
         """The probability of each crying label given that it is crying, summing to 1; {} if no label means crying."""
         total = float(probabilities[self._crying].sum())
@@ -243,7 +288,7 @@ class Classifier:
             wave = decode_golden(self.card.golden["wave"])
             expected = np.asarray(self.card.golden["probabilities"], np.float32)
             tolerance = min(float(self.card.golden.get("tolerance", GOLDEN_TOLERANCE)), WIDEST_GOLDEN_TOLERANCE)
-            actual = self._ask(self._window_of(wave))
+            actual = self._ask(self._window_of(wave)).probabilities
         except (KeyError, TypeError, ValueError, binascii.Error, zlib.error) as error:
             raise ModelError(Code.MODEL_GOLDEN_BROKEN) from error
         if expected.shape != actual.shape or not np.allclose(expected, actual, atol=tolerance):

@@ -5,29 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from babymonitor.core.messages import Code
 from babymonitor.core.model.classifier import Classifier, ModelError
-from babymonitor.core.model.window_grid import Window, WindowGrid
+from babymonitor.core.model.scorer import Score, Scorer
+from babymonitor.core.model.window_grid import WindowGrid
 from babymonitor.core.sound.ring import RingBuffer
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """What a model says of one window.
-
-    end_sample, seconds: the end of the window, which is when a live listener could know. crying: calibrated P(crying).
-    level_db: loudness of the newest hop, in dB relative to full scale. probabilities: per label, summing to one; empty
-    where no model was asked. reasons: the crying labels' shares of P(crying), summing to one.
-    """
-
-    end_sample: int
-    seconds: float
-    crying: float
-    level_db: float
-    probabilities: dict[str, float] = field(default_factory=dict)
-    reasons: dict[str, float] = field(default_factory=dict)
 
 
 class Detector:
@@ -39,12 +21,12 @@ class Detector:
     def __init__(self, classifier: Classifier, ring: RingBuffer) -> None:
         self._ring = ring
         self._check_rate(classifier)
-        self._classifier = classifier
+        self._scorer = Scorer(classifier)
         self._grid = WindowGrid(classifier.card, ring)
 
     @property
     def classifier(self) -> Classifier:
-        return self._classifier
+        return self._scorer.classifier
 
     def use(self, classifier: Classifier) -> None:
         """Ask this model from the next window on, which ends where the old model's would have: none is missed.
@@ -53,7 +35,7 @@ class Detector:
         """
         self._check_rate(classifier)
         self._grid.use(classifier.card)
-        self._classifier = classifier
+        self._scorer = Scorer(classifier)
 
     def poll(self) -> Score | None:
         """The score of the next window that is complete and not yet judged; None when there is none.
@@ -61,12 +43,12 @@ class Detector:
         Raises ModelError when the model fails; the window is then skipped.
         """
         window = self._grid.poll()
-        return None if window is None else score_window(window, self._classifier)
+        return None if window is None else self._scorer.score(window)
 
     def finish(self) -> Score | None:
         """At the end of a sound too short for a first window: the score of all there is; see `WindowGrid.finish`."""
         window = self._grid.finish()
-        return None if window is None else score_window(window, self._classifier)
+        return None if window is None else self._scorer.score(window)
 
     def _check_rate(self, classifier: Classifier) -> None:
         rate = classifier.card.features.sample_rate
@@ -74,19 +56,3 @@ class Detector:
             raise ModelError(
                 Code.MODEL_WRONG_RATE, name=classifier.path.name, model_rate=rate, rate=self._ring.sample_rate
             )
-
-
-def score_window(window: Window, classifier: Classifier) -> Score:
-    """Ask the model about one window, by itself: a network quantised on the fly answers differently in a batch.
-
-    Raises ModelError when the model fails.
-    """
-    row = classifier.probabilities(window.features)
-    return Score(
-        end_sample=window.end_sample,
-        seconds=window.end_sample / classifier.card.features.sample_rate,
-        crying=classifier.crying(row),
-        level_db=window.level_db,
-        probabilities=dict(zip(classifier.labels, map(float, row), strict=True)),
-        reasons=classifier.reasons(row),
-    )

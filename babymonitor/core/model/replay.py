@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from babymonitor.core.model.classifier import Classifier, ModelCard
-from babymonitor.core.model.detector import Score, score_window
+from babymonitor.core.model.scorer import Score, Scorer
 from babymonitor.core.model.window_grid import Window, WindowGrid
 from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.sound.wave import Wave
@@ -57,8 +57,9 @@ def replay_scores(blocks: Iterable[Wave], classifier: Classifier) -> Iterator[Sc
 
     Raises ModelError when the model fails.
     """
+    scorer = Scorer(classifier)
     for window in replay_windows(blocks, classifier.card):
-        yield score_window(window, classifier)
+        yield scorer.score(window)
 
 
 def clip_windows(wave: Wave, card: ModelCard) -> list[Window]:
@@ -75,4 +76,5 @@ def clip_windows(wave: Wave, card: ModelCard) -> list[Window]:
 
 def clip_scores(wave: Wave, classifier: Classifier) -> list[Score]:
     """The score of every window of `clip_windows`. Raises ModelError when the model fails."""
-    return [score_window(window, classifier) for window in clip_windows(wave, classifier.card)]
+    scorer = Scorer(classifier)
+    return [scorer.score(window) for window in clip_windows(wave, classifier.card)]

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from babymonitor.core.messages import Code
 from babymonitor.core.model.classifier import Classifier, ModelCard, ModelError
-from babymonitor.core.model.detector import Score
 from babymonitor.core.model.replay import replay_scores
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.sound.files import resampled_blocks
 from babymonitor.core.sound.wave import AudioError, Wave
 

@@ -21,12 +21,14 @@ class Window:
     """One window of the grid.
 
     end_sample: the absolute sample after its last one. features: (rows, window_frames) float32, what a model is given.
-    level_db: loudness of its newest hop, in dB relative to full scale.
+    level_db: loudness of its newest hop, in dB relative to full scale. is_first: whether its grid begins with it, so
+    that nothing before belongs to it.
     """
 
     end_sample: int
     features: Mel
     level_db: float
+    is_first: bool = False
 
 
 class WindowGrid:
@@ -41,6 +43,7 @@ class WindowGrid:
 
     _origin: int
     _last_number: int
+    _is_new: bool
     _frames_done: int
     _mel: Mel
 
@@ -72,7 +75,8 @@ class WindowGrid:
             return None
         if number - self._last_number <= self.MOST_LATE_HOPS:
             number = self._last_number + 1
-        self._last_number = number
+        is_first = self._is_new
+        self._last_number, self._is_new = number, False
         card = self._card
         stop_frame = self._first_frames + number * card.hop_frames
         start_frame = max(self._frames_done, stop_frame - card.window_frames)
@@ -87,7 +91,7 @@ class WindowGrid:
         is_continuous = start_frame == self._frames_done
         self._mel = np.concatenate((self._mel, new), axis=1)[:, -card.window_frames :] if is_continuous else new
         self._frames_done = stop_frame
-        return Window(end, fit_frames(self._mel, card.window_frames), level_db(wave[-card.hop_samples :]))
+        return Window(end, fit_frames(self._mel, card.window_frames), level_db(wave[-card.hop_samples :]), is_first)
 
     def finish(self) -> Window | None:
         """At the end of a sound too short for a first window: one window of all there is, its beginning mirrored.
@@ -99,7 +103,7 @@ class WindowGrid:
         wave = self._ring.read(self._origin, self._ring.written)
         self._mel = front_end(wave, self._spec)
         self._last_number = 0
-        return Window(self._ring.written, fit_frames(self._mel, self._card.window_frames), level_db(wave))
+        return Window(self._ring.written, fit_frames(self._mel, self._card.window_frames), level_db(wave), True)
 
     def _set_card(self, card: ModelCard) -> None:
         self._card = card
@@ -112,6 +116,7 @@ class WindowGrid:
         self._mel = np.zeros((self._spec.rows, 0), np.float32)
         self._frames_done = 0
         self._last_number = -1
+        self._is_new = True
 
     def _skip_to_newest(self) -> None:
         """Let the newest complete window be the next one."""

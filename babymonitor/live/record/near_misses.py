@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from babymonitor.core.history.history import History
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, KEEP_CLIPS, Settings
 from babymonitor.core.sound.levels import SILENCE_DB
 from babymonitor.core.sound.ring import OverrunError, RingBuffer

@@ -12,7 +12,7 @@ from babymonitor.core.alerts.policy import Alert, AlertRules
 from babymonitor.core.history.history import AlertRow, History, HistoryError, Minute
 from babymonitor.core.labels import label
 from babymonitor.core.messages import Code, message
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import (
     CLIP_AFTER_SECONDS,
     CLIP_BEFORE_SECONDS,

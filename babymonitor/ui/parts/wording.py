@@ -13,7 +13,7 @@ from PySide6.QtCore import QCoreApplication, QDate, QLocale
 from babymonitor.core.alerts.sensitivity import NIGHT_HOURS, Rung
 from babymonitor.core.labels import UNCLEAR, label
 from babymonitor.core.messages import CONTEXT, Message, fill
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.ui.parts.theme import Tone
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from babymonitor.core.alerts.policy import AlertEvent, AlertPolicy, AlertRules, Change
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import Settings
 
 HOP = 0.25

@@ -84,7 +84,7 @@ def test_missing_empty_short_and_foreign_files(tmp_path: Path, model: Path) -> N
     assert "no description" in refusal(path)
 
 
-@pytest.mark.parametrize("name", tiny_model.card().__slots__)
+@pytest.mark.parametrize("name", sorted({*tiny_model.card().__slots__} - {"sounds", "evidence"}))
 def test_missing_metadata_is_named(tmp_path: Path, name: str) -> None:
     description = json.loads(tiny_model.card().to_json())
     del description[name]

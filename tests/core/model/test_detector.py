@@ -11,8 +11,9 @@ import pytest
 import tiny_model
 
 from babymonitor.core.alerts.loudness import LoudnessMeter
-from babymonitor.core.model.classifier import Classifier
-from babymonitor.core.model.detector import Detector, Score
+from babymonitor.core.model.classifier import Answer, Classifier
+from babymonitor.core.model.detector import Detector
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.model.window_grid import WindowGrid
 from babymonitor.core.sound.ring import RingBuffer
 
@@ -183,7 +184,7 @@ def _looking_back(classifier: Classifier, window_frames: int) -> Classifier:
     """A model like this one with a window of another length; its network is not asked for it."""
     model = copy.copy(classifier)
     model.card = dataclasses.replace(classifier.card, window_frames=window_frames)
-    model.probabilities = lambda window: np.full(7, 1 / 7, np.float32)  # type: ignore[method-assign]
+    model.answer = lambda window: Answer(np.full(7, 1 / 7, np.float32), np.zeros(0, np.float32))  # type: ignore[method-assign]
     return model
 
 

@@ -10,8 +10,9 @@ import soundfile
 import tiny_model
 
 from babymonitor.core.model.classifier import Classifier
-from babymonitor.core.model.detector import Detector, Score
+from babymonitor.core.model.detector import Detector
 from babymonitor.core.model.score_file import Guess, judge
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.sound.wave import Wave
 

@@ -17,10 +17,11 @@ from babymonitor.core.sound.files import read_wave
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.backbone.answers import KeptAnswers
+from trainer.backbone.corrections import CAT_CLASSES, CRYING_CLASSES, corrected, read_crying
 from trainer.backbone.lessons import SILENCE, Lessons, together
 from trainer.backbone.microphone import Hearing
 from trainer.backbone.robust_yamnet import CHECKPOINT, BackboneRequest, Schedule, class_weights, train
-from trainer.backbone.sounds import HOP, Strata, Timeline, cut, decode, divide, read_clips
+from trainer.backbone.sounds import CRY, HOP, Strata, Timeline, cut, decode, divide, read_clips
 from trainer.backbone.tagger import BABY_CRY, FEATURES, SEGMENT, SoundTagger, patches_of
 from trainer.data.decoded_audio import DecodedAudio
 from trainer.errors import DataError
@@ -155,7 +156,7 @@ def test_left_out_clips_their_groups_and_their_copies_are_never_drawn(data: Path
     assert learnt == {"baby_cry/1.wav", "baby_cry/2.wav", "noise/0.wav", "noise/1.wav", "noise/2.wav"}
     assert judged == {"baby_cry/0.wav", "cat/0.wav", "cat/1.wav", "cat/2.wav", "noise/foreign.wav", "noise/kin.wav"}
     asked = FakeTeacher(audio, [clip.path for clip in read_clips(data)])
-    lessons = Lessons(sides.learnt, audio, asked, 1)  # type: ignore[arg-type]
+    lessons = Lessons(sides.learnt, audio, asked, 1, {})  # type: ignore[arg-type]
     for number in range(8):
         lessons.batch(number, 16)
     assert asked.asked == learnt
@@ -202,7 +203,7 @@ def test_two_sounds_at_once_are_answered_by_the_greater_of_each_class(data: Path
     audio = decoded(data, tmp_path / "cache")
     clips = read_clips(data)
     asked = FakeTeacher(audio, [clip.path for clip in clips])
-    lessons = Lessons(clips, audio, asked, 1, Hearing(clean=0.0, overlay=1.0))  # type: ignore[arg-type]
+    lessons = Lessons(clips, audio, asked, 1, {}, Hearing(clean=0.0, overlay=1.0))  # type: ignore[arg-type]
     batch = lessons.batch(0, 32)
     assert batch.waves.shape == (32, SEGMENT)
     assert batch.targets.shape == (32, CLASSES)
@@ -216,7 +217,7 @@ def test_a_batch_depends_on_its_number_alone(data: Path, tmp_path: Path) -> None
     clips = read_clips(data)
 
     def fresh() -> Lessons:
-        return Lessons(clips, audio, FakeTeacher(audio, [clip.path for clip in clips]), 1)  # type: ignore[arg-type]
+        return Lessons(clips, audio, FakeTeacher(audio, [clip.path for clip in clips]), 1, {})  # type: ignore[arg-type]
 
     first, again = fresh(), fresh()
     first.batch(0, 8)
@@ -284,7 +285,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(data: Path, made_weights
         schedule = Schedule(cycle_steps=2, cycles=2, batch=2, bfloat16=True)
         output = tmp_path / name
         request = BackboneRequest(
-            data, made_weights, output, tmp_path / "cache", ["baby_cry/0.wav", "cat/0.wav"], schedule
+            data, made_weights, output, tmp_path / "cache", ["baby_cry/0.wav", "cat/0.wav"], schedule=schedule
         )
         left = iter(range(1, 100))
         train(request, lambda values: None, lambda: next(left) == steps)
@@ -304,7 +305,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(data: Path, made_weights
     assert not same(begun, finished)
 
     changed = BackboneRequest(
-        data, made_weights, tmp_path / "full", tmp_path / "cache", [], Schedule(2, 2, 2, bfloat16=True)
+        data, made_weights, tmp_path / "full", tmp_path / "cache", [], schedule=Schedule(2, 2, 2, bfloat16=True)
     )
     with pytest.raises(DataError, match="is of another training"):
         train(changed, lambda values: None)
@@ -327,3 +328,28 @@ def same(left: object, right: object) -> bool:
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
         return len(left) == len(right) and all(map(same, left, right))
     return left == right
+
+
+def test_a_correction_weakens_or_strengthens_a_few_answers_and_leaves_the_rest() -> None:
+    answer = np.full(CLASSES, 0.25, np.float32)
+    cat = corrected(answer, "cat", crying=False)
+    assert cat[list(CRYING_CLASSES)] == pytest.approx(0.05)
+    assert cat[list(CAT_CLASSES)] == pytest.approx(0.5)
+    assert (cat != answer).sum() == len(CRYING_CLASSES) + len(CAT_CLASSES)
+    cry = corrected(answer, CRY, crying=True)
+    assert cry[BABY_CRY] == pytest.approx(0.5)
+    assert (cry != answer).sum() == 1
+    assert np.array_equal(corrected(answer, "adult_vocal", crying=False), answer), "somebody may cry in it"
+    assert np.all(answer == 0.25), "the answer that was given is left as it is"
+
+
+def test_only_what_both_witnesses_call_crying_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "segments.csv"
+    file.write_text(
+        "path,start_seconds,end_seconds,label,sound,confidence,teacher\n"
+        "a.wav,1.0,2.5,sad,crying,0.5,yamnet+pitch\n"
+        "a.wav,3.0,4.0,sad,crying,0.9,yamnet\n"
+        "b.wav,0.0,1.0,background,speech,0.9,yamnet+pitch\n",
+        encoding="utf-8",
+    )
+    assert read_crying(file) == {"a.wav": [(1.0, 2.5)]}

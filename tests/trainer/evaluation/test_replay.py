@@ -11,9 +11,10 @@ from made_data import DEFAULT_MODEL
 
 from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.model.classifier import Classifier
-from babymonitor.core.model.detector import Detector, Score
+from babymonitor.core.model.detector import Detector
 from babymonitor.core.model.replay import clip_scores, replay_scores
 from babymonitor.core.model.score_file import Guess, judge
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.paths import resource
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.ring import RingBuffer

@@ -151,7 +151,7 @@ def test_weights_of_fewer_bits_give_nearly_the_same_probabilities(
 def test_weights_of_fewer_bits_keep_what_teaching_looks_for(
     parts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bits: str
 ) -> None:
-    monkeypatch.setattr("trainer.model_file.ensemble.NARROW_FROM", 1)
+    monkeypatch.setattr("trainer.model_file.narrow.NARROW_FROM", 1)
     path = tmp_path / "narrow.onnx"
     assert main(["combine", *map(str, parts), "--bits", bits, "--output", str(path)]) == 0
     assert len(BaseModel(path).inputs) == len(parts)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from babymonitor.core.alerts.sensitivity import Rung
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.ui.parts.theme import Tone
 from babymonitor.ui.parts.wording import duration_text, reason_hint, sensitivity_text, state_words

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, 
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from babymonitor.core.labels import LABELS, label
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.ui.parts.theme import current_theme
 from babymonitor.ui.parts.wording import label_title, percent_text, reason_hint
 

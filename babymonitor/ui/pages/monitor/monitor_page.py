@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout
 
 from babymonitor.core.alerts.loudness import LoudnessMeter
 from babymonitor.core.history.history import AlertRow, History, HistoryError
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import LOUD_ALERTS, LOUD_LEVEL_DB, LOUD_RISE_DB, SNOOZE_MINUTES, Settings
 from babymonitor.core.sound.levels import level_db
 from babymonitor.core.state import Activity, MonitorState

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
 from babymonitor.core.history.history import History
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import LOUD_ALERTS, LOUD_LEVEL_DB, LOUD_RISE_DB, SNOOZE_MINUTES, THEME, Settings
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor

@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 from babymonitor.core import paths, training_runs
 from babymonitor.core.history.history import History
 from babymonitor.core.library.library import Library
-from babymonitor.core.model.detector import Score
+from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import MODEL, PREVIOUS_MODEL, Settings
 from babymonitor.core.training_runs import FULL, INTERRUPTED, TEACH, Request, all_runs, begin
 from babymonitor.live.monitor import Monitor
