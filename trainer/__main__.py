@@ -12,6 +12,7 @@ from trainer.commands import (
     combine,
     compare,
     console,
+    ear,
     evaluate,
     export,
     families,
@@ -44,7 +45,7 @@ class Command(Protocol):
 
 COMMANDS: tuple[Command, ...] = (
     families, import_corpus, train, compare, tune, evaluate, nights, report, label, export, teach, rehearsal, versus,
-    combine, predict, backbone,
+    combine, predict, backbone, ear,
 )  # fmt: skip
 
 

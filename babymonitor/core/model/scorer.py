@@ -60,6 +60,12 @@ class Scorer:
         self._quiet: int
         self._forget()
 
+    @property
+    def newest(self) -> npt.NDArray[np.float32]:
+        """What evidence was given of the last window, (1 + sounds,): log-odds of crying, and of the other sounds."""
+        newest: npt.NDArray[np.float32] = self._history[-1]
+        return newest
+
     def score(self, window: Window) -> Score:
         """The score of the next window. Raises ModelError when the model fails."""
         classifier = self.classifier
