@@ -17,7 +17,7 @@ _QUIET_SECONDS = 1.0
 _LONGEST_REST_SECONDS = 2.0
 """However quiet it is, the model is asked this often."""
 _SUSPICIOUS = 0.02
-"""From this P(crying) in a window on, no window is left out and the background is not learnt."""
+"""From this P(crying) of a window on, no window is left out and the background is not learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,9 @@ class Score:
 class Scorer:
     """Scores the windows of one sound in order; it remembers the last seconds, and forgets them where sound is cut.
 
-    A model with evidence over time is asked about every second window only, unless the last answer was suspicious, and
-    where nothing rises out of the background, once in `_LONGEST_REST_SECONDS`; the answer before then stands.
+    A model with evidence over time is asked where something rises out of the background or its last answer was
+    suspicious; otherwise about every second window, and when it has been quiet, once in `_LONGEST_REST_SECONDS`. In
+    between its last answer stands.
     A model without is asked about each window, and its P(crying) is the window's.
     """
 
@@ -100,9 +101,8 @@ class Scorer:
         if self._last is not None:
             suspicious = self.classifier.crying(self._last.probabilities) >= _SUSPICIOUS
             quiet = self._quiet > self._quiet_hops
-            if not suspicious and self._rested < (self._rest_hops if quiet else 2):
-                if not rises:
-                    self._gate.learn()
+            if not (rises or suspicious) and self._rested < (self._rest_hops if quiet else 2):
+                self._gate.learn()
                 return self._last
         self._last, self._rested = self._ask(window), 0
         if self.classifier.crying(self._last.probabilities) < _SUSPICIOUS:
