@@ -114,6 +114,17 @@ class ModelCard:
     def hop_seconds(self) -> float:
         return self.hop_samples / self.features.sample_rate
 
+    @property
+    def tells_reasons(self) -> bool:
+        """Whether the crying labels may be told apart: False where that was measured on other babies and is no better
+        than chance.
+        """
+        figures = self.metrics.get("reasons") if isinstance(self.metrics, dict) else None
+        try:
+            return figures is None or float(figures["balanced_accuracy"]["low"]) > float(figures["chance"])
+        except (KeyError, TypeError, ValueError):
+            return False
+
     def to_json(self) -> str:
         values = {name: getattr(self, name) for name in self.__slots__}
         values["labels"] = list(self.labels)
@@ -277,9 +288,12 @@ class Classifier:
         return dict(zip(self.card.sounds, map(float, shares), strict=True))
 
     def reasons(self, probabilities: npt.NDArray[np.float32]) -> dict[str, float]:
-        """The probability of each crying label given that it is crying, summing to 1; {} if no label means crying."""
+        """The probability of each crying label given that it is crying, summing to 1.
+
+        {} if no label means crying, and for a model that cannot tell them apart (see `ModelCard.tells_reasons`).
+        """
         total = float(probabilities[self._crying].sum())
-        if total <= 0:
+        if total <= 0 or not self.card.tells_reasons:
             return {}
         return {self.card.labels[index]: float(probabilities[index]) / total for index in np.flatnonzero(self._crying)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,23 @@ def test_missing_empty_short_and_foreign_files(tmp_path: Path, model: Path) -> N
     assert "ONNX Runtime" in refusal(path)
     path.write_bytes(seal(tiny_model.graph_bytes(None)))
     assert "no description" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("figures", "told"),
+    [
+        (None, True),
+        ({"balanced_accuracy": {"value": 0.4, "low": 0.31, "high": 0.5}, "chance": 0.25}, True),
+        ({"balanced_accuracy": {"value": 0.28, "low": 0.18, "high": 0.53}, "chance": 0.25}, False),
+        ({"balanced_accuracy": {"value": 0.4, "low": None, "high": None}, "chance": 0.25}, False),
+        ({}, False),
+    ],
+)
+def test_reasons_are_told_where_they_were_measured_above_chance(tmp_path: Path, figures: Any, told: bool) -> None:
+    metrics = {} if figures is None else {"reasons": figures}
+    classifier = Classifier(tiny_model.write(tmp_path / "tiny.onnx", metrics=metrics))
+    row = np.array([0.4, 0.3, 0.1, 0.1, 0.0, 0.0, 0.1], np.float32)
+    assert bool(classifier.reasons(row)) == told
 
 
 @pytest.mark.parametrize("name", sorted({*tiny_model.card().__slots__} - {"sounds", "evidence"}))
