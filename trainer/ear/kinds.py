@@ -26,7 +26,15 @@ GROUPS: Mapping[str, Sequence[int]] = {
     "vehicle": (294, *range(300, 304), 305, *range(306, 313), 314, 315, *range(320, 336), *range(337, 348)),
     "water": (282, *range(286, 290), *range(364, 367), 368, *range(438, 447)),
     "weather": (*range(277, 282), *range(283, 286)),
-    "household": (348, *range(351, 364), *range(369, 382), *range(398, 406), *range(412, 420), *range(435, 438)),
+    "household": (
+        348,
+        *range(351, 364),
+        *range(369, 371),
+        *range(372, 382),
+        *range(398, 406),
+        *range(412, 420),
+        *range(435, 438),
+    ),
     "noise": (367, 371, 406, 407, 490, *range(507, 511), 514, 515),
     "quiet": (494,),
 }

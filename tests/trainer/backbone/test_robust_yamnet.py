@@ -263,23 +263,6 @@ def test_crying_weighs_most() -> None:
     assert float(weights.mean()) == pytest.approx(1.0)
 
 
-@pytest.fixture
-def made_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file in place of YAMNet's, and the same drawn weights whenever it is loaded."""
-
-    def load(self: SoundTagger, weights: Path) -> None:
-        generator = torch.Generator().manual_seed(1)
-        with torch.no_grad():
-            for parameter in self.parameters():
-                scale = (2.0 / parameter[0].numel()) ** 0.5 if parameter.ndim > 1 else 0.01
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
-
-    monkeypatch.setattr(SoundTagger, "load", load)
-    file = tmp_path / "yamnet.tflite"
-    file.write_bytes(b"no weights")
-    return file
-
-
 def test_a_resumed_training_equals_an_uninterrupted_one(data: Path, made_weights: Path, tmp_path: Path) -> None:
     def run(name: str, steps: int | None = None) -> list[dict[str, object]]:
         schedule = Schedule(cycle_steps=2, cycles=2, batch=2, bfloat16=True)
