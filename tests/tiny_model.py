@@ -16,10 +16,15 @@ from babymonitor.core.model.features import FeatureSpec, fit_frames, log_mel
 LABELS = ("hungry", "pain", "tired", "sad", "happy", "natural", "background")
 LOUD_LOG_POWER = -8.0
 """Mean log-mel above which the tiny model says crying."""
+SOUND_LOG_POWER = -8.0
+"""The same for the first of its sounds; see `graph_bytes`."""
 
 
 def graph_bytes(card: ModelCard | None, metadata: dict[str, str] | None = None) -> bytes:
-    """Return a graph of softmax (x, 0, 0, 0, 0, 0, -x), where x = 2 * (mean of the log-mel - LOUD_LOG_POWER)."""
+    """Return a graph of softmax (x, 0, 0, 0, 0, 0, -x), where x = 2 * (mean of the log-mel - LOUD_LOG_POWER).
+
+    Of a card's sounds the first is likely where it is louder than SOUND_LOG_POWER, and all others where it is not.
+    """
     weights = np.array([2, 0, 0, 0, 0, 0, -2], np.float32)
     nodes = [
         helper.make_node("ReduceMean", ["features", "axes"], ["mean"], keepdims=0),
@@ -28,12 +33,28 @@ def graph_bytes(card: ModelCard | None, metadata: dict[str, str] | None = None) 
         helper.make_node("Mul", ["column", "weights"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
+    outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 7])]
+    constants = []
+    if card is not None and card.sounds:
+        count = len(card.sounds)
+        nodes += [
+            helper.make_node("Sub", ["mean", "sound_threshold"], ["above_sound"]),
+            helper.make_node("Unsqueeze", ["above_sound", "last"], ["sound_column"]),
+            helper.make_node("Mul", ["sound_column", "sound_weights"], ["sounds"]),
+        ]
+        outputs.append(helper.make_tensor_value_info("sounds", TensorProto.FLOAT, ["batch", count]))
+        sound_weights = np.array([4] + [-4] * (count - 1), np.float32)
+        constants = [
+            onnx.numpy_helper.from_array(np.array(SOUND_LOG_POWER, np.float32), "sound_threshold"),
+            onnx.numpy_helper.from_array(sound_weights, "sound_weights"),
+        ]
     graph = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", 64, 124])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 7])],
+        outputs,
         [
+            *constants,
             onnx.numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
             onnx.numpy_helper.from_array(np.array([1], np.int64), "last"),
             onnx.numpy_helper.from_array(np.array(LOUD_LOG_POWER, np.float32), "threshold"),

@@ -11,6 +11,8 @@ from babymonitor.core.alerts.policy import Change
 from babymonitor.core.happenings import AlertHappened, Happening, HealthChanged
 from babymonitor.core.history.history import History
 from babymonitor.core.messages import Code
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.detector import Detector
 from babymonitor.core.model.scorer import Score
 from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, END_SECONDS, Settings
 from babymonitor.core.sound.ring import RingBuffer
@@ -81,9 +83,12 @@ class TurnedMicrophone:
 
 
 class TurnedRoom:
-    """A room with its listening, turned a quarter of a second at a time; the detector is the test."""
+    """A room with its listening, turned a quarter of a second at a time.
 
-    def __init__(self, folder: Path, name: str = "") -> None:
+    The detector is the test, unless there is a model to listen to what the microphone gives.
+    """
+
+    def __init__(self, folder: Path, name: str = "", model: Path | None = None) -> None:
         self.ring = RingBuffer(180.0)
         self.microphone = TurnedMicrophone(self.ring)
         self.settings = Settings()
@@ -106,6 +111,11 @@ class TurnedRoom:
             lambda: self.now,
             self.ring,
         )
+        self._detector: Detector | None = None
+        if model is not None:
+            classifier = Classifier(model)
+            self._detector = Detector(classifier, self.ring)
+            self.room.use_rules(classifier.card.thresholds)
         self.room.start(self.microphone)
 
     @property
@@ -115,11 +125,14 @@ class TurnedRoom:
         return self.room.listening
 
     def run(self, seconds: float, crying: float | None = 0.01) -> None:
-        """Time goes by; crying: what the detector says, None when it says nothing."""
+        """Time goes by; crying: what the detector says where it is the test, None when it says nothing."""
         for _ in range(round(seconds / STEP)):
             self.now += STEP
             self.room.tick()
-            if crying is not None and self.microphone.there:
+            if self._detector is not None:
+                if (judged := self._detector.poll()) is not None:
+                    self.room.take(judged)
+            elif crying is not None and self.microphone.there:
                 seconds_heard = self.ring.written / 16000
                 probabilities = {"sad": crying, "natural": 0.0, "background": 1 - crying}
                 score = Score(self.ring.written, seconds_heard, crying, -30.0, probabilities, {"sad": 1.0})

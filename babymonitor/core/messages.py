@@ -234,6 +234,7 @@ class Code(Enum):
     SOUND_NOISE = QT_TRANSLATE_NOOP("messages", "Steady noise")
     SOUND_QUIET = QT_TRANSLATE_NOOP("messages", "Quiet")
     SOUND_OTHER = QT_TRANSLATE_NOOP("messages", "Other sounds")
+    NO_BABY_BUT = QT_TRANSLATE_NOOP("messages", "No baby: {sound!l}")
 
     # Import and export
     IMPORT_NOT_A_FOLDER = QT_TRANSLATE_NOOP("messages", "{path} is not a folder.")

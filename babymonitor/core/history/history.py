@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,10 +84,21 @@ _MIGRATIONS = (
     DROP TABLE minutes;
     ALTER TABLE minutes_of_rooms RENAME TO minutes;
     """,
+    # Other sounds by name, and what a near miss would have had to reach: of earlier rows neither is known.
+    """
+    ALTER TABLE minutes ADD COLUMN sounds TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE near_misses ADD COLUMN sounds TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE near_misses ADD COLUMN threshold REAL;
+    """,
 )
 
 RIGHT, WRONG, UNSURE = "right", "wrong", "unsure"
 """A person's verdict on what the monitor did: waking them for an alert, or not waking them for a near miss."""
+
+
+def added(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """The sum of two tables of seconds, name by name."""
+    return {name: first.get(name, 0.0) + second.get(name, 0.0) for name in {**first, **second}}
 
 
 class HistoryError(PersonError):
@@ -139,7 +150,9 @@ class Gap:
 class Minute:
     """What one minute sounded like. began: its first second. level_db: the loudest. crying: the highest P(crying).
 
-    seconds: per kind of sound (crying, happy, natural, background) how long it was the likeliest.
+    seconds: per kind of sound (crying, happy, natural, background) how long it was the likeliest. sounds: the same for
+    the sounds that the model names beside its labels, such as ``dog`` (`core.model.sounds`), with "" for the seconds in
+    which none was likely enough; {} where it names none.
     """
 
     began: int
@@ -147,6 +160,7 @@ class Minute:
     crying: float
     seconds: dict[str, float] = field(default_factory=dict)
     room: str = ""
+    sounds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +181,8 @@ class NearMiss:
     """A sound that nearly raised an alert. probabilities: the mean per label while it lasted.
 
     clip: as of an alert. verdict, label, reviewed: as of a `Review`; None, "" and None until there is one.
-    ``wrong``: it should have been an alert.
+    ``wrong``: it should have been an alert. sounds: as of a `Minute`. threshold: the P(crying) from which it would have
+    been an alert, had it lasted; None where that was not kept.
     """
 
     id: int
@@ -181,6 +196,8 @@ class NearMiss:
     label: str = ""
     reviewed: float | None = None
     room: str = ""
+    sounds: dict[str, float] = field(default_factory=dict)
+    threshold: float | None = None
 
 
 class History:
@@ -286,12 +303,15 @@ class History:
         probabilities: dict[str, float],
         clip: str | None = None,
         room: str = "",
+        sounds: Mapping[str, float] | None = None,
+        threshold: float | None = None,
     ) -> int:
         """Add a sound that was nearly an alert, when it is over. Returns its id."""
+        shares, seconds = json.dumps(probabilities), json.dumps(dict(sounds or {}))
         return self._insert(
-            "INSERT INTO near_misses (began, ended, peak_crying, peak_db, probabilities, clip, room)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (began, ended, peak_crying, peak_db, json.dumps(probabilities), clip, room),
+            "INSERT INTO near_misses (began, ended, peak_crying, peak_db, probabilities, clip, room, sounds, threshold)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (began, ended, peak_crying, peak_db, shares, clip, room, seconds, threshold),
         )
 
     def set_near_miss_clip(self, id: int, clip: str) -> None:
@@ -318,13 +338,27 @@ class History:
 
     def _near_misses(self, condition: str, values: tuple[object, ...]) -> list[NearMiss]:
         rows = self._run(
-            "SELECT id, began, ended, peak_crying, peak_db, probabilities, clip, verdict, label, reviewed, room"
-            " FROM near_misses " + condition,
+            "SELECT id, began, ended, peak_crying, peak_db, probabilities, clip, verdict, label, reviewed, room,"
+            " sounds, threshold FROM near_misses " + condition,
             values,
         )
         return [
-            NearMiss(id, began, ended, crying, level, json.loads(shares), clip, verdict, label, reviewed, room)
-            for id, began, ended, crying, level, shares, clip, verdict, label, reviewed, room in rows
+            NearMiss(
+                id,
+                began,
+                ended,
+                crying,
+                level,
+                json.loads(shares),
+                clip,
+                verdict,
+                label,
+                reviewed,
+                room,
+                json.loads(sounds),
+                threshold,
+            )
+            for id, began, ended, crying, level, shares, clip, verdict, label, reviewed, room, sounds, threshold in rows
         ]
 
     def add_gap(self, state: str, detail: str, began: float, room: str = "") -> int:
@@ -349,27 +383,31 @@ class History:
         """Store a minute of a room. If part of it is stored already (listening was stopped within it), add to that."""
         same_minute = self.minutes(minute.began, minute.began + 1)
         for earlier in (row for row in same_minute if row.room == minute.room):
-            names = {**earlier.seconds, **minute.seconds}
             minute = Minute(
                 minute.began,
                 max(earlier.level_db, minute.level_db),
                 max(earlier.crying, minute.crying),
-                {name: earlier.seconds.get(name, 0.0) + minute.seconds.get(name, 0.0) for name in names},
+                added(earlier.seconds, minute.seconds),
                 minute.room,
+                added(earlier.sounds, minute.sounds),
             )
+        seconds, sounds = json.dumps(minute.seconds), json.dumps(minute.sounds)
         self._run(
-            "INSERT OR REPLACE INTO minutes (began, level_db, crying, seconds, room) VALUES (?, ?, ?, ?, ?)",
-            (minute.began, minute.level_db, minute.crying, json.dumps(minute.seconds), minute.room),
+            "INSERT OR REPLACE INTO minutes (began, level_db, crying, seconds, room, sounds) VALUES (?, ?, ?, ?, ?, ?)",
+            (minute.began, minute.level_db, minute.crying, seconds, minute.room, sounds),
         )
 
     def minutes(self, since: float, until: float) -> list[Minute]:
         """Return the minutes of all rooms in [since, until), oldest first."""
         rows = self._run(
-            "SELECT began, level_db, crying, seconds, room FROM minutes WHERE began >= ? AND began < ?"
+            "SELECT began, level_db, crying, seconds, room, sounds FROM minutes WHERE began >= ? AND began < ?"
             " ORDER BY began, room",
             (since, until),
         )
-        return [Minute(began, level, crying, json.loads(seconds), room) for began, level, crying, seconds, room in rows]
+        return [
+            Minute(began, level, crying, json.loads(seconds), room, json.loads(sounds))
+            for began, level, crying, seconds, room, sounds in rows
+        ]
 
     def close_open_rows(self, now: float) -> None:
         """After a crash, end alerts and gaps that never ended, at the last minute that was stored."""

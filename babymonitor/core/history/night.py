@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
-from babymonitor.core.history.history import AlertRow, Gap, History, Minute
+from babymonitor.core.history.history import AlertRow, Gap, History, Minute, added
 
 CRYING, LAUGHING, BABBLING, QUIET, DEAF = "crying", "laughing", "babbling", "quiet", "deaf"
 LANES = (CRYING, LAUGHING, BABBLING, QUIET, DEAF)
@@ -72,7 +72,8 @@ class Stretch:
 class NightReport:
     """The figures of a night.
 
-    first, last: the span for which there is data, in Unix seconds. stretches: in order within each lane.
+    first, last: the span for which there is data, in Unix seconds. stretches: in order within each lane. sounds: the
+    seconds of each other kind of sound, as in `Minute`, but for those that have a lane.
     """
 
     night: Night
@@ -84,6 +85,7 @@ class NightReport:
     crying_seconds: float = 0.0
     longest_quiet_seconds: float = 0.0
     deaf_seconds: float = 0.0
+    sounds: dict[str, float] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -143,7 +145,15 @@ def report_night(
         crying_seconds=sum(max(0.0, end - began) for began, end in cries),
         longest_quiet_seconds=_longest_free(cries + [(gap.began, gap.ended) for gap in deaf], first, last),
         deaf_seconds=sum(gap.ended - gap.began for gap in deaf),
+        sounds=_sounds(minutes),
     )
+
+
+def _sounds(minutes: Sequence[Minute]) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for minute in minutes:
+        seconds = added(seconds, minute.sounds)
+    return {name: length for name, length in seconds.items() if name not in LANES}
 
 
 def _end(alert: AlertRow, now: float) -> float:

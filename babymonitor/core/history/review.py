@@ -46,7 +46,7 @@ class Episode:
 
     kind: ``crying``, ``loud`` or ``near_miss``. Times, levels and clip: as in `AlertRow`; a near miss was never raised.
     reasons: per label; for a near miss, the model's mean probabilities. verdict, label, reviewed: as in `Review`; None,
-    "" and None until it is reviewed.
+    "" and None until it is reviewed. sounds, threshold: as in `NearMiss`; {} and None for an alert.
     """
 
     id: int
@@ -61,6 +61,8 @@ class Episode:
     verdict: str | None = None
     label: str = ""
     reviewed: float | None = None
+    sounds: dict[str, float] = field(default_factory=dict)
+    threshold: float | None = None
 
     @classmethod
     def of_alert(cls, row: AlertRow, review: Review | None = None) -> Episode:
@@ -94,6 +96,8 @@ class Episode:
             row.verdict,
             row.label,
             row.reviewed,
+            row.sounds,
+            row.threshold,
         )
 
     @property

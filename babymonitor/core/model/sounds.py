@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from babymonitor.core.messages import Code, Message, message
+from babymonitor.core.model.scorer import Score
 
 KINDS: dict[str, Code] = {
     "talking": Code.SOUND_TALKING,
@@ -32,15 +33,40 @@ KINDS: dict[str, Code] = {
 QUIET = "quiet"
 _NAMED_FROM = 0.3
 """Below this probability a sound stays unnamed."""
+_PARTICULAR = {"animal": ("dog", "cat"), "talking": ("child_talking",)}
+"""A dog is an animal, too, and as likely one: what is particular is named in place of what is general."""
 
 
-def heard(sounds: Mapping[str, float]) -> str:
-    """The kind of sound that is likeliest of those a person is told about; "" where none is likely enough."""
-    known = {name: share for name, share in sounds.items() if name in KINDS}
-    if not known:
-        return ""
-    name = max(known, key=known.__getitem__)
-    return name if known[name] >= _NAMED_FROM else ""
+def likely(sounds: Mapping[str, float]) -> dict[str, float]:
+    """The kinds of sound that a person is told about and that are likely enough to be named, the likeliest first."""
+    ranked = sorted(sounds.items(), key=lambda kind: kind[1], reverse=True)
+    named = {name: share for name, share in ranked if name in KINDS and share >= _NAMED_FROM}
+    return {name: share for name, share in named.items() if named.keys().isdisjoint(_PARTICULAR.get(name, ()))}
+
+
+def likeliest(sounds: Mapping[str, float]) -> str:
+    """The kind of sound that is named: the likeliest of those that are `likely`, "" where none is."""
+    return next(iter(likely(sounds)), "")
+
+
+def other_sound(score: Score) -> str | None:
+    """What is heard where no baby is, as `likeliest`; None where a baby is heard, or the model names no sounds."""
+    shares = score.probabilities
+    if not score.sounds or not shares or max(shares, key=shares.__getitem__) != "background":
+        return None
+    name = likeliest(score.sounds)
+    return None if name == "babbling" else name
+
+
+def worth_telling(seconds: Mapping[str, float], least: float = 0.0) -> dict[str, float]:
+    """The kinds of sound that lasted for `least` seconds or more, the longest first; without quiet and the unnamed."""
+    ranked = sorted(seconds.items(), key=lambda kind: kind[1], reverse=True)
+    return {name: length for name, length in ranked if name in KINDS and name != QUIET and length >= least}
+
+
+def background_title(name: str) -> Message:
+    """What a person reads where no baby is heard, but a kind of sound that `other_sound` names."""
+    return title(name) if name in ("", QUIET) else message(Code.NO_BABY_BUT, sound=title(name))
 
 
 def title(name: str) -> Message:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from babymonitor.core.history.history import History
 from babymonitor.core.model.scorer import Score
+from babymonitor.core.model.sounds import likeliest
 from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, KEEP_CLIPS, Settings
 from babymonitor.core.sound.levels import SILENCE_DB
 from babymonitor.core.sound.ring import OverrunError, RingBuffer
@@ -45,6 +46,7 @@ class _Rise:
     scores: int = 0
     is_kept: bool = False
     sums: dict[str, float] = field(default_factory=dict)
+    sounds: dict[str, float] = field(default_factory=dict)
 
     def add(self, score: Score, hop: float) -> None:
         self.last_up = score.seconds
@@ -54,6 +56,9 @@ class _Rise:
         self.scores += 1
         for name, share in score.probabilities.items():
             self.sums[name] = self.sums.get(name, 0.0) + share
+        if score.sounds:
+            name = likeliest(score.sounds)
+            self.sounds[name] = round(self.sounds.get(name, 0.0) + hop, 3)
 
     @property
     def probabilities(self) -> dict[str, float]:
@@ -63,14 +68,14 @@ class _Rise:
 class NearMisses:
     """Keeps each rise of P(crying) that no alert follows as a row in the history, with its sound.
 
-    HistoryError from any call when the history cannot be written. floor: P(crying) from which on it is a rise.
+    HistoryError from any call when the history cannot be written. threshold: P(crying) from which on it is an alert.
     """
 
     def __init__(
         self, ring: RingBuffer, settings: Settings, history: History, clips: ClipWriter, room: str = ""
     ) -> None:
         self._room = room
-        self.floor = 0.3
+        self.threshold = 0.6
         self._ring = ring
         self._settings = settings
         self._history = history
@@ -80,6 +85,11 @@ class NearMisses:
         self._quiet_until = float("-inf")
         self._last_seconds = 0.0
         self._cut_at = ring.cut_at
+
+    @property
+    def floor(self) -> float:
+        """P(crying) from which on it is a rise."""
+        return FLOOR_SHARE * self.threshold
 
     def alert(self, id: int, ended_seconds: float | None) -> None:
         """Note that an alert lasts, or has ended: its beginning and its tail are no near misses."""
@@ -141,7 +151,14 @@ class NearMisses:
         except (OverrunError, ValueError):
             return
         id = self._history.add_near_miss(
-            began, ended, rise.peak_crying, rise.peak_db, rise.probabilities, room=self._room
+            began,
+            ended,
+            rise.peak_crying,
+            rise.peak_db,
+            rise.probabilities,
+            room=self._room,
+            sounds=rise.sounds,
+            threshold=self.threshold,
         )
         # Unlike the name of an alert's clip: both kinds of rows are numbered from one.
         name = datetime.fromtimestamp(began).strftime(f"%Y-%m/near-miss_%Y-%m-%d_%H-%M-%S_{id}.flac")

@@ -13,6 +13,7 @@ from babymonitor.core.history.history import AlertRow, History, HistoryError, Mi
 from babymonitor.core.labels import label
 from babymonitor.core.messages import Code, message
 from babymonitor.core.model.scorer import Score
+from babymonitor.core.model.sounds import likeliest
 from babymonitor.core.settings import (
     CLIP_AFTER_SECONDS,
     CLIP_BEFORE_SECONDS,
@@ -22,7 +23,7 @@ from babymonitor.core.settings import (
 )
 from babymonitor.core.sound.ring import OverrunError, RingBuffer
 from babymonitor.live.record.clip_writer import ClipKey, ClipWriter
-from babymonitor.live.record.near_misses import FLOOR_SHARE, NEAR_MISS, NearMisses
+from babymonitor.live.record.near_misses import NEAR_MISS, NearMisses
 
 __all__ = ["ALERT", "NEAR_MISS", "NightRecord"]
 
@@ -81,8 +82,8 @@ class NightRecord:
         return row
 
     def use_rules(self, rules: AlertRules) -> None:
-        """Set the floor for near misses, relative to the start threshold of an alert."""
-        self._near_misses.floor = FLOOR_SHARE * rules.start_threshold
+        """Tell the near misses from which P(crying) on there is an alert."""
+        self._near_misses.threshold = rules.start_threshold
 
     def score(self, score: Score, wall: Callable[[float], float], is_own: bool = False) -> None:
         """Add a score to its minute, and pass it to the near misses. wall: as for `alert`.
@@ -205,13 +206,17 @@ class _Minutes:
         self._last_seconds = score.seconds
         kinds = {"crying": score.crying}
         kinds.update({name: share for name, share in score.probabilities.items() if not label(name).crying})
-        likeliest = max(kinds, key=lambda kind: kinds[kind])
-        seconds = {**minute.seconds, likeliest: round(minute.seconds.get(likeliest, 0.0) + hop, 3)}
+        seconds = _longer(minute.seconds, max(kinds, key=lambda kind: kinds[kind]), hop)
+        sounds = _longer(minute.sounds, likeliest(score.sounds), hop) if score.sounds else minute.sounds
         loudest, highest = max(minute.level_db, score.level_db), max(minute.crying, score.crying)
-        self._minute = replace(minute, level_db=loudest, crying=highest, seconds=seconds)
+        self._minute = replace(minute, level_db=loudest, crying=highest, seconds=seconds, sounds=sounds)
         return finished
 
     def flush(self) -> list[Minute]:
         """Return the unfinished minute, if there is one, and start over."""
         minute, self._minute = self._minute, None
         return [] if minute is None else [minute]
+
+
+def _longer(seconds: dict[str, float], name: str, by: float) -> dict[str, float]:
+    return {**seconds, name: round(seconds.get(name, 0.0) + by, 3)}

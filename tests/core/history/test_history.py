@@ -185,6 +185,97 @@ def expect_what_version_2_held(history: History) -> None:
     assert {row.room for row in rows} == {""}, "it all belongs to the only room"
 
 
+VERSION_3 = Path(__file__).parents[2] / "fixtures" / "history-version-3.sqlite"
+"""Written by the last version that kept no other sounds."""
+
+
+def expect_what_version_3_held(history: History) -> None:
+    crying, loud = reversed(history.alerts())
+    assert (crying.kind, crying.reasons, crying.room) == ("crying", {"hungry": 0.4, "sad": 0.6}, "Nursery")
+    assert (loud.kind, loud.ended, loud.room) == ("loud", None, "Nursery")
+    assert history.review(crying.id) == Review(crying.id, "right", "hungry", 1_790_004_000)
+    attic, nursery = history.near_misses()
+    assert (nursery.verdict, nursery.label, nursery.clip) == ("wrong", "pain", "2026-09/near-miss_1.flac")
+    assert (attic.peak_crying, attic.verdict, attic.room) == (0.45, None, "Attic")
+    assert [(gap.state, gap.ended, gap.room) for gap in history.gaps()] == [
+        ("deaf", 1_790_000_160, "Nursery"),
+        ("muted", None, "Attic"),
+    ]
+    minutes = history.minutes(0, 1e12)
+    assert [(minute.room, minute.level_db) for minute in minutes] == [
+        (room, -40.0 + number) for number in range(20) for room in ("Attic", "Nursery")
+    ]
+    assert all(minute.seconds == {"background": 50.0, "crying": 10.0} for minute in minutes)
+    assert all(row.sounds == {} for row in [attic, nursery, *minutes]), "nothing is known of them"
+    assert (attic.threshold, nursery.threshold) == (None, None)
+
+
+HELD = {1: expect_what_version_1_held, 2: expect_what_version_2_held, 3: expect_what_version_3_held}
+
+
+def lay_down(version: int, path: Path) -> None:
+    """Put a history there as a version before wrote it."""
+    if version == 1:
+        version_1(path)
+    else:
+        shutil.copy({2: VERSION_2, 3: VERSION_3}[version], path)
+
+
+def test_a_history_without_other_sounds_is_taken_over_whole_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    shutil.copy(VERSION_3, path)
+    for _ in range(2):
+        history = History(path)
+        assert history.complaints == []
+        expect_what_version_3_held(history)
+        history.close()
+    history = History(path)
+    began = history.minutes(0, 1e12)[0].began
+    history.put_minute(Minute(began, -50.0, 0.0, {"background": 5.0}, "Attic", {"dog": 4.0, "": 1.0}))
+    assert history.minutes(began, began + 1)[0].sounds == {"dog": 4.0, "": 1.0}
+    history.close()
+
+
+def test_the_version_before_may_go_on_writing_what_this_one_has_taken_over(tmp_path: Path) -> None:
+    """As when `watch` was started before an update and the window after it."""
+    path = tmp_path / "history.sqlite"
+    shutil.copy(VERSION_3, path)
+    before = sqlite3.connect(path, isolation_level=None)
+    assert before.execute("SELECT count(*) FROM minutes").fetchone() == (40,)
+    history = History(path)
+    before.execute(
+        "INSERT OR REPLACE INTO minutes (began, level_db, crying, seconds, room) VALUES (0, -40.0, 0.1, '{}', 'Attic')"
+    )
+    before.execute(
+        "INSERT INTO near_misses (began, ended, peak_crying, peak_db, probabilities, clip, room)"
+        " VALUES (0, 1, 0.4, -30.0, '{}', NULL, 'Attic')"
+    )
+    before.close()
+    (minute,), (near_miss,) = history.minutes(0, 1), history.near_misses(0, 1)
+    assert (minute.sounds, near_miss.sounds, near_miss.threshold) == ({}, {}, None)
+    history.close()
+
+
+def test_other_sounds_are_kept_added_up_and_can_be_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    history = History(path)
+    history.put_minute(Minute(60, -40.0, 0.1, {"background": 60.0}, sounds={"dog": 2.0, "": 8.0}))
+    history.put_minute(Minute(60, -35.0, 0.2, {"background": 10.0}, sounds={"dog": 3.0, "music": 7.0}))
+    history.put_minute(Minute(120, -35.0, 0.2, {"background": 10.0}, sounds={"music": 1.0}))
+    history.add_near_miss(100.0, 104.0, 0.45, -31.0, {}, sounds={"dog": 4.0}, threshold=0.6)
+    history.close()
+    history = History(path)
+    first, second = history.minutes(0, 1000)
+    assert (first.sounds, second.sounds) == ({"dog": 5.0, "": 8.0, "music": 7.0}, {"music": 1.0})
+    (near_miss,) = history.near_misses()
+    assert (near_miss.sounds, near_miss.threshold) == ({"dog": 4.0}, 0.6)
+    history.close()
+    database = sqlite3.connect(path)
+    longest = "SELECT key, sum(value) FROM minutes, json_each(sounds) WHERE key <> '' GROUP BY key ORDER BY 2 DESC"
+    assert database.execute(longest).fetchall() == [("music", 8.0), ("dog", 5.0)]
+    database.close()
+
+
 def test_a_history_without_rooms_is_taken_over_whole(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite"
     shutil.copy(VERSION_2, path)
@@ -195,16 +286,17 @@ def test_a_history_without_rooms_is_taken_over_whole(tmp_path: Path) -> None:
         history.close()
 
 
-def test_two_programs_that_take_a_history_over_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+def test_two_programs_that_take_a_history_over_at_once(tmp_path: Path, version: int) -> None:
     """As when the window and `watch` both start after an update."""
     for attempt in range(5):
         path = tmp_path / f"{attempt}.sqlite"
-        shutil.copy(VERSION_2, path)
+        lay_down(version, path)
         with ThreadPoolExecutor(4) as programs:
 
             def open_and_read(path: Path = path) -> int:
                 history = History(path)
-                expect_what_version_2_held(history)
+                HELD[version](history)
                 history.close()
                 return len(history.complaints)
 
@@ -230,14 +322,11 @@ def test_rooms_are_kept_apart(tmp_path: Path) -> None:
     history.close()
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 @pytest.mark.parametrize("where", ["before", "middle", "end"])
 def test_killed_while_it_is_taken_over_it_is_taken_over_the_next_time(tmp_path: Path, where: str, version: int) -> None:
     path = tmp_path / "history.sqlite"
-    if version == 1:
-        version_1(path)
-    else:
-        shutil.copy(VERSION_2, path)
+    lay_down(version, path)
     code = (
         "import os, signal, sqlite3, sys\n"
         "from pathlib import Path\n"
@@ -260,12 +349,10 @@ def test_killed_while_it_is_taken_over_it_is_taken_over_the_next_time(tmp_path: 
     killed = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     history = History(path)
+    HELD[version](history)
     if version == 1:
-        expect_what_version_1_held(history)
         history.put_review(7, "wrong", "background", 500.0)
         assert history.add_near_miss(1.0, 2.0, 0.5, -30.0, {}) == 1
-    else:
-        expect_what_version_2_held(history)
     history.close()
 
 

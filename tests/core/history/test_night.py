@@ -115,3 +115,12 @@ def test_nights_are_found_in_the_history(history: History) -> None:
     nights = nights_with_anything(history, now=TEN + 2 * day)
     assert [night.began for night in nights] == [NOON, NOON - day, NOON - 3 * day]
     assert read_night(history, nights[0], TEN + day).longest_quiet_seconds == pytest.approx(300.0)
+
+
+def test_what_else_was_heard_is_added_up_without_what_has_a_lane() -> None:
+    minutes = [
+        Minute(int(TEN), -50.0, 0.0, {"background": 60.0}, sounds={"dog": 30.0, "": 20.0, "laughing": 10.0}),
+        Minute(int(TEN) + 60, -50.0, 0.0, {"background": 60.0}, sounds={"dog": 15.0, "quiet": 40.0, "babbling": 5.0}),
+    ]
+    report = report_night(Night.of(TEN), minutes, [], [], now=TEN + 3600)
+    assert report.sounds == {"dog": 45.0, "": 20.0}, "laughing, babbling and quiet have lanes"
