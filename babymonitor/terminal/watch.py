@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import singledispatchmethod
 from pathlib import Path
@@ -33,6 +33,7 @@ from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import Classifier, ModelError
 from babymonitor.core.model.detector import Detector
 from babymonitor.core.model.scorer import Score
+from babymonitor.core.model.sounds import likely, other_sound, title
 from babymonitor.core.settings import MICROPHONE, MODEL, SettingError, Settings
 from babymonitor.core.sound.ring import RingBuffer
 from babymonitor.core.sound.wave import AudioError
@@ -240,18 +241,19 @@ class _Printer:
         self._line("started", "", **values, window_seconds=window, hop_seconds=hop)
 
     def score(self, room: str, score: Score) -> None:
-        self._line(
-            "score",
-            room,
-            seconds=round(score.seconds, 3),
-            crying=round(score.crying, 4),
-            probabilities={name: round(share, 4) for name, share in score.probabilities.items()},
-            level_db=round(score.level_db, 1),
-        )
+        values: dict[str, Any] = {
+            "seconds": round(score.seconds, 3),
+            "crying": round(score.crying, 4),
+            "probabilities": _rounded(score.probabilities),
+            "level_db": round(score.level_db, 1),
+        }
+        if score.sounds:  # only of a model that names other sounds
+            values["heard"] = _rounded(likely(score.sounds))
+        self._line("score", room, **values)
 
     def alert(self, happened: AlertHappened) -> None:
         alert, change, seconds = happened.event.alert, happened.event.change, round(happened.seconds, 3)
-        reasons = {name: round(share, 4) for name, share in alert.reasons.items()}
+        reasons = _rounded(alert.reasons)
         if change is Change.ENDED:
             self._line("alert_ended", happened.room, seconds=seconds, id=alert.id, peak_db=round(alert.peak_db, 1))
         elif change is Change.REPEATED:
@@ -287,10 +289,12 @@ class _SentencePrinter(_Printer):
 
     def score(self, room: str, score: Score) -> None:
         if self._live:
-            likeliest = max(score.probabilities, key=lambda name: score.probabilities[name])
+            words = label(max(score.probabilities, key=score.probabilities.__getitem__)).title
+            if (other := other_sound(score)) is not None:
+                words = title(other)  # alone, as there is room for no more
             bar = "█" * round(20 * score.crying)
             line = f"{_time(score.seconds)}  {score.level_db:6.1f} dB  crying {score.crying:4.0%} {bar:<20}"
-            print(f"\r{line}  {label(likeliest).title:<24}", end="", flush=True)
+            print(f"\r{line}  {words:<24}", end="", flush=True)
 
     def alert(self, happened: AlertHappened) -> None:
         alert, change, seconds = happened.event.alert, happened.event.change, happened.seconds
@@ -314,6 +318,10 @@ class _SentencePrinter(_Printer):
 
     def _say(self, sentence: str) -> None:
         print(f"\r{sentence:<78}" if self._live else sentence, flush=True)
+
+
+def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(share, 4) for name, share in shares.items()}
 
 
 def _time(seconds: float) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -71,6 +73,53 @@ def test_the_lines_are_those_of_the_contract(tmp_path: Path, model: Path) -> Non
     assert -12 < ended["peak_db"] < -9
     (health,) = of("health", lines)
     assert (health["state"], set(health)) == ("listening", {"event", "room", "seconds", "state", "detail"})
+
+
+@pytest.fixture
+def deaf_to_crying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model that takes loud sound for a dog, and nothing for crying."""
+    monkeypatch.setattr(tiny_model, "LOUD_LOG_POWER", 50.0)
+    return tiny_model.write(tmp_path / "dog.onnx", sounds=("dog", "quiet", "whimper"))
+
+
+def test_scores_say_what_else_is_heard_where_the_model_names_it(tmp_path: Path, deaf_to_crying: Path) -> None:
+    night = wav(tmp_path / "night.wav", loud_night())
+    scores = of("score", events(babymonitor("watch", night, "--fast", "--json", "--model", deaf_to_crying)))
+    keys = ["event", "room", "seconds", "crying", "probabilities", "level_db", "heard"]
+    assert all(list(score) == keys for score in scores)
+    for score in scores:
+        kinds = score["heard"]
+        if 22.5 < score["seconds"] < 29.5:
+            assert list(kinds) == ["dog"]
+            assert 0.3 <= kinds["dog"] <= 1.0
+        elif score["seconds"] < 19.5:
+            assert list(kinds) == ["quiet"], "a whimper is evidence for the model alone"
+
+
+def test_on_a_terminal_the_line_says_what_else_is_heard(tmp_path: Path, model: Path, deaf_to_crying: Path) -> None:
+    night = wav(tmp_path / "night.wav", loud_night()[15 * 16000 : 35 * 16000])
+    output = on_a_terminal("watch", night, "--fast", "--model", deaf_to_crying)
+    assert "A dog" in output
+    assert "Quiet" in output
+    assert "No baby" not in output
+    before = on_a_terminal("watch", night, "--fast", "--model", model)
+    assert "No baby" in before
+    assert "Other sounds" not in before
+
+
+def on_a_terminal(*words: str | Path) -> str:
+    """Run the program on a terminal of its own; returns what it printed there."""
+    ours, its = pty.openpty()
+    command = [sys.executable, "-m", "babymonitor", *map(str, words)]
+    with subprocess.Popen(command, stdout=its, stderr=subprocess.STDOUT) as process:
+        os.close(its)
+        printed = b""
+        with contextlib.suppress(OSError):  # what Linux says where nobody holds the other end any more
+            while block := os.read(ours, 65536):
+                printed += block
+        assert process.wait(60) == 0, printed.decode()
+    os.close(ours)
+    return printed.decode()
 
 
 def test_fast_gives_the_same_alerts_as_time_does(tmp_path: Path, model: Path) -> None:
