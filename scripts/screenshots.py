@@ -24,6 +24,9 @@ SILENCE = {"hungry": 0.01, "pain": 0.0, "tired": 0.01, "sad": 0.01, "happy": 0.0
 BABBLE = {"hungry": 0.01, "pain": 0.0, "tired": 0.02, "sad": 0.01, "happy": 0.11, "natural": 0.79, "background": 0.06}
 CRYING = {"hungry": 0.55, "pain": 0.09, "tired": 0.21, "sad": 0.11, "happy": 0.01, "natural": 0.02, "background": 0.01}
 
+SOUNDS = {"talking": 0.5, "dog": 0.1, "music": 0.06, "vehicle": 0.08, "coughing": 0.03, "household": 0.02}
+"""Beside crying: the share of a minute in which each is heard, where it is heard at all."""
+
 
 def demo_sound() -> npt.NDArray[np.float32]:
     """Twelve seconds, (samples,) at 16 kHz: a quiet room, babble, and crying."""
@@ -76,7 +79,14 @@ def fill_history(history: object, clips: Path) -> None:
                     seconds = {"natural": 30.0, "background": 30.0}
             elif began > stop - 2400 and random.random() < 0.6:
                 seconds = {"happy": 22.0, "natural": 22.0, "background": 16.0}
-            history.put_minute(Minute(began, float(random.uniform(-58, -40)), seconds.get("crying", 0.0) / 60, seconds))
+            sounds = {"quiet": 50.0, "": 6.0, "breathing": 2.5}
+            if night == 0:
+                sounds |= {name: 60.0 * share for name, share in SOUNDS.items() if random.random() < 0.2}
+            level, crying = float(random.uniform(-58, -40)), seconds.get("crying", 0.0) / 60
+            history.put_minute(Minute(began, level, crying, seconds, sounds=sounds))
+        heard_then = {"dog": 3.1, "": 0.8, "talking": 0.6}
+        began = start + 4.1 * 3600
+        history.add_near_miss(began, began + 4.2, 0.46, -33.0, SILENCE, sounds=heard_then, threshold=0.6)
 
 
 def fill_library(library: object) -> None:
@@ -154,6 +164,8 @@ def main() -> int:
     window.complaint_view.setVisible(False)
     sound = demo_sound()
 
+    sounds = {"dog": 0.86, "quiet": 0.04}
+
     def set_state(activity: Activity, probabilities: dict[str, float], **more: object) -> None:
         crying = sum(probabilities[name] for name in ("hungry", "pain", "tired", "sad"))
         reasons = {name: probabilities[name] / max(crying, 1e-9) for name in ("hungry", "pain", "tired", "sad")}
@@ -161,7 +173,7 @@ def main() -> int:
         monitor.state_changed.emit(monitor.state)
         for _ in range(0 if activity in (Activity.STOPPED, Activity.DEAF) else 8):
             level = level_db(sound[-4000:]) if crying > 0.5 else -57.0
-            monitor.scored.emit(Score(0, 0.0, crying, level, probabilities, reasons))
+            monitor.scored.emit(Score(0, 0.0, crying, level, probabilities, reasons, sounds))
 
     def settle(seconds: float = 0.3) -> None:
         until = time.monotonic() + seconds
@@ -225,6 +237,10 @@ def main() -> int:
             nights = window.pages.currentWidget()
             nights.night_list.setCurrentRow(1)  # type: ignore[union-attr]
             photograph(f"nights-{end}")
+            nights.kind_box.setCurrentIndex(nights.kind_box.findData("all"))  # type: ignore[union-attr]
+            nights.alerts_view.selectRow(2)  # type: ignore[union-attr]
+            photograph(f"nights-near-miss-{end}")
+            nights.kind_box.setCurrentIndex(0)  # type: ignore[union-attr]
             nights.night_list.setCurrentRow(0)  # type: ignore[union-attr]
             photograph(f"nights-all-{end}")
             set_state(Activity.CRYING, CRYING, since=time.time() - 24, alarm_sounding=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -21,6 +22,7 @@ from babymonitor.core import paths
 from babymonitor.core.history.history import RIGHT, UNSURE, WRONG, AlertRow
 from babymonitor.core.history.review import NEAR_MISS, Episode
 from babymonitor.core.labels import UNCLEAR
+from babymonitor.core.model.sounds import worth_telling
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.parts.wording import (
     clock_text,
@@ -29,7 +31,10 @@ from babymonitor.ui.parts.wording import (
     kind_title,
     label_title,
     level_text,
+    percent_text,
     reason_hint,
+    small_first,
+    sound_title,
     top_reason,
 )
 
@@ -48,6 +53,8 @@ class AlertColumn(IntEnum):
     VERDICT = 6
 
 
+_MOST_NAMES = 2
+"""Of the sounds in a near miss, so many are named."""
 ALERT_ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -186,7 +193,7 @@ class AlertsModel(QAbstractTableModel):
         if column is AlertColumn.LOUDEST:
             return level_text(alert.peak_db)
         if column is AlertColumn.REASON:
-            return top_reason(alert.reasons)
+            return maybe_text(alert)
         if column is AlertColumn.VERDICT:
             return verdict_text(alert, is_short=self.with_day)
         return self._clip_words(alert)
@@ -200,7 +207,7 @@ class AlertsModel(QAbstractTableModel):
 
     def _tip(self, alert: Episode, column: AlertColumn) -> str | None:
         if column is AlertColumn.REASON:
-            return reason_hint(alert.reasons)
+            return " ".join(near_miss_sentences(alert)) or reason_hint(alert.reasons)
         if column is AlertColumn.CLIP and alert.clip is None:
             return QCoreApplication.translate("Alerts", "No sound was kept of this one.")
         if column is AlertColumn.VERDICT:
@@ -211,6 +218,30 @@ class AlertsModel(QAbstractTableModel):
 def episode_title(kind: str) -> str:
     """Return the kind of an episode as a person reads it."""
     return QCoreApplication.translate("Alerts", "Near miss") if kind == NEAR_MISS else kind_title(kind)
+
+
+def maybe_text(episode: Episode) -> str:
+    """Return in the form of a table what an episode may have been: why it cried, or the sound of a near miss."""
+    name = next(iter(worth_telling(episode.sounds)), None)
+    return top_reason(episode.reasons) if name is None else sound_title(name)
+
+
+def near_miss_sentences(episode: Episode) -> list[str]:
+    """Return why a near miss woke nobody, and what it sounded like; nothing where the model named no sounds."""
+    if not episode.sounds or episode.threshold is None:
+        return []
+    # Rounded down: it must not look as high as the threshold.
+    highest = percent_text(math.floor(100 * episode.peak_crying) / 100)
+    words = QCoreApplication.translate("Alerts", "It did not wake you: {share} crying, but not for long enough.")
+    if episode.peak_crying < episode.threshold:
+        words = QCoreApplication.translate(
+            "Alerts", "It did not wake you: at most {share} crying, and {threshold} wakes you."
+        )
+    sentences = [words.format(share=highest, threshold=percent_text(episode.threshold))]
+    if names := list(worth_telling(episode.sounds))[:_MOST_NAMES]:
+        sounds = ", ".join(small_first(sound_title(name)) for name in names)
+        sentences.append(QCoreApplication.translate("Alerts", "It sounded like: {sounds}.").format(sounds=sounds))
+    return sentences
 
 
 def verdict_text(episode: Episode, is_short: bool = False) -> str:
@@ -228,7 +259,7 @@ def verdict_text(episode: Episode, is_short: bool = False) -> str:
     if not episode.label or (episode.label == UNCLEAR and episode.verdict_for(UNCLEAR) == RIGHT):
         return f"{sign} {word}"
     title = label_title(episode.label)
-    return f"{sign} {title}" if is_short else f"{sign} {word}: {title[:1].lower()}{title[1:]}"
+    return f"{sign} {title}" if is_short else f"{sign} {word}: {small_first(title)}"
 
 
 def verdict_hint(episode: Episode) -> str:
@@ -281,7 +312,7 @@ def _sort_value(alert: Episode, column: AlertColumn) -> Any:
     if column is AlertColumn.LOUDEST:
         return alert.peak_db
     if column is AlertColumn.REASON:
-        return top_reason(alert.reasons)
+        return maybe_text(alert)
     if column is AlertColumn.VERDICT:
         return verdict_text(alert)
     return "" if alert.clip is None else alert.clip
@@ -334,7 +365,8 @@ class AlertsFilter(QSortFilterProxyModel):
             clock_text(alert.began, with_seconds=True),
             day_text(alert.began),
         )
-        text = " ".join((*parts, reason_hint(alert.reasons), level_text(alert.peak_db))).lower()
+        hints = maybe_text(alert), reason_hint(alert.reasons)
+        text = " ".join((*parts, *hints, level_text(alert.peak_db))).lower()
         return all(word in text for word in self._words)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:

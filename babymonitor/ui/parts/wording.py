@@ -14,6 +14,7 @@ from babymonitor.core.alerts.sensitivity import NIGHT_HOURS, Rung
 from babymonitor.core.labels import UNCLEAR, label
 from babymonitor.core.messages import CONTEXT, Message, fill
 from babymonitor.core.model.scorer import Score
+from babymonitor.core.model.sounds import background_title, other_sound, title, worth_telling
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.ui.parts.theme import Tone
 
@@ -22,6 +23,10 @@ _QUIET_DB = -45.0
 
 _SURE_SHARE, _SURE_MARGIN = 0.40, 0.10
 """A reason is named from this share on, and only this far ahead of the next: why a baby cries is hard to hear."""
+
+
+_LEAST_SOUND_SECONDS, _MOST_SOUNDS = 5.0, 5
+"""A kind of sound of which there was less in a night is not worth a word, nor are more kinds than these."""
 
 
 def _tr(text: str) -> str:
@@ -105,6 +110,8 @@ def sound_word(score: Score | None) -> tuple[str, bool]:
         return _tr("babbling"), True
     if name != "background":
         return label_title(name).lower(), True
+    if other := other_sound(score):
+        return small_first(sound_title(other)), False
     return (_tr("quiet") if score.level_db < _QUIET_DB else _tr("some noise")), False
 
 
@@ -136,6 +143,34 @@ def top_reason(reasons: Mapping[str, float]) -> str:
 def label_title(name: str) -> str:
     """Return a label's title in the person's language."""
     return translated(label(name).title)
+
+
+def sound_title(name: str) -> str:
+    """Return the title of a sound that is named beside the labels, in the person's language; "" is some other sound."""
+    return translated(title(name))
+
+
+def no_baby_title(other: str | None) -> str:
+    """Return the title of "no baby", by what is heard instead; other: as `core.model.sounds.other_sound` names it."""
+    return label_title("background") if other is None else translated(background_title(other))
+
+
+def sounds_texts(seconds: Mapping[str, float]) -> list[str]:
+    """Return how long sounds of each kind lasted, the longest first, each as "A dog: 3 min". seconds: as in a `Minute`.
+
+    What did not last for `_LEAST_SOUND_SECONDS` is left out, and what is quiet or has no name.
+    """
+    words = _tr("{sound}: {duration}")
+    kinds = list(worth_telling(seconds, _LEAST_SOUND_SECONDS).items())[:_MOST_SOUNDS]
+    lengths = [duration_text(length) if length < 60 else minutes_text(length / 60) for _, length in kinds]
+    return [
+        words.format(sound=sound_title(name), duration=length) for (name, _), length in zip(kinds, lengths, strict=True)
+    ]
+
+
+def small_first(title: str) -> str:
+    """Return a title as it stands within a sentence."""
+    return title[:1].lower() + title[1:]
 
 
 def short_label_title(name: str) -> str:

@@ -12,7 +12,7 @@ from babymonitor.core.labels import label
 from babymonitor.core.library.label_counts import advice, health
 from babymonitor.core.messages import CONTEXT, Code, message
 from babymonitor.live.monitor import Monitor
-from babymonitor.ui.parts.wording import label_title, translated
+from babymonitor.ui.parts.wording import label_title, no_baby_title, sounds_texts, translated
 from babymonitor.ui.window.main_window import MainWindow
 
 
@@ -48,6 +48,14 @@ def test_labels_are_translated_inside_a_sentence_too() -> None:
     assert label_title("hungry") == "[Hungry]"
     assert "[no baby]" in translated(message(Code.ADVICE_ENOUGH, clips=500, label=label("background").title)).lower()
     assert translated(advice(counts, 0)).startswith("[Record crying too")
+
+
+@pytest.mark.usefixtures("brackets")
+def test_other_sounds_are_translated_alone_and_inside_a_title() -> None:
+    assert no_baby_title("dog") == "[No baby: [A dog]]"
+    assert no_baby_title("") == "[Other sounds]"
+    assert no_baby_title(None) == "[No baby]"
+    assert sounds_texts({"dog": 190.0, "music": 20.0}) == ["[A dog]: 3 min", "[Music]: 20 s"]
 
 
 def test_without_a_translation_it_is_english() -> None:

@@ -11,11 +11,15 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from babymonitor.core.labels import LABELS, label
 from babymonitor.core.model.scorer import Score
+from babymonitor.core.model.sounds import other_sound
 from babymonitor.ui.parts.theme import current_theme
-from babymonitor.ui.parts.wording import label_title, percent_text, reason_hint
+from babymonitor.ui.parts.wording import label_title, no_baby_title, percent_text, reason_hint, sound_title
 
 _SMALLEST_TITLE = 0.8
 """Relative to the text's size; a title that does not fit even so is elided."""
+_BACKGROUND = "background"
+_HELD_SECONDS = 1.0
+"""The name of what else is heard stays for as long, so that it can be read."""
 
 
 class BarsView(QWidget):
@@ -26,6 +30,8 @@ class BarsView(QWidget):
         self._names: tuple[str, ...] = tuple(LABELS)
         self._threshold = 0.6
         self._score: Score | None = None
+        self._other: str | None = None
+        self._other_since = -math.inf
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(self.tr("What it hears"))
         self._describe()
@@ -63,8 +69,19 @@ class BarsView(QWidget):
     def set_score(self, score: Score | None) -> None:
         """Show the last score; None if nothing is being judged."""
         self._score = score
+        self._name_other(score)
         self._describe()
         self.update()
+
+    def _name_other(self, score: Score | None) -> None:
+        """Take over what else is heard, unless the name before has hardly been shown."""
+        if score is None:
+            self._other, self._other_since = None, -math.inf
+            return
+        other = other_sound(score)
+        # The seconds start again from zero where something else is listened to.
+        if other != self._other and not 0 <= score.seconds - self._other_since < _HELD_SECONDS:
+            self._other, self._other_since = other, score.seconds
 
     def accessible_text(self) -> str:
         """Return the picture in words."""
@@ -73,7 +90,7 @@ class BarsView(QWidget):
         parts = [f"{self.tr('Crying')} {percent_text(self._score.crying)}"]
         if self.hint:
             parts[0] += f" ({self.hint})"
-        parts += [f"{label_title(name)} {percent_text(share)}" for name, share in self.shares().items()]
+        parts += [f"{self._title(name)} {percent_text(share)}" for name, share in self.shares().items()]
         return ", ".join(parts)
 
     def _describe(self) -> None:
@@ -115,7 +132,13 @@ class BarsView(QWidget):
         scale = self._title_scale()
         metrics, room = QFontMetricsF(self._font(scale)), self._room_for_titles()
         right = Qt.TextElideMode.ElideRight
-        return scale, {name: metrics.elidedText(label_title(name), right, room) for name in self._names}
+        titles = {name: self._title(name) for name in self._names}
+        if self._other and _BACKGROUND in titles and metrics.horizontalAdvance(titles[_BACKGROUND]) > room:
+            titles[_BACKGROUND] = sound_title(self._other)
+        return scale, {name: metrics.elidedText(title, right, room) for name, title in titles.items()}
+
+    def _title(self, name: str) -> str:
+        return no_baby_title(self._other) if name == _BACKGROUND else label_title(name)
 
     def _room_for_titles(self) -> float:
         """Return the pixels between a label's symbol and the widest number at the end of its line."""

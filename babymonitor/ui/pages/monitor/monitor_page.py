@@ -263,7 +263,8 @@ class MonitorPage(Page):
 
         level = sum(score.level_db for score in self._recent_scores) / count
         probabilities, reasons = mean(lambda score: score.probabilities), mean(lambda score: score.reasons)
-        return replace(last, probabilities=probabilities, reasons=reasons, level_db=level)
+        sounds = mean(lambda score: score.sounds)
+        return replace(last, probabilities=probabilities, reasons=reasons, sounds=sounds, level_db=level)
 
     def _load_alerts(self) -> None:
         self._alerts_stale = False

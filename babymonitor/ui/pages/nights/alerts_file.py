@@ -15,11 +15,11 @@ from PySide6.QtCore import QCoreApplication
 
 from babymonitor.core.history.review import Episode
 from babymonitor.core.whole_file import write_whole
-from babymonitor.ui.parts.alerts_model import duration_seconds, episode_title, verdict_text
+from babymonitor.ui.parts.alerts_model import duration_seconds, episode_title, near_miss_sentences, verdict_text
 from babymonitor.ui.parts.wording import clock_text, day_text, duration_text, level_text, reason_hint
 
 _FIRST_FIELDS = ("id", "kind", "began", "raised", "ended", "seconds", "peak_db", "peak_crying", "reasons", "clip")
-FIELDS = (*_FIRST_FIELDS, "verdict", "label", "reviewed")
+FIELDS = (*_FIRST_FIELDS, "verdict", "label", "reviewed", "heard", "threshold")
 """The columns of the CSV file. New ones go to the end, because people have sheets that count columns."""
 
 _PAGE = """<!doctype html>
@@ -62,13 +62,17 @@ def alerts_json(alerts: Sequence[Episode], precision: tuple[int, int] = (0, 0)) 
 
 
 def alerts_csv(alerts: Sequence[Episode]) -> str:
-    """Return a table with a row for each episode; reasons are written as "hungry=0.41 tired=0.30"."""
+    """Return a table with a row for each episode.
+
+    Reasons are written as "hungry=0.41 tired=0.30", and the seconds of what was heard in a near miss as "dog=3.120".
+    """
     out = io.StringIO()
     writer = csv.DictWriter(out, FIELDS, lineterminator="\r\n")
     writer.writeheader()
     for alert in alerts:
         record = _record(alert)
-        record["reasons"] = " ".join(f"{name}={share:.3f}" for name, share in alert.reasons.items())
+        for name, values in (("reasons", alert.reasons), ("heard", record["heard"])):
+            record[name] = " ".join(f"{key}={value:.3f}" for key, value in values.items())
         writer.writerow(record)
     return out.getvalue()
 
@@ -85,7 +89,7 @@ def alerts_html(alerts: Sequence[Episode], precision: tuple[int, int] = (0, 0)) 
             "" if lasted is None else duration_text(lasted),
             episode_title(alert.kind),
             level_text(alert.peak_db),
-            reason_hint(alert.reasons),
+            " ".join(near_miss_sentences(alert)) or reason_hint(alert.reasons),
             verdict_text(alert),
         )
         rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
@@ -122,6 +126,8 @@ def _record(alert: Episode) -> dict[str, Any]:
         "verdict": alert.verdict,
         "label": alert.label,
         "reviewed": None if alert.reviewed is None else _moment(alert.reviewed),
+        "heard": {name or "other": round(seconds, 3) for name, seconds in alert.sounds.items()},
+        "threshold": None if alert.threshold is None else round(alert.threshold, 4),
     }
 
 

@@ -33,14 +33,15 @@ from babymonitor.ui.pages.nights.numbers_view import NumbersView
 from babymonitor.ui.pages.nights.timeline_view import TimelineView
 from babymonitor.ui.pages.nights.verdict_bar import VerdictBar
 from babymonitor.ui.pages.nights.weeks_view import WeeksView
-from babymonitor.ui.parts.alerts_model import AlertColumn, AlertsFilter, AlertsModel
+from babymonitor.ui.parts.alerts_model import AlertColumn, AlertsFilter, AlertsModel, near_miss_sentences
 from babymonitor.ui.parts.alerts_view import AlertsView
 from babymonitor.ui.parts.card import Card
 from babymonitor.ui.parts.choice_view import ChoiceView
+from babymonitor.ui.parts.fitting_label import FittingLabel
 from babymonitor.ui.parts.page import Page
 from babymonitor.ui.parts.text_label import text_label, wrapped_label
 from babymonitor.ui.parts.theme import current_theme, follow_theme
-from babymonitor.ui.parts.wording import day_text
+from babymonitor.ui.parts.wording import day_text, sounds_texts
 
 _ALL = 0.0
 """Stands for all nights in the list, where a night stands as the Unix second of its beginning."""
@@ -96,6 +97,8 @@ class NightsPage(Page):
         self.timeline_view = TimelineView(self)
         self.weeks_view = WeeksView(self)
         self._picture_title = text_label("", "title", self)
+        self.sounds_label = FittingLabel(self)
+        self.sounds_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
     def _build_episodes(self) -> None:
         self.alerts_model = AlertsModel(self, with_reviews=True)
@@ -129,6 +132,7 @@ class NightsPage(Page):
         for button in (self.play_button, self.export_button):
             button.setProperty("role", "small")
         self.verdict_bar = VerdictBar(self._reviewer, self._monitor.settings, self)
+        self.near_miss_label = FittingLabel(self)
         self.no_episodes_label = text_label(self.tr("Nothing to list."), "muted", self)
         self.no_episodes_label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
 
@@ -136,7 +140,11 @@ class NightsPage(Page):
         picture = Card()
         column = QVBoxLayout(picture)
         column.setContentsMargins(16, 10, 16, 10)
-        column.addWidget(self._picture_title)
+        row = QHBoxLayout()
+        row.setSpacing(16)
+        row.addWidget(self._picture_title)
+        row.addWidget(self.sounds_label, 1)
+        column.addLayout(row)
         column.addWidget(self.timeline_view)
         column.addWidget(self.weeks_view)
         episodes = Card()
@@ -151,6 +159,7 @@ class NightsPage(Page):
         column.addLayout(row)
         column.addWidget(self.alerts_view, 1)
         column.addWidget(self.no_episodes_label, 1)
+        column.addWidget(self.near_miss_label)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.play_button)
@@ -171,7 +180,7 @@ class NightsPage(Page):
         column.addWidget(episodes, 1)
         self._stack = QStackedWidget(self)
         # If a banner and large type leave no room, the page scrolls rather than shrinks.
-        self.alerts_view.setMinimumHeight(150)
+        self.alerts_view.setMinimumHeight(128)
         area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -281,6 +290,7 @@ class NightsPage(Page):
         self.title_label.setText(self.tr("{first} to {last}").format(first=first, last=last))
         self._picture_title.setText(self.tr("The night"))
         self.timeline_view.set_report(report)
+        self.sounds_label.set_parts(sounds_texts(report.sounds), " · ", self.tr("Also heard") + "   ")
         self.numbers_view.show_night(report)
         self._show_precision()
         episodes = self._reviewer.episodes(night.began, night.ended)
@@ -297,6 +307,7 @@ class NightsPage(Page):
         self.title_label.setText(self.tr("All nights"))
         self._picture_title.setText(self.tr("Minutes of crying per night"))
         self.weeks_view.set_reports(reports)
+        self.sounds_label.set_parts([])
         self.numbers_view.show_usual(reports)
         self._show_precision()
         self.alerts_model.set_episodes(self._reviewer.episodes())
@@ -332,7 +343,9 @@ class NightsPage(Page):
     def _show_buttons(self) -> None:
         """Enable what can be done with the chosen episode."""
         self._show_play_button()
-        self.verdict_bar.set_episode(self.alerts_view.selected_alert())
+        episode = self.alerts_view.selected_alert()
+        self.verdict_bar.set_episode(episode)
+        self.near_miss_label.set_parts([] if episode is None else near_miss_sentences(episode))
 
     def _show_play_button(self) -> None:
         alert = self.alerts_view.selected_alert()

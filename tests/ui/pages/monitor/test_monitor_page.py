@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_model
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from babymonitor.core import paths
 from babymonitor.core.history.history import History
+from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.replay import replay_scores
 from babymonitor.core.model.scorer import Score
+from babymonitor.core.model.sounds import KINDS
 from babymonitor.core.settings import LOUD_ALERTS, LOUD_LEVEL_DB, LOUD_RISE_DB, SNOOZE_MINUTES, THEME, Settings
 from babymonitor.core.state import Activity, MonitorState
 from babymonitor.live.monitor import Monitor
@@ -94,6 +100,83 @@ def test_bars_follow_the_score(window: MainWindow, monitor: Monitor) -> None:
     assert bars.crying is None
     monitor.scored.emit(a_score(hungry=0.6, background=0.4))
     assert bars.crying is None, "a score that comes late must not look alive"
+
+
+def hearing(monitor: Monitor, seconds: float, sounds: dict[str, float], **shares: float) -> None:
+    monitor.scored.emit(replace(a_score(**(shares or {"background": 1.0})), seconds=seconds, sounds=sounds))
+
+
+def test_no_baby_says_what_it_is_and_does_not_flicker(window: MainWindow, monitor: Monitor) -> None:
+    bars = window.monitor_page.bars_view
+    bars.resize(600, bars.height())
+    monitor.labels = LABELS
+    monitor.model_changed.emit()
+    be(monitor, Activity.LISTENING)
+
+    def title() -> str:
+        return bars.titles()[1]["background"]
+
+    assert title() == "No baby"
+    hearing(monitor, 10.0, {"dog": 0.8, "music": 0.4})
+    assert title() == "No baby: a dog"
+    assert "No baby: a dog 100 %" in bars.accessibleDescription()
+    for step, sounds in enumerate(({"quiet": 0.9}, {"dog": 0.8}, {"music": 0.9})):
+        hearing(monitor, 10.25 + 0.25 * step, sounds)
+        assert title() == "No baby: a dog", "a name can be read before another takes its place"
+    hearing(monitor, 11.0, {"quiet": 0.9})
+    assert title() == "Quiet"
+    hearing(monitor, 12.0, {"dog": 0.1})
+    assert title() == "Other sounds"
+    hearing(monitor, 13.0, {"dog": 0.9}, natural=0.9, background=0.1)
+    assert title() == "No baby", "what is heard is a baby"
+    hearing(monitor, 0.5, {"music": 0.9})
+    assert title() == "No baby: music", "another source begins at zero"
+    be(monitor, Activity.STOPPED)
+    assert title() == "No baby"
+
+
+def test_the_state_line_says_what_it_is_too(window: MainWindow, monitor: Monitor) -> None:
+    be(monitor, Activity.LISTENING)
+    for at in range(8):
+        hearing(monitor, 10 + at / 4, {"dog": 0.8})
+    assert window.monitor_page.state_text == "Listening · a dog"
+    for at in range(8):
+        hearing(monitor, 20 + at / 4, {"dog": 0.0})
+    assert window.monitor_page.state_text == "Listening · some noise"
+
+
+def test_by_a_model_file_that_names_sounds_and_by_none_that_does_not(
+    window: MainWindow, monitor: Monitor, tmp_path: Path
+) -> None:
+    wave = np.asarray(np.random.default_rng(0).standard_normal(5 * 16000) * 1e-3, np.float32)
+    bars = window.monitor_page.bars_view
+    monitor.labels = LABELS
+    monitor.model_changed.emit()
+    be(monitor, Activity.LISTENING)
+    for sounds, title in (((), "No baby"), (("dog", "quiet"), "Quiet")):
+        classifier = Classifier(tiny_model.write(tmp_path / "tiny.onnx", sounds=sounds))
+        bars.set_score(None)
+        for score in replay_scores((wave,), classifier):
+            monitor.scored.emit(score)
+        assert bars.titles()[1]["background"] == title
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES.keys())
+def test_no_sound_is_cut_short_nor_changes_the_size_where_the_bars_are_narrow(
+    qtbot: QtBot, qapp: QApplication, theme: Theme
+) -> None:
+    apply_theme(qapp, theme)
+    bars = BarsView()
+    qtbot.addWidget(bars)
+    bars.set_model(LABELS, 0.7)
+    bars.resize(bars.minimumSizeHint())
+    scale, _ = bars.titles()
+    for name, code in KINDS.items():
+        bars.set_score(None)
+        bars.set_score(replace(a_score(background=1.0), sounds={name: 0.9}))
+        again, titles = bars.titles()
+        assert again == scale
+        assert "…" not in titles["background"], code
 
 
 def test_the_level_mark_is_where_loudness_would_wake(window: MainWindow, monitor: Monitor, settings: Settings) -> None:

@@ -314,3 +314,75 @@ def test_what_was_said_goes_into_every_kind_of_file(marking: NightsPage, history
     assert page.count("<tr>") == 4
     assert "✕ Wrong: no baby" in page
     assert "1 of 2 reviewed alerts were right" in page
+
+
+def a_night_with_a_dog(history: History) -> None:
+    a_night(history)
+    sounds = {"quiet": 38.0, "": 10.0, "dog": 1.5, "talking": 10.0, "babbling": 0.4, "cat": 0.03}
+    for minute in range(120):
+        history.put_minute(Minute(int(TEN) + 60 * minute, -50.0, 0.0, {"background": 60.0}, sounds=sounds))
+    heard_then = {"dog": 3.2, "": 1.0, "quiet": 0.5, "talking": 0.8, "music": 0.1}
+    history.add_near_miss(TEN + 5500, TEN + 5503, 0.458, -40.0, {"natural": 0.9}, sounds=heard_then, threshold=0.6)
+    history.add_near_miss(TEN + 5600, TEN + 5601, 0.7, -40.0, {"natural": 0.9}, sounds={"": 1.0}, threshold=0.6)
+    history.add_near_miss(TEN + 5700, TEN + 5701, 0.5, -40.0, {"natural": 0.9}, threshold=0.6)
+
+
+def test_a_night_says_what_else_was_heard_the_longest_first(view: NightsPage, history: History) -> None:
+    a_night(history)
+    view.refresh()
+    assert not view.sounds_label.isVisible(), "a model that names no sounds, or a history from before"
+    a_night_with_a_dog(history)
+    view.refresh()
+    assert view.sounds_label.isVisible()
+    assert view.sounds_label.text() == "Also heard   Talking: 20 min · A dog: 3 min"
+    view.sounds_label.resize(view.sounds_label.fontMetrics().horizontalAdvance(view.sounds_label.text()) - 1, 20)
+    assert view.sounds_label.text() == "Also heard   Talking: 20 min", "what does not fit is left out, not cut"
+    assert "A dog: 3 min" in view.sounds_label.toolTip()
+    view.show_night(0.0)
+    assert not view.sounds_label.isVisible()
+
+
+def test_a_near_miss_says_why_it_woke_nobody_and_what_it_sounded_like(view: NightsPage, history: History) -> None:
+    a_night_with_a_dog(history)
+    view.refresh()
+    view.kind_box.setCurrentIndex(view.kind_box.findData("near_miss"))
+    table = view.alerts_filter
+
+    def maybe() -> list[str]:
+        return [table.index(row, AlertColumn.REASON).data() for row in range(table.rowCount())]
+
+    assert maybe() == ["A dog", "babbling 90 %", "babbling 90 %"]
+    why = []
+    for row in range(3):
+        view.alerts_view.selectRow(row)
+        QTest.qWait(0)
+        assert view.near_miss_label.isVisible() is bool(view.near_miss_label.text())
+        why.append(view.near_miss_label.text())
+    assert why == [
+        "It did not wake you: at most 45 % crying, and 60 % wakes you. It sounded like: a dog, talking.",
+        "It did not wake you: 70 % crying, but not for long enough.",
+        "",
+    ]
+    view.search_edit.setText("dog")
+    assert maybe() == ["A dog"]
+
+
+def test_files_say_what_was_heard_in_a_near_miss(view: NightsPage, history: History, tmp_path: Path) -> None:
+    a_night_with_a_dog(history)
+    view.refresh()
+    view.kind_box.setCurrentIndex(view.kind_box.findData("all"))
+    for suffix in ("csv", "json", "html"):
+        view.export_to(tmp_path / f"alerts.{suffix}")
+    with (tmp_path / "alerts.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["heard"] for row in rows if row["kind"] == "near_miss"] == [
+        "dog=3.200 other=1.000 quiet=0.500 talking=0.800 music=0.100",
+        "other=1.000",
+        "",
+    ]
+    assert {row["heard"] + row["threshold"] for row in rows if row["kind"] != "near_miss"} == {""}
+    records = json.loads((tmp_path / "alerts.json").read_text(encoding="utf-8"))["alerts"]
+    assert [record["threshold"] for record in records] == [None, None, None, 0.6, 0.6, 0.6]
+    assert records[3]["heard"] == {"dog": 3.2, "other": 1.0, "quiet": 0.5, "talking": 0.8, "music": 0.1}
+    assert records[0]["heard"] == records[5]["heard"] == {}
+    assert "It sounded like: a dog, talking." in (tmp_path / "alerts.html").read_text(encoding="utf-8")
