@@ -154,8 +154,8 @@ def _heard(request: EarRequest, draft: Path, clips: LabelledClips) -> Iterator[H
     files = {plan: folder / f"{plan.background}-{plan.hours:g}-{plan.seed}.npz" for plan in plans}
     missing = [plan for plan in plans if not files[plan].is_file()]
     if missing:
-        heard = heard_nights(draft, functools.partial(_stock, request), missing, request.processes)
-        for plan, sound in zip(missing, heard, strict=True):
+        nights = heard_nights(draft, functools.partial(_stock, request), missing, request.processes)
+        for plan, sound in zip(missing, nights, strict=True):
             _keep([sound], files[plan])
     for plan in plans:
         yield from _kept(files[plan])

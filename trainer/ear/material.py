@@ -79,14 +79,14 @@ def _heard_night(plan: NightPlan) -> HeardSound:
     classifier, stock = _worker
     background = next(background for background in BACKGROUNDS if background.name == plan.background)
     night = ComposedNight(background, stock, plan.hours, plan.seed, per_hour=EPISODES_PER_HOUR)
-    rows, ends = heard(classifier, night.blocks())
+    rows, ends = hear(classifier, night.blocks())
     crying = np.zeros(len(ends), np.int8)
     for episode in night.episodes:
         _mark(crying, ends, episode.onset / SAMPLE_RATE, episode.end / SAMPLE_RATE)
     return HeardSound(rows, crying, ends, plan.background)
 
 
-def heard(classifier: Classifier, blocks: Iterable[Wave]) -> tuple[Floats, npt.NDArray[np.int64]]:
+def hear(classifier: Classifier, blocks: Iterable[Wave]) -> tuple[Floats, npt.NDArray[np.int64]]:
     """What a file with evidence heard in a sound: (windows, columns), and the sample after each window (windows,)."""
     scorer = Scorer(classifier)
     rows, ends = [], []
@@ -100,7 +100,7 @@ def heard(classifier: Classifier, blocks: Iterable[Wave]) -> tuple[Floats, npt.N
 
 def heard_clip(classifier: Classifier, clip: Clip, wave: Wave) -> HeardSound | None:
     """A clip by itself, (samples,), with the stretches that its labels name; None for one too short to be heard."""
-    rows, ends = heard(classifier, (wave,))
+    rows, ends = hear(classifier, (wave,))
     if not len(ends):
         return None
     crying = np.full(len(ends), UNASKED, np.int8)

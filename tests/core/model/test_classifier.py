@@ -86,7 +86,7 @@ def test_missing_empty_short_and_foreign_files(tmp_path: Path, model: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("figures", "told"),
+    ("figures", "shown"),
     [
         (None, True),
         ({"balanced_accuracy": {"value": 0.4, "low": 0.31, "high": 0.5}, "chance": 0.25}, True),
@@ -95,11 +95,11 @@ def test_missing_empty_short_and_foreign_files(tmp_path: Path, model: Path) -> N
         ({}, False),
     ],
 )
-def test_reasons_are_told_where_they_were_measured_above_chance(tmp_path: Path, figures: Any, told: bool) -> None:
+def test_reasons_are_told_where_they_were_measured_above_chance(tmp_path: Path, figures: Any, shown: bool) -> None:
     metrics = {} if figures is None else {"reasons": figures}
     classifier = Classifier(tiny_model.write(tmp_path / "tiny.onnx", metrics=metrics))
     row = np.array([0.4, 0.3, 0.1, 0.1, 0.0, 0.0, 0.1], np.float32)
-    assert bool(classifier.reasons(row)) == told
+    assert bool(classifier.reasons(row)) == shown
 
 
 @pytest.mark.parametrize("name", sorted({*tiny_model.card().__slots__} - {"sounds", "evidence"}))

@@ -21,7 +21,7 @@ from trainer.ear.build import mean_backbone
 from trainer.ear.evidence_fit import SPANS, crying_after, fit_evidence, summaries
 from trainer.ear.kinds import GROUPS
 from trainer.ear.labelled import read_labelled
-from trainer.ear.material import UNASKED, HeardSound, heard, heard_clip
+from trainer.ear.material import UNASKED, HeardSound, hear, heard_clip
 from trainer.ear.model_file import write_ear
 from trainer.ear.network import EAR_LABELS, EarNetwork
 from trainer.ear.reasons import fit_reasons
@@ -97,7 +97,7 @@ def test_clips_are_heard_as_the_monitor_hears_them(file: Path) -> None:
     classifier = Classifier(file)
     rng = np.random.default_rng(0)
     wave = synthetic.cry(rng, 5 * 16000)
-    rows, ends = heard(classifier, (wave,))
+    rows, ends = hear(classifier, (wave,))
     assert rows.shape == (len(ends), COLUMNS)
     assert np.diff(ends).tolist() == [classifier.card.hop_samples] * (len(ends) - 1)
     clip = Clip("a.wav", "baby", spans=(Span(1.0, 3.0, "sad"), Span(3.0, 5.0, "background")))
@@ -144,11 +144,11 @@ def test_reasons_that_are_not_in_the_voice_stay_at_chance() -> None:
     embeddings = (rng.normal(size=(40, 16)).repeat(5, 0) + 0.3 * rng.normal(size=(200, 16))).astype(np.float32)
     figures = fit_reasons(embeddings, labels, babies, EAR_LABELS[:4]).figures
     assert figures["balanced_accuracy"]["low"] < 0.25 < figures["balanced_accuracy"]["high"]
-    told = embeddings.copy()
-    told[np.arange(200), np.arange(200) // 50] += 6.0
-    reasons = fit_reasons(told, labels, babies, EAR_LABELS[:4])
+    voiced = embeddings.copy()
+    voiced[np.arange(200), np.arange(200) // 50] += 6.0
+    reasons = fit_reasons(voiced, labels, babies, EAR_LABELS[:4])
     assert reasons.figures["balanced_accuracy"]["low"] > 0.5
-    assert ((told @ reasons.weights.T + reasons.offset).argmax(1) == np.arange(200) // 50).mean() > 0.9
+    assert ((voiced @ reasons.weights.T + reasons.offset).argmax(1) == np.arange(200) // 50).mean() > 0.9
 
 
 def test_labels_say_whether_it_cries_and_what_is_left_out_is_judged(tmp_path: Path) -> None:
