@@ -81,8 +81,8 @@ class Bench:
     def verdict(self, clip: EmbeddedClip, adapter: Adapter | None) -> ClipVerdict:
         """The verdict of the model with an adapter, or without any."""
         take = clip.takes[0]
-        rows = take.probabilities if adapter is None else adapter(take.probabilities, take.embeddings)
-        return verdict_of(rows, clip.ends, clip.level_db, self.base.card)
+        probabilities = take.probabilities if adapter is None else adapter(take.probabilities, take.embeddings)
+        return verdict_of(probabilities, take.sounds, clip.ends, clip.level_db, self.base.card)
 
     def fit(self, clips: Sequence[EmbeddedClip], caution: Caution) -> Adapter:
         return fit_adapter(clips, self.base.card.labels, self.rehearsal.fit, caution)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=options.model_file, required=True, metavar="FILE.onnx")
     options.add_data(parser)
     options.add_division(parser)
+    text = "paths that training left out, as for `trainer backbone`: to judge by, in place of sides"
+    parser.add_argument("--leave-out", nargs="+", default=[], metavar="PATTERN", help=text)
     parser.add_argument("--output", type=Path, metavar="FILE.npz", help="default: NAME.rehearsal.npz beside it")
     parser.add_argument("--threads", type=options.positive, default=1, metavar="N", help="(default: 1)")
 
@@ -53,4 +55,15 @@ def _write(model: Path, output: Path, arguments: argparse.Namespace, threads: in
     from trainer.home.rehearsal import make
 
     division, merged = options.division(arguments), dict(arguments.merge)
-    return make(model, arguments.data, output, arguments.cache, arguments.segments, division, merged, threads)
+    excluded = _left_out(arguments.data, getattr(arguments, "leave_out", ()))
+    return make(model, arguments.data, output, arguments.cache, arguments.segments, division, merged, threads, excluded)
+
+
+def _left_out(data: Sequence[Path], patterns: Sequence[str]) -> set[str] | None:
+    """Return the paths that match, with all others of their groups; None without patterns."""
+    if not patterns:
+        return None
+    from trainer.backbone.sounds import left_out
+    from trainer.data.readers import load
+
+    return left_out(load(data, notice=lambda sentence: None).clips, patterns)

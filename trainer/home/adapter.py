@@ -90,7 +90,7 @@ def crying_logit(labels: Sequence[str], probabilities: npt.NDArray[Any]) -> npt.
 
 
 class BaseModel:
-    """The network of a model file without anything it was taught at home: probabilities and embeddings of windows.
+    """The network of a model file without anything it was taught at home: its answers to windows, and embeddings.
 
     card, sha256: of the model that was taught, where the file is a taught one. Raises ModelError for a file that the
     app would refuse, DataError for a model without a linear layer that an adapter could be put behind.
@@ -120,19 +120,20 @@ class BaseModel:
             )
         self._session = _session(model, self.inputs)
 
-    def __call__(self, windows: Floats) -> tuple[Floats, Floats]:
-        """Windows (N, rows, window_frames) → probabilities (N, labels), embeddings (N, E). Safe to call from threads.
+    def __call__(self, windows: Floats) -> tuple[Floats, Floats, Floats]:
+        """Windows (N, rows, window_frames) → probabilities (N, labels), embeddings (N, E), log-odds of the other sounds
+        that the model names (N, sounds). Safe to call from threads.
 
         Windows are run one at a time, as the monitor runs them: a batch may round differently, and is no faster.
         """
-        probabilities, embeddings = [], []
+        probabilities, embeddings, sounds = [], [], []
+        names = ["probabilities", *self.inputs, *(["sounds"] if self.card.sounds else [])]
         for window in windows:
-            row, *heads = self._session.run(
-                ["probabilities", *self.inputs], {"features": np.ascontiguousarray(window[None])}
-            )
+            row, *others = self._session.run(names, {"features": np.ascontiguousarray(window[None])})
             probabilities.append(row)
-            embeddings.append(np.concatenate(heads, axis=1))
-        return np.concatenate(probabilities), np.concatenate(embeddings)
+            embeddings.append(np.concatenate(others[: len(self.inputs)], axis=1))
+            sounds.append(others[-1] if self.card.sounds else np.zeros((1, 0), np.float32))
+        return np.concatenate(probabilities), np.concatenate(embeddings), np.concatenate(sounds)
 
     def write(self, output: Path, adapter: Adapter, details: dict[str, Any]) -> ModelCard:
         """Write the model with an adapter of its full embeddings, in one piece; returns its card.
@@ -144,7 +145,8 @@ class BaseModel:
         _add_adapter(model, adapter, self.inputs)
         wave = decode_golden(self.card.golden["wave"])
         window = fit_frames(front_end(wave, self.card.features), self.card.window_frames)
-        golden = adapter(*self(window[None]))[0]
+        probabilities, embeddings, _ = self(window[None])
+        golden = adapter(probabilities, embeddings)[0]
         card = replace(
             self.card,
             name=f"{self.card.name}, taught",

@@ -1,4 +1,4 @@
-"""A clip as the monitor would hear it from its beginning: probabilities and embeddings of every window on its grid."""
+"""A clip as the monitor would hear it from its beginning: what a model makes of every window on its grid."""
 
 from __future__ import annotations
 
@@ -66,10 +66,15 @@ def lightly_altered(wave: Wave, rng: np.random.Generator) -> Wave:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One take of a clip, per window: probabilities (N, labels), projected embeddings (N, D), loudness in dB (N,)."""
+    """One take of a clip, per window.
+
+    probabilities: (N, labels). embeddings: projected, (N, D). sounds: log-odds of the other sounds that the model
+    names, (N, sounds). window_db: loudness in dB (N,).
+    """
 
     probabilities: Floats
     embeddings: Floats
+    sounds: Floats
     window_db: npt.NDArray[np.float64]
 
 
@@ -122,5 +127,5 @@ def embed_clip(
 
 
 def _take(base: BaseModel, projection: Projection, windows: ClipWindows) -> Take:
-    probabilities, embeddings = base(windows.features)
-    return Take(probabilities, projection(embeddings), windows.window_db)
+    probabilities, embeddings, sounds = base(windows.features)
+    return Take(probabilities, projection(embeddings), sounds, windows.window_db)

@@ -19,9 +19,9 @@ from babymonitor.core.alerts.policy import AlertPolicy, AlertRules, Change
 from babymonitor.core.labels import UNCLEAR
 from babymonitor.core.labels import label as known_label
 from babymonitor.core.model.classifier import Classifier, ModelCard
-from babymonitor.core.model.replay import clip_windows
+from babymonitor.core.model.replay import clip_scores
 from babymonitor.core.model.score_file import most_telling
-from babymonitor.core.model.scorer import Score
+from babymonitor.core.model.scorer import Rows, Score, over_time
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from babymonitor.core.whole_file import write_whole
 from trainer.data.dataset import Clip
@@ -78,20 +78,28 @@ class ComparedClip:
     new: ClipVerdict
 
 
-def verdict_of(rows: Floats, ends: npt.NDArray[np.int64], level_db: Floats, card: ModelCard) -> ClipVerdict:
-    """The verdict on a clip from its windows on the monitor's grid.
+def verdict_of(
+    probabilities: npt.NDArray[np.float32],
+    sounds: npt.NDArray[np.float32],
+    ends: npt.NDArray[np.int64],
+    level_db: Floats,
+    card: ModelCard,
+) -> ClipVerdict:
+    """The verdict on a clip from the answers to its windows on the monitor's grid.
 
-    rows: probabilities (N, labels). ends: the sample after each window (N,). level_db: loudness of its newest hop (N,).
+    probabilities: (N, labels). sounds: (N, sounds). ends: the sample after each window (N,). level_db: loudness of its
+    newest hop (N,).
     """
-    labels = card.labels
-    columns = [column for column, name in enumerate(labels) if known_label(name).crying]
-    crying = np.clip(rows[:, columns].sum(1), 0, 1)
-    index = most_telling(rows, crying, card)
+    return _verdict(over_time(card, probabilities, sounds), ends, level_db, card)
+
+
+def _verdict(rows: Rows, ends: npt.NDArray[np.int64], level_db: Floats, card: ModelCard) -> ClipVerdict:
+    labels, telling = card.labels, rows.probabilities[most_telling(rows.probabilities, rows.crying, card)]
     return ClipVerdict(
-        labels[int(np.argmax(rows[index]))],
-        float(crying.max()),
-        wakes(crying, ends, level_db, card),
-        dict(zip(labels, map(float, rows[index]), strict=True)),
+        labels[int(np.argmax(telling))],
+        float(rows.crying.max()),
+        wakes(rows.crying, ends, level_db, card),
+        dict(zip(labels, map(float, telling), strict=True)),
     )
 
 
@@ -287,7 +295,10 @@ def _label_of(clip: Clip, clip_seconds: float) -> str:
 
 
 def _judge(model: Classifier, wave: Wave) -> ClipVerdict:
-    windows = clip_windows(wave, model.card)
-    rows = np.stack([model.probabilities(window.features) for window in windows])
-    ends = np.array([window.end_sample for window in windows])
-    return verdict_of(rows, ends, np.array([window.level_db for window in windows]), model.card)
+    scores = clip_scores(wave, model)
+    rows = Rows(
+        np.array([[score.probabilities[name] for name in model.labels] for score in scores], np.float32),
+        np.array([score.crying for score in scores]),
+    )
+    ends = np.array([score.end_sample for score in scores])
+    return _verdict(rows, ends, np.array([score.level_db for score in scores]), model.card)

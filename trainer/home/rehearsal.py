@@ -3,15 +3,16 @@
 ``NAME.rehearsal.npz`` belongs to one model file, by its SHA-256. It holds embeddings of other people's babies and
 homes with the model's probabilities; the embeddings are projected onto the directions in which they differ most and
 rounded to 8 bits. ``fit``: windows of the training side, altered as in training, which teaching must leave as they
-are. ``validation`` and ``test``: clips of those sides, `HELD_OUT_WINDOWS` successive windows of each. By the validation
-side teaching decides whether it was too bold; the figures that are reported are of the test side.
+are. ``validation`` and ``test``: clips of those sides, `HELD_OUT_SECONDS` in successive windows of each, with the other
+sounds that the model names. By the validation side teaching decides whether it was too bold; the figures that are
+reported are of the test side.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ import numpy.typing as npt
 from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import ModelCard
+from babymonitor.core.model.evidence import LIMIT
 from babymonitor.core.model.features import fit_frames, front_end
+from babymonitor.core.model.scorer import over_time
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from babymonitor.core.whole_file import write_whole
 from trainer.audio import synthetic
@@ -30,18 +33,21 @@ from trainer.data.readers import Roots, load
 from trainer.data.split import Division, group_hash
 from trainer.errors import DataError
 from trainer.home.adapter import LOWEST_PROBABILITY, BaseModel, Floats, in_threads
-from trainer.home.adapter_fit import RehearsalWindows
+from trainer.home.adapter_fit import RehearsalWindows, label_for_model
 from trainer.home.clip_embeddings import Projection
 
-FORMAT = 1
+FORMAT, FORMAT_WITH_SOUNDS = 1, 2
+"""A model that weighs evidence over time could not be judged without its other sounds."""
 SUFFIX = ".rehearsal.npz"
 DIRECTIONS = 192
 FIT_WINDOWS = 1500
-HELD_OUT_WINDOWS = 8
-"""Per clip, one hop apart: nearly 4 s of sound."""
+HELD_OUT_SECONDS = 4.0
+"""Of each clip, in windows one hop apart."""
 _MOST_CLIPS = 200
 """Per side and kind (cries, others)."""
 _SYNTHETIC_WINDOWS = 400
+_SOUND_STEP = LIMIT / 127
+"""Log-odds of the other sounds are rounded to 8 bits."""
 _WHITENING = 0.5
 """How far directions in which embeddings differ less are scaled up to the others: 0 not at all, 1 completely."""
 
@@ -50,12 +56,13 @@ _WHITENING = 0.5
 class HeldOutClips:
     """Clips of one side that the model did not learn from.
 
-    probabilities (N, labels), embeddings (N, D), clip (N,): of each window, the last being the index of its clip.
-    cries, groups (clips,): whether a clip is crying, and its hashed group.
+    probabilities (N, labels), embeddings (N, D), sounds (N, sounds), clip (N,): of each window, the last being the
+    index of its clip. cries, groups (clips,): whether a clip is crying, and its hashed group.
     """
 
     probabilities: Floats
     embeddings: Floats
+    sounds: Floats
     clip: npt.NDArray[np.int64]
     cries: npt.NDArray[np.bool_]
     groups: npt.NDArray[np.str_]
@@ -65,8 +72,7 @@ class HeldOutClips:
 
         A clip does when P(crying) stays at the model's start threshold for as long as an alert needs.
         """
-        columns = [column for column, name in enumerate(card.labels) if label(name).crying]
-        crying = probabilities[:, columns].sum(1)
+        crying = over_time(card, probabilities, self.sounds, self.clip).crying
         rows = [crying[self.clip == index].tolist() for index in range(len(self.cries))]
         rules = AlertRules.of_card(card)
         return np.array([rules.held_up(row, card.hop_seconds) for row in rows]) >= card.thresholds["start"]
@@ -101,7 +107,8 @@ def find_rehearsal(sha256: str, folders: Sequence[Path]) -> Rehearsal | None:
         for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else ():
             try:
                 with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                    if int(stored["format"]) == FORMAT and str(stored["base_sha256"]) == sha256:
+                    is_known = int(stored["format"]) in (FORMAT, FORMAT_WITH_SOUNDS)
+                    if is_known and str(stored["base_sha256"]) == sha256:
                         return _read(stored)
             except Exception:  # a damaged archive fails in a dozen ways, and counts as missing
                 continue
@@ -120,8 +127,12 @@ def _read(stored: Any) -> Rehearsal:
 
     held = {}
     for side in ("validation", "test"):
+        probabilities, embeddings = windows(side)
+        sounds = np.zeros((len(probabilities), 0), np.float32)
+        if int(stored["format"]) == FORMAT_WITH_SOUNDS:
+            sounds = stored[f"{side}_sounds"].astype(np.float32) * np.float32(_SOUND_STEP)
         columns = (stored[f"{side}_{name}"] for name in ("clip", "cries", "groups"))
-        held[side] = HeldOutClips(*windows(side), *columns)
+        held[side] = HeldOutClips(probabilities, embeddings, sounds, *columns)
     directions = stored["directions"].astype(np.float32) * stored["sizes"]
     projection = Projection(stored["centre"].astype(np.float32), directions)
     labels = tuple(str(name) for name in stored["labels"])
@@ -145,7 +156,7 @@ def synthetic_rehearsal(base: BaseModel) -> Rehearsal:
     makers = [maker for kinds in synthetic.GENERATORS_BY_LABEL.values() for maker in kinds.values()] + [synthetic.cry]
     samples = base.card.window_samples
     waves = [makers[number % len(makers)](rng, samples) for number in range(_SYNTHETIC_WINDOWS)]
-    probabilities, embeddings = base(np.stack([_window(wave, base) for wave in waves]))
+    probabilities, embeddings, _ = base(np.stack([_window(wave, base) for wave in waves]))
     projection = projection_of(embeddings)
     windows = RehearsalWindows(probabilities, projection(embeddings))
     return Rehearsal(base.sha256, base.card.labels, projection, windows, {}, is_synthetic=True)
@@ -164,8 +175,12 @@ def make(
     division: Division | None = None,
     merged: dict[str, str] | None = None,
     threads: int = 1,
+    left_out: Collection[str] | None = None,
 ) -> dict[str, int]:
     """Write the rehearsal of a model from the data and the sides that it was trained with; returns counts by kind.
+
+    left_out: for a model that was trained on no sides: the paths of the clips that its training left out. Their groups
+    are divided between validation and test.
 
     Raises DataError for a taught model, and where no clip remains that the model did not learn from: then these are
     not the sides of its training.
@@ -183,15 +198,19 @@ def make(
     data_set = load(data, segments, merged)
     waves = DecodedAudio(data_set, cache, codecs=False)
     front = Front(card.features, card.window_frames, card.hop_frames)
-    clips = clips_of_side(data_set, waves, "train", division)
-    maker = WindowSampler(clips, waves, card.labels, front, strength_of("night,warp=0.3"), seed=23)
+    if left_out is None:
+        sides = {name: clips_of_side(data_set, waves, name, division) for name in ("train", "validation", "test")}
+    else:
+        plain = load(data, notice=lambda sentence: None) if segments else data_set
+        sides = _sides_left_out(_described(data_set.clips, plain.clips), waves, left_out, card)
+    maker = WindowSampler(sides["train"], waves, card.labels, front, strength_of("night,warp=0.3"), seed=23)
     windows = maker.pool(0, FIT_WINDOWS).mels.astype(np.float32)
-    probabilities, embeddings = _run(base, windows, threads)
+    probabilities, embeddings, _ = _run(base, windows, threads)
     projection = projection_of(embeddings)
     fit, sizes = projection(embeddings), np.abs(projection.directions).max(0)
     scale = np.maximum(np.percentile(np.abs(fit), 99.95, axis=0), 1e-6) / 127
     arrays: dict[str, Any] = {
-        "format": FORMAT,
+        "format": FORMAT_WITH_SOUNDS if card.sounds else FORMAT,
         "base_sha256": base.sha256,
         "labels": np.array(card.labels),
         "centre": projection.centre.astype(np.float32),
@@ -204,12 +223,12 @@ def make(
     counts = {"fit_windows": len(fit)}
     for side in ("validation", "test"):
         # Groups that the model met in training, under an earlier division say, are no test of strangers.
-        strangers = [clip for clip in clips_of_side(data_set, waves, side, division) if not _was_learnt(card, clip)]
+        strangers = [clip for clip in sides[side] if not _was_learnt(card, clip)]
         held = _drawn(strangers, waves)
         if not held:
             raise DataError(f"{model.name} has learnt from the {side} side: give the sides of its training.")
         clip_windows = [_successive_windows(clip, waves, base) for clip, _ in held]
-        probabilities, embeddings = _run(base, np.concatenate(clip_windows), threads)
+        probabilities, embeddings, sounds = _run(base, np.concatenate(clip_windows), threads)
         window_counts = [len(windows) for windows in clip_windows]
         arrays |= {
             f"{side}_logs": _logs(probabilities),
@@ -218,6 +237,9 @@ def make(
             f"{side}_cries": np.array([is_cry for _, is_cry in held]),
             f"{side}_groups": np.array([group_hash(clip.group) for clip, _ in held]),
         }
+        if card.sounds:
+            steps = np.round(np.clip(sounds, -LIMIT, LIMIT) / _SOUND_STEP)
+            arrays[f"{side}_sounds"] = steps.astype(np.int8)
         cries = sum(is_cry for _, is_cry in held)
         counts |= {f"{side}_cries": cries, f"{side}_others": len(held) - cries}
     archive = io.BytesIO()
@@ -225,6 +247,47 @@ def make(
     output.parent.mkdir(parents=True, exist_ok=True)
     write_whole(output, archive.getvalue())
     return counts
+
+
+def _described(labelled: Sequence[Clip], plain: Sequence[Clip]) -> list[Clip]:
+    """The clips with their segments; those that segments do not name with the data set's own label, where it decides.
+
+    A recording of a baby who may be crying, babbles or fusses does not: its label begins with "baby".
+    """
+    own = {clip.path: clip.spans for clip in plain}
+    described = []
+    for clip in labelled:
+        spans = clip.spans or own[clip.path]
+        described.append(replace(clip, spans=tuple(span for span in spans if not span.label.startswith("baby"))))
+    return described
+
+
+def _sides_left_out(
+    clips: Sequence[Clip], waves: Any, left_out: Collection[str], card: ModelCard
+) -> dict[str, list[Clip]]:
+    """The clips by side: groups left out of training, with copies of them, are divided; ``train`` is the rest.
+
+    Groups that may not be trained on are left out too, where their licence lets figures of them be published.
+    """
+    from trainer.data.decoded_audio import merge_duplicate_groups, trim_to_audio
+
+    clips = merge_duplicate_groups(trim_to_audio(clips, waves), waves)
+    strangers = {clip.group for clip in clips if clip.path in left_out}
+    learnt = {clip.group for clip in clips if clip.usable} - strangers
+    sides: dict[str, list[Clip]] = {"train": [], "validation": [], "test": []}
+    for clip in clips:
+        if clip.group not in learnt and (clip.usable or _may_be_published(clip)):
+            sides["test" if stable_random(clip.group, "rehearsal side") % 2 else "validation"].append(clip)
+        elif clip.usable:
+            spans = (replace(span, label=label_for_model(span.label, card.labels)) for span in clip.spans)
+            sides["train"].append(replace(clip, spans=tuple(spans)))
+    return sides
+
+
+def _may_be_published(clip: Clip) -> bool:
+    """Whether figures made of a clip that may not be trained on can go into a public file."""
+    licence = clip.licence.casefold()
+    return bool(licence) and not any(words in licence for words in ("none stated", "-nd", "research"))
 
 
 def _was_learnt(card: ModelCard, clip: Clip) -> bool:
@@ -235,11 +298,11 @@ def _was_learnt(card: ModelCard, clip: Clip) -> bool:
     return bool(overlap and overlap["train"])
 
 
-def _run(base: BaseModel, windows: Floats, threads: int) -> tuple[Floats, Floats]:
-    """Windows (N, rows, frames) → probabilities (N, labels), embeddings (N, E)."""
+def _run(base: BaseModel, windows: Floats, threads: int) -> tuple[Floats, Floats, Floats]:
+    """Windows (N, rows, frames) → probabilities (N, labels), embeddings (N, E), sounds (N, sounds)."""
     parts = list(in_threads(base, np.array_split(windows, max(1, len(windows) // 32)), threads))
-    probabilities, embeddings = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return probabilities, embeddings
+    probabilities, embeddings, sounds = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return probabilities, embeddings, sounds
 
 
 def _logs(probabilities: Floats) -> npt.NDArray[np.float16]:
@@ -273,18 +336,24 @@ def _drawn(clips: Sequence[Clip], waves: Any) -> list[tuple[Clip, bool]]:
 
 
 def _successive_windows(clip: Clip, waves: Any, base: BaseModel) -> Floats:
-    """At most `HELD_OUT_WINDOWS` windows (N, rows, frames), one hop apart: about the longest cry, or somewhere.
+    """At most `HELD_OUT_SECONDS` in windows (N, rows, frames), one hop apart: of the longest cry, or somewhere.
 
     Complete windows only, unlike a replay of the clip: the stretch is cut out of its middle, and in a night sound would
     come before it. A stretch shorter than a window gives one, its beginning mirrored.
     """
     card = base.card
-    length = card.window_samples + (HELD_OUT_WINDOWS - 1) * card.hop_samples
+    hops = max(0, int(HELD_OUT_SECONDS * SAMPLE_RATE) - card.window_samples) // card.hop_samples
+    length = card.window_samples + hops * card.hop_samples
     size = waves.samples(clip.path)
     cries = [span for span in clip.spans if label(span.label).crying]
     if cries:
         longest = max(cries, key=lambda span: span.end - span.start)
-        start = int(longest.start * SAMPLE_RATE) - card.window_samples // 2
+        begin, end = int(longest.start * SAMPLE_RATE), int(longest.end * SAMPLE_RATE)
+        start = begin - card.window_samples // 2
+        if end - begin > length:
+            # A recording that is labelled as a whole may begin with silence.
+            energy = np.concatenate(([0.0], np.cumsum(waves.read(clip.path, begin, end).astype(np.float64) ** 2)))
+            start = begin + int(np.argmax(energy[length:] - energy[:-length]))
     else:
         start = stable_random(clip.path, "row") % max(1, size - length)
     start = min(max(0, start), max(0, size - length))

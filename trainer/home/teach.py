@@ -297,8 +297,8 @@ def folds_of(clips: Sequence[EmbeddedClip]) -> tuple[list[Fold], str]:
 def compare_clips(clips: Sequence[EmbeddedClip], new: Sequence[Any], card: ModelCard) -> list[ComparedClip]:
     """The clips with the verdicts of the old model and those that new probabilities, (N, labels) each, give."""
 
-    def verdict(clip: EmbeddedClip, rows: Any) -> ClipVerdict:
-        return verdict_of(rows, clip.ends, clip.level_db, card)
+    def verdict(clip: EmbeddedClip, probabilities: Any) -> ClipVerdict:
+        return verdict_of(probabilities, clip.takes[0].sounds, clip.ends, clip.level_db, card)
 
     return [
         ComparedClip(

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from babymonitor.core.labels import LABELS, UNCLEAR
 from babymonitor.core.model.classifier import Classifier
-from babymonitor.core.model.features import log_mel
+from babymonitor.core.model.features import front_end
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from babymonitor.core.whole_file import whole_file
@@ -182,18 +182,26 @@ def settle_by_pitch(labels: list[str], sound: SlotScores, held: Scores) -> tuple
 
 
 def student_track(classifier: Classifier, wave: Wave, slots: int) -> Scores:
-    """Return a model's probabilities around each slot, (slots, 4): the median over windows that contain it fully."""
+    """Return a model's probabilities around each slot, (slots, 4): the median over windows with it in their middle.
+
+    Each window speaks for itself, also in a model that weighs evidence over time: neighbouring slots may differ.
+    """
     card = classifier.card
-    mel = log_mel(np.pad(wave, (0, max(0, slots * SLOT + card.window_samples - wave.size))), card.features)
-    rows = []
-    for start in range(0, slots * card.hop_frames, card.hop_frames):
-        window = np.ascontiguousarray(mel[:, start : start + card.window_frames])
-        rows.append(classifier.probabilities(window))
-    table = np.array(rows)
+    mel = front_end(np.pad(wave, (0, max(0, slots * SLOT + card.window_samples - wave.size))), card.features)
+    starts = np.arange(0, slots * SLOT, card.hop_samples) // card.features.hop_length
+    table = np.stack(
+        [classifier.probabilities(np.ascontiguousarray(mel[:, first : first + card.window_frames])) for first in starts]
+    )
     position = {name: index for index, name in enumerate(classifier.labels)}
     crying = table[:, [position[name] for name in ("hungry", "pain", "tired", "sad")]].sum(axis=1)
     coarse = np.stack([crying, *(table[:, position[name]] for name in ("happy", "natural", "background"))], axis=1)
-    return np.stack([np.median(coarse[max(0, slot - 5) : max(1, slot - 1)], axis=0) for slot in range(slots)])
+    centres = starts * card.features.hop_length + card.window_samples / 2
+    rows = []
+    for slot in range(slots):
+        distances = np.abs(centres - (slot + 0.5) * SLOT)
+        middle = distances <= max(card.window_samples / 4, distances.min())
+        rows.append(np.median(coarse[middle], axis=0))
+    return np.stack(rows)
 
 
 def detailed_sounds(sound: SlotScores, labels: list[str]) -> list[str]:

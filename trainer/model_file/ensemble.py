@@ -42,14 +42,18 @@ def combine(
     threshold at or above that. Windows below the threshold may end up further below it.
     bits: store weights in 8 bits (with a scale per slice of the first axis) or in 16; computation stays in 32.
 
-    Raises DataError if the models differ in labels, front end, window or hop. Metrics and the operating curve of the
-    parts do not hold for the combination and are left out; `trainer evaluate` and `trainer nights` measure them anew.
+    Raises DataError if the models differ in labels, front end, window or hop, and for one that names other sounds or
+    weighs evidence over time, of which there is no mean. Metrics and the operating curve of the parts do not hold for
+    the combination and are left out; `trainer evaluate` and `trainer nights` measure them anew.
     """
     if len(models) < 2:
         raise DataError("There is nothing to combine: name two model files or more.")
     classifiers = [Classifier(path) for path in models]
     cards = [classifier.card for classifier in classifiers]
     first = cards[0]
+    for path, card in zip(models, cards, strict=True):
+        if card.sounds or card.evidence:
+            raise DataError(f"{path.name} weighs what it hears over seconds, and cannot be combined with other models.")
     for path, card in zip(models[1:], cards[1:], strict=True):
         for field in ("labels", "features", "window_frames", "hop_frames"):
             if getattr(card, field) != getattr(first, field):

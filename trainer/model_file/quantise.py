@@ -35,11 +35,16 @@ _TO_THE_END = 2**62
 def quantise_model(source: Path, output: Path) -> ModelCard:
     """Write `output` (to a temporary, then replace): `source` with 8-bit matrices and a new golden pair.
 
-    Returns the new card. Raises DataError for a file that is quantised already, and for a cascade.
+    Returns the new card. Raises DataError for a file that is quantised already, for a cascade, and for a model that
+    names other sounds.
     """
     card = Classifier(source).card
     if "quantised" in card.training:
         raise DataError(f"{source} is quantised already.")
+    if card.sounds or card.evidence:
+        # Two-dimensional convolutions, which stay in 32 bits; unpacked for them, its weights would take four times as
+        # much.
+        raise DataError(f"{source} holds its weights in 8 bits already: quantised it would be larger, and no quicker.")
     data = source.read_bytes()
     if any(node.op_type == "If" for node in onnx.load_from_string(data).graph.node):
         raise DataError(f"{source} is a cascade, and 8 bits do not reach into its branch: quantise its parts instead.")

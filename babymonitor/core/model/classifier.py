@@ -277,10 +277,7 @@ class Classifier:
 
     def with_crying(self, probabilities: npt.NDArray[np.float32], crying: float) -> npt.NDArray[np.float32]:
         """Probabilities (labels,) with another P(crying); what is on one side keeps its proportions."""
-        total, rest = float(probabilities[self._crying].sum()), float(probabilities[~self._crying].sum())
-        if total <= 0 or rest <= 0:
-            return probabilities
-        return np.where(self._crying, probabilities * (crying / total), probabilities * ((1 - crying) / rest))
+        return np.asarray(with_crying(probabilities[None], self._crying, np.array([crying]))[0])
 
     def sounds(self, answer: Answer) -> dict[str, float]:
         """The probability of each sound that the model names beside its labels; {} for one that names none."""
@@ -307,6 +304,20 @@ class Classifier:
             raise ModelError(Code.MODEL_GOLDEN_BROKEN) from error
         if expected.shape != actual.shape or not np.allclose(expected, actual, atol=tolerance):
             raise ModelError(Code.MODEL_GOLDEN_DIFFERS)
+
+
+def with_crying(
+    probabilities: npt.NDArray[np.float32], is_crying: npt.NDArray[np.bool_], crying: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """Probabilities (N, labels) with another P(crying), (N,); what is on one side keeps its proportions.
+
+    is_crying: (labels,). A row with nothing on one of the sides stays as it is.
+    """
+    total, rest = (probabilities[:, side].sum(1, keepdims=True) for side in (is_crying, ~is_crying))
+    divided = (total > 0) & (rest > 0)
+    shares = np.where(is_crying, crying[:, None], 1 - crying[:, None])
+    sums = np.where(divided, np.where(is_crying, total, rest), 1.0)
+    return np.asarray(np.where(divided, probabilities * (shares / sums), probabilities), np.float32)
 
 
 def _check_seal(data: bytes) -> None:

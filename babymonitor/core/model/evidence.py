@@ -48,6 +48,12 @@ class Evidence:
         log_odds = float(np.tanh(inputs @ self.hidden + self.hidden_offset) @ self.output) + self.offset
         return float(1.0 / (1.0 + np.exp(-log_odds)))
 
+    def of_windows(self, history: Floats) -> npt.NDArray[np.float64]:
+        """P(crying) after each of these windows, (windows, columns) → (windows,): as if asked after one by one."""
+        inputs = (_summaries(history, self.spans) - self.centre) / self.scale
+        log_odds = np.tanh(inputs @ self.hidden + self.hidden_offset) @ self.output + self.offset
+        return np.asarray(1.0 / (1.0 + np.exp(-log_odds.astype(np.float64))))
+
     def to_dict(self) -> dict[str, Any]:
         return {
             name: value.tolist() if isinstance(value := getattr(self, name), np.ndarray) else value
@@ -93,6 +99,21 @@ def summary(history: Floats, spans: tuple[int, ...]) -> Floats:
         recent = history[-span:]
         parts += [recent.mean(axis=0), recent.max(axis=0)]
     return np.asarray(np.concatenate(parts), np.float32)
+
+
+def _summaries(history: Floats, spans: tuple[int, ...]) -> Floats:
+    """The `summary` after each of these windows, (windows, columns) → (windows, inputs)."""
+    count = len(history)
+    newest = np.arange(count)
+    sums = np.concatenate((np.zeros((1, history.shape[1])), np.cumsum(history, axis=0, dtype=np.float64)))
+    parts = [history]
+    for span in spans[1:]:
+        lengths = np.minimum(newest + 1, span)
+        before = np.full((span - 1, history.shape[1]), -np.inf, np.float32)
+        recent = np.lib.stride_tricks.sliding_window_view(np.concatenate((before, history)), span, axis=0)
+        means = (sums[newest + 1] - sums[newest + 1 - lengths]) / lengths[:, None]
+        parts += [np.asarray(means, np.float32), recent.max(axis=-1)]
+    return np.asarray(np.concatenate(parts, axis=1), np.float32)
 
 
 def log_odds(probability: float) -> float:

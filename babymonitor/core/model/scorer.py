@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from babymonitor.core.model.classifier import Answer, Classifier
-from babymonitor.core.model.evidence import log_odds
+from babymonitor.core.labels import label
+from babymonitor.core.model.classifier import Answer, Classifier, ModelCard, with_crying
+from babymonitor.core.model.evidence import LIMIT, Evidence, log_odds
 from babymonitor.core.model.quiet_gate import QuietGate
 from babymonitor.core.model.window_grid import Window
 
@@ -118,3 +119,35 @@ class Scorer:
         self._history = np.zeros((0, 1 + len(self.classifier.card.sounds)), np.float32)
         self._last = None
         self._rested = self._quiet = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is said of successive windows: probabilities (N, labels) and P(crying) (N,)."""
+
+    probabilities: npt.NDArray[np.float32]
+    crying: npt.NDArray[np.float64]
+
+
+def over_time(
+    card: ModelCard,
+    probabilities: npt.NDArray[np.float32],
+    sounds: npt.NDArray[np.float32],
+    sound: npt.NDArray[np.integer] | None = None,
+) -> Rows:
+    """What the model with this card says of successive windows that it, or a model taught from it, has answered.
+
+    probabilities, sounds: the answers, (N, labels) and (N, sounds). sound: (N,) the sound that each window is of,
+    windows of one sound together; None where all are of one. As `Scorer` would say it, had it asked about every
+    window: it leaves out none where it is quiet. Without evidence over time P(crying) is each window's own.
+    """
+    is_crying = np.array([label(name).crying for name in card.labels], bool)
+    crying = np.clip(probabilities[:, is_crying].sum(1).astype(np.float64), 0.0, 1.0)
+    if not card.evidence:
+        return Rows(probabilities, crying)
+    evidence = Evidence.from_dict(card.evidence, 1 + len(card.sounds))
+    history = np.column_stack(([log_odds(share) for share in crying], np.clip(sounds, -LIMIT, LIMIT)))
+    cuts = np.flatnonzero(np.diff(sound if sound is not None else np.zeros(len(history)))) + 1
+    parts = np.split(history.astype(np.float32), cuts)
+    weighed = np.concatenate([evidence.of_windows(part) for part in parts])
+    return Rows(with_crying(probabilities, is_crying, weighed), weighed)
