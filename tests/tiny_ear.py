@@ -26,9 +26,9 @@ SOUNDS = ("dog", "quiet")
 _SLOPE, _LOUD_LOG_POWER = 2.0, -5.9
 
 
-def evidence() -> Evidence:
+def evidence(columns: int = 1 + len(SOUNDS)) -> Evidence:
     """Weights by which the last second and a half counts: mostly P(crying), a little everything else."""
-    columns, spans = 1 + len(SOUNDS), (1, 3, 6)
+    spans = (1, 3, 6)
     inputs = columns * (2 * len(spans) - 1)
     hidden = np.random.default_rng(7).normal(0, 0.02, (inputs, 2))
     hidden[[0, columns], 0] = 0.15, 0.35
