@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.alerts.sensitivity import Rung, nearest, rungs
-from babymonitor.core.settings import LOUD_ALERTS, MINIMUM_SECONDS, START_THRESHOLD, USE_MODEL_THRESHOLDS, Settings
+from babymonitor.core.settings import LOUD_ALERTS, START_THRESHOLD, USE_MODEL_THRESHOLDS, Settings
 from babymonitor.live.monitor import Monitor
 from babymonitor.ui.parts.text_label import text_label, wrapped_label
 from babymonitor.ui.parts.wording import no_stop_text, sensitivity_text
@@ -126,15 +126,18 @@ class SensitivityView(QWidget):
 
     def _notes(self, rung: Rung | None) -> list[str]:
         """Return what limits the sentence: where it was measured, and which settings it leaves out."""
-        if rung is None:
+        card = self._monitor.card
+        if rung is None or card is None:
             return []
         is_in_force = self._is_in_force(rung)
         notes = [self.tr("The model itself recommends this.")] if rung.is_recommended and is_in_force else []
         if rung.is_measured and is_in_force:
             notes.append(self.tr("Measured on nights put together from recordings; your home will differ."))
-            if self._settings[MINIMUM_SECONDS] != MINIMUM_SECONDS.default:
+            usual = AlertRules.of_card(card).minimum_seconds
+            own = AlertRules.from_settings(self._settings, card.thresholds).minimum_seconds
+            if own != usual:
                 words = self.tr("Measured with “Wake me after” at {usual:g} s, not at your {own:g} s.")
-                notes.append(words.format(usual=MINIMUM_SECONDS.default, own=self._settings[MINIMUM_SECONDS]))
+                notes.append(words.format(usual=usual, own=own))
         if self._settings[LOUD_ALERTS]:
             notes.append(self.tr("Alarms by any loud sound come on top."))
         return notes

@@ -1,4 +1,4 @@
-"""Teaching a model that names other sounds and weighs evidence over time, and what else the trainer does with its file."""
+"""Teaching a model that weighs evidence over time, and what else is done with its file."""
 
 from __future__ import annotations
 

@@ -175,6 +175,14 @@ def test_what_else_changes_the_figures_is_said(view: SensitivityView, window: Ma
     assert "any loud sound" in view.note_label.text()
 
 
+def test_a_model_that_wakes_at_once_was_measured_so(view: SensitivityView, use: Any, settings: Settings) -> None:
+    use("at once", CURVE, thresholds={"start": 0.6, "end": 0.3, "minimum_seconds": 0.0})
+    assert view.sentence_label.text() == RECOMMENDED
+    assert "Wake me after" not in view.note_label.text()
+    settings[MINIMUM_SECONDS] = 1.0
+    assert "“Wake me after” at 0 s, not at your 1 s" in view.note_label.text()
+
+
 def test_restore_defaults_returns_to_what_the_model_recommends(
     view: SensitivityView, window: MainWindow, settings: Settings, use: Any
 ) -> None:
