@@ -3,7 +3,8 @@
     python -m benchmarks.personalisation --output docs/reports
 
 No real library is available, so homes are made of sound that the model never learnt from: the validation and test
-sides of the shared data, and sounds that may only be used for evaluation, since nothing taught here is shipped.
+sides of the shared data (or what its training left out: --leave-out), and sounds that may only be used for evaluation,
+since nothing taught here is shipped.
 
 - *reasons*: pseudo-babies. Cries of many babies, each played higher, lower or slower according to a made-up reason, so
   that the reason can be heard and is not the voice. k clips are labelled, and babies that were not among them are
@@ -36,6 +37,7 @@ from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from babymonitor.core.whole_file import write_whole
 from benchmarks.measurement import ROOT
 from trainer.audio import augment, synthetic
+from trainer.backbone.sounds import left_out
 from trainer.data.dataset import Clip, stable_random
 from trainer.data.readers import load
 from trainer.data.split import Division, group_hash, split
@@ -124,11 +126,22 @@ class EveryoneElse:
         return figures
 
 
-def cries_of(data: Path, segments: Path, sides: Path, wanted: Sequence[str]) -> list[tuple[Wave, Clip]]:
-    """Clips of these sides with at least a second of crying, cut to about 6 s around the longest cry."""
+def cries_of(
+    data: Path, segments: Path, sides: Path, wanted: Sequence[str], patterns: Sequence[str] = ()
+) -> list[tuple[Wave, Clip]]:
+    """Clips of these sides with at least a second of crying, cut to about 6 s around the longest cry.
+
+    patterns: of paths that training left out; then these alone, on the sides that the rehearsal divides them into.
+    """
     data_set = load([data], segments)
     usable = replace(data_set, clips=tuple(clip for clip in data_set.clips if clip.usable and clip.spans))
-    divided = split(usable, Division(sides=sides), data_set)
+    if patterns:
+        plain = load([data], notice=lambda sentence: None).clips
+        paths = left_out(plain, patterns)
+        clips = rehearsals.described([clip for clip in data_set.clips if clip.path in paths], plain)
+        divided = replace(usable, clips=tuple(replace(clip, side=rehearsals.side_of(clip.group)) for clip in clips))
+    else:
+        divided = split(usable, Division(sides=sides), data_set)
     cries = []
     for clip in divided.clips:
         spans = [span for span in clip.spans if label(span.label).crying]
@@ -324,7 +337,9 @@ def _rows(rows: dict[int, list[tuple[float, float]]], everyone: dict[int, Everyo
     ]
 
 
-def measure(model: Path, data: Path, segments: Path, sides: Path, threads: int) -> dict[str, Any]:
+def measure(
+    model: Path, data: Path, segments: Path, sides: Path, threads: int, patterns: Sequence[str] = ()
+) -> dict[str, Any]:
     """Run the benchmark; returns plain values fit for JSON. Exits where the model has no rehearsal file."""
     base = BaseModel(model)
     rehearsal = rehearsals.find_rehearsal(base.sha256, [model.parent])
@@ -333,7 +348,7 @@ def measure(model: Path, data: Path, segments: Path, sides: Path, threads: int) 
     bench = Bench(base, rehearsal, threads)
     caution = Caution()
     began = time.process_time()
-    cries = cries_of(data, segments, sides, ("validation", "test"))
+    cries = cries_of(data, segments, sides, ("validation", "test"), patterns)
     return {
         "model": base.card.name,
         "model_created": base.card.created,
@@ -447,10 +462,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--segments", type=Path, default=ROOT / "trainer" / "labelling" / "segments.csv")
     parser.add_argument("--sides", type=Path, default=ROOT / "trainer" / "labelling" / "sides.csv")
+    text = "paths that training left out, as for `trainer rehearsal`: in place of sides"
+    parser.add_argument("--leave-out", nargs="+", default=[], metavar="PATTERN", help=text)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, required=True, help="the folder of personalisation.md and .json")
     arguments = parser.parse_args()
-    report = measure(arguments.model, arguments.data, arguments.segments, arguments.sides, arguments.threads)
+    report = measure(
+        arguments.model, arguments.data, arguments.segments, arguments.sides, arguments.threads, arguments.leave_out
+    )
     arguments.output.mkdir(parents=True, exist_ok=True)
     write_whole(arguments.output / "personalisation.json", json.dumps(report, indent=1).encode())
     write_whole(arguments.output / "personalisation.md", page(report).encode())

@@ -202,7 +202,7 @@ def make(
         sides = {name: clips_of_side(data_set, waves, name, division) for name in ("train", "validation", "test")}
     else:
         plain = load(data, notice=lambda sentence: None) if segments else data_set
-        sides = _sides_left_out(_described(data_set.clips, plain.clips), waves, left_out, card)
+        sides = _sides_left_out(described(data_set.clips, plain.clips), waves, left_out, card)
     maker = WindowSampler(sides["train"], waves, card.labels, front, strength_of("night,warp=0.3"), seed=23)
     windows = maker.pool(0, FIT_WINDOWS).mels.astype(np.float32)
     probabilities, embeddings, _ = _run(base, windows, threads)
@@ -249,7 +249,7 @@ def make(
     return counts
 
 
-def _described(labelled: Sequence[Clip], plain: Sequence[Clip]) -> list[Clip]:
+def described(labelled: Sequence[Clip], plain: Sequence[Clip]) -> list[Clip]:
     """The clips with their segments; those that segments do not name with the data set's own label, where it decides.
 
     A recording of a baby who may be crying, babbles or fusses does not: its label begins with "baby".
@@ -260,6 +260,11 @@ def _described(labelled: Sequence[Clip], plain: Sequence[Clip]) -> list[Clip]:
         spans = clip.spans or own[clip.path]
         described.append(replace(clip, spans=tuple(span for span in spans if not span.label.startswith("baby"))))
     return described
+
+
+def side_of(group: str) -> str:
+    """The side of a group that training left out; the same on every machine."""
+    return "test" if stable_random(group, "rehearsal side") % 2 else "validation"
 
 
 def _sides_left_out(
@@ -277,7 +282,7 @@ def _sides_left_out(
     sides: dict[str, list[Clip]] = {"train": [], "validation": [], "test": []}
     for clip in clips:
         if clip.group not in learnt and (clip.usable or _may_be_published(clip)):
-            sides["test" if stable_random(clip.group, "rehearsal side") % 2 else "validation"].append(clip)
+            sides[side_of(clip.group)].append(clip)
         elif clip.usable:
             spans = (replace(span, label=label_for_model(span.label, card.labels)) for span in clip.spans)
             sides["train"].append(replace(clip, spans=tuple(spans)))
