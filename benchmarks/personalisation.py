@@ -87,7 +87,7 @@ class Bench:
         return verdict_of(probabilities, take.sounds, clip.ends, clip.level_db, self.base.card)
 
     def fit(self, clips: Sequence[EmbeddedClip], caution: Caution) -> Adapter:
-        return fit_adapter(clips, self.base.card.labels, self.rehearsal.fit, caution)
+        return fit_adapter(clips, self.base.card, self.rehearsal.fit, caution)
 
 
 class EveryoneElse:

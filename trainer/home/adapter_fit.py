@@ -7,6 +7,9 @@ Each is multinomial logistic regression beside an offset, the logarithm of the o
 The sum is over the person's windows and over rehearsal windows. The target of the latter is the old probability itself,
 which makes their term the Kullback-Leibler divergence from it (Li, Z. and Hoiem, D. (2018), "Learning without
 forgetting", IEEE TPAMI 40). Weights are in clips: a clip counts as one, or less in a group with many of its label.
+
+Where a model weighs evidence over time, P(crying) is here what it would come to in a sound that goes on like the
+window: it may wake by windows of which each alone is little suspicious.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import numpy.typing as npt
 
 from babymonitor.core.labels import UNCLEAR, sides_of
 from babymonitor.core.labels import label as known_label
+from babymonitor.core.model.classifier import ModelCard
+from babymonitor.core.model.evidence import LIMIT, Evidence
 from trainer.home.adapter import LOWEST_PROBABILITY, Adapter, Floats, crying_logit
 from trainer.home.clip_embeddings import EmbeddedClip, Projection, Take
 
@@ -27,6 +32,8 @@ _AUDIBLE_DB = 15.0
 _FEWEST_WINDOWS = 3
 _MOST_WINDOWS = 8000
 """Over all takes; each keeps its heaviest windows. More would take minutes, and windows overlap anyway."""
+_LEAST_GAIN = 0.2
+"""Evidence that is saturated hardly moves; the shift that would move it all the same would not be careful."""
 
 Doubles = npt.NDArray[np.float64]
 
@@ -55,10 +62,14 @@ class Caution:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalWindows:
-    """Windows whose probabilities are to stay: probabilities (N, labels) and projected embeddings (N, D)."""
+    """Windows whose probabilities are to stay.
+
+    probabilities (N, labels), projected embeddings (N, D), log-odds of other sounds that the model names (N, sounds).
+    """
 
     probabilities: Floats
     embeddings: Floats
+    sounds: Floats
 
 
 def label_for_model(name: str, labels: Sequence[str]) -> str:
@@ -73,7 +84,23 @@ def label_for_model(name: str, labels: Sequence[str]) -> str:
     return "background"
 
 
-def window_weights(take: Take, labels: Sequence[str], name: str) -> Doubles:
+def crying_log_odds(
+    card: ModelCard, probabilities: npt.NDArray[np.floating], sounds: Floats, shift: float = 0.0
+) -> Doubles:
+    """Log-odds of crying, (N,), in sounds that go on like each window; without evidence over time, in the window.
+
+    probabilities: (N, labels). sounds: (N, sounds). shift: added to the log-odds of crying in each window.
+    """
+    alone = crying_logit(card.labels, probabilities) + shift
+    if not card.evidence:
+        return alone
+    rows = np.column_stack((np.clip(alone, -LIMIT, LIMIT), np.clip(sounds, -LIMIT, LIMIT))).astype(np.float32)
+    evidence = Evidence.from_dict(card.evidence, rows.shape[1])
+    crying = np.clip(evidence.steady(rows), LOWEST_PROBABILITY, 1 - LOWEST_PROBABILITY)
+    return np.asarray(np.log(crying) - np.log1p(-crying))
+
+
+def window_weights(take: Take, card: ModelCard, name: str) -> Doubles:
     """How much each window of a take of a clip labelled `name` counts, (N,), summing to one.
 
     A clip called crying is not crying throughout: the child draws breath, somebody talks. Of the windows within 15 dB
@@ -82,8 +109,10 @@ def window_weights(take: Take, labels: Sequence[str], name: str) -> Doubles:
     instance problem with axis-parallel rectangles", Artificial Intelligence 89). Of any other clip every window has the
     clip's label, and those that the old model takes for crying count most: it is they that wake somebody.
     """
-    columns = [column for column, label in enumerate(labels) if known_label(label).crying]
+    columns = [column for column, label in enumerate(card.labels) if known_label(label).crying]
     crying = take.probabilities[:, columns].sum(1).astype(np.float64)
+    if card.evidence and len(sides_of(card.labels)) == 2:
+        crying = 1 / (1 + np.exp(-crying_log_odds(card, take.probabilities, take.sounds)))
     if not (known_label(name).crying and columns):
         weights = 0.2 + crying
     else:
@@ -112,26 +141,33 @@ def unproject(adapter: Adapter, projection: Projection) -> Adapter:
 
 
 def fit_adapter(
-    clips: Sequence[EmbeddedClip], labels: tuple[str, ...], rehearsal: RehearsalWindows, caution: Caution
+    clips: Sequence[EmbeddedClip], card: ModelCard, rehearsal: RehearsalWindows, caution: Caution
 ) -> Adapter:
-    """Fit an adapter of projected embeddings to these clips; without any clip it is an untaught one."""
+    """Fit an adapter of projected embeddings to these clips; without any clip it is an untaught one.
+
+    card: of the model that is taught.
+    """
+    labels = card.labels
     if not clips:
         return Adapter.untaught(labels, rehearsal.embeddings.shape[1])
     shares = clip_weights(clips)
     most = max(_FEWEST_WINDOWS, _MOST_WINDOWS // sum(len(clip.takes) for clip in clips))
-    parts: list[tuple[Floats, Floats, Doubles, str]] = []
+    parts: list[tuple[Floats, Floats, Floats, Doubles, str]] = []
     for clip, share in zip(clips, shares, strict=True):
         for take in clip.takes:
-            weights = window_weights(take, labels, clip.label)
+            weights = window_weights(take, card, clip.label)
             heaviest = np.argsort(-weights, kind="stable")[:most]
             heaviest = heaviest[weights[heaviest] > 0]
             weights = weights[heaviest] / weights[heaviest].sum() * share / len(clip.takes)
             name = label_for_model(clip.label, labels)
-            parts.append((take.probabilities[heaviest], take.embeddings[heaviest], weights, name))
+            parts.append(
+                (take.probabilities[heaviest], take.embeddings[heaviest], take.sounds[heaviest], weights, name)
+            )
     probabilities = np.concatenate([part[0] for part in parts]).astype(np.float64)
     embeddings = np.concatenate([part[1] for part in parts]).astype(np.float64)
-    weights = np.concatenate([part[2] for part in parts])
-    names = np.concatenate([np.full(len(part[2]), part[3]) for part in parts])
+    sounds = np.concatenate([part[2] for part in parts])
+    weights = np.concatenate([part[3] for part in parts])
+    names = np.concatenate([np.full(len(part[3]), part[4]) for part in parts])
     old = np.maximum(rehearsal.probabilities.astype(np.float64), LOWEST_PROBABILITY)
     matrix = np.zeros((embeddings.shape[1], len(labels) + 1))
     offset = np.zeros(len(labels) + 1)
@@ -154,7 +190,8 @@ def fit_adapter(
         )
     if len(sides) == 2:
         is_crying = np.array([known_label(name).crying for name in names], np.float64)
-        logits = np.concatenate((crying_logit(labels, probabilities), crying_logit(labels, old)))
+        answers = ((probabilities, sounds), (old, rehearsal.sounds))
+        logits = np.concatenate([crying_log_odds(card, *answer) for answer in answers])
         old_crying = 1 / (1 + np.exp(-logits[len(is_crying) :]))
         target = np.concatenate((is_crying, old_crying))
         columns, shift = _softmax_regression(
@@ -164,7 +201,10 @@ def fit_adapter(
             np.concatenate((weights, np.full(len(old), caution.rehearsal / len(old)))),
             2 * caution.ridge_crying,  # of two columns that mirror each other
         )
-        matrix[:, -1], offset[-1] = columns[:, 0] - columns[:, 1], shift[0] - shift[1]
+        # What is learnt is a shift of the evidence; it is brought about by shifting what goes into it.
+        higher, lower = (crying_log_odds(card, probabilities, sounds, step) for step in (1.0, -1.0))
+        gain = max(_LEAST_GAIN, float(np.average(higher - lower, weights=weights)) / 2)
+        matrix[:, -1], offset[-1] = (columns[:, 0] - columns[:, 1]) / gain, (shift[0] - shift[1]) / gain
     return Adapter(labels, matrix.astype(np.float32), offset.astype(np.float32))
 
 

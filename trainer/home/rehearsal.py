@@ -2,9 +2,9 @@
 
 ``NAME.rehearsal.npz`` belongs to one model file, by its SHA-256. It holds embeddings of other people's babies and
 homes with the model's probabilities; the embeddings are projected onto the directions in which they differ most and
-rounded to 8 bits. ``fit``: windows of the training side, altered as in training, which teaching must leave as they
-are. ``validation`` and ``test``: clips of those sides, `HELD_OUT_SECONDS` in successive windows of each, with the other
-sounds that the model names. By the validation side teaching decides whether it was too bold; the figures that are
+rounded to 8 bits, as are the other sounds that the model names. ``fit``: windows of the training side, altered as in
+training, which teaching must leave as they are. ``validation`` and ``test``: clips of those sides, `HELD_OUT_SECONDS`
+in successive windows of each. By the validation side teaching decides whether it was too bold; the figures that are
 reported are of the test side.
 """
 
@@ -118,21 +118,21 @@ def find_rehearsal(sha256: str, folders: Sequence[Path]) -> Rehearsal | None:
 def _read(stored: Any) -> Rehearsal:
     scale = stored["scale"].astype(np.float32)
 
-    def windows(name: str) -> tuple[Floats, Floats]:
+    def windows(name: str) -> tuple[Floats, Floats, Floats]:
         probabilities = np.exp(stored[f"{name}_logs"].astype(np.float32))
+        sounds = np.zeros((len(probabilities), 0), np.float32)
+        if int(stored["format"]) == FORMAT_WITH_SOUNDS:
+            sounds = stored[f"{name}_sounds"].astype(np.float32) * np.float32(_SOUND_STEP)
         return (
             probabilities / probabilities.sum(1, keepdims=True),
             stored[f"{name}_codes"].astype(np.float32) * scale,
+            sounds,
         )
 
     held = {}
     for side in ("validation", "test"):
-        probabilities, embeddings = windows(side)
-        sounds = np.zeros((len(probabilities), 0), np.float32)
-        if int(stored["format"]) == FORMAT_WITH_SOUNDS:
-            sounds = stored[f"{side}_sounds"].astype(np.float32) * np.float32(_SOUND_STEP)
         columns = (stored[f"{side}_{name}"] for name in ("clip", "cries", "groups"))
-        held[side] = HeldOutClips(probabilities, embeddings, sounds, *columns)
+        held[side] = HeldOutClips(*windows(side), *columns)
     directions = stored["directions"].astype(np.float32) * stored["sizes"]
     projection = Projection(stored["centre"].astype(np.float32), directions)
     labels = tuple(str(name) for name in stored["labels"])
@@ -156,9 +156,9 @@ def synthetic_rehearsal(base: BaseModel) -> Rehearsal:
     makers = [maker for kinds in synthetic.GENERATORS_BY_LABEL.values() for maker in kinds.values()] + [synthetic.cry]
     samples = base.card.window_samples
     waves = [makers[number % len(makers)](rng, samples) for number in range(_SYNTHETIC_WINDOWS)]
-    probabilities, embeddings, _ = base(np.stack([_window(wave, base) for wave in waves]))
+    probabilities, embeddings, sounds = base(np.stack([_window(wave, base) for wave in waves]))
     projection = projection_of(embeddings)
-    windows = RehearsalWindows(probabilities, projection(embeddings))
+    windows = RehearsalWindows(probabilities, projection(embeddings), sounds)
     return Rehearsal(base.sha256, base.card.labels, projection, windows, {}, is_synthetic=True)
 
 
@@ -205,7 +205,7 @@ def make(
         sides = _sides_left_out(described(data_set.clips, plain.clips), waves, left_out, card)
     maker = WindowSampler(sides["train"], waves, card.labels, front, strength_of("night,warp=0.3"), seed=23)
     windows = maker.pool(0, FIT_WINDOWS).mels.astype(np.float32)
-    probabilities, embeddings, _ = _run(base, windows, threads)
+    probabilities, embeddings, sounds = _run(base, windows, threads)
     projection = projection_of(embeddings)
     fit, sizes = projection(embeddings), np.abs(projection.directions).max(0)
     scale = np.maximum(np.percentile(np.abs(fit), 99.95, axis=0), 1e-6) / 127
@@ -220,6 +220,8 @@ def make(
         "fit_logs": _logs(probabilities),
         "fit_codes": _codes(fit, scale),
     }
+    if card.sounds:
+        arrays["fit_sounds"] = _steps(sounds)
     counts = {"fit_windows": len(fit)}
     for side in ("validation", "test"):
         # Groups that the model met in training, under an earlier division say, are no test of strangers.
@@ -238,8 +240,7 @@ def make(
             f"{side}_groups": np.array([group_hash(clip.group) for clip, _ in held]),
         }
         if card.sounds:
-            steps = np.round(np.clip(sounds, -LIMIT, LIMIT) / _SOUND_STEP)
-            arrays[f"{side}_sounds"] = steps.astype(np.int8)
+            arrays[f"{side}_sounds"] = _steps(sounds)
         cries = sum(is_cry for _, is_cry in held)
         counts |= {f"{side}_cries": cries, f"{side}_others": len(held) - cries}
     archive = io.BytesIO()
@@ -312,6 +313,10 @@ def _run(base: BaseModel, windows: Floats, threads: int) -> tuple[Floats, Floats
 
 def _logs(probabilities: Floats) -> npt.NDArray[np.float16]:
     return np.log(np.maximum(probabilities, LOWEST_PROBABILITY)).astype(np.float16)
+
+
+def _steps(sounds: Floats) -> npt.NDArray[np.int8]:
+    return np.round(np.clip(sounds, -LIMIT, LIMIT) / _SOUND_STEP).astype(np.int8)
 
 
 def _codes(projected: Floats, scale: npt.NDArray[np.floating]) -> npt.NDArray[np.int8]:

@@ -218,7 +218,7 @@ def learn(
         probabilities = [clip.takes[0].probabilities for clip in clips]
         for fold in folds:
             fold_clips = [clips[index] for index in fold.learnt]
-            fold_adapter = fit_adapter(fold_clips, labels, rehearsal.fit, scaled_caution)
+            fold_adapter = fit_adapter(fold_clips, card, rehearsal.fit, scaled_caution)
             for index in fold.judged:
                 take = clips[index].takes[0]
                 probabilities[index] = fold_adapter(take.probabilities, take.embeddings)
@@ -227,7 +227,7 @@ def learn(
             seconds_left = (time.monotonic() - began) / done * (len(folds) + 1 - done % (len(folds) + 1))
             step = "comparing with the present model"
             event({"event": "progress", "share": round(share, 3), "what": step, "seconds_left": round(seconds_left, 1)})
-        adapter = fit_adapter(clips, labels, rehearsal.fit, scaled_caution)
+        adapter = fit_adapter(clips, card, rehearsal.fit, scaled_caution)
         compared = compare_clips(clips, probabilities, card)
         cries = [clip for clip in compared if known_label(label_for_model(clip.label, labels)).crying]
         loses_cries = sum(clip.old.wakes for clip in cries) > sum(clip.new.wakes for clip in cries)

@@ -50,7 +50,15 @@ class Evidence:
 
     def of_windows(self, history: Floats) -> npt.NDArray[np.float64]:
         """P(crying) after each of these windows, (windows, columns) → (windows,): as if asked after one by one."""
-        inputs = (_summaries(history, self.spans) - self.centre) / self.scale
+        return self._weighed((_summaries(history, self.spans) - self.centre) / self.scale)
+
+    def steady(self, rows: Floats) -> npt.NDArray[np.float64]:
+        """P(crying) in sounds that go on like each of these windows, (windows, columns) → (windows,)."""
+        inputs = (np.tile(rows, 2 * len(self.spans) - 1) - self.centre) / self.scale
+        return self._weighed(inputs)
+
+    def _weighed(self, inputs: Floats) -> npt.NDArray[np.float64]:
+        """(N, inputs) → P(crying) (N,)."""
         log_odds = np.tanh(inputs @ self.hidden + self.hidden_offset) @ self.output + self.offset
         return np.asarray(1.0 / (1.0 + np.exp(-log_odds.astype(np.float64))))
 

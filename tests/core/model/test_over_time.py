@@ -26,6 +26,13 @@ def test_many_windows_at_once_are_weighed_as_one_after_the_other() -> None:
     assert np.allclose(evidence.of_windows(history), expected, atol=1e-6)
 
 
+def test_a_sound_that_goes_on_is_weighed_as_its_only_window() -> None:
+    evidence = tiny_ear.evidence()
+    rows = np.random.default_rng(5).normal(0, 3, (4, 3)).astype(np.float32)
+    expected = [evidence(np.repeat(row[None], 9, axis=0)) for row in rows]
+    assert np.allclose(evidence.steady(rows), expected, atol=1e-6)
+
+
 def test_rows_of_a_clip_say_what_the_app_says(ear: Classifier) -> None:
     wave = synthesise.cat(3.0, np.random.default_rng(2))
     answers = [ear.answer(window.features) for window in clip_windows(wave, ear.card)]

@@ -15,6 +15,7 @@ from made_data import DEFAULT_MODEL, make_data_set, make_library, write_manifest
 
 from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.replay import clip_scores
+from babymonitor.core.model.scorer import over_time
 from babymonitor.core.sound.files import read_wave
 from resources import synthesise
 from trainer.__main__ import main
@@ -26,7 +27,8 @@ from trainer.ear.model_file import write_ear
 from trainer.ear.network import EarNetwork
 from trainer.home import teach
 from trainer.home.adapter import Adapter, BaseModel
-from trainer.home.clip_embeddings import EmbeddedClip, Projection, embed_clip
+from trainer.home.adapter_fit import Caution, RehearsalWindows, fit_adapter
+from trainer.home.clip_embeddings import EmbeddedClip, Projection, Take, embed_clip
 from trainer.home.rehearsal import find_rehearsal, place_beside
 from trainer.labelling.cry_segments import student_track
 from trainer.labelling.yamnet_teacher import SLOT
@@ -127,6 +129,32 @@ def test_a_clips_verdict_is_the_apps(tiny: Path, tmp_path: Path) -> None:
         assert verdict.wakes == any(score.crying >= base.card.thresholds["start"] for score in scores)
     assert compared.new.crying > compared.old.crying + 0.05
     assert abs(compared.old.crying - take.probabilities[:, :4].sum(1).max()) > 0.01, "no window's alone"
+
+
+def _row(crying: float) -> list[float]:
+    return [crying / 4] * 4 + [(1 - crying) / 3] * 3
+
+
+def test_what_wakes_by_little_suspicion_is_unlearnt(tiny: Path) -> None:
+    """An owl of whose windows each says 10 %, which together wake somebody."""
+    card = Classifier(tiny).card
+    card = replace(card, evidence={**card.evidence, "offset": 5.0})
+    rng = np.random.default_rng(5)
+    others = np.array([_row(share) for share in 0.02 * rng.random(300)], np.float32)
+    known = RehearsalWindows(others, rng.normal(0, 1, (300, 4)), np.zeros((300, 2), np.float32))
+    direction = np.array([3.0, 0, 0, 0])
+    owls = []
+    for number in range(5):
+        embeddings = (direction + rng.normal(0, 0.2, (6, 4))).astype(np.float32)
+        take = Take(np.array([_row(0.1)] * 6, np.float32), embeddings, np.zeros((6, 2), np.float32), np.zeros(6))
+        owls.append(EmbeddedClip("owl", f"{number}", "owl", 2.0, (take,), np.arange(6) * 4160, np.zeros(6)))
+    adapter = fit_adapter(owls, card, known, Caution(0.1, 0.1, 0.1, 20, 20, 20))
+    taken, sounds = owls[0].takes[0], np.zeros((6, 2), np.float32)
+    assert over_time(card, taken.probabilities, sounds).crying.min() > 0.55
+    after = over_time(card, adapter(taken.probabilities, taken.embeddings), sounds)
+    assert after.crying.max() < 0.4
+    stranger = adapter(np.array([_row(0.5)], np.float32), -direction[None].astype(np.float32))
+    assert stranger[:, :4].sum() > 0.4, "what is unlike an owl stays"
 
 
 def test_it_learns_this_home(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
