@@ -138,7 +138,7 @@ def _row(crying: float) -> list[float]:
 def test_what_wakes_by_little_suspicion_is_unlearnt(tiny: Path) -> None:
     """An owl of whose windows each says 10 %, which together wake somebody."""
     card = Classifier(tiny).card
-    card = replace(card, evidence={**card.evidence, "offset": 5.0})
+    card = replace(card, evidence={**card.evidence, "hidden_offset": [1.3, 0.0]})
     rng = np.random.default_rng(5)
     others = np.array([_row(share) for share in 0.02 * rng.random(300)], np.float32)
     known = RehearsalWindows(others, rng.normal(0, 1, (300, 4)), np.zeros((300, 2), np.float32))
@@ -148,7 +148,7 @@ def test_what_wakes_by_little_suspicion_is_unlearnt(tiny: Path) -> None:
         embeddings = (direction + rng.normal(0, 0.2, (6, 4))).astype(np.float32)
         take = Take(np.array([_row(0.1)] * 6, np.float32), embeddings, np.zeros((6, 2), np.float32), np.zeros(6))
         owls.append(EmbeddedClip("owl", f"{number}", "owl", 2.0, (take,), np.arange(6) * 4160, np.zeros(6)))
-    adapter = fit_adapter(owls, card, known, Caution(0.1, 0.1, 0.1, 20, 20, 20))
+    adapter = fit_adapter(owls, card, known, Caution(4.0, 0.1, 0.1, 400, 20, 20))
     taken, sounds = owls[0].takes[0], np.zeros((6, 2), np.float32)
     assert over_time(card, taken.probabilities, sounds).crying.min() > 0.55
     after = over_time(card, adapter(taken.probabilities, taken.embeddings), sounds)
