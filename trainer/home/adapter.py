@@ -135,10 +135,14 @@ class BaseModel:
             sounds.append(others[-1] if self.card.sounds else np.zeros((1, 0), np.float32))
         return np.concatenate(probabilities), np.concatenate(embeddings), np.concatenate(sounds)
 
-    def write(self, output: Path, adapter: Adapter, details: dict[str, Any]) -> ModelCard:
+    def write(
+        self, output: Path, adapter: Adapter, details: dict[str, Any], reasons: dict[str, Any] | None = None
+    ) -> ModelCard:
         """Write the model with an adapter of its full embeddings, in one piece; returns its card.
 
-        details: what the card's ``taught`` says beside the base model, such as counts of clips.
+        details: what the card's ``taught`` says beside the base model, such as counts of clips. reasons: how well the
+        taught model tells the home's crying labels apart, where that was measured; it decides whether a model may name
+        them that could not before (see `ModelCard.tells_reasons`).
         """
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
@@ -160,12 +164,19 @@ class BaseModel:
                     **details,
                 },
             },
-            # These were measured on the base model. The taught model's figures are in its comparison.
-            metrics={"before_teaching": self.card.metrics} if self.card.metrics else {},
+            metrics=self._metrics(reasons),
             golden={**self.card.golden, "probabilities": golden.tolist()},
         )
         write_sealed(output, model, card)
         return card
+
+    def _metrics(self, reasons: dict[str, Any] | None) -> dict[str, Any]:
+        """The base model's figures under a name that says so. The taught model's are in its comparison."""
+        before = self.card.metrics
+        metrics = {"before_teaching": before} if before else {}
+        if "reasons" in before:
+            metrics["reasons"] = before["reasons"] if reasons is None or self.card.tells_reasons else reasons
+        return metrics
 
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item], threads: int) -> Iterator[Result]:

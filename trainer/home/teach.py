@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from babymonitor.core import paths
+from babymonitor.core.labels import UNCLEAR
 from babymonitor.core.labels import label as known_label
 from babymonitor.core.model.classifier import ModelCard
 from babymonitor.core.sound.files import read_wave
@@ -101,9 +102,11 @@ def teach(request: TeachRequest, event: Event = lambda values: None) -> dict[str
         "caution": lesson.caution,
         "met": hashed_groups,
     }
-    card = base.write(request.output, unproject(lesson.adapter, rehearsal.projection), details)
+    compared = compare_clips(embedded, lesson.probabilities, base.card)
+    adapter = unproject(lesson.adapter, rehearsal.projection)
+    card = base.write(request.output, adapter, details, reason_figures(compared, base.card))
     report = old_and_new.comparison(
-        compare_clips(embedded, lesson.probabilities, base.card),
+        compared,
         (base.card, card),
         (request.model, request.output),
         lesson.how,
@@ -292,6 +295,25 @@ def folds_of(clips: Sequence[EmbeddedClip]) -> tuple[list[Fold], str]:
             f"{count} times anew)."
         )
     return [Fold(part, tuple(index for index in indices if index not in set(part))) for part in parts], how
+
+
+def reason_figures(clips: Sequence[ComparedClip], card: ModelCard) -> dict[str, Any] | None:
+    """How well the new model tells apart the reasons for crying that a home named; None for fewer than two.
+
+    Balanced accuracy with its interval over groups, and ``chance``, as `ModelCard.tells_reasons` reads them.
+    """
+    from trainer.evaluation.summary import figures_of
+
+    cries = [clip for clip in clips if clip.label in card.labels and known_label(clip.label).crying]
+    cries = [clip for clip in cries if clip.label != UNCLEAR]
+    names = [name for name in card.labels if any(clip.label == name for clip in cries)]
+    if len(names) < 2:
+        return None
+    rows = np.array([[clip.new.probabilities[name] for name in names] for clip in cries]) + 1e-9
+    truth = np.array([names.index(clip.label) for clip in cries])
+    groups = np.array([clip.group for clip in cries])
+    figures = figures_of(rows / rows.sum(1, keepdims=True), truth, groups, names)
+    return {name: figures[name] for name in ("balanced_accuracy", "chance", "labels")}
 
 
 def compare_clips(clips: Sequence[EmbeddedClip], new: Sequence[Any], card: ModelCard) -> list[ComparedClip]:

@@ -177,6 +177,26 @@ def test_it_learns_this_home(tiny: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert Classifier(tmp_path / "again.onnx").card.sounds == tiny_ear.SOUNDS
 
 
+CHANCE = {"balanced_accuracy": {"value": 0.26, "low": 0.2, "high": 0.3}, "chance": 0.25}
+
+
+@pytest.mark.parametrize(("labels", "tells"), [(("hungry", "pain"), True), (("hungry",), False)])
+def test_a_home_that_named_reasons_may_have_them_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: tuple[str, ...], tells: bool
+) -> None:
+    """The model could not tell them apart in other homes, and what it was not taught it cannot tell in this."""
+    monkeypatch.setattr("trainer.home.rehearsal._SYNTHETIC_WINDOWS", 80)
+    library = make_library(tmp_path / "all")
+    for label in (*labels, "owl"):
+        (tmp_path / "library").mkdir(exist_ok=True)
+        (tmp_path / "library" / label).symlink_to(library / label)
+    model = tiny_ear.write(tmp_path / "ear.onnx", metrics={"reasons": CHANCE})
+    assert not Classifier(model).card.tells_reasons
+    teach.teach(teach.TeachRequest(model, [tmp_path / "library"], tmp_path / "taught.onnx"))
+    assert Classifier(tmp_path / "taught.onnx").card.tells_reasons == tells
+    assert BaseModel(tmp_path / "taught.onnx").card.metrics == {"reasons": CHANCE}
+
+
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
     """A data set with four groups of each label of the vocabulary, and clips of other kinds."""
