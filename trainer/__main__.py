@@ -18,6 +18,7 @@ from trainer.commands import (
     families,
     import_corpus,
     label,
+    left_out,
     nights,
     predict,
     rehearsal,
@@ -45,7 +46,7 @@ class Command(Protocol):
 
 COMMANDS: tuple[Command, ...] = (
     families, import_corpus, train, compare, tune, evaluate, nights, report, label, export, teach, rehearsal, versus,
-    combine, predict, backbone, ear,
+    combine, predict, backbone, ear, left_out,
 )  # fmt: skip
 
 

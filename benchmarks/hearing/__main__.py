@@ -25,8 +25,6 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from babymonitor.core.model.classifier import ModelError
 from benchmarks.hearing import clips, figures, invariance, nights, page
-from benchmarks.hearing.answer_cache import AnswerCache
-from benchmarks.hearing.listeners import Listener, Ours, YamnetListener
 from benchmarks.hearing.material import WIDEBAND, Material, gather, made_items
 from benchmarks.hearing.voter import Voter, trained
 from benchmarks.hearing.words import aim_status, figure_text
@@ -35,6 +33,8 @@ from benchmarks.yamnet import DEFAULT_FILE, missing
 from trainer.commands import options
 from trainer.data.split import Division
 from trainer.errors import DataError
+from trainer.evaluation.answer_cache import AnswerCache
+from trainer.evaluation.listeners import Listener, Ours, YamnetListener
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
 SEGMENTS = ROOT / "trainer" / "labelling" / "segments.csv"

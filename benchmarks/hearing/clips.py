@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.hearing.answer_cache import AnswerCache
-from benchmarks.hearing.listeners import Listener, Ours
 from benchmarks.hearing.material import NAMED_KINDS, Item, Material, named_kind
-from trainer.evaluation.metrics import ClusterBootstrap, rounded
+from trainer.evaluation.answer_cache import AnswerCache
+from trainer.evaluation.listeners import Listener, Ours
+from trainer.evaluation.metrics import ClusterBootstrap, rounded, widened
 from trainer.evaluation.night_outcomes import ScoreSeries, alerts_from
 from trainer.evaluation.summary import roc_curve
 
@@ -147,19 +147,6 @@ def share_of(
     hits, counts = bootstrap.sums(np.stack((hit & of, of), 1).astype(float)).T
     shares = np.divide(hits, counts, out=np.full_like(hits, np.nan), where=counts > 0)
     return widened(bootstrap.estimate(shares), len(np.unique(groups[of])))
-
-
-def widened(entry: dict[str, float | None], groups: int) -> dict[str, float | None]:
-    """Widen the interval of a share that is 0 or 1, for which drawing groups again would look certain.
-
-    It becomes that of Clopper and Pearson (1934), every group counted once.
-    """
-    edge = 1 - 0.025 ** (1 / groups) if groups else 1.0
-    if entry["value"] == 0.0:
-        return {"value": 0.0, "low": 0.0, "high": rounded(edge)}
-    if entry["value"] == 1.0:
-        return {"value": 1.0, "low": rounded(1 - edge), "high": 1.0}
-    return entry
 
 
 def low_corner(scores: Scores, positive: npt.NDArray[np.bool_]) -> list[list[float]]:

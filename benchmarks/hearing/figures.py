@@ -13,12 +13,12 @@ import numpy.typing as npt
 from babymonitor.core.labels import label, two_sided
 from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.sound.wave import SAMPLE_RATE
-from benchmarks.hearing.listeners import Listener, Ours
 from benchmarks.hearing.material import Material
 from benchmarks.measurement import take_turns
 from resources import synthesise
 from trainer.errors import DataError
 from trainer.evaluation.judgements import judge, training_overlap
+from trainer.evaluation.listeners import Listener, Ours
 from trainer.evaluation.model_cost import cost_of
 from trainer.evaluation.summary import balanced_calibration_error, figures_of
 

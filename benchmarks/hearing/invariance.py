@@ -19,13 +19,13 @@ from scipy import signal
 
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
-from benchmarks.hearing.answer_cache import AnswerCache
 from benchmarks.hearing.clips import scorings, share_of
-from benchmarks.hearing.listeners import Listener
 from benchmarks.hearing.material import Item, Material, rng_of, spread
 from benchmarks.measurement import note
 from trainer.audio.augment import active_rms, room_response
 from trainer.audio.phone_codecs import through_codec
+from trainer.evaluation.answer_cache import AnswerCache
+from trainer.evaluation.listeners import Listener
 from trainer.evaluation.metrics import ClusterBootstrap, rounded
 
 TOLERANCE_CHANGE = 0.05

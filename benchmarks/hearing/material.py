@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import csv
-import functools
-import hashlib
 import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
@@ -19,11 +16,8 @@ import resources.synthesise
 import trainer.audio.augment
 import trainer.audio.phone_codecs
 import trainer.audio.synthetic
-import trainer.evaluation.night_composer
-import trainer.evaluation.night_stock
 from babymonitor.core.labels import label
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
-from benchmarks.hearing.answer_cache import Sound, hash_of
 from resources import synthesise
 from trainer.audio import synthetic
 from trainer.audio.augment import add
@@ -34,8 +28,10 @@ from trainer.data.decoded_audio import DecodedAudio
 from trainer.data.readers import Roots, load
 from trainer.data.split import Division
 from trainer.errors import DataError
+from trainer.evaluation.answer_cache import Sound, origin_of
 from trainer.evaluation.judgements import clips_of_side
-from trainer.evaluation.night_stock import BACKGROUNDS, Piece, Stock, gather_stock
+from trainer.evaluation.listeners import code_of
+from trainer.evaluation.night_stock import BACKGROUNDS, Stock, gather_stock
 
 LEAST_CRYING_SECONDS = 1.0
 MADE_SECONDS = 10.0
@@ -133,7 +129,7 @@ class Material:
 
     def by_telephone(self, item: Item) -> Sound:
         """The clip through a telephone or recorder codec, chosen by its name: as most cries came to us."""
-        key = f"by telephone {_code(trainer.audio.phone_codecs)}"
+        key = f"by telephone {code_of(trainer.audio.phone_codecs)}"
         return self.sound(item, key, lambda wave: codec_copy(wave, zlib.crc32(item.path.encode())))
 
     def alone(self, item: Item) -> Sound:
@@ -150,7 +146,7 @@ class Material:
             tone *= np.float32(10 ** (ROOM_TONE_DB / 20) / np.sqrt(np.mean(tone**2)))
             return (np.clip(padded + tone, -1, 1),)
 
-        return Sound(f"alone 2 {_code(*_MAKERS)} {key}", blocks)
+        return Sound(f"alone 2 {code_of(*_MAKERS)} {key}", blocks)
 
     def mixed(self, item: Item, under: str, snr_db: float) -> Sound:
         """The clip with a background under it, its loud parts `snr_db` above the background."""
@@ -161,30 +157,6 @@ class Material:
             return np.asarray(both / max(1.0, float(np.abs(both).max(initial=0))), np.float32)
 
         return self.sound(item, f"under {under} {snr_db:g} dB 2 {self.origin}", alter)
-
-
-def origin_of(stock: Stock) -> str:
-    """A hash of what nights and backgrounds are made of: code and clips. Where it changes, so does the sound."""
-
-    def contents(groups: list[list[Piece]]) -> list[object]:
-        return [
-            [[piece.path, stock.waves.content(piece.path), piece.start, piece.stop] for piece in group]
-            for group in groups
-        ]
-
-    beds = {name: contents(groups) for name, groups in sorted(stock.beds.items())}
-    composers = trainer.evaluation.night_composer, trainer.evaluation.night_stock
-    code = _code(*composers, trainer.audio.augment, *_MAKERS)
-    return hash_of(code, beds, contents(stock.cries))
-
-
-@functools.cache
-def _code(*modules: ModuleType) -> str:
-    """A hash of the code that makes a sound. Where it changes, so does the sound."""
-    digest = hashlib.sha256()
-    for module in modules:
-        digest.update(Path(str(module.__file__)).read_bytes())
-    return digest.hexdigest()[:16]
 
 
 _MAKERS = (trainer.audio.synthetic, resources.synthesise)

@@ -15,9 +15,9 @@ import numpy as np
 
 from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
-from benchmarks.hearing.answer_cache import AnswerCache, Sound, hash_of
-from benchmarks.hearing.listeners import Listener
 from benchmarks.hearing.material import Material
+from trainer.evaluation.answer_cache import AnswerCache, Sound, hash_of
+from trainer.evaluation.listeners import Listener
 from trainer.evaluation.metrics import ClusterBootstrap
 from trainer.evaluation.night_composer import EPISODES_PER_HOUR, SNRS_DB, ComposedNight
 from trainer.evaluation.night_outcomes import (

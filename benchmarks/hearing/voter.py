@@ -26,9 +26,9 @@ from babymonitor.core.alerts.policy import AlertRules
 from babymonitor.core.labels import label
 from babymonitor.core.sound.levels import level_db
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
-from benchmarks.hearing.listeners import Session, key_of
 from trainer.data.dataset import Clip, stable_random
 from trainer.data.decoded_audio import DecodedAudio
+from trainer.evaluation.listeners import Session, key_of
 from trainer.evaluation.night_outcomes import ScoreSeries
 
 Rows = npt.NDArray[np.float64]

@@ -18,14 +18,15 @@ import tiny_model
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from benchmarks.hearing import clips, figures, invariance, nights
 from benchmarks.hearing.__main__ import main
-from benchmarks.hearing.answer_cache import AnswerCache, Sound
-from benchmarks.hearing.listeners import Listener, Ours, Session, YamnetListener
-from benchmarks.hearing.material import Item, gather, named_kind, origin_of
+from benchmarks.hearing.material import Item, gather, named_kind
 from benchmarks.hearing.voter import FEATURES, Voter, frame_features
 from benchmarks.yamnet import DEFAULT_FILE, missing
 from resources import synthesise
 from trainer.audio import synthetic
 from trainer.data.readers import load
+from trainer.evaluation import metrics
+from trainer.evaluation.answer_cache import AnswerCache, Sound, origin_of
+from trainer.evaluation.listeners import Listener, Ours, Session, YamnetListener
 from trainer.evaluation.night_outcomes import ScoreSeries
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "default.onnx"
@@ -222,15 +223,15 @@ def test_what_many_share_stays_on_one_side_of_the_threshold(voter: Voter, tie: f
 def test_all_of_a_few_groups_is_not_certain() -> None:
     """Of three babies all were heard: with a chance of 0.292 each that would still happen once in forty times."""
     certain: dict[str, float | None] = {"value": 1.0, "low": 1.0, "high": 1.0}
-    widened = clips.widened(certain, 3)
+    widened = metrics.widened(certain, 3)
     assert widened["high"] == 1.0
     assert widened["low"] is not None
     assert widened["low"] ** 3 == pytest.approx(0.025, abs=1e-4)
-    assert clips.widened({"value": 0.0, "low": 0.0, "high": 0.0}, 3)["high"] == pytest.approx(
+    assert metrics.widened({"value": 0.0, "low": 0.0, "high": 0.0}, 3)["high"] == pytest.approx(
         1 - 0.025 ** (1 / 3), abs=1e-4
     )
     uncertain: dict[str, float | None] = {"value": 0.5, "low": 0.2, "high": 0.7}
-    assert clips.widened(uncertain, 3) == uncertain
+    assert metrics.widened(uncertain, 3) == uncertain
 
 
 def test_equal_false_alarms() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from trainer.backbone.sounds import CANDIDATES, CRY
 from trainer.backbone.tagger import BABY_CRY
+from trainer.data.sound_kinds import CANDIDATES, CRY
 
 CRYING_CLASSES = (19, BABY_CRY, 21, 22)
 """Crying or sobbing, baby cry, whimper, wail."""
@@ -32,7 +32,7 @@ _MAY_CRY = (
     "noise",
     "other",
 )
-"""Kinds of sound (see `trainer.backbone.sounds.kind_of`) in which somebody may cry, or whose label does not tell."""
+"""Kinds of sound (see `trainer.data.sound_kinds.kind_of`) in which somebody may cry, or whose label does not tell."""
 _LESS = 0.2
 """What is left of an answer to crying where nobody cries."""
 

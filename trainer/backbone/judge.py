@@ -17,10 +17,10 @@ from torch import nn
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.backbone.answers import levelled
 from trainer.backbone.microphone import Hearing, NoiseSource, device, mixed, passed, recorded, room
-from trainer.backbone.sounds import CRY, label_of
 from trainer.backbone.tagger import BABY_CRY, SEGMENT, patches_of
 from trainer.data.dataset import Clip, stable_random
 from trainer.data.decoded_audio import DecodedAudio
+from trainer.data.sound_kinds import CRY, label_of
 from trainer.evaluation.metrics import recall_at, roc_area
 
 _HOP = 7800

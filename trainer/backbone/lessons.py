@@ -23,10 +23,11 @@ from trainer.backbone.microphone import (
     recorded,
     room,
 )
-from trainer.backbone.sounds import CANDIDATES, CRY, HOP, SPEEDS, Strata, Timeline, cut, kind_of, label_of
+from trainer.backbone.sounds import HOP, SPEEDS, Strata, Timeline, cut
 from trainer.backbone.tagger import BABY_CRY, SEGMENT
 from trainer.data.dataset import Clip
 from trainer.data.decoded_audio import DecodedAudio
+from trainer.data.sound_kinds import CANDIDATES, CRY, kind_of, label_of
 
 SILENCE = 494
 """The class "silence"."""

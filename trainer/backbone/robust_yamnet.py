@@ -27,8 +27,9 @@ from trainer.backbone.answers import KeptAnswers, teacher
 from trainer.backbone.corrections import read_crying
 from trainer.backbone.judge import Judge
 from trainer.backbone.lessons import LessonBatch, Lessons
-from trainer.backbone.sounds import decode, divide, read_clips
+from trainer.backbone.sounds import decode, divide
 from trainer.backbone.tagger import BABY_CRY, SoundTagger, patches_of
+from trainer.data.sound_kinds import read_clips
 from trainer.errors import DataError, existing
 from trainer.networks.yamnet import CLASSES
 
@@ -166,7 +167,7 @@ class BackboneRequest:
     """What to train from, and where to write.
 
     data: a folder with a manifest. weights: YAMNet's .tflite file. output: where checkpoint, weights and log go; a
-    training whose checkpoint is there goes on. left_out: patterns of paths, see `trainer.backbone.sounds.left_out`.
+    training whose checkpoint is there goes on. left_out: patterns of paths, see `trainer.data.sound_kinds.left_out`.
     segments: a segments.csv, by which the teacher is corrected. begin_from: weights that the student begins with in
     place of the published ones; the teacher is the published network all the same.
     """

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from babymonitor.core.labels import UNCLEAR
-from trainer.backbone.sounds import CANDIDATES, CRY, decode, label_of, left_out, read_clips
+from trainer.backbone.sounds import decode
+from trainer.data.sound_kinds import CANDIDATES, CRY, label_of, left_out, read_clips
 from trainer.data.dataset import Clip, Span
 from trainer.data.decoded_audio import DecodedAudio, merge_duplicate_groups, trim_to_audio
 from trainer.data.readers import load
@@ -32,7 +33,7 @@ def read_labelled(data: Path, segments: Path, cache: Path, patterns: Sequence[st
     """Read a folder with a manifest and decode its clips.
 
     segments: labels of stretches, which count where the manifest's label says nothing; their reasons are kept.
-    patterns: what is left out, see `trainer.backbone.sounds.left_out`. Copies of it are left out too.
+    patterns: what is left out, see `trainer.data.sound_kinds.left_out`. Copies of it are left out too.
     """
     clips = read_clips(data)
     out = left_out(clips, patterns) if patterns else set()

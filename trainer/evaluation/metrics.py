@@ -205,6 +205,19 @@ def tails(groups: int) -> tuple[float, float]:
     return low, 100 - low
 
 
+def widened(entry: dict[str, float | None], groups: int) -> dict[str, float | None]:
+    """Widen the interval of a share that is 0 or 1, for which drawing groups again would look certain.
+
+    It becomes that of Clopper and Pearson (1934), every group counted once.
+    """
+    edge = 1 - 0.025 ** (1 / groups) if groups else 1.0
+    if entry["value"] == 0.0:
+        return {"value": 0.0, "low": 0.0, "high": rounded(edge)}
+    if entry["value"] == 1.0:
+        return {"value": 1.0, "low": rounded(1 - edge), "high": 1.0}
+    return entry
+
+
 def rounded(value: Any) -> float | None:
     """Four decimals, fit for JSON; None for NaN."""
     number = float(value)

@@ -60,12 +60,28 @@ def alerts_from(scores: ScoreSeries, rules: AlertRules) -> list[Alert]:
     """The alerts that these scores give under these rules, as they are when they are over."""
     policy = AlertPolicy(rules)
     alerts: dict[int, Alert] = {}
-    for end, crying, level in zip(scores.end_samples.tolist(), scores.crying, scores.level_db, strict=True):
-        for event in policy.feed(Score(end, end / SAMPLE_RATE, float(crying), float(level))):
+    matters = _matters(scores, rules)
+    columns = (scores.end_samples[matters], scores.crying[matters], scores.level_db[matters])
+    for end, crying, level in zip(*(column.tolist() for column in columns), strict=True):
+        for event in policy.feed(Score(end, end / SAMPLE_RATE, crying, level)):
             alerts[event.alert.id] = event.alert
     for event in policy.interrupt():
         alerts[event.alert.id] = event.alert
     return list(alerts.values())
+
+
+def _matters(scores: ScoreSeries, rules: AlertRules) -> npt.NDArray[np.bool_]:
+    """Which scores (N,) can change anything: those up, the last before each, and those until an alert is over.
+
+    A night is mostly quiet, and a threshold is swept over it a hundred times.
+    """
+    seconds = scores.end_samples / SAMPLE_RATE
+    up = scores.crying >= min(rules.start_threshold, rules.end_threshold)
+    since_up = seconds - np.maximum.accumulate(np.where(up, seconds, -np.inf)) if seconds.size else seconds
+    # Two scores more than the rule needs, whatever the steps between scores.
+    matters = since_up <= rules.end_seconds + 2 * np.max(np.diff(seconds), initial=0.0)
+    matters[:-1] |= up[1:]
+    return np.asarray(matters, bool)
 
 
 def rules_at(rules: AlertRules, start: float) -> AlertRules:

@@ -21,9 +21,10 @@ from trainer.backbone.corrections import CAT_CLASSES, CRYING_CLASSES, corrected,
 from trainer.backbone.lessons import SILENCE, Lessons, together
 from trainer.backbone.microphone import Hearing
 from trainer.backbone.robust_yamnet import CHECKPOINT, BackboneRequest, Schedule, class_weights, train
-from trainer.backbone.sounds import CRY, HOP, Strata, Timeline, cut, decode, divide, read_clips
+from trainer.backbone.sounds import HOP, Strata, Timeline, cut, decode, divide
 from trainer.backbone.tagger import BABY_CRY, FEATURES, SEGMENT, SoundTagger, patches_of
 from trainer.data.decoded_audio import DecodedAudio
+from trainer.data.sound_kinds import CRY, read_clips
 from trainer.errors import DataError
 from trainer.networks.yamnet import CLASSES, EMBEDDING, ConvolutionBlock, YamnetBody, published_weights
 

@@ -1,0 +1,211 @@
+"""Judge listeners by what was left out of their training: clips, nights and sounds played alone, the same for all.
+
+A listener is a model file on the monitor's own grid, or YAMNet. What each of them says of each sound is cached by the
+content of its file and of the sound, so that another run with one more model listens with that model alone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from babymonitor.core.sound.wave import Wave
+from trainer.errors import existing
+from trainer.evaluation.answer_cache import AnswerCache, Sound, hash_of, origin_of
+from trainer.evaluation.judgements import training_overlap
+from trainer.evaluation.left_out_figures import NightPlan, PlayedNight, alone_figures, clip_figures, nights_figures
+from trainer.evaluation.left_out_material import BEDS, LOUD, Material, gather
+from trainer.evaluation.listeners import Listener, Ours, YamnetListener
+from trainer.evaluation.night_composer import SNRS_DB, ComposedNight
+
+EPISODES_PER_HOUR = 30.0
+_LOUD_SHARE = 0.5
+"""A night at 0 dB is half as long as the others."""
+_BATCH = 100
+"""Clips that one process takes at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutRequest:
+    """What is judged by what. patterns: as in `trainer.data.sound_kinds.left_out`. hours: of each bed."""
+
+    models: tuple[Path, ...]
+    yamnet: Path | None
+    data: Path
+    patterns: tuple[str, ...]
+    cache: Path
+    hours: float = 1.0
+    seed: int = 1
+    processes: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Sounds that one process plays to all listeners."""
+
+    title: str
+    sounds: tuple[Sound, ...]
+
+
+class _Workplace:
+    """Material, listeners and jobs of a request: each process has its own, and all are the same."""
+
+    def __init__(self, request: LeftOutRequest) -> None:
+        self.material = gather(request.data, request.patterns, request.cache)
+        self.listeners = _listeners(request)
+        self.cache = AnswerCache(request.cache / "left-out", notice=lambda sentence: None)
+        self.clips = [*self.material.cries, *self.material.others]
+        self.alone = [clip for members in self.material.alone.values() for clip in members]
+        self.nights = _composed(self.material, request)
+        origin = origin_of(self.material.stock)
+        jobs = [
+            _Job(f"night {plan.name}", (Sound(hash_of(origin, plan, request.seed), _blocks(night)),))
+            for plan, night in self.nights
+        ]
+        self.night_jobs = jobs
+        self.clip_jobs: list[_Job] = []
+        self.alone_jobs: list[_Job] = []
+        for clips, title, sound, batches in (
+            (self.clips, "clips", self.material.loudest, self.clip_jobs),
+            (self.alone, "alone", self.material.in_quiet, self.alone_jobs),
+        ):
+            for first in range(0, len(clips), _BATCH):
+                batches.append(_Job(title, tuple(sound(clip) for clip in clips[first : first + _BATCH])))
+
+    @property
+    def jobs(self) -> list[_Job]:
+        return [*self.night_jobs, *self.clip_jobs, *self.alone_jobs]
+
+    def listen(self, number: int) -> str:
+        """Do a job: afterwards its answers are cached. Returns its title."""
+        job = self.jobs[number]
+        self.cache.scores(job.title, job.sounds, self.listeners)
+        return job.title
+
+    def missing(self) -> list[int]:
+        """The jobs with answers that are not cached yet."""
+        return [
+            number
+            for number, job in enumerate(self.jobs)
+            if not self.cache.holds(job.title, job.sounds, self.listeners)
+        ]
+
+    def answers(self, jobs: Iterable[_Job]) -> dict[str, list[Any]]:
+        """The scores of all sounds of these jobs, by listener."""
+        collected: dict[str, list[Any]] = {listener.name: [] for listener in self.listeners}
+        for job in jobs:
+            for name, scores in self.cache.scores(job.title, job.sounds, self.listeners).items():
+                collected[name] += scores
+        return collected
+
+
+def _listeners(request: LeftOutRequest) -> list[Listener]:
+    """The models, named by their files, and YAMNet. Raises ModelError or DataError for a file that cannot be used."""
+    stems = [path.stem for path in request.models]
+    names = [
+        stem if stems.count(stem) == 1 else f"{path.parent.name}/{stem}"
+        for path, stem in zip(request.models, stems, strict=True)
+    ]
+    names = [name if names.count(name) == 1 else f"{name} {number}" for number, name in enumerate(names, start=1)]
+    listeners: list[Listener] = [Ours(existing(path), name) for path, name in zip(request.models, names, strict=True)]
+    return listeners + ([YamnetListener(request.yamnet)] if request.yamnet else [])
+
+
+def _composed(material: Material, request: LeftOutRequest) -> list[tuple[NightPlan, ComposedNight]]:
+    """The nights of all beds that there is sound for; for some beds one more, with cries as loud as the bed alone."""
+    plans = [NightPlan(bed.name, bed.name, request.hours, SNRS_DB, EPISODES_PER_HOUR) for bed in BEDS]
+    plans += [
+        NightPlan(f"{name} at 0 dB", name, _LOUD_SHARE * request.hours, (0.0,), EPISODES_PER_HOUR, at_0_db=True)
+        for name in LOUD
+    ]
+    beds = {bed.name: bed for bed in BEDS}
+    composed = []
+    for plan in plans:
+        per_hour = max(plan.per_hour, 1 / plan.hours)
+        night = ComposedNight(beds[plan.bed], material.stock, plan.hours, request.seed, plan.snrs_db, per_hour)
+        if night.possible:
+            composed.append((plan, night))
+    return composed
+
+
+def _blocks(night: ComposedNight) -> Callable[[], Iterable[Wave]]:
+    return lambda: night.blocks()
+
+
+_workplace: _Workplace | None = None
+
+
+def _open(request: LeftOutRequest) -> None:
+    global _workplace
+    _workplace = _Workplace(request)
+
+
+def _listen(number: int) -> str:
+    assert _workplace is not None
+    return _workplace.listen(number)
+
+
+def judge_left_out(request: LeftOutRequest, progress: Callable[[str], None] = lambda sentence: None) -> dict[str, Any]:
+    """Judge every listener of a request; returns plain values fit for JSON.
+
+    Raises DataError where a pattern matches nothing, nothing cries, or a file is missing; ModelError for an unusable
+    model.
+    """
+    workplace = _Workplace(request)
+    _hear_everything(workplace, request, progress)
+    material, listeners = workplace.material, workplace.listeners
+    progress("working out the figures …")
+    clip_answers, alone_answers = workplace.answers(workplace.clip_jobs), workplace.answers(workplace.alone_jobs)
+    night_answers = workplace.answers(workplace.night_jobs)
+    played = [
+        PlayedNight(plan, night, {name: scores[number] for name, scores in night_answers.items()})
+        for number, (plan, night) in enumerate(workplace.nights)
+    ]
+    corpus_of = {clip.group: material.corpora[clip.path] for clip in material.cries}
+    nights = nights_figures(played, listeners, corpus_of)
+    return {
+        "event": "left_out",
+        "data": str(request.data),
+        "leave_out": list(request.patterns),
+        "request": {"hours": request.hours, "seed": request.seed, "episodes_per_hour": EPISODES_PER_HOUR},
+        "listeners": [_about(listener, material) for listener in listeners],
+        "clips": clip_figures(material, clip_answers, listeners),
+        "nights": nights,
+        "alone": alone_figures(material, alone_answers, listeners, nights),
+    }
+
+
+def _hear_everything(workplace: _Workplace, request: LeftOutRequest, progress: Callable[[str], None]) -> None:
+    """Have every answer cached."""
+    missing = workplace.missing()
+    processes = min(request.processes, len(missing))
+    if processes <= 1:
+        for done, number in enumerate(missing, start=1):
+            progress(f"{done} of {len(missing)}: {workplace.listen(number)}")
+        return
+    # Spawned, not forked: the networks' libraries have threads of their own.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _open, (request,)) as pool:
+        try:
+            for done, future in enumerate(as_completed([pool.submit(_listen, number) for number in missing]), start=1):
+                progress(f"{done} of {len(missing)}: {future.result()}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _about(listener: Listener, material: Material) -> dict[str, Any]:
+    about: dict[str, Any] = {"name": listener.name, "file": listener.file.name, "key": listener.key}
+    about["start"], about["minimum_seconds"] = listener.rules.start_threshold, listener.rules.minimum_seconds
+    if isinstance(listener, Ours):
+        card = listener.classifier.card
+        about |= {"kind": "model", "family": card.family, "hop_seconds": card.hop_seconds}
+        about["cries_met"] = training_overlap(card, material.cries)
+        about["others_met"] = training_overlap(card, material.others)
+    else:
+        about |= {"kind": "yamnet", "hop_seconds": listener.hop / 16000}
+    return about
