@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--leave-out", nargs="+", default=[], metavar="PATTERN", help=text)
     text = "hours of each bed (default: 1)"
     parser.add_argument("--hours", type=options.above_zero, default=1.0, metavar="N", help=text)
+    parser.add_argument("--beds", nargs="+", default=[], metavar="NAME", help="only nights over these beds")
     text = "of the composition; other seeds give other nights (default: 1)"
     parser.add_argument("--seed", type=options.not_negative, default=1, metavar="N", help=text)
     text = "where decoded sound and every listener's scores are kept (default: the user's cache folder)"
@@ -48,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         hours=arguments.hours,
         seed=arguments.seed,
         processes=arguments.processes,
+        beds=tuple(arguments.beds),
     )
     report = judge_left_out(request, console.warn)
     report["command"] = f"python -m trainer {shlex.join(arguments.words)}"

@@ -7,14 +7,17 @@ content of its file and of the sound, so that another run with one more model li
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from babymonitor.core.sound.wave import Wave
-from trainer.errors import existing
+from trainer.errors import DataError, existing
 from trainer.evaluation.answer_cache import AnswerCache, Sound, hash_of, origin_of
 from trainer.evaluation.judgements import training_overlap
 from trainer.evaluation.left_out_figures import NightPlan, PlayedNight, alone_figures, clip_figures, nights_figures
@@ -31,7 +34,10 @@ _BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class LeftOutRequest:
-    """What is judged by what. patterns: as in `trainer.data.sound_kinds.left_out`. hours: of each bed."""
+    """What is judged by what.
+
+    patterns: as in `trainer.data.sound_kinds.left_out`. hours: of each bed. beds: their names; none for all.
+    """
 
     models: tuple[Path, ...]
     yamnet: Path | None
@@ -41,6 +47,7 @@ class LeftOutRequest:
     hours: float = 1.0
     seed: int = 1
     processes: int = 2
+    beds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +65,20 @@ class _Workplace:
         self.material = gather(request.data, request.patterns, request.cache)
         self.listeners = _listeners(request)
         self.cache = AnswerCache(request.cache / "left-out", notice=lambda sentence: None)
-        self.clips = [*self.material.cries, *self.material.others]
-        self.alone = [clip for members in self.material.alone.values() for clip in members]
         self.nights = _composed(self.material, request)
         origin = origin_of(self.material.stock)
-        jobs = [
-            _Job(f"night {plan.name}", (Sound(hash_of(origin, plan, request.seed), _blocks(night)),))
+        self.night_jobs = [
+            _Job(f"night {plan.name}", (Sound(_night_key(origin, plan, night, request.seed), _blocks(night)),))
             for plan, night in self.nights
         ]
-        self.night_jobs = jobs
-        self.clip_jobs: list[_Job] = []
-        self.alone_jobs: list[_Job] = []
-        for clips, title, sound, batches in (
-            (self.clips, "clips", self.material.loudest, self.clip_jobs),
-            (self.alone, "alone", self.material.in_quiet, self.alone_jobs),
-        ):
-            for first in range(0, len(clips), _BATCH):
-                batches.append(_Job(title, tuple(sound(clip) for clip in clips[first : first + _BATCH])))
-
-    @property
-    def jobs(self) -> list[_Job]:
-        return [*self.night_jobs, *self.clip_jobs, *self.alone_jobs]
+        self.clip_jobs = {
+            name: _batches(name, [self.material.sound(piece) for piece in (*clips.cries, *clips.others)])
+            for name, clips in self.material.clip_sets.items()
+        }
+        alone = [piece for members in self.material.alone.values() for piece in members]
+        self.alone_jobs = _batches("alone", [self.material.in_quiet(piece) for piece in alone])
+        # The longest first, so that no process is left with one at the end.
+        self.jobs = [*self.night_jobs, *chain.from_iterable(self.clip_jobs.values()), *self.alone_jobs]
 
     def listen(self, number: int) -> str:
         """Do a job: afterwards its answers are cached. Returns its title."""
@@ -117,12 +117,17 @@ def _listeners(request: LeftOutRequest) -> list[Listener]:
 
 def _composed(material: Material, request: LeftOutRequest) -> list[tuple[NightPlan, ComposedNight]]:
     """The nights of all beds that there is sound for; for some beds one more, with cries as loud as the bed alone."""
-    plans = [NightPlan(bed.name, bed.name, request.hours, SNRS_DB, EPISODES_PER_HOUR) for bed in BEDS]
+    beds = {bed.name: bed for bed in BEDS}
+    unknown = [name for name in request.beds if name not in beds]
+    if unknown:
+        raise DataError(f"There is no bed '{unknown[0]}'; there is {', '.join(beds)}.")
+    names = request.beds or tuple(beds)
+    plans = [NightPlan(name, name, request.hours, SNRS_DB, EPISODES_PER_HOUR) for name in names]
     plans += [
         NightPlan(f"{name} at 0 dB", name, _LOUD_SHARE * request.hours, (0.0,), EPISODES_PER_HOUR, at_0_db=True)
-        for name in LOUD
+        for name in names
+        if name in LOUD
     ]
-    beds = {bed.name: bed for bed in BEDS}
     composed = []
     for plan in plans:
         per_hour = max(plan.per_hour, 1 / plan.hours)
@@ -130,6 +135,15 @@ def _composed(material: Material, request: LeftOutRequest) -> list[tuple[NightPl
         if night.possible:
             composed.append((plan, night))
     return composed
+
+
+def _night_key(origin: str, plan: NightPlan, night: ComposedNight, seed: int) -> str:
+    bed = night.background
+    return hash_of(origin, str(plan), seed, bed.level_db, bed.gap_seconds, bed.nearer_db)
+
+
+def _batches(title: str, sounds: Sequence[Sound]) -> list[_Job]:
+    return [_Job(title, tuple(sounds[first : first + _BATCH])) for first in range(0, len(sounds), _BATCH)]
 
 
 def _blocks(night: ComposedNight) -> Callable[[], Iterable[Wave]]:
@@ -140,8 +154,17 @@ _workplace: _Workplace | None = None
 
 
 def _open(request: LeftOutRequest) -> None:
+    """Begin a process that listens. It ends when the one that began it does, however that ends."""
     global _workplace
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _workplace = _Workplace(request)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _listen(number: int) -> str:
@@ -159,7 +182,8 @@ def judge_left_out(request: LeftOutRequest, progress: Callable[[str], None] = la
     _hear_everything(workplace, request, progress)
     material, listeners = workplace.material, workplace.listeners
     progress("working out the figures …")
-    clip_answers, alone_answers = workplace.answers(workplace.clip_jobs), workplace.answers(workplace.alone_jobs)
+    clip_answers = {name: workplace.answers(jobs) for name, jobs in workplace.clip_jobs.items()}
+    alone_answers = workplace.answers(workplace.alone_jobs)
     night_answers = workplace.answers(workplace.night_jobs)
     played = [
         PlayedNight(plan, night, {name: scores[number] for name, scores in night_answers.items()})

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from babymonitor.core.alerts.policy import AlertRules
-from trainer.data.dataset import Clip
 from trainer.data.sound_kinds import label_of
-from trainer.evaluation.left_out_material import HOLD_CRYING, Material
+from trainer.evaluation.left_out_material import HOLD_CRYING, ClipSet, Material
 from trainer.evaluation.listeners import Listener, Ours
 from trainer.evaluation.metrics import ClusterBootstrap, rounded, widened
 from trainer.evaluation.night_composer import ComposedNight
@@ -27,6 +26,7 @@ from trainer.evaluation.night_outcomes import (
     night_figures,
     rules_at,
 )
+from trainer.evaluation.night_stock import Piece
 
 FALSE_SHARES = (0.01, 0.001)
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
@@ -63,38 +63,51 @@ class PlayedNight:
 
 
 def clip_figures(
-    material: Material, answers: Mapping[str, Sequence[ScoreSeries]], listeners: Sequence[Listener]
+    material: Material, answers: Mapping[str, Mapping[str, Sequence[ScoreSeries]]], listeners: Sequence[Listener]
 ) -> dict[str, Any]:
-    """Cries against all other sound, by a clip's highest score: all cries together, and those of each corpus.
+    """Cries against all other sound, by a clip's highest score: by set of clips, all cries together, and each corpus's.
 
-    answers: by listener, of the cries and then of the others.
+    answers: by set and listener, of the cries and then of the others.
     """
-    clips = [*material.cries, *material.others]
-    crying = np.arange(len(clips)) < len(material.cries)
-    groups = np.array([clip.group for clip in clips])
-    corpora = np.array([material.corpora.get(clip.path, "") for clip in clips])
-    sets = {"all": np.ones(len(clips), bool)}
-    sets |= {name: ~crying | (corpora == name) for name in sorted(set(material.corpora.values()))}
-    checked = sum(clip.path.startswith(f"{CHECKED_BY_YAMNET}/") for clip in material.cries)
     return {
-        "cries": len(material.cries),
-        "others": len(material.others),
-        "groups": len(set(groups)),
-        "others_by_label": dict(Counter(label_of(clip) for clip in material.others).most_common()),
         "neither": dict(material.aside),
         "left_aside_because_they_hold_crying": list(HOLD_CRYING),
-        "cries_checked_by_yamnet": checked,
+        "others_by_label": dict(Counter(label_of(clip) for clip in material.others).most_common()),
         "sets": {
-            name: {"cries": int((chosen & crying).sum()), "babies": len(set(groups[chosen & crying]))}
-            for name, chosen in sets.items()
+            name: _set_figures(clips, material.corpora, answers[name], listeners)
+            for name, clips in material.clip_sets.items()
         },
-        "rows": {
+    }
+
+
+def _set_figures(
+    clips: ClipSet,
+    corpus_of: Mapping[str, str],
+    answers: Mapping[str, Sequence[ScoreSeries]],
+    listeners: Sequence[Listener],
+) -> dict[str, Any]:
+    pieces = [*clips.cries, *clips.others]
+    crying = np.arange(len(pieces)) < len(clips.cries)
+    groups = np.array([piece.group for piece in pieces])
+    corpora = np.array([corpus_of.get(piece.path, "") for piece in pieces])
+    chosen_of = {"all": np.ones(len(pieces), bool)}
+    chosen_of |= {name: ~crying | (corpora == name) for name in sorted(set(corpus_of.values()))}
+    return {
+        "others": len(clips.others),
+        "checked_by_yamnet": sum(piece.path.startswith(f"{CHECKED_BY_YAMNET}/") for piece in clips.cries),
+        "corpora": {
+            name: {"cries": int((chosen & crying).sum()), "babies": len(set(groups[chosen & crying]))}
+            for name, chosen in chosen_of.items()
+        },
+        "listeners": {
             listener.name: {
                 name: _told_apart(_highest(answers[listener.name])[chosen], crying[chosen], groups[chosen])
-                for name, chosen in sets.items()
+                for name, chosen in chosen_of.items()
             }
-            | {"hardest": _hardest(clips, _highest(answers[listener.name]), crying)}
             for listener in listeners
+        },
+        "hardest": {
+            listener.name: _hardest(pieces, _highest(answers[listener.name]), crying) for listener in listeners
         },
     }
 
@@ -115,13 +128,13 @@ def _told_apart(
 
 
 def _hardest(
-    clips: Sequence[Clip], scores: npt.NDArray[np.float64], crying: npt.NDArray[np.bool_], most: int = 12
+    pieces: Sequence[Piece], scores: npt.NDArray[np.float64], crying: npt.NDArray[np.bool_], most: int = 12
 ) -> dict[str, list[list[Any]]]:
     """The other sounds with the highest scores, and the cries with the lowest: where to look first."""
     order = np.argsort(-scores, kind="stable")
     others, cries = order[~crying[order]][:most], order[crying[order]][::-1][:most]
     return {
-        name: [[clips[index].path, rounded(scores[index])] for index in indices.tolist()]
+        name: [[pieces[index].path, rounded(scores[index])] for index in indices.tolist()]
         for name, indices in (("others", others), ("cries", cries))
     }
 
@@ -254,12 +267,12 @@ def alone_figures(
     answers: by listener, of the kinds one after the other.
     """
     kinds = [kind for kind, members in material.alone.items() for _ in members]
-    clips = [clip for members in material.alone.values() for clip in members]
+    pieces = [piece for members in material.alone.values() for piece in members]
     report: dict[str, Any] = {"kinds": {}, "rules": {}, "woken_by": {}}
     for kind, members in material.alone.items():
         report["kinds"][kind] = {
             "sounds": len(members),
-            "groups": len({clip.group for clip in members}),
+            "groups": len({piece.group for piece in members}),
             "wake": {},
         }
     for listener in listeners:
@@ -275,7 +288,7 @@ def alone_figures(
                 entry["wake"].setdefault(listener.name, {})[name] = None if rules is None else count
             if name == "shipped":
                 report["woken_by"][listener.name] = [
-                    clip.path for clip, woken in zip(clips, wake, strict=True) if woken
+                    piece.path for piece, woken in zip(pieces, wake, strict=True) if woken
                 ]
     return report
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+import trainer.audio.synthetic
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
 from trainer.audio import synthetic
 from trainer.data.dataset import Clip, DataSet, stable_random
@@ -22,12 +23,14 @@ from trainer.data.decoded_audio import DecodedAudio
 from trainer.data.sound_kinds import CRY, kind_of, label_of, left_out, read_clips
 from trainer.errors import DataError
 from trainer.evaluation.answer_cache import Sound
+from trainer.evaluation.listeners import code_of
 from trainer.evaluation.night_stock import BACKGROUNDS, Background, Piece, Stock, audible_part, loudness
 
 SINGLE = "single recordings"
 """Cries of corpora with fewer than `_LEAST_CORPUS` recordings of crying, taken together."""
-LONGEST_SECONDS = 10.0
-"""A longer clip is judged by its loudest stretch of so long."""
+CLIP_SECONDS, PIECE_SECONDS = 10.0, 3.0
+"""A longer clip is judged by its loudest stretch of so long. In a second set, recordings of crying are cut into pieces:
+a listener that hears only the clearest of ten cries finds all recordings, but few pieces."""
 HOLD_CRYING = ("third/troywang/noise/*", "*baby_fake_cry*")
 """Clips whose label says no baby and in which something cries all the same, or somebody imitates a baby."""
 _LEAST_CORPUS = 10
@@ -37,7 +40,7 @@ _MOST_OF_A_GROUP = 12
 _LEAD_SECONDS, _TAIL_SECONDS = 6.0, 2.0
 """Of a quiet room around a sound that is played alone: it comes out of the quiet, as at night."""
 _ROOM_TONE_DB = -66.0
-_PIECE_SECONDS, _TURN_SECONDS, _CRY_SECONDS = 10.0, 4.0, 6.0
+_BED_SECONDS, _TURN_SECONDS, _CRY_SECONDS = 10.0, 4.0, 6.0
 _CRY_WITHIN_DB, _BED_WITHIN_DB = 8.0, 20.0
 """How far below the loudest piece of its clip a piece may be. In a long recording of a baby the cries are the loud
 parts; between them it babbles, or is silent."""
@@ -91,50 +94,55 @@ ALONE = {
     "music": r"\bmusic\b",
 }
 """Sounds that are played alone, by words in path, kind and description; a sound counts as the first that it fits."""
-_MAKING = 1
-"""Goes up when sounds are made otherwise: cached scores are then out of date."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSet:
+    """Cries, and other sounds that they are told apart from: each a part of a clip."""
+
+    cries: tuple[Piece, ...]
+    others: tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
     """Everything that a run is judged by. Copies of a clip occur once.
 
-    cries, others: the clips that are told apart. corpora: of each cry's path, where it counts. aside: clips that count
-    as neither, by label. alone: by kind. stock: for nights.
+    cries, others: every clip. clip_sets: by name, what is told apart. corpora: of each cry's path, where it counts.
+    aside: how many clips count as neither, by label. alone: by kind, sounds that are played alone. stock: for nights.
     """
 
     waves: DecodedAudio
     cries: tuple[Clip, ...]
     others: tuple[Clip, ...]
+    clip_sets: Mapping[str, ClipSet]
     corpora: Mapping[str, str]
     aside: Mapping[str, int]
-    alone: Mapping[str, tuple[Clip, ...]]
+    alone: Mapping[str, tuple[Piece, ...]]
     stock: Stock
 
-    def loudest(self, clip: Clip) -> Sound:
-        """The clip, or its loudest ten seconds."""
-        return Sound(f"loudest {_MAKING} {self.waves.content(clip.path)}", lambda: (self._loudest(clip),))
+    def sound(self, piece: Piece) -> Sound:
+        """A part of a clip as it was recorded."""
+        return Sound(self._key(piece), lambda: (self._read(piece),))
 
-    def in_quiet(self, clip: Clip) -> Sound:
-        """The clip, or its loudest ten seconds, alone in a quiet room."""
+    def in_quiet(self, piece: Piece) -> Sound:
+        """A part of a clip alone in a quiet room."""
 
         def blocks() -> Iterable[Wave]:
             lead, tail = (int(seconds * SAMPLE_RATE) for seconds in (_LEAD_SECONDS, _TAIL_SECONDS))
-            padded = np.pad(self._loudest(clip), (lead, tail))
-            tone = synthetic.coloured(np.random.default_rng(zlib.crc32(clip.path.encode())), padded.size, 1.0)
+            padded = np.pad(self._read(piece), (lead, tail))
+            tone = synthetic.coloured(np.random.default_rng(zlib.crc32(piece.path.encode())), padded.size, 1.0)
             tone *= np.float32(10 ** (_ROOM_TONE_DB / 20) / np.sqrt(np.mean(tone**2)))
             return (np.clip(padded + tone, -1, 1),)
 
-        return Sound(f"alone {_MAKING} {clip.path} {self.waves.content(clip.path)}", blocks)
+        made = f"{code_of(trainer.audio.synthetic)} {_LEAD_SECONDS} {_TAIL_SECONDS} {_ROOM_TONE_DB}"
+        return Sound(f"alone {made} {piece.path} {self._key(piece)}", blocks)
 
-    def _loudest(self, clip: Clip) -> Wave:
-        wave, samples, step = self.waves.read(clip.path), int(LONGEST_SECONDS * SAMPLE_RATE), SAMPLE_RATE // 10
-        if wave.size <= samples:
-            return wave
-        blocks = wave[: wave.size // step * step].reshape(-1, step)
-        energy = np.concatenate(([0.0], np.cumsum(np.einsum("ij,ij->i", blocks, blocks, dtype=np.float64))))
-        start = step * int((energy[samples // step :] - energy[: -(samples // step)]).argmax())
-        return wave[start : start + samples]
+    def _key(self, piece: Piece) -> str:
+        return f"{self.waves.content(piece.path)} {piece.start} {piece.stop}"
+
+    def _read(self, piece: Piece) -> Wave:
+        return self.waves.read(piece.path, piece.start, piece.stop)
 
 
 def gather(root: Path, patterns: Sequence[str], cache: Path) -> Material:
@@ -159,10 +167,11 @@ def gather(root: Path, patterns: Sequence[str], cache: Path) -> Material:
     return Material(
         waves=waves,
         cries=cries,
-        others=_few_of_each_group(others),
+        others=others,
+        clip_sets=_clip_sets(cries, _few_of_each_group(others), waves),
         corpora=_corpora(cries),
         aside=Counter(label_of(clip) for clip in aside),
-        alone=_alone(others),
+        alone=_alone(others, waves),
         stock=Stock(waves, _beds(others, waves), _cries(cries, waves)),
     )
 
@@ -184,13 +193,36 @@ def _corpora(cries: Sequence[Clip]) -> dict[str, str]:
     return {clip.path: clip.source if counts[clip.source] >= _LEAST_CORPUS else SINGLE for clip in cries}
 
 
-def _alone(clips: Sequence[Clip]) -> dict[str, tuple[Clip, ...]]:
-    kinds: dict[str, list[Clip]] = {name: [] for name in ALONE}
+def _clip_sets(cries: Sequence[Clip], others: Sequence[Clip], waves: DecodedAudio) -> dict[str, ClipSet]:
+    def loudest(clips: Sequence[Clip], seconds: float) -> tuple[Piece, ...]:
+        return tuple(_loudest(clip, waves, seconds) for clip in clips)
+
+    pieces = [piece for clip in cries for piece in _loud_pieces(clip, waves, PIECE_SECONDS, _CRY_WITHIN_DB)]
+    return {
+        "recordings": ClipSet(loudest(cries, CLIP_SECONDS), loudest(others, CLIP_SECONDS)),
+        "pieces": ClipSet(tuple(pieces), loudest(others, PIECE_SECONDS)),
+    }
+
+
+def _loudest(clip: Clip, waves: DecodedAudio, seconds: float) -> Piece:
+    """The clip, or its loudest stretch of so many seconds."""
+    samples, step = int(seconds * SAMPLE_RATE), SAMPLE_RATE // 10
+    wave = waves.read(clip.path)
+    if wave.size <= samples:
+        return Piece(clip.path, clip.group, 0, wave.size)
+    blocks = wave[: wave.size // step * step].reshape(-1, step)
+    energy = np.concatenate(([0.0], np.cumsum(np.einsum("ij,ij->i", blocks, blocks, dtype=np.float64))))
+    start = step * int((energy[samples // step :] - energy[: -(samples // step)]).argmax())
+    return Piece(clip.path, clip.group, start, start + samples)
+
+
+def _alone(clips: Sequence[Clip], waves: DecodedAudio) -> dict[str, tuple[Piece, ...]]:
+    kinds: dict[str, list[Piece]] = {name: [] for name in ALONE}
     for clip in clips:
         text = re.sub(r"[_/.\-]", " ", f"{clip.path} {kind_of(clip)}".lower())
         name = next((name for name, words in ALONE.items() if re.search(words, text)), None)
         if name is not None:
-            kinds[name].append(clip)
+            kinds[name].append(_loudest(clip, waves, CLIP_SECONDS))
     return {name: tuple(members) for name, members in kinds.items()}
 
 
@@ -220,7 +252,7 @@ def _beds(clips: Sequence[Clip], waves: DecodedAudio) -> dict[str, list[list[Pie
     children: dict[str, list[Piece]] = defaultdict(list)
     for clip in clips:
         for name in _beds_of(clip):
-            seconds = _TURN_SECONDS if name == MOTHER else _PIECE_SECONDS
+            seconds = _TURN_SECONDS if name == MOTHER else _BED_SECONDS
             pieces = _loud_pieces(clip, waves, seconds, _BED_WITHIN_DB)
             if pieces:
                 groups = children if name == MOTHER and re.search(_CHILD, clip.path) else beds[name]
