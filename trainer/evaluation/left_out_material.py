@@ -89,7 +89,7 @@ ALONE = {
     "dogs": r"\bdogs?\b|\bbark(s|ing)?\b|\bkopek\b",
     "adults laughing": r"nonverbal laughing\b|\badult laugh\b",
     "coughing": r"\bcough(s|ing)?\b",
-    "singing": r"\bsing(s|ing|er)?\b|\blullab(y|ies)\b|\bchoir\b",
+    "singing": r"^(?!.*\b(birds?|bowls?)\b).*\bsing(s|ing|er)?\b|\blullab(y|ies)\b|\bchoir\b",
     "sirens, alarms": r"\bsirens?\b|\balarms?\b|\balert\b|firetruck|\bambulance\b",
     "music": r"\bmusic\b",
 }
