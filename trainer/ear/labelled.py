@@ -8,10 +8,10 @@ from pathlib import Path
 
 from babymonitor.core.labels import UNCLEAR
 from trainer.backbone.sounds import decode
-from trainer.data.sound_kinds import CANDIDATES, CRY, label_of, left_out, read_clips
 from trainer.data.dataset import Clip, Span
 from trainer.data.decoded_audio import DecodedAudio, merge_duplicate_groups, trim_to_audio
 from trainer.data.readers import load
+from trainer.data.sound_kinds import CANDIDATES, CRY, label_of, left_out, read_clips
 
 _LABELS = {CRY: UNCLEAR, "baby_laugh": "happy", "baby_laugh_over_music": "happy", "baby_babble": "natural"}
 _UNSURE = {CANDIDATES, "baby_fuss", "baby_vocal_unsure", "child_scream"}
