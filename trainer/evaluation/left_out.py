@@ -20,7 +20,7 @@ from babymonitor.core.sound.wave import Wave
 from trainer.errors import DataError, existing
 from trainer.evaluation.answer_cache import AnswerCache, Sound, hash_of, origin_of
 from trainer.evaluation.judgements import training_overlap
-from trainer.evaluation.left_out_figures import NightPlan, PlayedNight, alone_figures, clip_figures, nights_figures
+from trainer.evaluation.left_out_figures import PlannedNight, PlayedNight, alone_figures, clip_figures, nights_figures
 from trainer.evaluation.left_out_material import BEDS, LOUD, Material, gather
 from trainer.evaluation.listeners import Listener, Ours, YamnetListener
 from trainer.evaluation.night_composer import SNRS_DB, ComposedNight
@@ -115,16 +115,16 @@ def _listeners(request: LeftOutRequest) -> list[Listener]:
     return listeners + ([YamnetListener(request.yamnet)] if request.yamnet else [])
 
 
-def _composed(material: Material, request: LeftOutRequest) -> list[tuple[NightPlan, ComposedNight]]:
+def _composed(material: Material, request: LeftOutRequest) -> list[tuple[PlannedNight, ComposedNight]]:
     """The nights of all beds that there is sound for; for some beds one more, with cries as loud as the bed alone."""
     beds = {bed.name: bed for bed in BEDS}
     unknown = [name for name in request.beds if name not in beds]
     if unknown:
         raise DataError(f"There is no bed '{unknown[0]}'; there is {', '.join(beds)}.")
     names = request.beds or tuple(beds)
-    plans = [NightPlan(name, name, request.hours, SNRS_DB, EPISODES_PER_HOUR) for name in names]
+    plans = [PlannedNight(name, name, request.hours, SNRS_DB, EPISODES_PER_HOUR) for name in names]
     plans += [
-        NightPlan(f"{name} at 0 dB", name, _LOUD_SHARE * request.hours, (0.0,), EPISODES_PER_HOUR, at_0_db=True)
+        PlannedNight(f"{name} at 0 dB", name, _LOUD_SHARE * request.hours, (0.0,), EPISODES_PER_HOUR, at_0_db=True)
         for name in names
         if name in LOUD
     ]
@@ -137,9 +137,10 @@ def _composed(material: Material, request: LeftOutRequest) -> list[tuple[NightPl
     return composed
 
 
-def _night_key(origin: str, plan: NightPlan, night: ComposedNight, seed: int) -> str:
+def _night_key(origin: str, plan: PlannedNight, night: ComposedNight, seed: int) -> str:
     bed = night.background
-    return hash_of(origin, str(plan), seed, bed.level_db, bed.gap_seconds, bed.nearer_db)
+    planned = (plan.bed, plan.hours, plan.snrs_db, plan.per_hour, seed)
+    return hash_of(origin, planned, bed.level_db, bed.gap_seconds, bed.nearer_db)
 
 
 def _batches(title: str, sounds: Sequence[Sound]) -> list[_Job]:

@@ -38,7 +38,7 @@ CHECKED_BY_YAMNET = "third"
 
 
 @dataclass(frozen=True, slots=True)
-class NightPlan:
+class PlannedNight:
     """One night to compose. at_0_db: every cry is only as loud as the bed; such nights count in no pooled figure."""
 
     name: str
@@ -53,7 +53,7 @@ class NightPlan:
 class PlayedNight:
     """A night that every listener has heard. answers: scores by listener."""
 
-    plan: NightPlan
+    plan: PlannedNight
     night: ComposedNight
     answers: Mapping[str, ScoreSeries]
 

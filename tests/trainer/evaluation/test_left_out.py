@@ -18,7 +18,7 @@ from babymonitor.core.sound.wave import SAMPLE_RATE
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.errors import DataError
-from trainer.evaluation.left_out_figures import NightPlan, PlayedNight, alone_figures, clip_figures, nights_figures
+from trainer.evaluation.left_out_figures import PlannedNight, PlayedNight, alone_figures, clip_figures, nights_figures
 from trainer.evaluation.left_out_material import MOTHER, SINGLE, Material, gather
 from trainer.evaluation.listeners import Ours
 from trainer.evaluation.night_composer import ComposedNight
@@ -160,7 +160,7 @@ def test_clips_are_told_apart_by_their_highest_score(material: Material, model: 
 
 def played(material: Material, scores: ScoreSeries, name: str = "rooms") -> PlayedNight:
     """Six minutes with two cries."""
-    plan = NightPlan(name, name, 0.1, (20.0,), 20.0)
+    plan = PlannedNight(name, name, 0.1, (20.0,), 20.0)
     night = ComposedNight(Background("recorded rooms", -40), material.stock, 0.1, 1, (20.0,), 20.0)
     return PlayedNight(plan, night, {"tiny": scores})
 
@@ -250,10 +250,14 @@ def test_a_run_with_another_model_listens_with_that_model_alone(
     again, sentences = run(capsys, "--model", model, *words)
     assert not [sentence for sentence in sentences if "night" in sentence]
     assert again["nights"] == first["nights"]
-    other = tiny_model.write(tmp_path / "other.onnx", thresholds={"start": 0.9, "end": 0.3})
+    # Of the same name, in another folder.
+    (tmp_path / "other").mkdir()
+    other = tiny_model.write(tmp_path / "other" / "tiny.onnx", thresholds={"start": 0.9, "end": 0.3})
     both, _ = run(capsys, "--model", model, "--model", other, *words)
-    assert [listener["name"] for listener in both["listeners"]] == ["tiny", "other"]
-    assert both["nights"]["listeners"]["tiny"] == first["nights"]["listeners"]["tiny"]
+    names = [listener["name"] for listener in both["listeners"]]
+    assert names == [f"{model.parent.name}/tiny", "other/tiny"]
+    assert both["nights"]["listeners"][names[0]] == first["nights"]["listeners"]["tiny"]
+    assert both["nights"]["listeners"][names[1]]["shipped"]["start"] == 0.9
     folders = sorted((tmp_path / "cache" / "left-out").iterdir())
     assert len(folders) == 2
 
@@ -264,13 +268,3 @@ def test_a_pattern_that_matches_nothing_is_one_sentence(
     words = ("left-out", "--model", model, "--data", data, "--cache", tmp_path, "--leave-out", "nobody/*")
     assert main([str(word) for word in words]) == 2
     assert capsys.readouterr().err.strip() == "There is no clip nobody/* to leave out."
-
-
-def test_two_files_of_one_name_are_two_listeners(
-    data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "second").mkdir()
-    second = tiny_model.write(tmp_path / "second" / "tiny.onnx", name="another")
-    words = ("--data", data, "--cache", tmp_path / "cache", "--leave-out", *LEAVE_OUT)
-    report, _ = run(capsys, "--model", model, "--model", second, *words)
-    assert [listener["name"] for listener in report["listeners"]] == [f"{model.parent.name}/tiny", "second/tiny"]
