@@ -37,9 +37,9 @@ from babymonitor.core.sound.wave import SAMPLE_RATE, AudioError, Wave
 from babymonitor.core.whole_file import write_whole
 from benchmarks.measurement import ROOT
 from trainer.audio import augment, synthetic
-from trainer.backbone.sounds import left_out
 from trainer.data.dataset import Clip, stable_random
 from trainer.data.readers import load
+from trainer.data.sound_kinds import left_out
 from trainer.data.split import Division, group_hash, split
 from trainer.evaluation.metrics import ClusterBootstrap, rounded
 from trainer.home import rehearsal as rehearsals

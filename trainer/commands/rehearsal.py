@@ -63,7 +63,7 @@ def _left_out(data: Sequence[Path], patterns: Sequence[str]) -> set[str] | None:
     """Return the paths that match, with all others of their groups; None without patterns."""
     if not patterns:
         return None
-    from trainer.backbone.sounds import left_out
     from trainer.data.readers import load
+    from trainer.data.sound_kinds import left_out
 
     return left_out(load(data, notice=lambda sentence: None).clips, patterns)
