@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from babymonitor.core.model.evidence import Evidence
-
-SPANS = (1, 2, 4)
+from babymonitor.core.model.evidence import HIGHEST, MEANS, SOUND_MEANS, Evidence
 
 
-def evidence(columns: int = 1, **changes: Any) -> Evidence:
-    """It believes the mean of the last four windows' first column."""
-    inputs = columns * 5
-    hidden = np.zeros((inputs, 1), np.float32)
-    hidden[3 * columns] = 1.0
-    values = {
-        "spans": SPANS, "centre": np.zeros(inputs, np.float32), "scale": np.full(inputs, 100, np.float32),
-        "hidden": hidden, "hidden_offset": np.zeros(1, np.float32), "output": np.full(1, 100, np.float32),
-        "offset": 0.0,
-    }  # fmt: skip
-    return Evidence(**{**values, **changes})
+def evidence(sounds: int = 0, crying: tuple[float, ...] = (0, 0, 1, 0, 0, 0), against: float = 0.0) -> Evidence:
+    """By default it believes what three of the last eight windows say, and nothing speaks against it."""
+    assert len(crying) == len(HIGHEST) + len(MEANS)
+    weights = np.full((len(SOUND_MEANS), sounds), against, np.float32)
+    return Evidence(np.array(crying, np.float32), weights, 0.0)

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from babymonitor.core.model.classifier import Classifier
-from babymonitor.core.model.evidence import Evidence
+from babymonitor.core.model.evidence import HIGHEST, MEANS, SOUND_MEANS, Evidence
 from trainer.backbone.tagger import SoundTagger
 from trainer.data.split import group_hash
-from trainer.ear.evidence_fit import SPANS, crying_after, fit_evidence
+from trainer.ear.evidence_fit import fit_evidence
 from trainer.ear.kinds import GROUPS
 from trainer.ear.labelled import LabelledClips, read_labelled
 from trainer.ear.material import HeardSound, NightPlan, heard_clip, heard_nights
@@ -125,13 +125,8 @@ def build_ear(request: EarRequest, tell: Tell) -> Path:
 
 def _stand_in() -> Evidence:
     """Evidence that answers with the window's own P(crying)."""
-    inputs = (1 + len(GROUPS)) * (2 * len(SPANS) - 1)
-    hidden = np.zeros((inputs, 1), np.float32)
-    hidden[0] = 1.0
-    scale = np.full(inputs, 100.0, np.float32)
-    return Evidence(
-        SPANS, np.zeros(inputs, np.float32), scale, hidden, np.zeros(1, np.float32), np.full(1, 100.0, np.float32), 0.0
-    )
+    now = np.array([1.0] + [0.0] * (len(HIGHEST) + len(MEANS) - 1), np.float32)
+    return Evidence(now, np.zeros((len(SOUND_MEANS), len(GROUPS)), np.float32), 0.0)
 
 
 def _stock(request: EarRequest) -> Stock:
@@ -190,7 +185,7 @@ def _kept(file: Path) -> Iterator[HeardSound]:
 def _fit_figures(evidence: Evidence, sounds: Sequence[HeardSound]) -> dict[str, Any]:
     """On what was learnt from: the share of crying windows at one half and above, and of other windows."""
     above = {
-        cries: np.concatenate([crying_after(evidence, sound.rows)[sound.crying == cries] for sound in sounds])
+        cries: np.concatenate([evidence.of_windows(sound.rows)[sound.crying == cries] for sound in sounds])
         for cries in (0, 1)
     }
     return {

@@ -95,7 +95,7 @@ def crying_log_odds(
     if not card.evidence:
         return alone
     rows = np.column_stack((np.clip(alone, -LIMIT, LIMIT), np.clip(sounds, -LIMIT, LIMIT))).astype(np.float32)
-    evidence = Evidence.from_dict(card.evidence, rows.shape[1])
+    evidence = Evidence.from_dict(card.evidence, rows.shape[1] - 1)
     crying = np.clip(evidence.steady(rows), LOWEST_PROBABILITY, 1 - LOWEST_PROBABILITY)
     return np.asarray(np.log(crying) - np.log1p(-crying))
 

@@ -155,7 +155,7 @@ class ModelCard:
             )
             start, end = float(card.thresholds["start"]), float(card.thresholds["end"])
             if card.evidence:
-                Evidence.from_dict(card.evidence, 1 + len(card.sounds))
+                Evidence.from_dict(card.evidence, len(card.sounds))
         except (FeatureError, KeyError, TypeError, ValueError) as error:
             raise ModelError(Code.MODEL_CARD_WRONG, reason=str(error)) from error
         if not card.labels or len(set(card.labels)) != len(card.labels):
@@ -228,9 +228,7 @@ class Classifier:
         given = {item.name for item in outputs}
         if [item.name for item in inputs] != ["features"] or not given.issuperset(self._outputs):
             raise ModelError(Code.MODEL_GRAPH_WRONG)
-        self.evidence = (
-            Evidence.from_dict(self.card.evidence, 1 + len(self.card.sounds)) if self.card.evidence else None
-        )
+        self.evidence = Evidence.from_dict(self.card.evidence, len(self.card.sounds)) if self.card.evidence else None
         self._crying = np.array([label(name).crying for name in self.card.labels])
         self._replay_golden()
 

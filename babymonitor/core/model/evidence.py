@@ -1,8 +1,10 @@
 """Evidence over time: from what a model heard in the last seconds to P(crying) now.
 
 A window of a second is too little to wake somebody by: a child's shout, a cat, a chair that is moved sound like a cry
-for as long. A cry repeats, and has pauses for breath; a voice goes on to something else. So the log-odds of crying and
-of other sounds, window by window, are summarised over several spans, and a small network weighs the summaries.
+for as long. A cry repeats, with pauses for breath. So the log-odds of crying speak for it now, in two of the last four
+windows, in three of eight, in four of twelve, and in the mean of the last seconds; other sounds (a cat, talking, music,
+an alarm) speak against it where they go on. What each is worth is a weight that only speaks one way: evidence that was
+free to weigh as it liked was worse on babies and homes it had not met (docs/reports/default-model-tried.md).
 """
 
 from __future__ import annotations
@@ -15,113 +17,102 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 
 LIMIT = 9.0
 """Log-odds farther from zero than this say no more."""
-_MOST_INPUTS, _MOST_HIDDEN, _MOST_WINDOWS = 2048, 256, 240
+HIGHEST = ((1, 1), (4, 2), (8, 3), (12, 4))
+"""Of so many windows, the newest included, the log-odds of crying that so many of them reach."""
+MEANS = (12, 23)
+"""In windows: the mean of the log-odds of crying over the last 3 s and 6 s."""
+SOUND_MEANS = (4, 12)
+"""In windows: the same of other sounds, over 1 s and 3 s."""
+INAUDIBLE = -4.0
+"""Log-odds below which a sound speaks against nothing."""
+WINDOWS = max(*MEANS, *SOUND_MEANS, *(windows for windows, _ in HIGHEST))
+"""How many windows it looks back upon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The weights: log-odds of crying = output · tanh(hidden · (summary - centre) / scale + hidden_offset) + offset.
+    """Log-odds of crying = offset + crying · (`HIGHEST`, `MEANS`) - sounds · (`SOUND_MEANS` above `INAUDIBLE`).
 
-    spans: in windows, the newest included; the first is 1. centre, scale (inputs,), hidden (inputs, H),
-    hidden_offset, output (H,). inputs = columns · (2 · spans - 1), see `summary`.
+    crying: (6,), sounds: (2, sounds), all zero or more.
     """
 
-    spans: tuple[int, ...]
-    centre: Floats
-    scale: Floats
-    hidden: Floats
-    hidden_offset: Floats
-    output: Floats
+    crying: Floats
+    sounds: Floats
     offset: float
 
-    @property
-    def windows(self) -> int:
-        """How many windows it looks back upon."""
-        return max(self.spans)
-
     def __call__(self, history: Floats) -> float:
-        """P(crying) in [0, 1] after these windows, (windows, columns), the newest last."""
-        inputs = (summary(history, self.spans) - self.centre) / self.scale
-        log_odds = float(np.tanh(inputs @ self.hidden + self.hidden_offset) @ self.output) + self.offset
-        return float(1.0 / (1.0 + np.exp(-log_odds)))
+        """P(crying) in [0, 1] after these windows, (windows, 1 + sounds), the newest last."""
+        return float(self.of_windows(history[-WINDOWS:])[-1])
 
-    def of_windows(self, history: Floats) -> npt.NDArray[np.float64]:
-        """P(crying) after each of these windows, (windows, columns) → (windows,): as if asked after one by one."""
-        return self._weighed((_summaries(history, self.spans) - self.centre) / self.scale)
+    def of_windows(self, history: Floats) -> Doubles:
+        """P(crying) after each of these windows, (windows, 1 + sounds) → (windows,): as if asked one by one."""
+        return self._weighed(crying_inputs(history[:, 0]), sound_inputs(history[:, 1:]))
 
-    def steady(self, rows: Floats) -> npt.NDArray[np.float64]:
-        """P(crying) in sounds that go on like each of these windows, (windows, columns) → (windows,)."""
-        inputs = (np.tile(rows, 2 * len(self.spans) - 1) - self.centre) / self.scale
-        return self._weighed(inputs)
+    def steady(self, rows: Floats) -> Doubles:
+        """P(crying) in sounds that go on like each of these windows, (windows, 1 + sounds) → (windows,)."""
+        audible = np.maximum(rows[:, 1:] - INAUDIBLE, 0.0)
+        return self._weighed(
+            np.repeat(rows[:, :1], len(self.crying), axis=1), np.stack([audible] * len(SOUND_MEANS), axis=1)
+        )
 
-    def _weighed(self, inputs: Floats) -> npt.NDArray[np.float64]:
-        """(N, inputs) → P(crying) (N,)."""
-        log_odds = np.tanh(inputs @ self.hidden + self.hidden_offset) @ self.output + self.offset
-        return np.asarray(1.0 / (1.0 + np.exp(-log_odds.astype(np.float64))))
+    def _weighed(self, crying: npt.NDArray[Any], sounds: npt.NDArray[Any]) -> Doubles:
+        """(N, 6), (N, 2, sounds) → P(crying) (N,)."""
+        log_odds = self.offset + crying @ self.crying.astype(np.float64)
+        log_odds = log_odds - np.einsum("nst,st->n", sounds, self.sounds.astype(np.float64))
+        return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            name: value.tolist() if isinstance(value := getattr(self, name), np.ndarray) else value
-            for name in self.__slots__
-        }
+        return {"crying": self.crying.tolist(), "sounds": self.sounds.tolist(), "offset": self.offset}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], columns: int) -> Evidence:
-        """Read weights for so many columns. Raises ValueError, KeyError or TypeError for weights that do not fit."""
-        spans = tuple(int(span) for span in values["spans"])
-        inputs = columns * (2 * len(spans) - 1)
-        arrays = {
-            name: np.asarray(values[name], np.float32)
-            for name in ("centre", "scale", "hidden", "hidden_offset", "output")
-        }
-        hidden = arrays["output"].size
-        shapes = {
-            "centre": (inputs,), "scale": (inputs,), "hidden": (inputs, hidden), "hidden_offset": (hidden,),
-            "output": (hidden,),
-        }  # fmt: skip
+    def from_dict(cls, values: Mapping[str, Any], sounds: int) -> Evidence:
+        """Read weights for so many sounds. Raises ValueError, KeyError or TypeError for weights that do not fit."""
+        crying, others = (np.asarray(values[name], np.float32) for name in ("crying", "sounds"))
+        others = others.reshape(len(SOUND_MEANS), sounds)
         offset = float(values["offset"])
-        if (
-            not spans
-            or spans[0] != 1
-            or not all(1 <= span <= _MOST_WINDOWS for span in spans)
-            or not (0 < inputs <= _MOST_INPUTS and 0 < hidden <= _MOST_HIDDEN)
-            or any(arrays[name].shape != shape for name, shape in shapes.items())
-            or not all(np.isfinite(array).all() for array in arrays.values())
-            or not np.isfinite(offset)
-            or not (arrays["scale"] > 0).all()
-        ):
+        weights = np.concatenate((crying.ravel(), others.ravel()))
+        if crying.shape != (len(HIGHEST) + len(MEANS),) or not np.isfinite([*weights, offset]).all():
             raise ValueError("evidence")
-        return cls(spans, **arrays, offset=offset)
+        if (weights < 0).any() or not crying.any():
+            raise ValueError("evidence")
+        return cls(crying, others, offset)
 
 
-def summary(history: Floats, spans: tuple[int, ...]) -> Floats:
-    """Summarise windows (windows, columns), the newest last: the newest; of each longer span the mean and the highest.
+def crying_inputs(log_odds: Floats) -> Doubles:
+    """Log-odds of crying in successive windows, (N,) → (N, 6): `HIGHEST` and `MEANS` after each.
 
-    Returns (columns · (2 · spans - 1),). At the beginning of a sound a span is as long as the sound.
+    Before the sound began nobody cried; means are over what there is.
     """
-    parts = [history[-1]]
-    for span in spans[1:]:
-        recent = history[-span:]
-        parts += [recent.mean(axis=0), recent.max(axis=0)]
-    return np.asarray(np.concatenate(parts), np.float32)
+    columns = []
+    for windows, count in HIGHEST:
+        recent = _recent(np.asarray(log_odds, np.float64), windows, -LIMIT)
+        columns.append(np.partition(recent, windows - count, axis=-1)[..., windows - count])
+    return np.stack([*columns, *(_mean(np.asarray(log_odds, np.float64), windows) for windows in MEANS)], axis=1)
 
 
-def _summaries(history: Floats, spans: tuple[int, ...]) -> Floats:
-    """The `summary` after each of these windows, (windows, columns) → (windows, inputs)."""
-    count = len(history)
-    newest = np.arange(count)
-    sums = np.concatenate((np.zeros((1, history.shape[1])), np.cumsum(history, axis=0, dtype=np.float64)))
-    parts = [history]
-    for span in spans[1:]:
-        lengths = np.minimum(newest + 1, span)
-        before = np.full((span - 1, history.shape[1]), -np.inf, np.float32)
-        recent = np.lib.stride_tricks.sliding_window_view(np.concatenate((before, history)), span, axis=0)
-        means = (sums[newest + 1] - sums[newest + 1 - lengths]) / lengths[:, None]
-        parts += [np.asarray(means, np.float32), recent.max(axis=-1)]
-    return np.asarray(np.concatenate(parts, axis=1), np.float32)
+def sound_inputs(log_odds: Floats) -> Doubles:
+    """Log-odds of other sounds in successive windows, (N, sounds) → (N, 2, sounds), 0 where they are inaudible."""
+    means = [_mean(np.asarray(log_odds, np.float64), windows) for windows in SOUND_MEANS]
+    return np.maximum(np.stack(means, axis=1) - INAUDIBLE, 0.0)
+
+
+def _recent(values: Doubles, windows: int, before: float) -> Doubles:
+    """(N,) → (N, windows): each value with those before it."""
+    padded = np.concatenate((np.full(windows - 1, before), values))
+    return np.lib.stride_tricks.sliding_window_view(padded, windows)
+
+
+def _mean(values: Doubles, windows: int) -> Doubles:
+    """(N, …) → (N, …): the mean of each value and those before it, so many in all where there are."""
+    sums = np.concatenate((np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)))
+    stop = np.arange(1, len(values) + 1)
+    start = np.maximum(stop - windows, 0)
+    lengths = (stop - start).reshape(-1, *(1,) * (values.ndim - 1))
+    return np.asarray((sums[stop] - sums[start]) / lengths)
 
 
 def log_odds(probability: float) -> float:

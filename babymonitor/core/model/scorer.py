@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from babymonitor.core.labels import label
 from babymonitor.core.model.classifier import Answer, Classifier, ModelCard, with_crying
-from babymonitor.core.model.evidence import LIMIT, Evidence, log_odds
+from babymonitor.core.model.evidence import LIMIT, WINDOWS, Evidence, log_odds
 from babymonitor.core.model.quiet_gate import QuietGate
 from babymonitor.core.model.window_grid import Window
 
@@ -81,7 +81,7 @@ class Scorer:
                 self._forget()
             answer = self._answer(window)
             row = np.concatenate(([log_odds(classifier.crying(answer.probabilities))], answer.sounds))
-            self._history = np.concatenate((self._history, row[None].astype(np.float32)))[-evidence.windows :]
+            self._history = np.concatenate((self._history, row[None].astype(np.float32)))[-WINDOWS:]
             crying = evidence(self._history)
             probabilities = classifier.with_crying(answer.probabilities, crying)
         return Score(
@@ -145,7 +145,7 @@ def over_time(
     crying = np.clip(probabilities[:, is_crying].sum(1).astype(np.float64), 0.0, 1.0)
     if not card.evidence:
         return Rows(probabilities, crying)
-    evidence = Evidence.from_dict(card.evidence, 1 + len(card.sounds))
+    evidence = Evidence.from_dict(card.evidence, len(card.sounds))
     history = np.column_stack(([log_odds(share) for share in crying], np.clip(sounds, -LIMIT, LIMIT)))
     cuts = np.flatnonzero(np.diff(sound if sound is not None else np.zeros(len(history)))) + 1
     parts = np.split(history.astype(np.float32), cuts)

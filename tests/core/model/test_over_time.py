@@ -8,6 +8,7 @@ import tiny_ear
 import tiny_model
 
 from babymonitor.core.model.classifier import Classifier
+from babymonitor.core.model.evidence import WINDOWS
 from babymonitor.core.model.replay import clip_scores, clip_windows
 from babymonitor.core.model.scorer import over_time
 from resources import synthesise
@@ -21,7 +22,7 @@ def ear(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
 def test_many_windows_at_once_are_weighed_as_one_after_the_other() -> None:
     evidence = tiny_ear.evidence()
     history = np.random.default_rng(1).normal(0, 3, (20, 3)).astype(np.float32)
-    expected = [evidence(history[max(0, last - evidence.windows + 1) : last + 1]) for last in range(20)]
+    expected = [evidence(history[max(0, last - WINDOWS + 1) : last + 1]) for last in range(20)]
     assert np.ptp(expected) > 0.5
     assert np.allclose(evidence.of_windows(history), expected, atol=1e-6)
 
@@ -29,7 +30,7 @@ def test_many_windows_at_once_are_weighed_as_one_after_the_other() -> None:
 def test_a_sound_that_goes_on_is_weighed_as_its_only_window() -> None:
     evidence = tiny_ear.evidence()
     rows = np.random.default_rng(5).normal(0, 3, (4, 3)).astype(np.float32)
-    expected = [evidence(np.repeat(row[None], 9, axis=0)) for row in rows]
+    expected = [evidence(np.repeat(row[None], WINDOWS, axis=0)) for row in rows]
     assert np.allclose(evidence.steady(rows), expected, atol=1e-6)
 
 

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 import torch
 from made_data import write_manifest
+from plain_evidence import evidence
 
 from babymonitor.core.labels import LABELS
 from babymonitor.core.model.classifier import Classifier
@@ -18,7 +19,7 @@ from trainer.audio import synthetic
 from trainer.backbone.tagger import BABY_CRY, SoundTagger
 from trainer.data.dataset import Clip, Span
 from trainer.ear.build import mean_backbone
-from trainer.ear.evidence_fit import SPANS, crying_after, fit_evidence, summaries
+from trainer.ear.evidence_fit import fit_evidence
 from trainer.ear.kinds import GROUPS
 from trainer.ear.labelled import read_labelled
 from trainer.ear.material import UNASKED, HeardSound, hear, heard_clip
@@ -48,13 +49,7 @@ def file(network: EarNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def believing_now() -> Evidence:
     """Evidence that answers with the newest window's own P(crying)."""
-    inputs = COLUMNS * (2 * len(SPANS) - 1)
-    hidden = np.zeros((inputs, 1), np.float32)
-    hidden[0] = 1.0
-    return Evidence(
-        SPANS, np.zeros(inputs, np.float32), np.full(inputs, 100.0, np.float32), hidden, np.zeros(1, np.float32),
-        np.full(1, 100.0, np.float32), 0.0,
-    )  # fmt: skip
+    return evidence(len(GROUPS), crying=(1, 0, 0, 0, 0, 0))
 
 
 def test_every_sound_has_classes_of_its_own_and_a_person_is_told_of_known_ones_only() -> None:
@@ -127,14 +122,17 @@ def made_night(rng: np.random.Generator, windows: int = 600) -> HeardSound:
 
 def test_evidence_learns_that_crying_repeats() -> None:
     rng = np.random.default_rng(5)
-    evidence = fit_evidence([made_night(rng) for _ in range(4)], steps=300)
+    fitted = fit_evidence([made_night(rng) for _ in range(4)], steps=400)
     night = made_night(rng)
-    crying = crying_after(evidence, night.rows)
-    assert crying[night.crying == 1].mean() > 0.9
-    begun = np.arange(len(crying)) > max(SPANS)
-    assert np.quantile(crying[begun & (night.crying == 0)], 0.9) < 0.5
-    assert evidence(night.rows[:300]) == pytest.approx(crying[299], abs=1e-5), "the app computes the same"
-    assert summaries(night.rows[:5]).shape == (5, evidence.centre.size)
+    crying = fitted.of_windows(night.rows)
+    assert (fitted.crying >= 0).all()
+    assert (fitted.sounds >= 0).all()
+    assert crying[night.crying == 1].mean() > 0.5
+    assert np.quantile(crying[night.crying == 0], 0.9) < 0.3
+    shrieks, cries = crying[40:42].max(), crying[night.crying == 1].max()
+    assert cries > shrieks + 0.3
+    again = fit_evidence([made_night(np.random.default_rng(5))], steps=20)
+    assert np.array_equal(again.crying, fit_evidence([made_night(np.random.default_rng(5))], steps=20).crying)
 
 
 def test_reasons_that_are_not_in_the_voice_stay_at_chance() -> None:

@@ -61,7 +61,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(1)
     network = EarNetwork(SoundTagger())
     torch.nn.init.normal_(network.head.weight, std=0.1)
-    evidence = tiny_ear.evidence(1 + len(GROUPS))
+    evidence = tiny_ear.evidence(len(GROUPS))
     thresholds = {"start": 0.5, "end": 0.3, "minimum_seconds": 0.0}
     path = tmp_path_factory.mktemp("untrained") / "ear.onnx"
     write_ear(path, network, evidence, thresholds, licence="MIT")
@@ -138,7 +138,7 @@ def _row(crying: float) -> list[float]:
 def test_what_wakes_by_little_suspicion_is_unlearnt(tiny: Path) -> None:
     """An owl of whose windows each says 10 %, which together wake somebody."""
     card = Classifier(tiny).card
-    card = replace(card, evidence={**card.evidence, "hidden_offset": [1.3, 0.0]})
+    card = replace(card, evidence={**card.evidence, "crying": [0.0, 0, 0, 0, 1, 0], "offset": 2.8})
     rng = np.random.default_rng(5)
     others = np.array([_row(share) for share in 0.02 * rng.random(300)], np.float32)
     known = RehearsalWindows(others, rng.normal(0, 1, (300, 4)), np.zeros((300, 2), np.float32))
@@ -152,7 +152,7 @@ def test_what_wakes_by_little_suspicion_is_unlearnt(tiny: Path) -> None:
     taken, sounds = owls[0].takes[0], np.zeros((6, 2), np.float32)
     assert over_time(card, taken.probabilities, sounds).crying.min() > 0.55
     after = over_time(card, adapter(taken.probabilities, taken.embeddings), sounds)
-    assert after.crying.max() < 0.4
+    assert after.crying.max() < 0.5
     stranger = adapter(np.array([_row(0.5)], np.float32), -direction[None].astype(np.float32))
     assert stranger[:, :4].sum() > 0.4, "what is unlike an owl stays"
 
@@ -274,13 +274,9 @@ def test_others_are_judged_by_evidence_over_time(tiny: Path, shared: Path, monke
     silent = np.zeros_like(held.probabilities)
     silent[:, -1] = 1
     assert not held.raising_alert(silent, base.card).any()
-    weights = tiny_ear.evidence()
-    hidden = np.zeros_like(weights.hidden)
-    hidden[1, 0] = 0.5
-    card = replace(base.card, evidence={**weights.to_dict(), "hidden": hidden.tolist(), "offset": 0.0})
-    dogs = [held.sounds[held.clip == index, 0].max() > 0.14 for index in range(len(held.cries))]
-    assert held.raising_alert(silent, card).tolist() == dogs, "the other sounds were kept"
-    assert any(dogs)
+    card = replace(base.card, evidence={**tiny_ear.evidence().to_dict(), "sounds": [[9.0, 0.0], [9.0, 0.0]]})
+    without_dogs = held.raising_alert(held.probabilities, card)
+    assert not without_dogs[held.cries].all(), "the other sounds were kept, and speak against it"
 
 
 def test_an_older_models_rehearsal_is_read_as_before() -> None:
