@@ -86,9 +86,7 @@ def build_ear(request: EarRequest, tell: Tell) -> Path:
     network = EarNetwork(tagger)
     crying_labels = [EAR_LABELS[index] for index in network.crying_at]
     reasons = fit_reasons(*crying_windows(tagger, clips.learnt, clips.waves), crying_labels)
-    with torch.no_grad():
-        network.head.weight[network.crying_at] = torch.from_numpy(reasons.weights)
-        network.head.bias[network.crying_at] = torch.from_numpy(reasons.offset)
+    network.take_reasons(reasons)
     tell({"event": "reasons", **reasons.figures})
     # Evidence is learnt from what the network hears when it is asked as seldom as in use.
     draft = request.cache / "draft.onnx"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from babymonitor.core.labels import LABELS, sides_of
+from babymonitor.core.labels import LABELS, UNCLEAR, sides_of
 from trainer.backbone.tagger import BABY_CRY, SoundTagger
 from trainer.ear.kinds import BABBLING, BABY_LAUGHTER, GROUPS
+from trainer.ear.reasons import Reasons
 from trainer.networks.yamnet import EMBEDDING
 
 EAR_LABELS = tuple(LABELS)
+_UNCLEAR_BIAS = 3.5
+"""Nine tenths of crying are then called unclear."""
 
 
 class EarNetwork(nn.Module):
@@ -30,6 +33,18 @@ class EarNetwork(nn.Module):
         self.head = nn.Linear(EMBEDDING, len(EAR_LABELS))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+
+    @torch.no_grad()
+    def take_reasons(self, reasons: Reasons) -> None:
+        """Divide crying by these reasons, or call it unclear where babies held out did not show them above chance."""
+        self.head.weight.zero_()
+        self.head.bias.zero_()
+        if reasons.beat_chance:
+            self.head.weight[self.crying_at] = torch.from_numpy(reasons.weights)
+            self.head.bias[self.crying_at] = torch.from_numpy(reasons.offset)
+        else:
+            # Not all of it: what a home teaches of its child's reasons starts from here.
+            self.head.bias[EAR_LABELS.index(UNCLEAR)] = _UNCLEAR_BIAS
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         embedding = self.tagger.embed(features.transpose(1, 2).unsqueeze(1))

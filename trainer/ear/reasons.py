@@ -35,6 +35,12 @@ class Reasons:
     offset: Floats
     figures: dict[str, Any]
 
+    @property
+    def beat_chance(self) -> bool:
+        """Whether their accuracy on babies held out is above chance with its whole interval."""
+        low = self.figures["balanced_accuracy"]["low"]
+        return low is not None and low > self.figures["chance"]
+
 
 def crying_windows(
     tagger: SoundTagger, clips: Sequence[Clip], waves: DecodedAudio

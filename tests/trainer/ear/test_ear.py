@@ -135,16 +135,21 @@ def test_evidence_learns_that_crying_repeats() -> None:
     assert np.array_equal(again.crying, fit_evidence([made_night(np.random.default_rng(5))], steps=20).crying)
 
 
-def test_reasons_that_are_not_in_the_voice_stay_at_chance() -> None:
+def test_reasons_that_are_not_in_the_voice_stay_at_chance(network: EarNetwork) -> None:
     rng = np.random.default_rng(1)
     babies = np.repeat(np.arange(40), 5).astype(str)
     labels = np.repeat(np.array(["hungry", "pain", "tired", "sad"]), 50)
     embeddings = (rng.normal(size=(40, 16)).repeat(5, 0) + 0.3 * rng.normal(size=(200, 16))).astype(np.float32)
     figures = fit_reasons(embeddings, labels, babies, EAR_LABELS[:4]).figures
     assert figures["balanced_accuracy"]["low"] < 0.25 < figures["balanced_accuracy"]["high"]
+    network.take_reasons(fit_reasons(embeddings, labels, babies, EAR_LABELS[:4]))
+    probabilities, _ = network(torch.randn(3, 64, 96))
+    unclear = probabilities[:, EAR_LABELS.index("sad")] / probabilities[:, network.crying_at].sum(1)
+    assert unclear.detach().numpy() == pytest.approx(0.9, abs=0.03), "then it is called unclear"
     voiced = embeddings.copy()
     voiced[np.arange(200), np.arange(200) // 50] += 6.0
     reasons = fit_reasons(voiced, labels, babies, EAR_LABELS[:4])
+    assert reasons.beat_chance
     assert reasons.figures["balanced_accuracy"]["low"] > 0.5
     assert ((voiced @ reasons.weights.T + reasons.offset).argmax(1) == np.arange(200) // 50).mean() > 0.9
 
