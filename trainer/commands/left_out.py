@@ -33,11 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "processes that listen (default: 2)"
     parser.add_argument("--processes", type=options.positive, default=2, metavar="N", help=text)
     parser.add_argument("--report", type=Path, metavar="DIR", help="the folder for left-out.json and left-out.txt")
+    text = "judge the first model at its best start threshold instead of its card's"
+    parser.add_argument("--set-start", action="store_true", help=text)
+    text = "write thresholds, operating curve and figures into the first model's card"
+    parser.add_argument("--tell-model", action="store_true", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from trainer.evaluation.left_out import LeftOutRequest, judge_left_out
+    from trainer.evaluation.left_out import LeftOutRequest, judge_left_out, tell_model
     from trainer.evaluation.left_out_text import readable, write
 
     request = LeftOutRequest(
@@ -50,10 +54,13 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         processes=arguments.processes,
         beds=tuple(arguments.beds),
+        set_start=arguments.set_start,
     )
     report = judge_left_out(request, console.warn)
     report["command"] = f"python -m trainer {shlex.join(arguments.words)}"
     report["created"] = datetime.now(UTC).isoformat(timespec="seconds")
+    if arguments.tell_model:
+        tell_model(arguments.model[0], report)
     if arguments.report:
         write(report, arguments.report)
     if arguments.json:

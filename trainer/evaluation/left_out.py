@@ -16,14 +16,24 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.sound.wave import Wave
 from trainer.errors import DataError, existing
 from trainer.evaluation.answer_cache import AnswerCache, Sound, hash_of, origin_of
 from trainer.evaluation.judgements import training_overlap
-from trainer.evaluation.left_out_figures import PlannedNight, PlayedNight, alone_figures, clip_figures, nights_figures
+from trainer.evaluation.left_out_figures import (
+    PlannedNight,
+    PlayedNight,
+    alone_figures,
+    clip_figures,
+    curve,
+    nights_figures,
+)
 from trainer.evaluation.left_out_material import BEDS, LOUD, Material, gather
 from trainer.evaluation.listeners import Listener, Ours, YamnetListener
 from trainer.evaluation.night_composer import SNRS_DB, ComposedNight
+from trainer.evaluation.night_outcomes import best_start, rules_at
+from trainer.model_file.sealed_file import rewrite_card
 
 EPISODES_PER_HOUR = 30.0
 _LOUD_SHARE = 0.5
@@ -36,7 +46,8 @@ _BATCH = 100
 class LeftOutRequest:
     """What is judged by what.
 
-    patterns: as in `trainer.data.sound_kinds.left_out`. hours: of each bed. beds: their names; none for all.
+    patterns: as in `trainer.data.sound_kinds.left_out`. hours: of each bed. beds: their names; none for all. set_start:
+    judge the first model at the start threshold that is best by `night_outcomes.best_start`, not at its card's.
     """
 
     models: tuple[Path, ...]
@@ -48,6 +59,7 @@ class LeftOutRequest:
     seed: int = 1
     processes: int = 2
     beds: tuple[str, ...] = ()
+    set_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +202,9 @@ def judge_left_out(request: LeftOutRequest, progress: Callable[[str], None] = la
         PlayedNight(plan, night, {name: scores[number] for name, scores in night_answers.items()})
         for number, (plan, night) in enumerate(workplace.nights)
     ]
+    operating_curve = curve(played, listeners[0])
+    if request.set_start:
+        listeners[0].rules = rules_at(listeners[0].rules, best_start(operating_curve))
     corpus_of = {clip.group: material.corpora[clip.path] for clip in material.cries}
     nights = nights_figures(played, listeners, corpus_of)
     return {
@@ -200,6 +215,7 @@ def judge_left_out(request: LeftOutRequest, progress: Callable[[str], None] = la
         "listeners": [_about(listener, material) for listener in listeners],
         "clips": clip_figures(material, clip_answers, listeners),
         "nights": nights,
+        "operating_curve": operating_curve,
         "alone": alone_figures(material, alone_answers, listeners, nights),
     }
 
@@ -234,3 +250,23 @@ def _about(listener: Listener, material: Material) -> dict[str, Any]:
     else:
         about |= {"kind": "yamnet", "hop_seconds": listener.hop / 16000}
     return about
+
+
+def tell_model(model: Path, report: dict[str, Any]) -> None:
+    """Write what the report says of its first model into its card: thresholds, operating curve, figures in brief."""
+    card = Classifier(model).card
+    name = report["listeners"][0]["name"]
+    shipped = report["nights"]["listeners"][name]["shipped"]
+    start = float(shipped["start"])
+    end = round(start * card.thresholds["end"] / card.thresholds["start"], 4)
+    figures = {
+        "clips": {kind: clips["listeners"][name]["all"] for kind, clips in report["clips"]["sets"].items()},
+        "nights": {key: shipped["all"][key] for key in ("episodes", "caught_share", "false_alarms_per_hour")},
+        "leave_out": report["leave_out"],
+    }
+    rewrite_card(
+        model,
+        thresholds={**card.thresholds, "start": start, "end": end},
+        operating_curve=report["operating_curve"],
+        metrics={**card.metrics, "left_out": figures},
+    )

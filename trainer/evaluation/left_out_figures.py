@@ -24,6 +24,7 @@ from trainer.evaluation.night_outcomes import (
     alerts_from,
     match_alerts,
     night_figures,
+    operating_curve,
     rules_at,
 )
 from trainer.evaluation.night_stock import Piece
@@ -33,6 +34,8 @@ RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
 """False alarms per hour at which listeners are compared."""
 THRESHOLDS = tuple(round(float(start), 6) for start in 1 / (1 + np.exp(-np.linspace(-7.0, 9.0, 81))))
 """Start thresholds that are tried: evenly spaced in log-odds."""
+LADDER = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
+"""Start thresholds of a card's operating curve."""
 CHECKED_BY_YAMNET = "third"
 """Labels of this folder were checked by YAMNet; what it does not hear as crying is not there."""
 
@@ -205,6 +208,14 @@ def nights_figures(
     first = report["listeners"][listeners[0].name]["shipped"]["all"]["false_alarms_per_hour"]["value"]
     report["equal_rate"] = {"to": listeners[0].name, "false_alarms_per_hour": first}
     return report
+
+
+def curve(played: Sequence[PlayedNight], listener: Listener) -> list[dict[str, float]]:
+    """A model's operating curve over all beds, as its card has it; see `night_outcomes.operating_curve`."""
+    beds = [night for night in played if not night.plan.at_0_db]
+    starts = sorted({*LADDER, listener.rules.start_threshold})
+    outcomes = [[night.outcome(listener, rules_at(listener.rules, start)) for night in beds] for start in starts]
+    return operating_curve(starts, outcomes)
 
 
 def best_within(points: Sequence[_Point], false_per_hour: float) -> _Point | None:

@@ -13,11 +13,13 @@ import tiny_model
 from made_data import write_manifest
 
 from babymonitor.core.alerts.policy import AlertPolicy, AlertRules
+from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.scorer import Score
 from babymonitor.core.sound.wave import SAMPLE_RATE
 from trainer.__main__ import main
 from trainer.audio import synthetic
 from trainer.errors import DataError
+from trainer.evaluation.left_out import tell_model
 from trainer.evaluation.left_out_figures import PlannedNight, PlayedNight, alone_figures, clip_figures, nights_figures
 from trainer.evaluation.left_out_material import MOTHER, SINGLE, Material, gather
 from trainer.evaluation.listeners import Ours
@@ -260,6 +262,25 @@ def test_a_run_with_another_model_listens_with_that_model_alone(
     assert both["nights"]["listeners"][names[1]]["shipped"]["start"] == 0.9
     folders = sorted((tmp_path / "cache" / "left-out").iterdir())
     assert len(folders) == 2
+
+
+def test_a_model_is_told_what_it_was_judged_to_be(
+    data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--data", data, "--cache", tmp_path / "cache", "--leave-out", *LEAVE_OUT)
+    before = Classifier(model).card
+    report, _ = run(capsys, "--model", model, "--tell-model", *words)
+    card = Classifier(model).card
+    shipped = report["nights"]["listeners"]["tiny"]["shipped"]
+    assert card.thresholds == before.thresholds
+    assert card.operating_curve == report["operating_curve"]
+    assert card.metrics["left_out"]["nights"]["episodes"] == shipped["all"]["episodes"]
+    # Judged at another threshold, it is used at that one; the end keeps its proportion.
+    shipped["start"] = before.thresholds["start"] / 2
+    tell_model(model, report)
+    assert Classifier(model).card.thresholds == {
+        name: pytest.approx(value / 2) for name, value in before.thresholds.items()
+    }
 
 
 def test_a_pattern_that_matches_nothing_is_one_sentence(
