@@ -282,8 +282,9 @@ def _sides_left_out(
     learnt = {clip.group for clip in clips if clip.usable} - strangers
     sides: dict[str, list[Clip]] = {"train": [], "validation": [], "test": []}
     for clip in clips:
-        if clip.group not in learnt and (clip.usable or _may_be_published(clip)):
-            sides[side_of(clip.group)].append(clip)
+        if clip.group not in learnt:
+            if _may_be_published(clip):
+                sides[side_of(clip.group)].append(clip)
         elif clip.usable:
             spans = (replace(span, label=label_for_model(span.label, card.labels)) for span in clip.spans)
             sides["train"].append(replace(clip, spans=tuple(spans)))
@@ -291,9 +292,11 @@ def _sides_left_out(
 
 
 def _may_be_published(clip: Clip) -> bool:
-    """Whether figures made of a clip that may not be trained on can go into a public file."""
+    """Whether figures made of a clip that was not learnt from can go into a public file without binding it."""
     licence = clip.licence.casefold()
-    return bool(licence) and not any(words in licence for words in ("none stated", "-nd", "research"))
+    if any(words in licence for words in ("-nd", "-nc", "-sa", "research")):
+        return False
+    return clip.usable or bool(licence) and "none stated" not in licence
 
 
 def _was_learnt(card: ModelCard, clip: Clip) -> bool:
