@@ -296,7 +296,7 @@ def _may_be_published(clip: Clip) -> bool:
     licence = clip.licence.casefold()
     if any(words in licence for words in ("-nd", "-nc", "-sa", "research")):
         return False
-    return clip.usable or bool(licence) and "none stated" not in licence
+    return clip.usable or (bool(licence) and "none stated" not in licence)
 
 
 def _was_learnt(card: ModelCard, clip: Clip) -> bool:

@@ -29,6 +29,8 @@ SOUND_MEANS = (4, 12)
 """In windows: the same of other sounds, over 1 s and 3 s."""
 INAUDIBLE = -4.0
 """Log-odds below which a sound speaks against nothing."""
+BEFORE = -4.0
+"""The log-odds of crying assumed of the time before a sound began. A short file may hold one cry and nothing else."""
 WINDOWS = max(*MEANS, *SOUND_MEANS, *(windows for windows, _ in HIGHEST))
 """How many windows it looks back upon."""
 
@@ -85,11 +87,11 @@ class Evidence:
 def crying_inputs(log_odds: Floats) -> Doubles:
     """Log-odds of crying in successive windows, (N,) → (N, 6): `HIGHEST` and `MEANS` after each.
 
-    Before the sound began nobody cried; means are over what there is.
+    Before the sound began there is `BEFORE`; means are over what there is.
     """
     columns = []
     for windows, count in HIGHEST:
-        recent = _recent(np.asarray(log_odds, np.float64), windows, -LIMIT)
+        recent = _recent(np.asarray(log_odds, np.float64), windows, BEFORE)
         columns.append(np.partition(recent, windows - count, axis=-1)[..., windows - count])
     return np.stack([*columns, *(_mean(np.asarray(log_odds, np.float64), windows) for windows in MEANS)], axis=1)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from plain_evidence import evidence
 
-from babymonitor.core.model.evidence import LIMIT, WINDOWS, Evidence, crying_inputs, log_odds, sound_inputs
+from babymonitor.core.model.evidence import BEFORE, LIMIT, WINDOWS, Evidence, crying_inputs, log_odds, sound_inputs
 
 
 def history(*crying: float, sounds: tuple[float, ...] = ()) -> np.ndarray:
@@ -18,7 +18,7 @@ def history(*crying: float, sounds: tuple[float, ...] = ()) -> np.ndarray:
 def test_crying_is_asked_of_now_of_some_of_the_last_windows_and_of_their_mean() -> None:
     inputs = crying_inputs(np.array([8, 4, 2, 0], np.float32))
     assert inputs[3].tolist() == [0, 4, 2, 0, 3.5, 3.5]
-    assert inputs[0].tolist() == [8, -LIMIT, -LIMIT, -LIMIT, 8, 8], "nobody cried before the sound began"
+    assert inputs[0].tolist() == [8, BEFORE, BEFORE, BEFORE, 8, 8], "of the time before nothing is known"
 
 
 def test_other_sounds_count_by_their_mean_and_not_where_they_are_inaudible() -> None:
