@@ -67,13 +67,13 @@ def squeak(seed: int, seconds: float = 3.0) -> Wave:
     """A door that swings to and fro on a dry hinge, (samples,) at 16 kHz: the shipped model takes it for a cry."""
     rng = np.random.default_rng(seed)
     time = np.arange(int(16000 * seconds)) / 16000
-    swing = 0.5 - 0.5 * np.cos(2 * np.pi * time / rng.uniform(1.6, 2.2) + rng.uniform(-0.3, 0.3))
-    pitch = (230 + 100 * swing) * (1 + 0.01 * np.sin(2 * np.pi * rng.uniform(8, 12) * time))
+    swing = 0.5 - 0.5 * np.cos(2 * np.pi * time / rng.uniform(0.8, 1.0) + rng.uniform(-0.3, 0.3))
+    pitch = (300 + 60 * swing) * (1 + 0.01 * np.sin(2 * np.pi * rng.uniform(8, 12) * time))
     phase = 2 * np.pi * np.cumsum(pitch) / 16000
     wave = np.zeros(time.size)
     for harmonic in range(1, 16):
         hz = harmonic * pitch
-        gain = 1 / (1 + ((hz - 2500) / 500) ** 2) + 0.8 / (1 + ((hz - 3300) / 900) ** 2) + 0.06
+        gain = 1 / (1 + ((hz - 1100) / 500) ** 2) + 0.8 / (1 + ((hz - 3300) / 900) ** 2) + 0.06
         wave += np.where(hz < 7500, gain, 0.0) * np.sin(harmonic * phase)
     wave *= np.clip(10 * np.minimum(time, seconds - time), 0, 1) * (0.4 + 0.6 * np.sqrt(swing))
     return as_loud(np.asarray(wave, np.float32))

@@ -144,7 +144,8 @@ def test_models_are_swapped_while_it_listens_and_no_score_is_missed(
     assert "in use goes on" in refused.args[0]
     assert monitor.model_name == "again"
     home.hear(2)
-    assert set(np.diff([score.end_sample for score in scores])) == {card.hop_samples}, "one score each hop, no gap"
+    hops = {card.hop_samples, tiny_model.card().hop_samples}
+    assert set(np.diff([score.end_sample for score in scores])) <= hops, "one score each hop, no gap"
     assert scores[-1].reasons, "the last one is the last model's"
     assert monitor.ring.cut_at < scores[0].end_sample
     assert monitor._room.listening is not None

@@ -14,7 +14,7 @@ from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.detector import Detector
 from babymonitor.core.model.replay import clip_scores, replay_scores
 from babymonitor.core.model.score_file import Guess, judge
-from babymonitor.core.model.scorer import Score
+from babymonitor.core.model.scorer import Score, over_time
 from babymonitor.core.paths import resource
 from babymonitor.core.sound.files import read_wave
 from babymonitor.core.sound.ring import RingBuffer
@@ -98,8 +98,10 @@ def test_clip_embeddings(classifier: Classifier, demo: Wave, live: list[Score]) 
     clip = embed_clip(base, projection, demo, "demo.flac", "demo", "hungry", 0, (1,))
     assert clip.ends.tolist() == [score.end_sample for score in live]
     assert clip.level_db.tolist() == [score.level_db for score in live]
-    rows = clip.takes[0].probabilities
-    assert [classifier.crying(row) for row in rows] == [score.crying for score in live]
+    take = clip.takes[0]
+    crying = over_time(classifier.card, take.probabilities, take.sounds).crying
+    # The live scorer asks seldom where it is quiet, and lets the last answer stand.
+    assert np.quantile(np.abs(crying - [score.crying for score in live]), 0.9) < 0.05
 
 
 def test_evaluation_by_clip_and_the_comparison_of_two_models(
@@ -109,8 +111,7 @@ def test_evaluation_by_clip_and_the_comparison_of_two_models(
     crying = [score.crying for score in live]
     scores = evaluate._clip_scores(classifier, None, demo)
     assert scores["model"] == max(crying)
-    assert scores["model_as_alert"] == AlertRules().held_up(crying, classifier.card.hop_seconds)
-    # Its P(crying) is the sum of float32 probabilities; the comparison adds up the same ones.
+    assert scores["model_as_alert"] == AlertRules.of_card(classifier.card).held_up(crying, classifier.card.hop_seconds)
     assert _judge(classifier, demo).crying == max(crying)
 
 

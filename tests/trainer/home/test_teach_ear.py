@@ -311,7 +311,7 @@ def test_it_is_neither_combined_nor_quantised(tiny: Path, tmp_path: Path, capsys
     assert main(["combine", str(tiny), str(tiny), "--output", str(output)]) == 2
     assert "cannot be combined" in capsys.readouterr().err
     assert main(["combine", str(DEFAULT_MODEL), str(tiny), "--output", str(output)]) == 2
-    assert f"{tiny.name} weighs" in capsys.readouterr().err
+    assert "cannot be combined" in capsys.readouterr().err
     assert main(["export", str(tiny), "--format", "onnx", "--int8", "--output", str(output)]) == 2
     assert "8 bits already" in capsys.readouterr().err
     assert main(["export", str(tiny), "--format", "pt", "--output", str(tmp_path / "out.pt")]) == 2
