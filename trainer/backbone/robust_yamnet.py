@@ -28,7 +28,7 @@ from trainer.backbone.corrections import read_crying
 from trainer.backbone.judge import Judge
 from trainer.backbone.lessons import LessonBatch, Lessons
 from trainer.backbone.sounds import decode, divide
-from trainer.backbone.tagger import BABY_CRY, SoundTagger, patches_of
+from trainer.backbone.tagger import BABY_CRY, SoundTagger, mean_backbone, patches_of
 from trainer.data.sound_kinds import read_clips
 from trainer.errors import DataError, existing
 from trainer.networks.yamnet import CLASSES
@@ -168,8 +168,9 @@ class BackboneRequest:
 
     data: a folder with a manifest. weights: YAMNet's .tflite file. output: where checkpoint, weights and log go; a
     training whose checkpoint is there goes on. left_out: patterns of paths, see `trainer.data.sound_kinds.left_out`.
-    segments: a segments.csv, by which the teacher is corrected. begin_from: weights that the student begins with in
-    place of the published ones; the teacher is the published network all the same.
+    segments: a segments.csv, by which the teacher is corrected. begin_from: weights whose
+    mean the student begins with, the published ones having a share in it; none for the published alone, which are the
+    teacher's in any case.
     """
 
     data: Path
@@ -178,7 +179,8 @@ class BackboneRequest:
     cache: Path
     left_out: Sequence[str] = ()
     segments: Path | None = None
-    begin_from: Path | None = None
+    begin_from: Sequence[Path] = ()
+    share_of_published: float = 0.0
     schedule: Schedule = field(default_factory=Schedule)
     judge_every: int = 1500
     save_every: int = 250
@@ -207,7 +209,8 @@ def train(request: BackboneRequest, tell: Tell, stopped: Callable[[], bool] = la
     settings = asdict(request.schedule)
     del settings["cycles"]  # more may be added
     if request.begin_from:
-        network.load_state_dict(torch.load(existing(request.begin_from), map_location="cpu", weights_only=True))
+        mean = mean_backbone(request.begin_from, request.weights, request.share_of_published)
+        network.load_state_dict(mean.state_dict())
     origin = hashlib.sha256(json.dumps([identity, settings, learnt, sorted(crying.items())]).encode()).hexdigest()
     training = Training(network, request.schedule, origin)
     checkpoint = request.output / CHECKPOINT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from babymonitor.core.model.features import FeatureSpec, htk_filters
+from trainer.errors import DataError, existing
 from trainer.networks.yamnet import CLASSES, EMBEDDING, PATCH_FRAMES, ConvolutionBlock, YamnetBody, published_weights
 
 FEATURES = FeatureSpec(
@@ -120,3 +122,23 @@ def patches_of(waves: Tensor) -> Tensor:
     frames = waves.unfold(1, FEATURES.n_fft, FEATURES.hop_length)
     magnitudes = torch.fft.rfft(frames * window, _TRANSFORM).abs()
     return torch.log(magnitudes @ filters + FEATURES.floor).unsqueeze(1)
+
+
+def mean_backbone(backbones: Sequence[Path], published: Path, share_of_published: float) -> SoundTagger:
+    """The mean of several trained backbones' weights and, with a share, of the published network they began as.
+
+    Wortsman, M. et al. (2022), "Robust fine-tuning of zero-shot models", CVPR, and "Model soups", ICML. Raises
+    DataError for a file that holds no backbone.
+    """
+    tagger = SoundTagger()
+    tagger.load(published)
+    mean = {name: share_of_published * value for name, value in tagger.state_dict().items()}
+    for path in backbones:
+        try:
+            weights: dict[str, Tensor] = torch.load(existing(path), map_location="cpu", weights_only=True)
+            for name in mean:
+                mean[name] = mean[name] + (1 - share_of_published) / len(backbones) * weights[name]
+        except (OSError, RuntimeError, KeyError, EOFError, ValueError, TypeError) as error:
+            raise DataError(f"{path} holds no backbone.") from error
+    tagger.load_state_dict(mean)
+    return tagger.eval()

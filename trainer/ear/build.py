@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.evidence import HIGHEST, MEANS, SOUND_MEANS, Evidence
-from trainer.backbone.tagger import SoundTagger
+from trainer.backbone.tagger import mean_backbone
 from trainer.data.split import group_hash
 from trainer.ear.evidence_fit import fit_evidence
 from trainer.ear.kinds import GROUPS
@@ -24,7 +23,6 @@ from trainer.ear.material import HeardSound, NightPlan, heard_clip, heard_nights
 from trainer.ear.model_file import write_ear
 from trainer.ear.network import EAR_LABELS, EarNetwork
 from trainer.ear.reasons import crying_windows, fit_reasons
-from trainer.errors import DataError, existing
 from trainer.evaluation.night_stock import BACKGROUNDS, Stock, gather_stock
 
 Tell = Callable[[dict[str, Any]], None]
@@ -56,26 +54,6 @@ class EarRequest:
     start: float = 0.5
     name: str = "Default"
     licence: str = ""
-
-
-def mean_backbone(backbones: Sequence[Path], published: Path, share_of_published: float) -> SoundTagger:
-    """The mean of several trained backbones' weights and, with a share, of the published network they began as.
-
-    Wortsman, M. et al. (2022), "Robust fine-tuning of zero-shot models", CVPR, and "Model soups", ICML. Raises
-    DataError for a file that holds no backbone.
-    """
-    tagger = SoundTagger()
-    tagger.load(published)
-    mean = {name: share_of_published * value for name, value in tagger.state_dict().items()}
-    for path in backbones:
-        try:
-            weights: dict[str, Tensor] = torch.load(existing(path), map_location="cpu", weights_only=True)
-            for name in mean:
-                mean[name] = mean[name] + (1 - share_of_published) / len(backbones) * weights[name]
-        except (OSError, RuntimeError, KeyError, EOFError, ValueError, TypeError) as error:
-            raise DataError(f"{path} holds no backbone.") from error
-    tagger.load_state_dict(mean)
-    return tagger.eval()
 
 
 def build_ear(request: EarRequest, tell: Tell) -> Path:

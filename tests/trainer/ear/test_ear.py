@@ -16,9 +16,8 @@ from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.evidence import Evidence
 from babymonitor.core.model.sounds import KINDS
 from trainer.audio import synthetic
-from trainer.backbone.tagger import BABY_CRY, SoundTagger
+from trainer.backbone.tagger import BABY_CRY, SoundTagger, mean_backbone
 from trainer.data.dataset import Clip, Span
-from trainer.ear.build import mean_backbone
 from trainer.ear.evidence_fit import fit_evidence
 from trainer.ear.kinds import GROUPS
 from trainer.ear.labelled import read_labelled
