@@ -3,8 +3,8 @@
 #
 #     scripts/default_model.sh [FOLDER]        for checkpoints, decoded sound and reports (default: data/default)
 #
-# Two students of YAMNet from different beginnings; a third that begins with the mean of their weights and the published
-# ones; what it hears in nights and clips, evidence over time, the file, its judgement by what was left out, its rehearsal.
+# Two students of YAMNet from different beginnings, the mean of their weights with the published ones, what that hears in
+# nights and clips, evidence over time, the file, its judgement by what was left out, its rehearsal.
 set -euo pipefail
 folder=$(realpath -m "${1:-data/default}")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -25,17 +25,16 @@ mkdir -p "$folder"
 
 trainer() { python3 run.py trainer "$@"; }
 
-student() { # SEED, then options
+student() { # SEED
     trainer backbone --data "$data" --weights "$yamnet" --output "$folder/student-$1" --cache "$folder/cache" --bfloat16 \
-        --cycles 1 --seed "$1" --segments "$segments" --leave-out "${left_out[@]}" "${@:2}"
+        --cycles 1 --seed "$1" --segments "$segments" --leave-out "${left_out[@]}"
 }
 
 # The first decodes the sound and asks the teacher; the second finds both done, or waits for them.
 student 1 &
 student 2
 wait $!
-student 3 --from "$folder"/student-{1,2}/backbone-cycle-1.pt --published-share 0.25 --cycle-steps 2500 --rate 2e-4
-trainer ear --backbone "$folder/student-3/backbone.pt" --weights "$yamnet" --published-share 0.25 --data "$data" \
+trainer ear --backbone "$folder"/student-{1,2}/backbone-cycle-1.pt --weights "$yamnet" --published-share 0.25 --data "$data" \
     --segments "$segments" --leave-out "${left_out[@]}" --cache "$folder/cache" --licence "CC BY 4.0" \
     --output "$folder/default.onnx"
 # Judged beside YAMNet; the start threshold, the slider's words and the card's figures are of these nights.

@@ -85,15 +85,6 @@ class KeptAnswers:
             self._known[path, speed] = known
         return known
 
-    def to(self, wave: Wave) -> npt.NDArray[np.float32]:
-        """The teacher's answer, (521,), to a wave (15,600 samples) that is not kept."""
-        half = SHIFTS_AND_LEVELS[0][0]
-        padded = np.pad(wave, (-half, -half), mode="reflect")
-        segments = [
-            levelled(padded[shift - half : shift - half + SEGMENT], level) for shift, level in SHIFTS_AND_LEVELS
-        ]
-        return np.asarray(self._ask(torch.from_numpy(np.stack(segments))).mean(dim=0).numpy(), np.float32)
-
     def _asked(self, path: str, speed: float) -> tuple[Answers, npt.NDArray[np.float32]]:
         timeline = Timeline(self._audio.samples(path), speed)
         wave = cut(self._audio, path, timeline, 0, SEGMENT + (timeline.segments - 1) * HOP)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,6 @@ import numpy.typing as npt
 import torch
 
 from babymonitor.core.sound.wave import SAMPLE_RATE, Wave
-from resources import synthesise
-from trainer.audio import synthetic
 from trainer.audio.augment import rms
 from trainer.backbone.answers import KeptAnswers, levelled
 from trainer.backbone.corrections import Spans, corrected
@@ -25,7 +23,7 @@ from trainer.backbone.microphone import (
     recorded,
     room,
 )
-from trainer.backbone.sounds import HOP, SPEEDS, WIDER_SPEEDS, Strata, Timeline, cut
+from trainer.backbone.sounds import HOP, SPEEDS, Strata, Timeline, cut
 from trainer.backbone.tagger import BABY_CRY, SEGMENT
 from trainer.data.dataset import Clip
 from trainer.data.decoded_audio import DecodedAudio
@@ -46,29 +44,12 @@ _BEDS = (
 )
 """Kinds that sound under others in a home: a television, music, people talking, household machines, weather."""
 _VARIED = {CANDIDATES, CRY, "cat", "dog", "animal", "child_speech", "child_scream", "adult_vocal", "baby_laugh"}
-_VARIED |= {"baby_babble", "baby_fuss", "baby_vocal_unsure", "baby_laugh_over_music", "siren", "alert", "music"}
-_VARIED |= {"rooster", "person sneeze", "household", "noise", "lullaby", "music_speech", "speech"}
-_MADE: tuple[tuple[str, Callable[[np.random.Generator, int], Wave]], ...] = (
-    ("music", synthetic.tones),
-    ("alert", synthetic.beeps),
-    ("siren", synthetic.siren),
-    ("household", synthetic.clicks),
-    ("speech", synthetic.voice_like),
-    ("baby_laugh", lambda rng, samples: np.resize(synthesise.laughter(samples / SAMPLE_RATE, rng), samples)),
-    ("baby_babble", lambda rng, samples: np.resize(synthesise.babble(samples / SAMPLE_RATE, rng), samples)),
-    ("speech", lambda rng, samples: np.resize(synthesise.speech_like(samples / SAMPLE_RATE, rng), samples)),
-    ("cat", lambda rng, samples: np.resize(synthesise.cat(samples / SAMPLE_RATE, rng), samples)),
-    ("dog", lambda rng, samples: np.resize(synthesise.dog(samples / SAMPLE_RATE, rng), samples)),
-    ("music", lambda rng, samples: np.resize(synthesise.music_box(samples / SAMPLE_RATE, rng), samples)),
-)
-"""Synthetic sounds that could be mistaken for crying, by the kind that they imitate; no baby cries in them."""
+_VARIED |= {"baby_babble", "baby_fuss", "baby_vocal_unsure", "baby_laugh_over_music", "siren", "alert"}
 
 
 def speeds_of(clip: Clip) -> Sequence[float]:
     """Return the speeds at which a clip is learnt from: several for voices and animals, of which the data hold few."""
-    if label_of(clip) not in _VARIED and kind_of(clip) not in _VARIED:
-        return SPEEDS[:1]
-    return SPEEDS if label_of(clip) in (CANDIDATES, CRY) else WIDER_SPEEDS
+    return SPEEDS if label_of(clip) in _VARIED else SPEEDS[:1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +87,7 @@ class Lessons:
 
     def _lesson(self, rng: np.random.Generator) -> tuple[Wave, npt.NDArray[np.float32]]:
         hearing = self._hearing
-        wave, target = self._made(rng) if rng.random() < hearing.made else self._drawn(rng, self._clip(rng))
+        wave, target = self._drawn(rng, self._clip(rng))
         level_db = float(rng.uniform(-46.0, -12.0))
         if rng.random() < hearing.clean:
             return recorded(wave[_HISTORY:], rng, self._noise, hearing, level_db), target
@@ -131,13 +112,6 @@ class Lessons:
                 wave = mixed(wave, noise, float(rng.uniform(-6.0, 25.0)))
         wave = passed(wave, None, device(rng, hearing))
         return recorded(wave, rng, self._noise, hearing, level_db), target
-
-    def _made(self, rng: np.random.Generator) -> tuple[Wave, npt.NDArray[np.float32]]:
-        """A synthetic sound, as long as what `_drawn` returns, and the teacher's answer to its last second."""
-        kind, maker = _MADE[int(rng.integers(len(_MADE)))]
-        wave = np.asarray(maker(rng, _HISTORY + SEGMENT), np.float32)
-        gain = rms(levelled(wave[_HISTORY:], 0.1)) / max(rms(wave[_HISTORY:]), 1e-9)
-        return wave * np.float32(gain), corrected(self._answers.to(wave[_HISTORY:]), kind, crying=False)
 
     def _clip(self, rng: np.random.Generator) -> Clip:
         """Draw a clip of any kind; where crying is promised, mostly the more cry-like of two."""

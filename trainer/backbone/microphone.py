@@ -25,7 +25,6 @@ class Hearing:
 
     clean: only the level changes. noise: steady noise, on which the answer must not depend. overlay: another clip,
     whose answer counts too; noise is added to it less often. phone: a copy that went through a telephone's codec.
-    made: a synthetic sound in place of a clip.
     """
 
     clean: float = 0.2
@@ -35,7 +34,6 @@ class Hearing:
     tone: float = 0.3
     band: float = 0.35
     phone: float = 0.25
-    made: float = 0.08
     mulaw: float = 0.03
 
 

@@ -28,7 +28,7 @@ from trainer.backbone.corrections import read_crying
 from trainer.backbone.judge import Judge
 from trainer.backbone.lessons import LessonBatch, Lessons
 from trainer.backbone.sounds import decode, divide
-from trainer.backbone.tagger import BABY_CRY, SoundTagger, mean_backbone, patches_of
+from trainer.backbone.tagger import BABY_CRY, SoundTagger, patches_of
 from trainer.data.sound_kinds import read_clips
 from trainer.errors import DataError, existing
 from trainer.networks.yamnet import CLASSES
@@ -168,9 +168,7 @@ class BackboneRequest:
 
     data: a folder with a manifest. weights: YAMNet's .tflite file. output: where checkpoint, weights and log go; a
     training whose checkpoint is there goes on. left_out: patterns of paths, see `trainer.data.sound_kinds.left_out`.
-    segments: a segments.csv, by which the teacher is corrected. begin_from: weights whose
-    mean the student begins with, the published ones having a share in it; none for the published alone, which are the
-    teacher's in any case.
+    segments: a segments.csv, by which the teacher is corrected.
     """
 
     data: Path
@@ -179,8 +177,6 @@ class BackboneRequest:
     cache: Path
     left_out: Sequence[str] = ()
     segments: Path | None = None
-    begin_from: Sequence[Path] = ()
-    share_of_published: float = 0.0
     schedule: Schedule = field(default_factory=Schedule)
     judge_every: int = 1500
     save_every: int = 250
@@ -208,9 +204,6 @@ def train(request: BackboneRequest, tell: Tell, stopped: Callable[[], bool] = la
     learnt = [(clip.path, audio.content(clip.path)) for clip in sides.learnt]
     settings = asdict(request.schedule)
     del settings["cycles"]  # more may be added
-    if request.begin_from:
-        mean = mean_backbone(request.begin_from, request.weights, request.share_of_published)
-        network.load_state_dict(mean.state_dict())
     origin = hashlib.sha256(json.dumps([identity, settings, learnt, sorted(crying.items())]).encode()).hexdigest()
     training = Training(network, request.schedule, origin)
     checkpoint = request.output / CHECKPOINT

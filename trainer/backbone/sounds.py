@@ -19,9 +19,7 @@ from trainer.errors import DataError
 HOP = 3840
 """Samples from one segment of a clip to the next: 0.24 s."""
 SPEEDS = (1.0, 0.86, 1.16)
-"""A clip as it is, and slower and lower, faster and higher: other babies."""
-WIDER_SPEEDS = (1.0, 0.86, 1.16, 0.7, 1.4)
-"""For what is no crying: other animals, other voices, other machines."""
+"""A clip as it is, and slower and lower, faster and higher: other babies, other animals."""
 _FEW_GROUPS = 4
 """Kinds with fewer groups are drawn less often, so that no recording is learnt by heart."""
 _OFTEN = {"cat": 5.0, "child_speech": 3.0, "child_scream": 3.0, "adult_vocal": 3.0, "animal": 3.0, "household": 2.0}
@@ -92,7 +90,7 @@ class Strata:
     crying: the share of draws that the recordings that promise crying and those that hold it have together.
     """
 
-    def __init__(self, clips: Sequence[Clip], crying: float = 0.2) -> None:
+    def __init__(self, clips: Sequence[Clip], crying: float = 0.37) -> None:
         groups: dict[str, dict[str, list[Clip]]] = {}
         for clip in clips:
             groups.setdefault(kind_of(clip), {}).setdefault(clip.group, []).append(clip)

@@ -24,10 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--leave-out", nargs="+", default=[], metavar="PATTERN", help=text)
     text = "stretches of crying by which the teacher is corrected"
     parser.add_argument("--segments", type=Path, metavar="FILE.csv", help=text)
-    text = "begin with the mean of these weights in place of YAMNet's"
-    parser.add_argument("--from", type=Path, nargs="+", default=[], dest="begin_from", metavar="FILE.pt", help=text)
-    text = "the share of YAMNet's published weights in that mean (default: 0)"
-    parser.add_argument("--published-share", type=options.chance, default=0.0, metavar="SHARE", help=text)
     text = "from one finished backbone to the next (default: 3000)"
     parser.add_argument("--cycle-steps", type=options.positive, default=3000, metavar="N", help=text)
     parser.add_argument("--cycles", type=options.positive, default=10, metavar="N", help="(default: 10)")
@@ -64,8 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.cache,
         tuple(arguments.leave_out),
         arguments.segments,
-        arguments.begin_from,
-        arguments.published_share,
         schedule,
     )
     signals: list[int] = []
