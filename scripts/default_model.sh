@@ -38,7 +38,7 @@ trainer ear --backbone "$folder"/student-{1,2}/backbone-cycle-1.pt --weights "$y
     --segments "$segments" --leave-out "${left_out[@]}" --cache "$folder/cache" --licence "CC BY 4.0" \
     --output "$folder/default.onnx"
 # Judged beside YAMNet; the start threshold, the slider's words and the card's figures are of these nights.
-trainer left-out --model "$folder/default.onnx" --set-start --tell-model --yamnet "$yamnet" --hours 3 --data "$data" \
+trainer left-out --model "$folder/default.onnx" --set-start --tell-model --yamnet "$yamnet" --hours 2 --data "$data" \
     --leave-out "${left_out[@]}" --cache "$folder/cache" --report docs/reports
 cp "$folder/default.onnx" models/default.onnx
 # What it rehearses while it is taught at home; it belongs to this very file.
