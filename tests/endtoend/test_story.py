@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,10 @@ def test_killed_and_started_again(moment: str, sound_card: VirtualSoundCard) -> 
         assert state["runs"] == [FINISHED]
     else:
         assert state["runs"] == []
+    # It notices when it next reports, which may be a while on a busy machine.
+    deadline = time.monotonic() + 20
+    while any(is_alive(trainer) for trainer in trainers) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert not any(is_alive(trainer) for trainer in trainers)
     assert state["offered"] == (moment in (story.TRAINED, story.SWAPPING)), "what was trained can still be used"
 

@@ -42,7 +42,9 @@ FOLDS = 5
 CAUTIONS = (1.0, 4.0, 16.0)
 """Factors by which the fit becomes more cautious while it does harm."""
 TOLERANCE = 0.02
-"""The largest share of everybody else's cries that may be lost, and of their other sounds that may be raised."""
+"""The largest share of everybody else's cries that may be lost, and of their other sounds that may be raised. A single
+clip of them decides nothing, however few there are.
+"""
 _EMBEDDING_SHARE = 0.85
 """Of the time that a run takes, for its progress."""
 _ALTERED_TAKES = 150
@@ -250,19 +252,23 @@ def _harms_others(adapter: Adapter, card: ModelCard, rehearsal: Rehearsal) -> bo
     return bool(refusal(_effect_on_others("validation", adapter, card, rehearsal)))
 
 
+def _tolerated(clips: int) -> float:
+    """The share of so many clips that may change for the worse."""
+    return max(TOLERANCE, 1.5 / clips)
+
+
 def refusal(effect: dict[str, Any] | None) -> str:
     """Why a model with this effect on everybody else must not be used; "" where nothing speaks against it."""
     if effect is None:
         return ""
-    if effect["old_found"] is not None and effect["new_found"] < effect["old_found"] - TOLERANCE:
+    if effect["old_found"] is not None and effect["old_found"] - effect["new_found"] > _tolerated(effect["cries"]):
         return (
             f"It would find {effect['new_found']:.0%} of other babies' cries; the present model finds "
             f"{effect['old_found']:.0%}."
         )
-    if (
-        effect["others_raised_old"] is not None
-        and effect["others_raised_new"] > effect["others_raised_old"] + TOLERANCE
-    ):
+    if effect["others_raised_old"] is not None and effect["others_raised_new"] - effect[
+        "others_raised_old"
+    ] > _tolerated(effect["others"]):
         return (
             f"It would wake somebody for {effect['others_raised_new']:.0%} of other homes' sounds; the present model "
             f"for {effect['others_raised_old']:.0%}."
