@@ -46,6 +46,7 @@ def test_it_survives_the_card_and_forgets_what_is_long_past() -> None:
     read = Evidence.from_dict(original.to_dict(), 3)
     rows = np.random.default_rng(0).normal(0, 3, (40, 4)).astype(np.float32)
     assert read(rows) == original(rows) == original(rows[-WINDOWS:])
+    assert [original(rows[: end + 1]) for end in range(40)] == pytest.approx(original.of_windows(rows), abs=1e-6)
 
 
 @pytest.mark.parametrize(
