@@ -14,6 +14,7 @@ import torch
 
 from babymonitor.core.model.classifier import Classifier
 from babymonitor.core.model.evidence import HIGHEST, MEANS, SOUND_MEANS, Evidence
+from babymonitor.core.whole_file import whole_file
 from trainer.backbone.tagger import mean_backbone
 from trainer.data.split import group_hash
 from trainer.ear.evidence_fit import fit_evidence
@@ -133,10 +134,9 @@ def _heard(request: EarRequest, draft: Path, clips: LabelledClips) -> Iterator[H
 
 
 def _keep(sounds: Sequence[HeardSound], file: Path) -> None:
-    partial = file.with_suffix(".part")
-    with partial.open("wb") as stream:
+    with whole_file(file, suffix=".part.npz") as partial:
         np.savez(
-            stream,
+            partial,
             rows=np.concatenate([sound.rows for sound in sounds]).astype(np.float16),
             crying=np.concatenate([sound.crying for sound in sounds]),
             ends=np.concatenate([sound.ends for sound in sounds]),
@@ -144,7 +144,6 @@ def _keep(sounds: Sequence[HeardSound], file: Path) -> None:
             kinds=np.array([sound.kind for sound in sounds]),
             groups=np.array([sound.group for sound in sounds]),
         )
-    partial.replace(file)
 
 
 def _kept(file: Path) -> Iterator[HeardSound]:

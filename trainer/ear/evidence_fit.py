@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from babymonitor.core.model.evidence import HIGHEST, MEANS, Evidence, crying_inputs, sound_inputs
-from trainer.ear.material import UNASKED, HeardSound
+from trainer.ear.material import HeardSound
 
 _STEPS, _BATCH, _RATE = 1500, 2048, 0.03
 _PENALTY = 1e-3
@@ -37,9 +37,8 @@ def fit_evidence(sounds: Sequence[HeardSound], seed: int = 1, steps: int = _STEP
         for cries, share in ((1, _CRYING), (0, 1 - _CRYING))
         for clips, part in ((True, _CLIPS), (False, 1 - _CLIPS))
     ]
-    assert UNASKED not in (0, 1)
     generator = torch.Generator().manual_seed(seed)
-    # The logarithm of each weight, as it were: whatever it becomes, the weight stays above zero.
+    # Softplus makes a weight of each, which therefore stays above zero.
     free = torch.full((inputs.shape[1],), -2.0, requires_grad=True)
     offset = torch.zeros(1, requires_grad=True)
     optimiser = torch.optim.Adam([free, offset], lr=_RATE)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from babymonitor.core.labels import UNCLEAR
-from trainer.backbone.sounds import decode
+from trainer.backbone.sounds import decode, divide
 from trainer.data.dataset import Clip, Span
 from trainer.data.decoded_audio import DecodedAudio, merge_duplicate_groups, trim_to_audio
 from trainer.data.readers import load
-from trainer.data.sound_kinds import CANDIDATES, CRY, label_of, left_out, read_clips
+from trainer.data.sound_kinds import CANDIDATES, CRY, label_of, read_clips
 
 _LABELS = {CRY: UNCLEAR, "baby_laugh": "happy", "baby_laugh_over_music": "happy", "baby_babble": "natural"}
 _UNSURE = {CANDIDATES, "baby_fuss", "baby_vocal_unsure", "child_scream"}
@@ -33,11 +33,11 @@ def read_labelled(data: Path, segments: Path, cache: Path, patterns: Sequence[st
     """Read a folder with a manifest and decode its clips.
 
     segments: labels of stretches, which count where the manifest's label says nothing; their reasons are kept.
-    patterns: what is left out, see `trainer.data.sound_kinds.left_out`. Copies of it are left out too.
+    patterns: what is left out, see `trainer.backbone.sounds.divide`.
     """
     clips = read_clips(data)
-    out = left_out(clips, patterns) if patterns else set()
     waves = decode(data, clips, cache, codecs=False)
+    sides = divide(clips, waves, patterns)
     by_segment = {clip.path: clip for clip in load(data, segments).clips}
     labelled = []
     for clip in clips:
@@ -51,11 +51,10 @@ def read_labelled(data: Path, segments: Path, cache: Path, patterns: Sequence[st
         else:
             continue
         labelled.append(clip)
-    excluded = {clip.path for clip in clips if clip.path in out or not clip.usable}
-    contents = {waves.content(path) for path in excluded if path in waves}
     trimmed = merge_duplicate_groups(trim_to_audio(labelled, waves), waves)
+    learnt, judged = ({clip.path for clip in side} for side in (sides.learnt, sides.judged))
     return LabelledClips(
-        tuple(clip for clip in trimmed if waves.content(clip.path) not in contents),
-        tuple(clip for clip in trimmed if clip.path in excluded),
+        tuple(clip for clip in trimmed if clip.path in learnt),
+        tuple(clip for clip in trimmed if clip.path in judged),
         waves,
     )

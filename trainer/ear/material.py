@@ -114,15 +114,13 @@ def heard_clip(classifier: Classifier, clip: Clip, wave: Wave) -> HeardSound | N
         crying[(seconds <= first + 1.0) & (first == 0.0)] = 0
     for span in clip.spans:
         if label(span.label).crying:
-            _mark(crying, ends, span.start, min(span.end, wave.size / SAMPLE_RATE), UNASKED)
+            _mark(crying, ends, span.start, min(span.end, wave.size / SAMPLE_RATE))
     return HeardSound(rows, crying, ends, "clip", clip.group)
 
 
-def _mark(
-    crying: npt.NDArray[np.int8], ends: npt.NDArray[np.int64], onset: float, end: float, fading: int = UNASKED
-) -> None:
+def _mark(crying: npt.NDArray[np.int8], ends: npt.NDArray[np.int64], onset: float, end: float) -> None:
     """Mark a stretch of crying, in seconds, in the windows that could know."""
     seconds = ends / SAMPLE_RATE
-    crying[(seconds >= onset) & (seconds < onset + _HEARD_AFTER)] = fading
-    crying[(seconds > end + _STILL_CRYING) & (seconds <= end + _FADES_FOR)] = fading
+    crying[(seconds >= onset) & (seconds < onset + _HEARD_AFTER)] = UNASKED
+    crying[(seconds > end + _STILL_CRYING) & (seconds <= end + _FADES_FOR)] = UNASKED
     crying[(seconds >= onset + _HEARD_AFTER) & (seconds <= end + _STILL_CRYING)] = 1
