@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 from pathlib import Path
-from typing import Any
 
 from trainer.commands import console, options
 
@@ -65,13 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     signals: list[int] = []
     handler_before = signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
     try:
-        weights = train(request, console.print_event if arguments.json else _print_event, lambda: bool(signals))
+        weights = train(request, console.print_event if arguments.json else console.warn_event, lambda: bool(signals))
     finally:
         signal.signal(signal.SIGTERM, handler_before)
     if not arguments.json:
         print(weights)
     return 0
-
-
-def _print_event(values: dict[str, Any]) -> None:
-    console.warn(json.dumps(values, ensure_ascii=False))

@@ -24,6 +24,11 @@ def print_event(values: dict[str, Any]) -> None:
     print(json.dumps(values, ensure_ascii=False), flush=True)
 
 
+def warn_event(values: dict[str, Any]) -> None:
+    """Print one JSON object on a line of standard error, beside what a command prints as its result."""
+    warn(json.dumps(values, ensure_ascii=False))
+
+
 def warn(sentence: str) -> None:
     """Print a sentence on standard error."""
     print(sentence, file=sys.stderr, flush=True)

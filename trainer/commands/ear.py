@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
-from typing import Any
 
 from trainer.commands import console, options
 
@@ -53,9 +51,5 @@ def run(arguments: argparse.Namespace) -> int:
         name=arguments.name,
         licence=arguments.licence,
     )
-    print(build_ear(request, _print_event))
+    print(build_ear(request, console.warn_event))
     return 0
-
-
-def _print_event(values: dict[str, Any]) -> None:
-    console.warn(json.dumps(values, ensure_ascii=False))
