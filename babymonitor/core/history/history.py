@@ -101,6 +101,11 @@ def added(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, 
     return {name: first.get(name, 0.0) + second.get(name, 0.0) for name in {**first, **second}}
 
 
+def longer(seconds: Mapping[str, float], name: str, by: float) -> dict[str, float]:
+    """A table of seconds with so many more of one name, to the millisecond."""
+    return {**seconds, name: round(seconds.get(name, 0.0) + by, 3)}
+
+
 class HistoryError(PersonError):
     """The history cannot be read or written."""
 

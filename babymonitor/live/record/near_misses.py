@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from babymonitor.core.history.history import History
+from babymonitor.core.history.history import History, longer
 from babymonitor.core.model.scorer import Score
 from babymonitor.core.model.sounds import likeliest
 from babymonitor.core.settings import CLIP_AFTER_SECONDS, CLIP_BEFORE_SECONDS, KEEP_CLIPS, Settings
@@ -57,8 +57,7 @@ class _Rise:
         for name, share in score.probabilities.items():
             self.sums[name] = self.sums.get(name, 0.0) + share
         if score.sounds:
-            name = likeliest(score.sounds)
-            self.sounds[name] = round(self.sounds.get(name, 0.0) + hop, 3)
+            self.sounds = longer(self.sounds, likeliest(score.sounds), hop)
 
     @property
     def probabilities(self) -> dict[str, float]:

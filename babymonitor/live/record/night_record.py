@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from babymonitor.core.alerts.policy import Alert, AlertRules
-from babymonitor.core.history.history import AlertRow, History, HistoryError, Minute
+from babymonitor.core.history.history import AlertRow, History, HistoryError, Minute, longer
 from babymonitor.core.labels import label
 from babymonitor.core.messages import Code, message
 from babymonitor.core.model.scorer import Score
@@ -206,8 +206,8 @@ class _Minutes:
         self._last_seconds = score.seconds
         kinds = {"crying": score.crying}
         kinds.update({name: share for name, share in score.probabilities.items() if not label(name).crying})
-        seconds = _longer(minute.seconds, max(kinds, key=lambda kind: kinds[kind]), hop)
-        sounds = _longer(minute.sounds, likeliest(score.sounds), hop) if score.sounds else minute.sounds
+        seconds = longer(minute.seconds, max(kinds, key=lambda kind: kinds[kind]), hop)
+        sounds = longer(minute.sounds, likeliest(score.sounds), hop) if score.sounds else minute.sounds
         loudest, highest = max(minute.level_db, score.level_db), max(minute.crying, score.crying)
         self._minute = replace(minute, level_db=loudest, crying=highest, seconds=seconds, sounds=sounds)
         return finished
@@ -216,7 +216,3 @@ class _Minutes:
         """Return the unfinished minute, if there is one, and start over."""
         minute, self._minute = self._minute, None
         return [] if minute is None else [minute]
-
-
-def _longer(seconds: dict[str, float], name: str, by: float) -> dict[str, float]:
-    return {**seconds, name: round(seconds.get(name, 0.0) + by, 3)}
