@@ -18,7 +18,9 @@ _PACE = 0.04
 _LEARNING_HOPS = 8
 """Hops before the background is known."""
 THRESHOLD = 3.0
-"""In standard deviations of the background; how it was chosen: docs/training.md."""
+"""In standard deviations of the background. Over steady noise and in quiet rooms, one composed hop in a hundred exceeds
+2.7 to 3.8.
+"""
 
 
 class QuietGate:

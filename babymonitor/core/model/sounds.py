@@ -34,7 +34,7 @@ QUIET = "quiet"
 _NAMED_FROM = 0.3
 """Below this probability a sound stays unnamed."""
 _PARTICULAR = {"animal": ("dog", "cat"), "talking": ("child_talking",)}
-"""A dog is an animal, too, and as likely one: what is particular is named in place of what is general."""
+"""A dog is also an animal, and about as likely to be heard as one: the more specific kind is named."""
 
 
 def likely(sounds: Mapping[str, float]) -> dict[str, float]:
